@@ -1,0 +1,50 @@
+"""What the commands print: one console, one kind of table, one kind of progress bar."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+console = Console(highlight=False, soft_wrap=True)
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+Item = TypeVar("Item")
+
+
+def warn(message: str) -> None:
+    """Print a warning on standard error."""
+    errors.print("[bold yellow]warning:[/]", escape(message))
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table; the first column is left-aligned, the others right-aligned."""
+    drawn = Table(title=title, title_justify="left")
+    for number, column in enumerate(columns):
+        drawn.add_column(column, justify="right" if number else "left")
+    for row in rows:
+        drawn.add_row(*(escape(str(cell)) for cell in row))
+    console.print(drawn)
+
+
+def track(items: Sequence[Item], description: str) -> Iterator[Item]:
+    """Iterate over `items` with a progress bar (drawn on a terminal only)."""
+    with progress() as bar:
+        yield from bar.track(items, description=description)
+
+
+def progress() -> Progress:
+    """Return a progress bar with a count and the time left."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=errors,
+        transient=True,
+        disable=not errors.is_terminal,
+    )

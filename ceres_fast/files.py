@@ -1,0 +1,158 @@
+"""Writing files so that a crash, a full disk or a second process never costs what was there before."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Container, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from .errors import CeresFastError, InputError
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
+"""What the disk says when it refuses; any other OSError in a block is the block's own affair."""
+
+
+@contextmanager
+def _disk_errors(path: Path, numbers: Container[int] | None = None) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if numbers is not None and error.errno not in numbers:
+            raise
+        raise CeresFastError(
+            f"{path}: cannot be written ({error.strerror or error}). Free some space or choose another place; "
+            "nothing that was there before has been changed."
+        ) from error
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """Yield a temporary name beside `path`; when the block succeeds, fsync it and rename it to `path`.
+
+    The temporary name keeps the suffix of `path`, because many writers choose their format by it.
+
+    Raises
+    ------
+    CeresFastError
+        When the disk refuses; `path` is then what it was before.
+    """
+    with _disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        stem, suffix = path.name.split(".")[0], "".join(path.suffixes)
+        descriptor, name = tempfile.mkstemp(prefix=f".{stem}.", suffix=suffix, dir=path.parent)
+        os.close(descriptor)
+    temporary = Path(name)
+    try:
+        with _disk_errors(path, DISK):
+            yield temporary
+            temporary.chmod(0o666 & ~_umask())
+            _fsync(temporary)
+            temporary.replace(path)
+            _fsync(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_directory(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """Yield a temporary directory beside `path` that becomes `path` when the block succeeds.
+
+    Raises
+    ------
+    CeresFastError
+        When `path` exists (before or after the block) and `overwrite` is false, or the disk refuses.
+    """
+    refuse_existing(path, overwrite)
+    with _disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.partial-", dir=path.parent))
+    try:
+        with _disk_errors(path, DISK):
+            yield temporary
+            for file in temporary.rglob("*"):
+                _fsync(file)
+            temporary.chmod(0o777 & ~_umask())
+            refuse_existing(path, overwrite)
+            _swap_in(temporary, path)
+            _fsync(path.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _swap_in(new: Path, path: Path) -> None:
+    if not path.exists():
+        new.rename(path)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{path.name}.old-", dir=path.parent)) / path.name
+    path.rename(old)
+    try:
+        new.rename(path)
+    except OSError:
+        old.rename(path)
+        raise
+    finally:
+        shutil.rmtree(old.parent, ignore_errors=True)
+
+
+def refuse_existing(path: Path, overwrite: bool) -> None:
+    """Raise a CeresFastError when `path` exists and must not be replaced."""
+    if path.exists() and not overwrite:
+        raise CeresFastError(f"{path}: exists already. Choose another name, or pass --overwrite to replace it.")
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` (UTF-8) to `path`, whole or not at all."""
+    with atomic_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as indented JSON to `path`, whole or not at all; NaN is refused (JSON has none)."""
+    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def read_json(path: Path, *, what: str) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises
+    ------
+    InputError
+        When the file is missing, is not JSON, or is not an object; `what` names what was expected.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(path, f"cannot be read ({error.strerror})", expected=what) from error
+    except ValueError as error:
+        raise InputError(path, f"is not valid JSON ({error})", expected=what) from error
+    if not isinstance(value, dict):
+        raise InputError(path, f"holds a {type(value).__name__}, not an object", expected=what)
+    return value
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
