@@ -1,0 +1,159 @@
+"""The formats of catalogues: which one a file is in, reading and writing it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy.io import fits
+from astropy.table import Table
+
+from ...errors import CeresFastError, InputError
+from ...files import atomic_file
+from . import ascii_head, csv_text, ecsv, ldac
+from .core import Catalogue
+
+
+@dataclass(frozen=True)
+class Format:
+    """How one format is recognised, read, written back with columns added, and written new."""
+
+    suffix: str
+    recognises: Callable[[bytes], bool]
+    read: Callable[[Path], tuple[Table, Any]]
+    write_back: Callable[[Any, Path, Mapping[str, np.ndarray], np.ndarray], None]
+    write_new: Callable[[Table, Path, fits.Header], None]
+
+
+FORMATS = {
+    "FITS_LDAC": Format(".cat", ldac.recognises, ldac.read, ldac.write_back, ldac.write_new),
+    "ECSV": Format(".ecsv", ecsv.recognises, ecsv.read, ecsv.write_back, ecsv.write_new),
+    "ASCII_HEAD": Format(".cat", ascii_head.recognises, ascii_head.read, ascii_head.write_back, ascii_head.write_new),
+    "CSV": Format(".csv", csv_text.recognises, csv_text.read, csv_text.write_back, csv_text.write_new),
+}
+"""Formats by name, in the order in which a file's first bytes are compared with them."""
+
+SUFFIXES = {name: known.suffix for name, known in FORMATS.items()}
+"""Suffix of the files of each format."""
+
+
+def read_catalogue(path: Path) -> Catalogue:
+    """Read a catalogue; its format is told from its content.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        ASCII_HEAD or FITS_LDAC as SExtractor writes them (also its FITS_1.0), CSV with a header line, or ECSV.
+
+    Returns
+    -------
+    Catalogue
+        With one row per detection; none is a valid number of rows.
+
+    Raises
+    ------
+    InputError
+        When the file is missing, empty, cut off, in no known format, or of more than one CCD.
+    """
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(2880)
+    except OSError as error:
+        raise InputError(path, f"cannot be read ({error.strerror})", expected="a catalogue") from error
+    expected = f"a catalogue in one of the formats {', '.join(FORMATS)}"
+    if not start.strip():
+        raise InputError(path, "is empty", expected=expected, action="run SExtractor or detect on the frame again")
+    name = next((name for name, known in FORMATS.items() if known.recognises(start)), None)
+    if name is None:
+        action = (
+            "set CATALOG_TYPE to ASCII_HEAD in SExtractor's configuration; without a header its columns are not known"
+        )
+        raise InputError(path, "is in no known format", expected=expected, action=action)
+    table, original = FORMATS[name].read(path)
+    return Catalogue(path, name, table, original)
+
+
+def write_catalogue(
+    catalogue: Catalogue,
+    path: Path,
+    *,
+    added: Mapping[str, np.ndarray] | None = None,
+    keep: np.ndarray | None = None,
+    format: str | None = None,
+) -> None:
+    """Write a catalogue with columns added, every other column as it was.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        As `read_catalogue` gave it.
+    path : pathlib.Path
+        Written whole or not at all; an existing file is replaced.
+    added : mapping of str to numpy.ndarray
+        New columns, each of shape (n,); an astropy Column's description and unit are written too.
+    keep : numpy.ndarray, optional
+        Shape (n,), bool: which rows to write; all by default.
+    format : str, optional
+        One of `FORMATS`; by default the catalogue's own, in which what was there is written back unchanged: the
+        lines of ASCII_HEAD and CSV, the LDAC_IMHEAD of FITS_LDAC.
+
+    Raises
+    ------
+    CeresFastError
+        When the catalogue has a column of an added name, the format cannot hold a column, or the disk refuses.
+    """
+    added = dict(added or {})
+    keep = np.ones(len(catalogue.table), bool) if keep is None else np.asarray(keep, bool)
+    _check_added(catalogue, added, keep)
+    with atomic_file(path) as temporary, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if format in (None, catalogue.format):
+            FORMATS[catalogue.format].write_back(catalogue.original, temporary, added, keep)
+            return
+        table = catalogue.table.copy()
+        for name, values in added.items():
+            table[name] = values
+        _format(format).write_new(table[keep], temporary, fits.Header())
+
+
+def write_table(table: Table, path: Path, format: str, header: fits.Header | None = None) -> None:
+    """Write a new catalogue.
+
+    Parameters
+    ----------
+    table : astropy.table.Table
+        One row per detection.
+    path : pathlib.Path
+        Written whole or not at all.
+    format : str
+        One of `FORMATS`.
+    header : astropy.io.fits.Header, optional
+        Header of the frame, which FITS_LDAC keeps beside the table.
+    """
+    with atomic_file(path) as temporary, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        _format(format).write_new(table, temporary, fits.Header() if header is None else header)
+
+
+def _format(name: str | None) -> Format:
+    if name not in FORMATS:
+        raise CeresFastError(f"{name}: no such catalogue format; expected one of {', '.join(FORMATS)}.")
+    return FORMATS[name]
+
+
+def _check_added(catalogue: Catalogue, added: Mapping[str, np.ndarray], keep: np.ndarray) -> None:
+    taken = {name.upper() for name in catalogue.table.colnames}
+    if there := sorted(name for name in added if name.upper() in taken):
+        raise InputError(
+            catalogue.path,
+            f"has a column {there[0]} already",
+            expected="a catalogue that was not classified before",
+            action="give the original catalogue",
+        )
+    for name, values in {"keep": keep, **added}.items():
+        if np.shape(values) != (len(catalogue.table),):
+            raise ValueError(f"{name} has shape {np.shape(values)}, not ({len(catalogue.table)},)")

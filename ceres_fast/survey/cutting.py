@@ -1,0 +1,91 @@
+"""The stamp table of one exposure: pixels from the frame, the rest from header, catalogue and truth."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+from astropy.table import Table
+
+from ..errors import InputError
+from .catalogues import column
+from .detections import Detections
+from .frames import read_frame
+from .labels import Labelled
+from .neighbours import nearest_other, sky_centre, tangent_plane
+from .problems import NanPolicy, Problems
+from .stamp_table import stamp_table
+from .stamps import cut_stamps
+
+
+def exposure_stamps(
+    labelled: Labelled, rows: np.ndarray, truth: Table, problems: Problems, nan: NanPolicy, counts: Counter[str]
+) -> Table:
+    """Cut the stamps of some rows (counted from 0) of an exposure's catalogue.
+
+    Bad stamps are reported to `problems` and counted in ``counts["bad_stamps"]``; ``padded_stamps`` and
+    ``filled_stamps`` are counted too.
+    """
+    exposure = labelled.exposure
+    image = read_frame(exposure.info.path).data
+    stamps, padded, filled = cut_stamps(image, exposure.x[rows], exposure.y[rows])
+    good = np.ones(len(rows), bool)
+    for index in np.flatnonzero(_is_bad(stamps, filled, nan)):
+        good[index] = False
+        problems.report(_bad_stamp(exposure, int(rows[index]), int(filled[index])), counts, "bad_stamps")
+    rows, padded, filled = rows[good], padded[good], filled[good]
+    counts["padded_stamps"] += int((padded > 0).sum())
+    counts["filled_stamps"] += int((filled > 0).sum())
+    return stamp_table(stamps[good], padded=padded, filled=filled, **_known(labelled, rows, truth))
+
+
+def _is_bad(stamps: np.ndarray, filled: np.ndarray, nan: NanPolicy) -> np.ndarray:
+    same = ~(stamps.max(axis=(1, 2)) > stamps.min(axis=(1, 2)))
+    return same | ((filled > 0) & (nan == "error"))
+
+
+def _bad_stamp(exposure: Detections, row: int, filled: int) -> InputError:
+    where = f"the stamp at x={exposure.x[row]:.1f}, y={exposure.y[row]:.1f} of {exposure.info.path}"
+    return InputError(
+        exposure.catalogue.path,
+        f"{where} has {filled} missing pixels (NaN)" if filled else f"{where} has the same value in every pixel",
+        row=row + 1,
+        expected="an image",
+        action="pass --nan fill to put the stamp's median there, or --on-error skip to leave such stamps out",
+    )
+
+
+def _known(labelled: Labelled, rows: np.ndarray, truth: Table) -> dict[str, object]:
+    """Return the columns of a stamp table that frame, catalogue and truth tell."""
+    exposure, match = labelled.exposure, labelled.accepted
+    info = exposure.info
+    asteroid = match.asteroid[rows]
+    is_asteroid = asteroid >= 0
+    flags, magnitude = (column(exposure.catalogue, name) for name in ("FLAGS", "MAG_AUTO"))
+    magnitude = np.full(len(rows), np.nan) if magnitude is None else np.where(magnitude < 90, magnitude, np.nan)[rows]
+    of_asteroid = {name: np.asarray(truth[name])[asteroid] for name in ("magnitude", "rate", "position_angle")}
+    points = tangent_plane(exposure.ra, exposure.dec, sky_centre(exposure.ra, exposure.dec))
+    return {
+        "label": match.label[rows],
+        "designation": np.where(is_asteroid, np.asarray(truth["designation"])[asteroid], ""),
+        "row": rows + 1,
+        "x": exposure.x[rows],
+        "y": exposure.y[rows],
+        "ra": exposure.ra[rows],
+        "dec": exposure.dec[rows],
+        "neighbour": nearest_other(points)[rows],
+        "flags": -1 if flags is None else np.where(np.isfinite(flags), flags, -1)[rows].astype(int),
+        "magnitude": np.where(is_asteroid & np.isfinite(of_asteroid["magnitude"]), of_asteroid["magnitude"], magnitude),
+        "rate": np.where(is_asteroid, of_asteroid["rate"], np.nan),
+        "position_angle": np.where(is_asteroid, of_asteroid["position_angle"], np.nan),
+        "field": info.field,
+        "frame": info.frame,
+        "ccd": info.ccd,
+        "mjd": info.mjd,
+        "exposure": info.exposure,
+        "filter": info.filter,
+        "pixel_scale": info.pixel_scale,
+        "seeing": info.seeing,
+        "gain": info.gain,
+        "saturation": info.saturation,
+    }

@@ -1,0 +1,77 @@
+"""Finding and opening FITS files."""
+
+from __future__ import annotations
+
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from astropy.io import fits
+
+from ..errors import InputError
+
+SUFFIXES = (".fits", ".fit", ".fts")
+ENDINGS = tuple(suffix + packed for packed in (".gz", ".fz", "") for suffix in SUFFIXES)
+
+_UNREADABLE = (
+    OSError,
+    EOFError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    RuntimeError,
+    zlib.error,
+    fits.VerifyError,
+)
+
+
+def fits_files(folder: Path) -> list[Path]:
+    """Return the FITS files in a folder, searched recursively, sorted; hidden files and folders are passed over."""
+    files = (file for file in folder.rglob("*") if file.name.lower().endswith(ENDINGS) and file.is_file())
+    return sorted(file for file in files if not any(part.startswith(".") for part in file.relative_to(folder).parts))
+
+
+def frame_stem(path: Path) -> str:
+    """Return the name of a frame: the file's name without ``.fits``, ``.fits.fz`` and the like."""
+    name = path.name
+    for suffix in ENDINGS:
+        if name.lower().endswith(suffix):
+            return name[: -len(suffix)]
+    return path.stem
+
+
+def readable_header(header: fits.Header) -> fits.Header:
+    """Return a copy of a header without the cards whose values break the FITS standard beyond reading."""
+    cards = []
+    for card in header.cards:
+        with suppress(fits.VerifyError, ValueError):
+            card.value, card.comment  # noqa: B018 - astropy reads a card when its value is asked for
+            cards.append(card)
+    return fits.Header(cards, copy=True)
+
+
+@contextmanager
+def open_fits(path: Path) -> Iterator[fits.HDUList]:
+    """Open a FITS file; whatever is wrong with it is raised as an InputError, and odd headers pass silently."""
+    try:
+        # memmap fails on scaled integers and compressed images, and a mapped slice keeps the whole frame alive.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.filterwarnings("error", message=".*truncated")
+            # astropy leaves a file that it cannot read open; this one is closed here.
+            with path.open("rb") as stream, fits.open(stream, memmap=False) as hdus:
+                yield hdus
+    except FileNotFoundError as error:
+        raise InputError(path, "does not exist", expected="a FITS file") from error
+    except (*_UNREADABLE, Warning) as error:
+        if not path.is_file():
+            raise InputError(path, "is not a file", expected="a FITS file") from error
+        problem = f"is not a readable FITS file ({_first_line(error)})" if path.stat().st_size else "is empty"
+        raise InputError(path, problem, expected="a whole FITS file", action="copy it again or leave it out") from error
+
+
+def _first_line(error: BaseException) -> str:
+    return (getattr(error, "strerror", None) or str(error) or type(error).__name__).strip().splitlines()[0].rstrip(".")

@@ -1,0 +1,233 @@
+"""From frames, catalogues and known asteroids to stamps with a label."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from astropy.table import Table, vstack
+
+from ..errors import CeresFastError, InputError
+from .cutting import exposure_stamps
+from .detections import Detections, read_detections
+from .exposures import group_exposures
+from .frame_info import FrameInfo
+from .frames import celestial, find_frames, info_from, read_header
+from .labels import Labelled, label_field
+from .lost import count_lost
+from .problems import NanPolicy, OnError, Problems
+from .rules import Rules
+from .selection import Where, equal, matching
+from .stamp_table import STAMP_SIZE, stamp_table
+from .truth import SET_ASIDE
+
+COUNTS = {
+    "files": "frames and catalogues read",
+    "frames": "frames used",
+    "bad_frames": "frames left out because they or their catalogues cannot be used",
+    "frames_not_selected": "frames left out by --where",
+    "single_exposures": "frames without a second exposure: what stays in place cannot be told",
+    "detections": "detections in the catalogues",
+    "not_selected": "detections left out by --where",
+    "stationary": "detections that stay in place",
+    "contested": "detections that two asteroids, or two detections of one, lay claim to",
+    "set_aside": "detections near a known asteroid that cannot be called either class",
+    "bad_stamps": "stamps left out: missing pixels, or all pixels equal",
+    "asteroid": "stamps of asteroids",
+    "non_asteroid": "stamps of no asteroid",
+    "padded_stamps": "stamps that reach over the edge of the frame",
+    "filled_stamps": "stamps with missing pixels filled",
+    "validated": "validated asteroids in the frames, once per exposure",
+    "lost_not_detected": "of these: not detected",
+    "lost_stationary": "of these: removed because they stay in place",
+    "lost_contested": "of these: contested",
+    "lost_set_aside": "of these: set aside, because detected in too few exposures or near one that is not validated",
+    "lost_other": "of these: left out by --where or for a bad stamp",
+}
+"""What `field_stamps` counts. `lost.RATES` adds ``validated`` and ``lost_stationary`` by rate of motion."""
+
+
+def survey_tables(
+    sources: Sequence[Path],
+    truth: Table,
+    rules: Rules,
+    *,
+    where: Where = (),
+    on_error: OnError = "stop",
+    nan: NanPolicy = "error",
+) -> Iterator[tuple[Table, Counter[str]]]:
+    """Make the stamps of all fields found in frames and folders, one table per field, CCD and night.
+
+    Parameters
+    ----------
+    sources : sequence of pathlib.Path
+        Frames, or folders of frames; each frame with its catalogue (`catalogues.find_catalogue`).
+    truth, rules, where, on_error, nan
+        As in `field_stamps`.
+
+    Yields
+    ------
+    table : astropy.table.Table
+        A stamp table.
+    counts : collections.Counter
+        See `COUNTS`.
+
+    Raises
+    ------
+    CeresFastError
+        As `field_stamps` and `group_exposures`; at the end, when no row of the truth table was in any frame.
+    """
+    fields, counts = survey_fields(sources, where=where, on_error=on_error)
+    total = Counter(counts)
+    for number, infos in enumerate(fields):
+        table, field_counts = field_stamps(
+            infos, truth, rules, sources=sources, where=where, on_error=on_error, nan=nan
+        )
+        total += field_counts
+        yield table, field_counts + (Counter() if number else counts)
+    if not fields:
+        yield _empty(), counts
+    elif total["frames"] and not total["validated"]:
+        raise CeresFastError(
+            f"{truth.meta.get('path', 'the truth table')}: none of its {len(truth)} rows is in any frame; expected the "
+            "asteroids of these nights, with the times of the middle of each exposure (MJD, UTC)."
+        )
+
+
+def survey_fields(
+    sources: Sequence[Path], *, where: Where = (), on_error: OnError = "stop"
+) -> tuple[list[list[FrameInfo]], Counter[str]]:
+    """Return the frames in sources by field, CCD and night, and how many were bad or not selected.
+
+    Names of `where` that are no keyword of a header are left to the catalogues.
+    """
+    counts: Counter[str] = Counter()
+    problems = Problems(on_error)
+    infos = []
+    for path in find_frames(sources):
+        with problems.skipping(counts, "bad_frames"):
+            header = read_header(path)
+            if all(any(equal(header[name], value) for value in allowed) for name, allowed in where if name in header):
+                infos.append(info_from(path, header, celestial(header)))
+            else:
+                counts["frames_not_selected"] += 1
+    return group_exposures(infos), counts
+
+
+def field_stamps(
+    frames: Sequence[FrameInfo],
+    truth: Table,
+    rules: Rules,
+    *,
+    sources: Sequence[Path] = (),
+    where: Where = (),
+    on_error: OnError = "stop",
+    nan: NanPolicy = "error",
+) -> tuple[Table, Counter[str]]:
+    """Make the stamps of the exposures of one field and CCD in one night.
+
+    Needs the memory of one frame, and of the field's catalogues and stamps.
+
+    Parameters
+    ----------
+    frames : sequence of FrameInfo
+        The exposures (`exposures.group_exposures`).
+    truth : astropy.table.Table
+        The known asteroids (`truth.read_truth`).
+    rules : Rules
+        What stays in place, and what is an asteroid.
+    sources : sequence of pathlib.Path
+        Folders that the column ``source`` is relative to; the file's name where a frame is in none of them.
+    where : sequence of (name, allowed values)
+        Keywords of headers, or columns of catalogues: keep detections with one of the allowed values.
+    on_error : {"stop", "skip"}
+        Whether a bad frame, catalogue or stamp ends the work or is left out and counted.
+    nan : {"error", "fill"}
+        Whether a stamp with missing pixels inside the frame is bad, or gets its median there.
+
+    Returns
+    -------
+    table : astropy.table.Table
+        A stamp table; detections that stay in place or are set aside are not in it.
+    counts : collections.Counter
+        See `COUNTS`.
+
+    Raises
+    ------
+    InputError
+        For a bad frame, catalogue or stamp; it names the file, and the row of the catalogue.
+    """
+    counts: Counter[str] = Counter(files=2 * len(frames))
+    problems = Problems(on_error)
+    exposures: list[Detections] = []
+    for info in frames:
+        with problems.skipping(counts, "bad_frames"):
+            exposures.append(_exposure(info))
+    counts["single_exposures"] += int(rules.remove_stationary and len(exposures) == 1)
+    tables = []
+    for labelled in label_field(exposures, truth, rules):
+        chosen = _chosen(labelled.exposure, where)
+        rows = _count_rows(labelled, chosen, counts)
+        table = _empty()
+        with problems.skipping(counts, "bad_frames"):
+            table = exposure_stamps(labelled, rows, truth, problems, nan, counts)
+            counts["frames"] += 1
+        table["source"] = np.full(len(table), _relative(labelled.exposure.info.path, sources))
+        tables.append(table)
+        counts += count_lost(truth, labelled, table, rules)
+    table = vstack(tables, metadata_conflicts="silent") if tables else _empty()
+    counts["asteroid"] += int((table["label"] == 1).sum())
+    counts["non_asteroid"] += int((table["label"] == 0).sum())
+    return table, counts
+
+
+def _exposure(info: FrameInfo) -> Detections:
+    exposure = read_detections(info.path)
+    if np.isnan(exposure.info.mjd):
+        raise InputError(
+            info.path, "its header does not say when it was taken", expected="MJD-OBS or DATE-OBS, EXPTIME"
+        )
+    if len(exposure.x) and not np.isfinite(exposure.ra).any():
+        raise InputError(
+            info.path,
+            "neither its header nor its catalogue has positions on the sky",
+            expected="a WCS, or ALPHA_J2000 and DELTA_J2000: without them no asteroid can be matched",
+        )
+    return exposure
+
+
+def _count_rows(labelled: Labelled, chosen: np.ndarray, counts: Counter[str]) -> np.ndarray:
+    """Count what happens to the detections of an exposure, and return the rows that become stamps."""
+    label, contested = labelled.accepted.label, labelled.match.contested
+    rest = chosen & ~labelled.stays
+    counts["detections"] += len(chosen)
+    counts["not_selected"] += int((~chosen).sum())
+    counts["stationary"] += int((chosen & labelled.stays).sum())
+    counts["contested"] += int((rest & contested).sum())
+    counts["set_aside"] += int((rest & ~contested & (label == SET_ASIDE)).sum())
+    return np.flatnonzero(rest & (label != SET_ASIDE))
+
+
+def _chosen(exposure: Detections, where: Where) -> np.ndarray:
+    chosen = np.ones(len(exposure.x), bool)
+    columns = {name.upper(): name for name in exposure.catalogue.table.colnames}
+    for name, allowed in where:
+        if name in exposure.header:
+            continue
+        if name.upper() not in columns:
+            expected = f"a keyword of the header of {exposure.info.path.name}, or a column of its catalogue"
+            raise InputError(exposure.catalogue.path, f"--where names {name}, which is not there", expected=expected)
+        chosen &= matching(exposure.catalogue.table[columns[name.upper()]], allowed)
+    return chosen
+
+
+def _empty() -> Table:
+    return stamp_table(np.empty((0, STAMP_SIZE, STAMP_SIZE), np.float32))
+
+
+def _relative(path: Path, sources: Sequence[Path]) -> str:
+    folders = (source for source in sources if source.is_dir() and path.is_relative_to(source))
+    folder = next(folders, path.parent)
+    return path.relative_to(folder).as_posix()

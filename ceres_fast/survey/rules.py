@@ -1,0 +1,98 @@
+"""The rules by which detections become stamps: the same in training and in classifying."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from .stamp_table import CENTRE, STAMP_SIZE
+
+LABELLING = frozenset({"match_radius", "track_exposures"})
+"""Rules that decide labels only: classifying does not use them, so they may differ between classifiers."""
+
+_KINDS: dict[str, type[int] | type[float]] = {"int": int, "float": float, "bool": bool}
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Which detections are kept and how they are cut out and labelled.
+
+    Stored in the manifest of records and in the classifier, so that both see the same detections.
+
+    Parameters
+    ----------
+    stamp_size : int
+        Side of a stamp, in pixels.
+    centre : int
+        0-based row and column of the stamp's pixel that holds the detection.
+    remove_stationary : bool
+        Remove detections that stay in place, where a field has two exposures or more.
+    stationary_radius : float
+        Two detections of different exposures closer than this on the sky are at the same place; in units of the
+        larger FWHM of the two exposures. An asteroid that moves less between two exposures is lost.
+    stationary_radius_pixels : float
+        The same, in pixels, where the seeing of an exposure is not known.
+    stationary_exposures : int
+        A detection stays in place when it is seen there in this many exposures or more, itself included.
+    hot_pixel_radius : float
+        The same in the pixels of the detector, for what does not follow the pointing; in pixels.
+    match_radius : float
+        A detection closer than this to the predicted place of an asteroid is that asteroid; in arcsec.
+    track_exposures : int
+        An asteroid must be detected in this many exposures of its field (all of them, where there are fewer) to
+        be believed; else its detections are set aside.
+    """
+
+    stamp_size: int = STAMP_SIZE
+    centre: int = CENTRE
+    remove_stationary: bool = True
+    stationary_radius: float = 0.7
+    stationary_radius_pixels: float = 2.0
+    stationary_exposures: int = 2
+    hot_pixel_radius: float = 1.0
+    match_radius: float = 2.0
+    track_exposures: int = 3
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            kind = _KINDS[str(field.type)]
+            if isinstance(value, bool) != (kind is bool) or not isinstance(value, (int, kind)):
+                raise ValueError(f"rule {field.name} is {value!r}, not {kind.__name__}")
+            if kind is not bool and not value > 0:
+                raise ValueError(f"rule {field.name} is {value!r}, not a number above 0")
+            object.__setattr__(self, field.name, kind(value))
+        if self.stationary_exposures < 2:
+            raise ValueError(f"rule stationary_exposures is {self.stationary_exposures}, not 2 or more")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the rules as values that JSON can hold."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Rules:
+        """Return the rules that `as_dict` gave.
+
+        Raises
+        ------
+        ValueError
+            When a rule is missing, is not known, or has a value it cannot have; the message names it.
+        """
+        names = {field.name for field in fields(cls)}
+        if missing := sorted(names - set(values)):
+            raise ValueError(f"rules missing: {', '.join(missing)}")
+        if strange := sorted(set(values) - names):
+            raise ValueError(f"rules not known: {', '.join(strange)}")
+        return cls(**values)
+
+    def differences(self, other: Rules) -> list[str]:
+        """Say in which rules that matter for classifying `other` differs; the empty list when in none.
+
+        The rules of labelling (`LABELLING`) are not compared: they choose what is learnt from, not what is seen.
+        """
+        return [
+            f"{name}: {mine!r} here, {theirs!r} there"
+            for name, mine in self.as_dict().items()
+            if name not in LABELLING and mine != (theirs := getattr(other, name))
+        ]

@@ -1,0 +1,96 @@
+"""What is known of a stamp: the one list of columns that cutting, records, training and reports share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from astropy.table import Table
+
+STAMP_SIZE = 32
+"""Side of a stamp, in pixels."""
+
+CENTRE = 16
+"""0-based row and column of the stamp's pixel that holds the detection."""
+
+CLASSES = ("non_asteroid", "asteroid")
+"""Class names in the order of their labels, 0 and 1."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One thing known of a stamp, beside its pixels."""
+
+    name: str
+    dtype: type
+    unit: str
+    meaning: str
+
+    @property
+    def unknown(self) -> Any:
+        """The value that says "not known": NaN, the empty string or -1."""
+        return {float: np.nan, str: "", int: -1}[self.dtype]
+
+
+COLUMNS = (
+    Column("label", int, "", "1 asteroid, 0 non-asteroid"),
+    Column("group", str, "", "stamps of one group are in one split"),
+    Column("designation", str, "", "designation of the asteroid"),
+    Column("source", str, "", "file the stamp was cut from, relative to the source folder"),
+    Column("row", int, "", "1-based row of the detection in its catalogue"),
+    Column("field", str, "", "name of the pointing"),
+    Column("frame", str, "", "name of the frame (file stem)"),
+    Column("ccd", str, "", "name of the CCD"),
+    Column("x", float, "pixel", "1-based column of the detection in its frame"),
+    Column("y", float, "pixel", "1-based row of the detection in its frame"),
+    Column("ra", float, "deg", "right ascension, J2000"),
+    Column("dec", float, "deg", "declination, J2000"),
+    Column("mjd", float, "d", "middle of the exposure, MJD (UTC)"),
+    Column("exposure", float, "s", "exposure time"),
+    Column("filter", str, "", "filter"),
+    Column("pixel_scale", float, "arcsec/pixel", "pixel scale"),
+    Column("seeing", float, "arcsec", "FWHM of the stars"),
+    Column("gain", float, "electron/ADU", "gain"),
+    Column("saturation", float, "ADU", "saturation level"),
+    Column("magnitude", float, "mag", "magnitude (of the asteroid where known, else of the detection)"),
+    Column("rate", float, "arcsec/min", "rate of motion of the asteroid"),
+    Column("position_angle", float, "deg", "direction of motion of the asteroid, from north through east"),
+    Column("flags", int, "", "SExtractor FLAGS of the detection"),
+    Column("neighbour", float, "arcsec", "distance to the nearest other detection of the frame"),
+    Column("padded", int, "pixel", "pixels of the stamp outside the frame, filled with its median"),
+    Column("filled", int, "pixel", "missing pixels (NaN) inside the frame, filled with the stamp's median"),
+)
+"""The columns of a stamp table, beside ``stamp``: an array (n, 32, 32) of float32 in ADU, axes (y, x)."""
+
+
+def stamp_table(stamps: np.ndarray, **known: Any) -> Table:
+    """Return a stamp table: the column ``stamp`` and every column of `COLUMNS`.
+
+    Parameters
+    ----------
+    stamps : numpy.ndarray
+        Pixels in ADU, shape (n, 32, 32), axes (y, x); stored as float32.
+    **known
+        Values of columns of `COLUMNS`: a scalar or an array of n. The others hold their "unknown" value.
+
+    Returns
+    -------
+    astropy.table.Table
+        One row per stamp.
+
+    Raises
+    ------
+    ValueError
+        When the stamps are not (n, 32, 32), or a name is not a column of `COLUMNS`.
+    """
+    if stamps.ndim != 3 or stamps.shape[1:] != (STAMP_SIZE, STAMP_SIZE):
+        raise ValueError(f"stamps have shape {stamps.shape}, not (n, {STAMP_SIZE}, {STAMP_SIZE})")
+    if strange := known.keys() - {column.name for column in COLUMNS}:
+        raise ValueError(f"not columns of a stamp table: {sorted(strange)}")
+    result = Table({"stamp": np.asarray(stamps, np.float32)})
+    for column in COLUMNS:
+        value = known.get(column.name, column.unknown)
+        dtype = {float: np.float64, int: np.int64, str: np.str_}[column.dtype]
+        result[column.name] = np.broadcast_to(np.asarray(value, dtype), (len(stamps),)).copy()
+    return result

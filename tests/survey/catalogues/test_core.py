@@ -1,0 +1,90 @@
+"""Where detections are, whose they are, and where catalogues lie."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from astropy.table import Table
+
+from ceres_fast.errors import InputError
+from ceres_fast.survey.catalogues import Catalogue, check_against, column, find_catalogue, positions, sky_positions
+from ceres_fast.survey.frames import read_frame
+
+from ..conftest import SHAPE, make_wcs
+
+
+def catalogue(path="F1.cat", **columns):
+    return Catalogue(path, "CSV", Table(columns), None)
+
+
+X, Y = np.linspace(1, SHAPE[1], 20), np.linspace(1, SHAPE[0], 20)
+
+
+def test_windowed_positions_come_first_in_any_case():
+    table = catalogue(X_IMAGE=[1.0], Y_IMAGE=[2.0], xwin_image=[3.0], ywin_image=[4.0])
+    assert [values.tolist() for values in positions(table)] == [[3.0], [4.0]]
+    assert [values.tolist() for values in positions(catalogue(x_image=[1], y_image=[2]))] == [[1.0], [2.0]]
+
+
+def test_half_a_pair_is_no_position():
+    table = catalogue(XWIN_IMAGE=[3.0], X_IMAGE=[1.0], Y_IMAGE=[2.0])
+    assert positions(table)[0].tolist() == [1.0]
+    with pytest.raises(InputError, match=r"F1\.cat: has no positions \(its columns: X_IMAGE, MAG\).*X_IMAGE, Y_IMAGE"):
+        positions(catalogue(X_IMAGE=[1.0], MAG=[20.0]))
+
+
+def test_missing_values_are_nan_and_text_is_refused():
+    table = Table({"X_IMAGE": np.ma.masked_array([1.0, 2.0], [False, True]), "Y_IMAGE": ["a", "b"]})
+    assert np.isnan(column(Catalogue("F1.cat", "CSV", table, None), "X_IMAGE")[1])
+    with pytest.raises(InputError, match=r"F1\.cat, column Y_IMAGE: does not hold numbers"):
+        positions(Catalogue("F1.cat", "CSV", table, None))
+
+
+@pytest.fixture
+def frame(write_frame):
+    return read_frame(write_frame())
+
+
+def test_catalogue_of_the_frame_passes(frame):
+    ra, dec = make_wcs().all_pix2world(X, Y, 1)
+    check_against(catalogue(X_IMAGE=X, Y_IMAGE=Y, ALPHA_J2000=ra, DELTA_J2000=dec), frame.info, frame.wcs)
+    check_against(catalogue(X_IMAGE=X, Y_IMAGE=Y), frame.info, None)
+    check_against(catalogue(X_IMAGE=np.empty(0), Y_IMAGE=np.empty(0)), frame.info, frame.wcs)
+
+
+def test_a_few_positions_outside_are_allowed(frame):
+    x = X.copy()
+    x[:2] = 9999, np.nan
+    check_against(catalogue(X_IMAGE=x, Y_IMAGE=Y), frame.info, frame.wcs)
+
+
+def test_positions_outside_are_of_another_frame(frame):
+    with pytest.raises(InputError, match=r"F1\.cat: \d+ of its 20 positions are outside the frame .*frame\.fits"):
+        check_against(catalogue(X_IMAGE=X * 10, Y_IMAGE=Y), frame.info, frame.wcs)
+
+
+def test_same_pixels_of_another_part_of_the_sky_are_of_another_frame(frame):
+    ra, dec = make_wcs((40, 0)).all_pix2world(X, Y, 1)
+    table = catalogue(X_IMAGE=X, Y_IMAGE=Y, ALPHA_J2000=ra, DELTA_J2000=dec)
+    with pytest.raises(InputError, match=r"sky positions are 40 pixels"):
+        check_against(table, frame.info, frame.wcs)
+    far = catalogue(X_IMAGE=X, Y_IMAGE=Y, ALPHA_J2000=ra - 180, DELTA_J2000=-dec)
+    with pytest.raises(InputError, match="sky positions"):
+        check_against(far, frame.info, frame.wcs)
+    check_against(table, dataclasses.replace(frame.info), None)
+
+
+def test_sky_positions_are_optional():
+    assert sky_positions(catalogue(X_IMAGE=[1.0])) is None
+    assert sky_positions(catalogue(ALPHA_J2000=[1.0], DELTA_J2000=[2.0]))[1].tolist() == [2.0]
+
+
+@pytest.mark.parametrize(
+    "place", ["sextractor_cat/F1-1.cat", "resamp/F1-1.cat", "resamp/F1-1.cat.fits", "resamp/F1-1.ecsv"]
+)
+def test_catalogues_are_found(tmp_path, place):
+    assert find_catalogue(tmp_path / "resamp" / "F1-1.fits.fz") is None
+    path = tmp_path / place
+    path.parent.mkdir()
+    path.write_text("x")
+    assert find_catalogue(tmp_path / "resamp" / "F1-1.fits.fz") == path

@@ -1,0 +1,60 @@
+"""A frame's header and its catalogue together."""
+
+import numpy as np
+import pytest
+from astropy.table import Table
+
+from ceres_fast.errors import InputError
+from ceres_fast.survey.catalogues import write_table
+from ceres_fast.survey.detect import detect_frames
+from ceres_fast.survey.detections import read_detections
+
+from .conftest import SCALE, SEEING, make_wcs
+
+TABLE = Table({"X_IMAGE": [10.0, 50.0], "Y_IMAGE": [20.0, 60.0], "FWHM_IMAGE": [3.0, 4.0], "FLAGS": [0, 4]})
+
+
+def test_detections_of_a_frame(field):
+    found = read_detections(field.frames[0])
+    assert found.catalogue.path == field.catalogue(0)
+    assert len(found.x) == len(found.y) == len(found.ra) == len(found.dec) == 9
+    assert found.info.seeing == SEEING
+    x, y, ra, dec, info = found[:5]
+    np.testing.assert_allclose(found.wcs.all_world2pix(ra, dec, 1), (x, y), atol=1e-3)
+    assert info.path == field.frames[0]
+
+
+def test_catalogue_can_be_named_and_must_be_of_this_frame(field):
+    assert read_detections(field.frames[1], field.catalogue(1)).catalogue.path == field.catalogue(1)
+    with pytest.raises(InputError, match=r"F0001-2\.cat: its sky positions are 2\d pixels .*F0001-3\.fits"):
+        read_detections(field.frames[2], field.catalogue(1))
+
+
+def test_missing_catalogue_says_what_to_do(write_frame):
+    with pytest.raises(InputError, match=r"frame\.fits: has no catalogue; expected frame\.cat.*detect"):
+        read_detections(write_frame())
+
+
+def test_seeing_is_that_of_unflagged_detections_where_the_header_is_silent(tmp_path, write_frame):
+    path = write_frame(SEEING="")
+    write_table(TABLE, tmp_path / "frame.cat", "ASCII_HEAD")
+    assert read_detections(path).info.seeing == pytest.approx(3.0 * SCALE)
+    write_table(TABLE["X_IMAGE", "Y_IMAGE"], tmp_path / "frame.cat", "ASCII_HEAD")
+    assert np.isnan(read_detections(path).info.seeing)
+
+
+def test_sky_positions_come_from_the_frame_where_the_catalogue_has_none(tmp_path, write_frame):
+    path = write_frame()
+    write_table(TABLE, tmp_path / "frame.cat", "ASCII_HEAD")
+    found = read_detections(path)
+    np.testing.assert_allclose((found.ra, found.dec), make_wcs().all_pix2world(found.x, found.y, 1))
+    write_table(TABLE[:0], tmp_path / "frame.cat", "ASCII_HEAD")
+    assert len(read_detections(path).ra) == 0
+
+
+def test_without_any_coordinates_sky_positions_are_unknown(tmp_path, write_frame):
+    path = write_frame(CTYPE1="", CTYPE2="")
+    detect_frames([path])
+    found = read_detections(path)
+    assert np.isnan(found.ra).all()
+    assert np.isnan(found.dec).all()

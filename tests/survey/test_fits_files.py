@@ -1,0 +1,29 @@
+"""Opening FITS files and reading headers that break the standard."""
+
+import pytest
+from astropy.io import fits
+
+from ceres_fast.errors import InputError
+from ceres_fast.survey.fits_files import fits_files, open_fits, readable_header
+
+
+def test_unreadable_cards_are_left_out():
+    good = fits.Header([("OBJECT", "F1"), ("GAIN", 2.8, "e-/ADU"), ("HISTORY", "made"), ("COMMENT", "by hand")])
+    text = good.tostring(padding=False, endcard=False) + "SEEING  = 1.2\x00".ljust(80)
+    header = readable_header(fits.Header.fromstring(text))
+    assert header == good
+    assert header.comments["GAIN"] == "e-/ADU"
+
+
+def test_files_are_sorted_and_hidden_ones_are_passed_over(tmp_path):
+    for name in ("b.fits", "a.FIT", "sub/c.fts.gz", ".d.fits", ".sub/e.fits", "f.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert [path.name for path in fits_files(tmp_path)] == ["a.FIT", "b.fits", "c.fts.gz"]
+
+
+def test_errors_of_the_reader_itself_name_the_file(tmp_path):
+    path = tmp_path / "a.fits"
+    fits.PrimaryHDU().writeto(path)
+    with pytest.raises(InputError, match=r"a\.fits: is not a readable FITS file \('nowhere'\)"), open_fits(path):
+        raise KeyError("nowhere")

@@ -1,0 +1,59 @@
+"""Every validated asteroid in a frame is a stamp or is counted as lost, for one reason."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from ceres_fast.survey.cutting import exposure_stamps
+from ceres_fast.survey.detect import detect_frames
+from ceres_fast.survey.detections import read_detections
+from ceres_fast.survey.labels import label_field
+from ceres_fast.survey.lost import RATES, count_lost, rate_names
+from ceres_fast.survey.problems import Problems
+from ceres_fast.survey.rules import Rules
+from ceres_fast.survey.truth import read_truth
+
+LOST = ("lost_not_detected", "lost_stationary", "lost_contested", "lost_set_aside", "lost_other")
+
+
+def counted(field, rules, keep=lambda rows: rows):
+    truth = read_truth(field.truth)
+    for labelled in label_field([read_detections(path) for path in field.frames], truth, rules):
+        rows = np.flatnonzero((labelled.accepted.label == 1) & ~labelled.stays)
+        table = exposure_stamps(labelled, keep(rows), truth, Problems("stop"), "error", Counter())
+        yield count_lost(truth, labelled, table, rules), len(table)
+
+
+@pytest.mark.parametrize(
+    ("rules", "keep"),
+    [
+        (Rules(), lambda rows: rows),
+        (Rules(), lambda rows: rows[:0]),
+        (Rules(stationary_radius=30.0), lambda rows: rows),
+        (Rules(match_radius=0.001), lambda rows: rows),
+        (Rules(match_radius=25.0), lambda rows: rows),
+    ],
+)
+def test_stamps_and_losses_add_up(field, rules, keep):
+    for counts, stamps in counted(field, rules, keep):
+        assert counts["validated"] == 2
+        assert stamps + sum(counts[name] for name in LOST) == 2
+
+
+def test_without_coordinates_the_detections_say_what_is_in_the_frame(tmp_path, field, write_frame):
+    path = write_frame("bare/F0001-1.fits", CTYPE1="", CTYPE2="")
+    detect_frames([path])
+    named = read_detections(field.frames[0])
+    bare = read_detections(path)._replace(ra=named.ra, dec=named.dec)
+    truth = read_truth(field.truth)
+    (labelled,) = label_field([bare], truth, Rules())
+    table = exposure_stamps(labelled, np.arange(0), truth, Problems("stop"), "error", Counter())
+    assert count_lost(truth, labelled, table, Rules())["validated"] == 2
+
+
+def test_rates_have_names():
+    names = rate_names("validated")
+    assert len(names) == len(RATES)
+    assert names[0] == "validated at 0-0.1 arcsec/min"
+    assert names[-2:] == ["validated above 5 arcsec/min", "validated at unknown rate"]

@@ -1,0 +1,104 @@
+"""What stays in place is found on the sky and on the detector; what moves is not."""
+
+import dataclasses
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ceres_fast.survey.detections import read_detections
+from ceres_fast.survey.frames import FrameInfo
+from ceres_fast.survey.rules import Rules
+from ceres_fast.survey.stationary import stationary
+
+from .conftest import ASTEROIDS, HOT, SCALE, SEEING, make_wcs, place
+
+INFO = FrameInfo(Path("f"), "f", pixel_scale=SCALE, seeing=SEEING)
+
+
+def exposure(points, dither=(0, 0), info=INFO):
+    """Detections at places given in pixels of the undithered frame."""
+    x, y = np.array(points, float).reshape(-1, 2).T + np.array(dither, float)[:, None]
+    ra, dec = make_wcs(dither).all_pix2world(x, y, 1) if len(x) else (x, y)
+    return x, y, ra, dec, info
+
+
+def masks(*exposures, **rules):
+    return [mask.tolist() for mask in stationary(exposures, Rules(**rules))]
+
+
+def test_real_detections_of_the_field(field):
+    found = [read_detections(path) for path in field.frames]
+    for number, (detections, stays) in enumerate(zip(found, stationary(found, Rules()), strict=True)):
+        moving = {(round(x), round(y)) for x, y in zip(detections.x[~stays], detections.y[~stays], strict=True)}
+        assert moving == {tuple(map(round, place(name, number))) for name in ASTEROIDS}
+        hot = np.hypot(detections.x - HOT[1] - 2, detections.y - HOT[0] - 2) < 1
+        assert stays[hot].all()
+        assert hot.any()
+
+
+@given(st.tuples(st.integers(-20, 20), st.integers(-20, 20)), st.floats(0, 6), st.floats(0, 6.28))
+def test_radius_is_that_of_the_seeing_on_the_sky(dither, shift, angle):
+    moved = (100 + shift * math.cos(angle), 80 + shift * math.sin(angle))
+    radius = Rules().stationary_radius * SEEING
+    if abs(shift * SCALE - radius) < 1e-3 or math.hypot(dither[0] + moved[0] - 100, dither[1] + moved[1] - 80) < 1.01:
+        return
+    result = masks(exposure([(100, 80)]), exposure([moved], dither))
+    assert result == [[shift * SCALE < radius]] * 2
+
+
+def test_hot_pixels_stay_on_the_detector_and_move_on_the_sky():
+    hot = [exposure([np.subtract((50.0, 60.0), dither)], dither) for dither in ((0, 0), (9, 9))]
+    assert masks(*hot) == [[True], [True]]
+    noisy = [hot[0], (hot[1][0] + 1.2, *hot[1][1:])]
+    assert masks(*noisy) == [[False], [False]]
+    assert masks(*noisy, hot_pixel_radius=1.5) == [[True], [True]]
+
+
+def test_how_often_a_place_must_be_seen():
+    twice = [exposure([(100, 80)]), exposure([(100, 80)]), exposure([])]
+    assert masks(*twice) == [[True], [True], []]
+    assert masks(*twice, stationary_exposures=3) == [[False], [False], []]
+    assert masks(*twice[:2], exposure([(100.5, 80)]), stationary_exposures=3) == [[True]] * 3
+
+
+def test_two_neighbours_in_one_exposure_are_one_sighting():
+    pair = exposure([(100, 80), (101, 80)])
+    assert masks(exposure([(100, 80)]), pair, exposure([]), stationary_exposures=3) == [[False], [False, False], []]
+
+
+def test_one_exposure_or_the_rule_switched_off_keeps_all():
+    assert masks(exposure([(100, 80), (100, 80)])) == [[False, False]]
+    assert masks(exposure([(1, 1)]), exposure([(1, 1)]), remove_stationary=False) == [[False], [False]]
+    assert masks() == []
+    assert masks(exposure([]), exposure([])) == [[], []]
+
+
+def test_the_worse_seeing_counts_and_one_known_is_enough():
+    unknown, good = dataclasses.replace(INFO, seeing=math.nan), dataclasses.replace(INFO, seeing=0.5)
+    places = [(100, 80)], [(102, 80)]
+    for first, second, expected in ((INFO, good, True), (good, INFO, True), (unknown, INFO, True), (good, good, False)):
+        assert masks(exposure(places[0], info=first), exposure(places[1], info=second)) == [[expected]] * 2
+
+
+def test_unknown_seeing_takes_a_radius_in_pixels():
+    info = dataclasses.replace(INFO, seeing=math.nan)
+    for shift, expected in ((1.9, True), (2.1, False)):
+        assert masks(exposure([(100, 80)], info=info), exposure([(100 + shift, 80)], info=info)) == [[expected]] * 2
+
+
+@pytest.mark.parametrize("scale", [SCALE, math.nan])
+def test_without_sky_positions_the_detector_is_all_there_is(scale):
+    info = dataclasses.replace(INFO, pixel_scale=scale)
+    unknown = np.array([np.nan])
+    pair = [(np.array([x]), np.array([80.0]), unknown, unknown, info) for x in (100.0, 101.9)]
+    assert masks(*pair) == [[True], [True]]
+
+
+def test_impossible_positions_never_stay_in_place():
+    bad = (np.array([np.nan, 5]), np.array([1.0, 5]), np.array([np.nan, np.nan]), np.array([1.0, np.nan]), INFO)
+    good = exposure([(100, 80)])
+    assert masks(bad, good, good)[0] == [False, False]
