@@ -1,0 +1,1 @@
+"""TFRecord shards of raw stamps, split by group, and the manifest that describes them."""

@@ -1,0 +1,223 @@
+"""Reading records: a tf.data pipeline for training, arrays for everything else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+
+from ..errors import CeresFastError, InputError
+from ..survey.problems import OnError
+from ..tensorflow_quiet import tf
+from .manifest import Manifest
+from .manifest_checks import REBUILD
+from .schema import KINDS, empty, parse
+from .shards import check_shards, check_size
+from .splits import leaks
+
+_READ_AT_ONCE = 1024
+_INTERLEAVED = 8
+_BLOCK = 16
+_SHUFFLED = 16384
+"""Stamps in the shuffle buffer, 64 MB: a whole split where it is smaller, else on top of shards mixed when written."""
+
+_LEAK_COLUMNS = ("designation", "field", "ccd", "source", "ra", "dec", "pixel_scale")
+
+
+def stamp_dataset(
+    manifest: Manifest,
+    split: str,
+    batch_size: int,
+    *,
+    shuffle: bool = False,
+    seed: int = 0,
+    repeat: bool = False,
+    columns: Sequence[str] = (),
+) -> tf.data.Dataset:
+    """Return the stamps of a split in batches.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        From `ceres_fast.records.manifest.load_manifest`.
+    split : str
+        ``train``, ``validation``, ``calibration`` or ``test``.
+    batch_size : int
+        Stamps per batch; the last batch of an epoch may hold fewer.
+    shuffle : bool, default False
+        Another order in every epoch, the same ones in every process for one `seed`. False: the order of the shards.
+    seed : int, default 0
+        Decides the order.
+    repeat : bool, default False
+        Go on for ever, epoch after epoch.
+    columns : sequence of str
+        What else to read: names of ``COLUMNS``.
+
+    Returns
+    -------
+    tf.data.Dataset
+        Of (stamps, labels) or (stamps, labels, {column: values}): stamps float32 (b, 32, 32, 1) in ADU, axes
+        (y, x, channel); labels int32 (b,); columns float64, int64 or string, (b,). Its cardinality is known.
+
+    Raises
+    ------
+    InputError
+        When a shard is missing or has another size. What the size does not show, `check_shards` finds.
+    CeresFastError
+        When there is no such split or column, or the batch size is not above 0.
+    """
+    names = tuple(columns)
+    if batch_size < 1:
+        raise CeresFastError(f"batch size {batch_size}: expected 1 or more.")
+    records = _records(manifest, split, ("stamp", "label", *names), interleave=shuffle, seed=seed)
+    count = manifest.count(split)
+    # Gives the dataset its length, and refuses at its end an epoch that is short: shards may be cut while in use.
+    records = records.apply(tf.data.experimental.assert_cardinality(count))
+    if shuffle and count:
+        records = records.shuffle(min(count, _SHUFFLED), seed=seed, reshuffle_each_iteration=True)
+
+    def example(batch: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        parsed = parse(batch, ("stamp", "label", *names))
+        pair = parsed["stamp"], tf.cast(parsed["label"], tf.int32)
+        return (*pair, {name: parsed[name] for name in names}) if names else pair
+
+    batches = records.batch(batch_size).map(example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return (batches.repeat() if repeat else batches).prefetch(tf.data.AUTOTUNE)
+
+
+def read_columns(manifest: Manifest, split: str, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Read columns of a split, in the order of the shards: that of `stamp_dataset` without shuffling.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        From `ceres_fast.records.manifest.load_manifest`.
+    split : str
+        Name of the split.
+    names : sequence of str
+        Names of ``COLUMNS``, or ``stamp``.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        float64, int64 or str, (n,); ``stamp`` float32 (n, 32, 32). Unknown values are NaN, -1 or "".
+
+    Raises
+    ------
+    InputError
+        When a shard is missing, cut or altered; it names the shard and the row.
+    CeresFastError
+        When there is no such split or column.
+    """
+    wanted = tuple(dict.fromkeys(names))
+    records = _records(manifest, split, wanted, interleave=False, seed=0)
+    result = {name: empty(name, manifest.count(split)) for name in wanted}
+    done = 0
+    with shard_errors(manifest, split):
+        # "label" is read for the number of records, which must be known where nothing is wanted too.
+        for batch in records.batch(_READ_AT_ONCE).map(lambda batch: parse(batch, ("label", *wanted))):
+            size = len(batch["label"])
+            for name in wanted:
+                result[name][done : done + size] = batch[name].numpy()
+            done += size
+    return {name: _finished(name, values) for name, values in result.items()}
+
+
+def read_stamps(manifest: Manifest, split: str) -> tuple[np.ndarray, np.ndarray]:
+    """Read all stamps of a split, in the order of the shards.
+
+    Returns
+    -------
+    stamps : numpy.ndarray
+        float32, (n, 32, 32), axes (y, x), in ADU.
+    labels : numpy.ndarray
+        int32, (n,): 1 asteroid, 0 non-asteroid.
+
+    Raises
+    ------
+    InputError
+        When a shard is missing, cut or altered; it names the shard and the row.
+    """
+    read = read_columns(manifest, split, ("stamp", "label"))
+    return read["stamp"], read["label"].astype(np.int32)
+
+
+def check_records(manifest: Manifest, *, on_error: OnError = "stop") -> Manifest:
+    """Check what training relies on: whole shards, and no asteroid, field or piece of sky in two splits.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        From `ceres_fast.records.manifest.load_manifest`.
+    on_error : {"stop", "skip"}
+        Whether a damaged shard ends the work, or is left out with a warning.
+
+    Returns
+    -------
+    Manifest
+        What to read from: without the shards that were left out (`check_shards`).
+
+    Raises
+    ------
+    InputError
+        Naming the shard that is damaged, or what is in two splits.
+    """
+    manifest = check_shards(manifest, on_error=on_error)
+    parts = {split: read_columns(manifest, split, _LEAK_COLUMNS) for split in manifest.splits}
+    splits = np.repeat(list(parts), [len(part["source"]) for part in parts.values()])
+    columns = {name: np.concatenate([part[name] for part in parts.values()]) for name in _LEAK_COLUMNS}
+    if found := leaks(splits, columns):
+        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+        problem = f"{found[0]}{more} in more than one split"
+        raise InputError(manifest.folder, problem, expected="whole groups in each split", action=REBUILD)
+    return manifest
+
+
+@contextmanager
+def shard_errors(manifest: Manifest, split: str) -> Iterator[None]:
+    """Turn what TensorFlow says of a damaged record, while a dataset is read, into an InputError naming shard and row.
+
+    TensorFlow names an offset and no file, so the shards of the split are read again to find it.
+    """
+    try:
+        yield
+    except (tf.errors.DataLossError, tf.errors.InvalidArgumentError, tf.errors.FailedPreconditionError) as error:
+        check_shards(manifest, [split])
+        if not isinstance(error, tf.errors.DataLossError):
+            raise
+        problem = f"a record of split {split} could not be read, and now can"
+        raise InputError(
+            manifest.folder, problem, action="look for a failing disk or network, and try again"
+        ) from error
+
+
+def _records(manifest: Manifest, split: str, names: Sequence[str], *, interleave: bool, seed: int) -> tf.data.Dataset:
+    if split not in manifest.splits:
+        raise CeresFastError(f"no split {split!r}; expected one of {', '.join(manifest.splits)}.")
+    known = {"stamp", *(name for name in manifest.columns if name in KINDS)}
+    if strange := [name for name in names if name not in known]:
+        raise CeresFastError(
+            f"{manifest.folder}: the records have no column {strange[0]!r}; they have {', '.join(known)}."
+        )
+    paths = manifest.shards(split)
+    for path, shard in zip(paths, manifest.splits[split]["shards"], strict=True):
+        check_size(path, shard)
+    files = tf.data.Dataset.from_tensor_slices([str(path) for path in paths])
+    if not interleave:
+        return tf.data.TFRecordDataset(files)
+    return files.shuffle(len(paths), seed=seed, reshuffle_each_iteration=True).interleave(
+        tf.data.TFRecordDataset,
+        cycle_length=min(len(paths), _INTERLEAVED),
+        block_length=_BLOCK,
+        num_parallel_calls=tf.data.AUTOTUNE,
+        deterministic=True,
+    )
+
+
+def _finished(name: str, values: np.ndarray) -> np.ndarray:
+    if name == "stamp":
+        return values[..., 0]
+    if KINDS[name] is str:
+        return np.array([value.decode() for value in values], np.str_)
+    return values

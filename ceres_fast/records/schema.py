@@ -1,0 +1,99 @@
+"""One stamp as a ``tf.train.Example``: the features follow `ceres_fast.survey.stamp_table.COLUMNS`.
+
+=========  =====================  ==================================================
+column     feature                bytes
+=========  =====================  ==================================================
+``stamp``  ``bytes_list`` of one  32x32 float32, little-endian, rows first (y, x)
+float      ``bytes_list`` of one  one float64, little-endian (``float_list`` is float32: too coarse for MJD)
+int        ``int64_list`` of one  protobuf varint
+str        ``bytes_list`` of one  UTF-8
+=========  =====================  ==================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..survey.stamp_table import COLUMNS, STAMP_SIZE
+from ..tensorflow_quiet import tf
+
+KINDS: dict[str, type] = {column.name: column.dtype for column in COLUMNS}
+"""Type (float, int or str) of each column beside ``stamp``."""
+
+_ENCODE: dict[type, Callable[[np.ndarray], list[Any]]] = {
+    float: lambda values: [value.tobytes() for value in values.astype("<f8")],
+    int: lambda values: values.tolist(),
+    str: lambda values: [value.encode() for value in values.tolist()],
+}
+_LIST = {float: "bytes_list", int: "int64_list", str: "bytes_list"}
+_CHUNK = 4096
+
+
+def serialise(columns: Mapping[str, np.ndarray], rows: np.ndarray) -> Iterator[bytes]:
+    """Yield rows of a stamp table as serialised examples; equal rows give equal bytes in every process.
+
+    Parameters
+    ----------
+    columns : mapping of str to numpy.ndarray
+        ``stamp`` (n, 32, 32) and every column of ``COLUMNS``, (n,).
+    rows : numpy.ndarray of int
+        0-based rows to write, in this order.
+    """
+    for start in range(0, len(rows), _CHUNK):
+        chosen = rows[start : start + _CHUNK]
+        encoded = [(name, _LIST[kind], _ENCODE[kind](columns[name][chosen])) for name, kind in KINDS.items()]
+        for number, stamp in enumerate(columns["stamp"][chosen].astype("<f4", copy=False)):
+            example = tf.train.Example()
+            feature = example.features.feature
+            feature["stamp"].bytes_list.value.append(stamp.tobytes())
+            for name, kind, values in encoded:
+                getattr(feature[name], kind).value.append(values[number])
+            yield example.SerializeToString(deterministic=True)
+
+
+def parse(batch: tf.Tensor, names: Iterable[str]) -> dict[str, tf.Tensor]:
+    """Parse a batch of serialised examples, with one call for the whole batch.
+
+    Parameters
+    ----------
+    batch : tf.Tensor
+        Strings, shape (b,).
+    names : iterable of str
+        Which of ``stamp`` and the columns to read; the others cost nothing.
+
+    Returns
+    -------
+    dict of str to tf.Tensor
+        ``stamp`` float32 (b, 32, 32, 1), axes (y, x, channel); the others float64, int64 or string, (b,).
+    """
+    wanted = dict.fromkeys(names)
+    types = {name: tf.int64 if KINDS.get(name) is int else tf.string for name in wanted}
+    parsed = tf.io.parse_example(batch, {name: tf.io.FixedLenFeature([], dtype) for name, dtype in types.items()})
+    size = tf.shape(batch)[0]
+    for name, value in parsed.items():
+        if name == "stamp":
+            # The explicit size refuses stamps of another length instead of regrouping their pixels.
+            pixels = tf.reshape(tf.io.decode_raw(value, tf.float32), [size, STAMP_SIZE, STAMP_SIZE, 1])
+            parsed[name] = tf.ensure_shape(pixels, [None, STAMP_SIZE, STAMP_SIZE, 1])
+        elif KINDS[name] is float:
+            parsed[name] = tf.reshape(tf.io.decode_raw(value, tf.float64), [size])
+    return parsed
+
+
+def empty(name: str, count: int) -> np.ndarray:
+    """Return an array for `count` values of a column, as `parse` gives them."""
+    if name == "stamp":
+        return np.empty((count, STAMP_SIZE, STAMP_SIZE, 1), np.float32)
+    return np.empty(count, {float: np.float64, int: np.int64, str: object}[KINDS[name]])
+
+
+def described(names: Sequence[str] = tuple(KINDS)) -> dict[str, dict[str, str]]:
+    """Return type, unit and meaning of the columns, for the manifest."""
+    by_name = {column.name: column for column in COLUMNS}
+    return {
+        name: {"type": KINDS[name].__name__, "unit": by_name[name].unit, "meaning": by_name[name].meaning}
+        for name in names
+    }

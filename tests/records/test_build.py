@@ -1,0 +1,374 @@
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from ceres_fast.errors import CeresFastError, InputError
+from ceres_fast.files import sha256_of
+from ceres_fast.records import build
+from ceres_fast.records import sources as records_sources
+from ceres_fast.records.build import build_records
+from ceres_fast.records.manifest import load_manifest
+from ceres_fast.records.pipeline import check_records, read_columns
+from ceres_fast.survey.detect import detect_frames
+from ceres_fast.survey.rules import Rules
+from ceres_fast.survey.simulate.survey import simulate_survey
+from ceres_fast.survey.stamp_folders import read_stamp
+
+
+def contents(folder):
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+@pytest.fixture
+def sources(class_folders, tmp_path):
+    """A copy of the folders of stamps, to be damaged."""
+    return Path(shutil.copytree(class_folders, tmp_path / "sources"))
+
+
+def test_every_stamp_is_in_one_split_as_it_was(built, class_folders):
+    check_records(built)
+    seen = []
+    for split in built.splits:
+        read = read_columns(
+            built, split, ["stamp", "source", "label", "designation", "field", "ra", "mjd", "pixel_scale"]
+        )
+        seen += read["source"].tolist()
+        for number, source in enumerate(read["source"]):
+            stamp, header, _ = read_stamp(class_folders / source)
+            np.testing.assert_array_equal(read["stamp"][number], stamp)
+            assert read["designation"][number] == header.get("SSNAME", "")
+            assert bool(read["label"][number]) is source.startswith("asteroid/")
+            assert (read["field"][number], read["ra"][number]) == (header["FIELD"], header["RA"])
+        assert set(read["pixel_scale"]) == {0.5}
+    assert sorted(seen) == sorted(file.relative_to(class_folders).as_posix() for file in class_folders.rglob("*.fits"))
+
+
+def test_what_the_manifest_says(built, class_folders):
+    assert (built.name, built.seed, built.where, built.nan, built.pixel_scale) == ("stamps", 0, [], "error", 0.5)
+    assert built.rules == Rules().as_dict()
+    assert built.sources == [{"name": "stamps", "kind": "stamps", "files": 120}]
+    assert built.counts == {"files": 120}
+    assert sum(split["groups"] for split in built.splits.values()) == 12
+    assert {file.name for file in built.folder.iterdir()} == {
+        "manifest.json",
+        "sources.sha256",
+        *(f"stamps-{split}.tfrecord-0000{number}-of-00003" for split in built.splits for number in range(3)),
+    }
+    listing = built.folder / built.sources_file["file"]
+    assert sha256_of(listing) == built.sources_file["sha256"]
+    digest, name = listing.read_text().splitlines()[0].split("  ")
+    assert digest == sha256_of(class_folders.parent / name)
+
+
+def test_classes_are_mixed_in_every_shard(built):
+    for shard in built.splits["train"]["shards"]:
+        assert 0 < shard["asteroids"] < shard["count"]
+
+
+def test_the_same_arguments_give_the_same_bytes(built, class_folders, tmp_path):
+    again = build_records([class_folders], tmp_path / "again", shards=3)
+    assert contents(again.folder) == contents(built.folder)
+
+
+def test_another_seed_gives_other_splits(built, class_folders, tmp_path):
+    other = build_records([class_folders], tmp_path / "other", shards=3, seed=1)
+    assert set(read_columns(other, "test", ["field"])["field"]) != set(read_columns(built, "test", ["field"])["field"])
+
+
+def test_where_selects_by_header(class_folders, tmp_path):
+    manifest = build_records([class_folders], tmp_path / "r", where=[("KIND", ["asteroid", "bogus"])], shards=1)
+    assert manifest.where == [["KIND", ["asteroid", "bogus"]]]
+    assert sum(manifest.count(split) for split in manifest.splits) == 12 * (3 + 4)
+    assert manifest.counts == {"files": 120, "not_selected": 36}
+
+
+def test_two_sources_are_told_apart_and_one_asteroid_in_both_stays_together(class_folders, sources, tmp_path):
+    other = sources.rename(tmp_path / "stamps")
+    manifest = build_records([class_folders, other], tmp_path / "r")
+    check_records(manifest)
+    assert [source["name"] for source in manifest.sources] == ["stamps", "stamps-2"]
+    names = np.concatenate([read_columns(manifest, split, ["source"])["source"] for split in manifest.splits])
+    assert len(set(names)) == 240
+    assert {name.split("/")[0] for name in names} == {"stamps", "stamps-2"}
+    assert sum(split["groups"] for split in manifest.splits.values()) == 12
+
+
+def test_missing_pixels(sources, tmp_path):
+    path = sources / "asteroid" / "s000.fits"
+    with fits.open(path, mode="update") as hdus:
+        hdus[0].data[3, 4] = np.nan
+    with pytest.raises(InputError, match=r"s000.fits: 1 of 1024 pixels are missing.*--nan fill"):
+        build_records([sources], tmp_path / "r")
+    assert not (tmp_path / "r").exists()
+    filled = build_records([sources], tmp_path / "filled", nan="fill")
+    assert filled.counts["filled_stamps"] == 1
+    skipped = build_records([sources], tmp_path / "skipped", on_error="skip")
+    assert skipped.counts["bad_stamps"] == 1
+    assert sum(skipped.count(split) for split in skipped.splits) == 119
+
+
+def test_a_stamp_that_stays_without_value_is_refused(class_folders, tmp_path, monkeypatch):
+    def tables(*args, **options):
+        for table, counts in real(*args, **options):
+            table["stamp"][5, 1, 1] = np.inf
+            yield table, counts
+
+    real = records_sources.folder_tables
+    monkeypatch.setattr(records_sources, "folder_tables", tables)
+    with pytest.raises(InputError, match=r"asteroid/s012\.fits: a stamp has missing pixels"):
+        build_records([class_folders], tmp_path / "r")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"name": "../x"}, "name '../x'"),
+        ({"name": ""}, "name ''"),
+        ({"shards": 0}, "0 shards"),
+        ({"seed": -1}, "seed -1"),
+        ({"fractions": {"train": 1.0}}, "adding up to 1"),
+        ({"where": [("KIND", ["bogus"])]}, "no stamp is asteroid"),
+        ({"where": [("KIND", ["none"])]}, r"no stamp is left \(files 120, not_selected 120\)"),
+        ({"where": [("NOPE", ["x"])]}, "NOPE"),
+        ({"where": [("FIELD", ["F00", "F01", "F02"])]}, r"3 group\(s\).*at least 4"),
+    ],
+)
+def test_wrong_arguments(class_folders, tmp_path, options, message):
+    with pytest.raises(CeresFastError, match=message):
+        build_records([class_folders], tmp_path / "r", **options)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_wrong_sources(class_folders, tmp_path):
+    wrong = {
+        (): "no source given",
+        (tmp_path / "none",): "does not exist",
+        (class_folders / "asteroid" / "s000.fits",): "is not a folder",
+        (class_folders, class_folders / ".." / class_folders.name): "one holds the other",
+        (class_folders, class_folders / "asteroid"): "one holds the other",
+    }
+    for sources, message in wrong.items():
+        with pytest.raises(CeresFastError, match=message):
+            build_records(sources, tmp_path / "r")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(CeresFastError, match="no frames found"):
+        build_records([tmp_path / "empty"], tmp_path / "r")
+
+
+def test_frames_need_a_truth_table(shared_data, tmp_path):
+    with pytest.raises(InputError, match=r"asteroids.csv: does not exist.*--truth"):
+        build_records([shared_data / "frames"], tmp_path / "r")
+
+
+def test_an_existing_folder_is_not_touched(built, class_folders):
+    before = contents(built.folder)
+    with pytest.raises(CeresFastError, match=r"exists already.*--overwrite"):
+        build_records([class_folders], built.folder)
+    assert contents(built.folder) == before
+
+
+def test_overwrite_replaces_records(copied, class_folders):
+    manifest = build_records([class_folders], copied, shards=2, overwrite=True)
+    assert len(list(copied.iterdir())) == 2 + 4 * 2
+    check_records(manifest)
+    assert [file.name for file in copied.parent.iterdir()] == ["records"]
+
+
+@pytest.mark.parametrize("foreign", ["thesis.tex", "manifest.json.bak", "folder"])
+def test_overwrite_never_deletes_anything_else(copied, class_folders, foreign):
+    (copied / foreign).mkdir() if foreign == "folder" else (copied / foreign).write_text("years of work")
+    before = len(list(copied.iterdir()))
+    with pytest.raises(CeresFastError, match=rf"{foreign}: is no part of records"):
+        build_records([class_folders], copied, overwrite=True)
+    assert len(list(copied.iterdir())) == before
+
+
+def test_overwrite_refuses_a_file_and_a_source(sources, class_folders, tmp_path):
+    (tmp_path / "file").write_text("x")
+    for out in (tmp_path / "file", sources, sources.parent):
+        with pytest.raises(CeresFastError, match="is no part of records"):
+            build_records([sources], out, overwrite=True)
+    assert len(list(sources.rglob("*.fits"))) == 120
+
+
+def test_two_builds_into_one_folder(class_folders, tmp_path, monkeypatch):
+    out = tmp_path / "r"
+
+    def slower(manifest, folder):
+        monkeypatch.setattr(build, "write_manifest", real)
+        build_records([class_folders], out, shards=1)
+        real(manifest, folder)
+
+    real = build.write_manifest
+    monkeypatch.setattr(build, "write_manifest", slower)
+    with pytest.raises(CeresFastError, match="exists already"):
+        build_records([class_folders], out, shards=2)
+    check_records(load_manifest(out))
+    assert len(load_manifest(out).shards("train")) == 1
+    assert [file.name for file in tmp_path.iterdir()] == ["r"]
+
+
+def test_two_builds_that_overwrite_leave_one_of_them_whole(class_folders, copied, monkeypatch):
+    def slower(manifest, folder):
+        monkeypatch.setattr(build, "write_manifest", real)
+        build_records([class_folders], copied, shards=1, overwrite=True)
+        real(manifest, folder)
+
+    real = build.write_manifest
+    monkeypatch.setattr(build, "write_manifest", slower)
+    check_records(build_records([class_folders], copied, shards=2, overwrite=True))
+    assert [file.name for file in copied.parent.iterdir()] == ["records"]
+
+
+@pytest.fixture
+def files_of_at_most():
+    """Make every write beyond so many bytes of a file fail, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("size", [2_000, 20_000, 60_000])
+def test_a_full_disk_is_one_clear_line_and_costs_nothing(class_folders, copied, files_of_at_most, size):
+    before = contents(copied)
+    files_of_at_most(size)
+    with pytest.raises(CeresFastError, match=r"cannot be written.*nothing that was there before") as caught:
+        build_records([class_folders], copied, shards=3, overwrite=True)
+    assert "\n" not in str(caught.value)
+    assert contents(copied) == before
+    assert [file.name for file in copied.parent.iterdir()] == ["records"]
+
+
+KILLED = """
+import sys, time
+from pathlib import Path
+from ceres_fast.records import build
+from ceres_fast.records import sources as records_sources
+
+real, written = build.write_shard, []
+
+def slow(path, columns, rows):
+    entry = real(path, columns, rows)
+    written.append(path)
+    if len(written) == 5 and sys.argv[3] == "wait":
+        print("half way", flush=True)
+        time.sleep(600)
+    return entry
+
+build.write_shard = slow
+build.build_records([Path(sys.argv[1])], Path(sys.argv[2]), shards=3, overwrite=True)
+"""
+
+
+def run_build(sources, out, *, wait):
+    command = [sys.executable, "-c", KILLED, str(sources), str(out), "wait" if wait else "go on"]
+    environment = os.environ | {"PYTHONHASHSEED": "1"}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, env=environment, cwd=Path(__file__).parents[2], **pipes)
+
+
+@pytest.mark.slow
+def test_killed_half_way_the_old_records_stay(class_folders, copied):
+    before = contents(copied)
+    with run_build(class_folders, copied, wait=True) as process:
+        assert process.stdout.readline() == "half way\n"
+        process.send_signal(signal.SIGKILL)
+    assert contents(copied) == before
+    left = [file.name for file in copied.parent.iterdir() if file.name != "records"]
+    assert len(left) == 1
+    assert left[0].startswith(".records.partial-")
+    build_records([class_folders], copied, shards=3, overwrite=True)
+    assert contents(copied) == before
+
+
+@pytest.mark.slow
+def test_bytes_do_not_depend_on_the_process_and_tensorflow_is_quiet(class_folders, built, tmp_path):
+    with run_build(class_folders, tmp_path / "r", wait=False) as process:
+        chatter = process.communicate()[1]
+    assert (process.returncode, chatter) == (0, "")
+    assert contents(tmp_path / "r") == contents(built.folder)
+
+
+def test_the_summary_names_splits_and_reasons(class_folders, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    build_records([class_folders], tmp_path / "r", where=[("KIND", ["asteroid", "bogus"])], shards=2)
+    shown = capsys.readouterr().out
+    for words in ("Records in", "calibration", "not selected", "36"):
+        assert words in shown
+
+
+def test_a_split_without_asteroids_is_said_loudly(class_folders, tmp_path, capsys):
+    kept = shutil.copytree(class_folders, tmp_path / "few")
+    for file in (kept / "asteroid").iterdir():
+        if int(file.stem[1:]) >= 30:
+            file.unlink()
+    manifest = build_records([kept], tmp_path / "r")
+    assert "has no asteroid" in capsys.readouterr().err
+    assert 0 in [manifest.class_counts(split)["asteroid"] for split in manifest.splits]
+
+
+def test_real_stamps(shared_data, tmp_path):
+    """Counted by hand from index.csv: 285 asteroids, 195 bogus, 31 of them with missing pixels."""
+    folder = shared_data / "ztf_stamps"
+    manifest = build_records([folder], tmp_path / "r", where=[("LABEL", ["asteroid", "bogus"])], nan="fill")
+    check_records(manifest)
+    total = {name: sum(manifest.class_counts(split)[name] for split in manifest.splits) for name in manifest.classes}
+    assert total == {"asteroid": 285, "non_asteroid": 195}
+    assert manifest.counts == {"files": 1508, "not_selected": 1028, "filled_stamps": 31}
+    assert manifest.pixel_scale == 1.01
+    for name, count in total.items():
+        for split, share in manifest.fractions.items():
+            assert manifest.class_counts(split)[name] == pytest.approx(share * count, abs=2)
+    assert "/work" not in json.dumps(manifest.as_dict())
+
+
+@pytest.fixture(scope="module")
+def frames(tmp_path_factory):
+    """Frames, catalogues and truth of four fields, three exposures each."""
+    folder = tmp_path_factory.mktemp("simulated") / "survey"
+    simulate_survey(folder, fields=4, exposures=3, held_out_fields=1, small=True)
+    detect_frames([folder / "training"])
+    return folder / "training"
+
+
+@pytest.mark.slow
+def test_frames_with_catalogues(frames, tmp_path):
+    manifest = build_records([frames], tmp_path / "r")
+    check_records(manifest)
+    assert manifest.sources == [{"name": "training", "kind": "frames", "files": 4 * 3 * 2 + 1}]
+    assert manifest.pixel_scale == pytest.approx(0.333, abs=1e-3)
+    stamps = {name: sum(manifest.class_counts(split)[name] for split in manifest.splits) for name in manifest.classes}
+    assert stamps == {name: manifest.counts[name] for name in manifest.classes}
+    assert min(stamps.values()) > 50
+    assert manifest.counts["stationary"] > manifest.counts["detections"] / 2
+    for split in manifest.splits:
+        read = read_columns(manifest, split, ["source", "field", "label", "designation", "rate", "row"])
+        assert len(set(read["field"])) == 1
+        assert all((frames / source).is_file() for source in read["source"])
+        assert ((read["designation"] != "") == (read["label"] == 1)).all()
+        assert (np.isfinite(read["rate"]) == (read["label"] == 1)).all()
+        assert (read["row"] > 0).all()
+
+
+@pytest.mark.slow
+def test_frames_and_stamps_together_and_a_truth_table_from_elsewhere(frames, class_folders, tmp_path):
+    bare = Path(shutil.copytree(frames, tmp_path / "bare"))
+    truth = (bare / "asteroids.csv").rename(tmp_path / "known.csv")
+    manifest = build_records([bare, class_folders], tmp_path / "r", truth=truth)
+    check_records(manifest)
+    assert [source["kind"] for source in manifest.sources] == ["frames", "stamps"]
+    assert "bare/known.csv" in (manifest.folder / "sources.sha256").read_text()
+    for name in ("manifest.json", "sources.sha256"):
+        assert str(tmp_path) not in (manifest.folder / name).read_text()
+    assert sum(manifest.count(split) for split in manifest.splits) == 120 + sum(
+        manifest.counts[name] for name in manifest.classes
+    )

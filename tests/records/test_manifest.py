@@ -1,0 +1,118 @@
+import hashlib
+import json
+
+import pytest
+
+from ceres_fast.errors import InputError
+from ceres_fast.records.manifest import Manifest, load_manifest, write_manifest
+
+
+def change(folder, **values):
+    path = folder / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+def test_what_is_written_is_read(built, tmp_path):
+    write_manifest(built, tmp_path)
+    assert load_manifest(tmp_path) == built
+    assert load_manifest(tmp_path / "manifest.json") == built
+
+
+def test_its_own_digest_and_folder(built):
+    content = (built.folder / "manifest.json").read_bytes()
+    assert built.sha256 == hashlib.sha256(content).hexdigest()
+    assert str(built.folder).encode() not in content
+    assert all(path.is_file() for path in built.shards("train"))
+
+
+def test_counts(built):
+    assert sum(built.count(split) for split in built.splits) == 120
+    assert list(built.class_counts("train")) == ["non_asteroid", "asteroid"]
+    assert sum(built.class_counts(split)["asteroid"] for split in built.splits) == 36
+
+
+def test_missing(tmp_path):
+    with pytest.raises(InputError, match=r"manifest.json: does not exist.*build-records"):
+        load_manifest(tmp_path)
+
+
+@pytest.mark.parametrize("size", [0, 1, 100, 5000])
+def test_truncated(copied, size):
+    path = copied / "manifest.json"
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(InputError, match=r"manifest.json: is not valid JSON"):
+        load_manifest(copied)
+
+
+@pytest.mark.parametrize(
+    ("version", "action"),
+    [(2, "Install a newer ceres-fast"), (0, "Build the records again"), ("1", ""), (True, ""), (None, "")],
+)
+def test_another_format_version(copied, version, action):
+    change(copied, format_version=version)
+    with pytest.raises(InputError, match=rf"format_version {version!r}; expected 1. {action}"):
+        load_manifest(copied)
+
+
+KEYS = [name for name in Manifest.__annotations__ if name not in ("folder", "sha256", "format_version")]
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_missing_key(copied, key):
+    path = copied / "manifest.json"
+    value = json.loads(path.read_text())
+    del value[key]
+    path.write_text(json.dumps(value))
+    with pytest.raises(InputError, match=f"the manifest has no key '{key}'"):
+        load_manifest(copied)
+
+
+WRONG = [
+    (key, value) for key in KEYS for value in ([1], {"a": -1}, -1.5, "../x") if (key, value) != ("ceres_fast", "../x")
+]
+
+
+@pytest.mark.parametrize(("key", "value"), WRONG)
+def test_a_wrong_value(copied, key, value):
+    change(copied, **{key: value})
+    with pytest.raises(InputError, match=f"{key}|rules"):
+        load_manifest(copied)
+
+
+def test_an_unknown_key(copied):
+    change(copied, extra=1)
+    with pytest.raises(InputError, match="unknown key 'extra'"):
+        load_manifest(copied)
+
+
+@pytest.mark.parametrize(
+    ("change_shard", "message"),
+    [
+        ({"file": "../../etc/passwd"}, r"names the file '../../etc/passwd'"),
+        ({"file": "stamps-test.tfrecord-00000-of-00003"}, r"expected stamps-train.tfrecord-00000-of-00003"),
+        ({"count": -1}, "count = -1"),
+        ({"count": 10**6}, "has classes"),
+        ({"asteroids": 10**6}, "has classes"),
+        ({"sha256": "x"}, "sha256 = 'x'"),
+        ({"more": 1}, "unknown key 'more'"),
+    ],
+)
+def test_a_wrong_shard(copied, change_shard, message):
+    splits = json.loads((copied / "manifest.json").read_text())["splits"]
+    splits["train"]["shards"][0].update(change_shard)
+    change(copied, splits=splits)
+    with pytest.raises(InputError, match=message):
+        load_manifest(copied)
+
+
+def test_wrong_rules(copied):
+    rules = json.loads((copied / "manifest.json").read_text())["rules"]
+    change(copied, rules=rules | {"match_radius": -2})
+    with pytest.raises(InputError, match=r"rules that do not fit.*match_radius"):
+        load_manifest(copied)
+
+
+def test_no_json_object(copied):
+    (copied / "manifest.json").write_text("[]")
+    with pytest.raises(InputError, match="not an object"):
+        load_manifest(copied)
