@@ -1,0 +1,81 @@
+"""A classifier on disk becomes a Keras model again, and predicts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from ..classifier import CLASSIFIER_FILE, Classifier
+from ..errors import InputError
+from .backbones import BACKBONES, EXPERIMENTS
+from .build import PRECISIONS, Architecture, build_model
+from .stem import NORMALISATIONS
+
+
+def load_model(classifier: Classifier) -> keras.Model:
+    """Rebuild the classifier from this package's code and load its weights; nothing of the file is run.
+
+    Parameters
+    ----------
+    classifier : Classifier
+        As `read_classifier` returned it.
+
+    Returns
+    -------
+    keras.Model
+        Stamps (n, 32, 32, 1) float32 in ADU to probabilities (n, 2) float32.
+
+    Raises
+    ------
+    InputError
+        When the weights are missing, not the ones the classifier names, or of another architecture.
+    """
+    for name, known in (
+        ("backbone", BACKBONES),
+        ("experiment", EXPERIMENTS),
+        ("normalise", NORMALISATIONS),
+        ("precision", PRECISIONS),
+    ):
+        if getattr(classifier, name) not in known:
+            path = (classifier.folder / CLASSIFIER_FILE) if classifier.folder else CLASSIFIER_FILE
+            raise InputError(path, f"unknown {name} {getattr(classifier, name)!r}", expected=f"one of {list(known)}")
+    model = build_model(
+        Architecture(
+            classifier.backbone,
+            int(classifier.experiment),
+            "none",
+            classifier.normalise,
+            classifier.precision,
+            **classifier.head,
+        )
+    )
+    path = classifier.weights_path()
+    try:
+        model.load_weights(path)
+    except (ValueError, OSError, KeyError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(path, f"cannot be loaded ({reason})", expected=f"weights of {model.name}") from error
+    return model
+
+
+def predict(model: keras.Model, stamps: Any, batch_size: int = 128) -> np.ndarray:
+    """Return the probabilities of the classes.
+
+    Parameters
+    ----------
+    model : keras.Model
+        A classifier.
+    stamps : numpy.ndarray or tf.data.Dataset
+        Stamps (n, 32, 32, 1) in ADU, or batches of (stamps, …).
+    batch_size : int
+        Stamps per step; not used for a dataset, which is batched already.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n, 2), float32; column 1 is the asteroid's.
+    """
+    size = batch_size if isinstance(stamps, np.ndarray) else None
+    return np.asarray(model.predict(stamps, batch_size=size, verbose=0), np.float32)

@@ -1,0 +1,77 @@
+"""From raw stamps to what an ImageNet network takes: layers, so that they run on the device and are exported.
+
+Every layer works in float32 whatever the precision of the rest: a saturated detector reads 65535 ADU, and float16
+ends at 65504.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import ops
+
+
+def minmax(stamps: Any) -> Any:
+    """Scale each stamp to [0, 1] (paper); a constant stamp becomes 0."""
+    lowest = ops.min(stamps, axis=(1, 2), keepdims=True)
+    highest = ops.max(stamps, axis=(1, 2), keepdims=True)
+    span = highest - lowest
+    return (stamps - lowest) / ops.where(span > 0, span, 1.0)
+
+
+def asinh(stamps: Any) -> Any:
+    """Return asinh((x - median) / MAD) of each stamp; a stamp with MAD 0 is only centred and compressed."""
+    centred = stamps - _median(stamps)
+    deviation = _median(ops.abs(centred))
+    return ops.arcsinh(centred / ops.where(deviation > 0, deviation, 1.0))
+
+
+def _median(stamps: Any) -> Any:
+    # A full sort of the 1024 pixels: exact, and the one order statistic that every runtime has (TopK in ONNX).
+    size = stamps.shape[1] * stamps.shape[2]
+    ordered = ops.sort(ops.reshape(stamps, (-1, size)), axis=1)
+    middle = (ordered[:, (size - 1) // 2] + ordered[:, size // 2]) / 2
+    return ops.reshape(middle, (-1, 1, 1, 1))
+
+
+NORMALISATIONS: dict[str, Callable[[Any], Any]] = {"minmax": minmax, "asinh": asinh}
+
+
+class Normalise(keras.layers.Layer):
+    """Normalise each stamp by itself.
+
+    Parameters
+    ----------
+    kind : {'minmax', 'asinh'}
+        Row of `NORMALISATIONS`. Input and output have shape (n, 32, 32, 1), float32.
+    """
+
+    def __init__(self, kind: str, **options: Any) -> None:
+        super().__init__(dtype="float32", **options)
+        self.kind = kind
+
+    def call(self, stamps: Any) -> Any:
+        """Return the normalised stamps."""
+        return NORMALISATIONS[self.kind](stamps)
+
+
+class Upscale(keras.layers.Layer):
+    """Scale stamps up to `size` pixels, bilinearly, and repeat the one plane three times.
+
+    `keras.layers.Resizing` is not used: inside a model it leaks ``training=True`` to BatchNormalization.
+    """
+
+    def __init__(self, size: int, **options: Any) -> None:
+        super().__init__(dtype="float32", **options)
+        self.size = size
+
+    def call(self, stamps: Any) -> Any:
+        """Return images (n, size, size, 3) of stamps (n, 32, 32, 1)."""
+        images = stamps
+        if self.size != stamps.shape[1]:
+            images = ops.image.resize(
+                stamps, (self.size, self.size), interpolation="bilinear", data_format="channels_last"
+            )
+        return ops.repeat(images, 3, axis=3)

@@ -1,0 +1,94 @@
+"""Where a backbone's first weights come from."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import keras
+
+from ..errors import CeresFastError, InputError
+from .backbones import Backbone
+
+WEIGHTS_FOLDER = "CERES_FAST_WEIGHTS"
+"""Environment variable: a folder with ImageNet weights."""
+
+
+def keras_cache() -> Path:
+    """Return the folder in which Keras keeps the weights it has downloaded."""
+    return Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models"
+
+
+def file_names(backbone: Backbone) -> tuple[str, str]:
+    """Return the names under which the backbone's ImageNet weights are looked for."""
+    return backbone.weights_file, f"{backbone.name}_imagenet_notop.weights.h5"
+
+
+def find_imagenet(backbone: Backbone) -> Path | None:
+    """Return the file with the backbone's ImageNet weights, or None where it would have to be downloaded.
+
+    Looked for in the folder ``$CERES_FAST_WEIGHTS``, then in Keras's cache.
+    """
+    folders = [Path(os.environ[WEIGHTS_FOLDER])] if os.environ.get(WEIGHTS_FOLDER) else []
+    folders.append(keras_cache())
+    candidates = [folder / name for folder in folders for name in file_names(backbone)]
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def load_base(backbone: Backbone, weights: str) -> keras.Model:
+    """Build the backbone without its top and load its weights.
+
+    Parameters
+    ----------
+    backbone : Backbone
+        Row of `BACKBONES`.
+    weights : str
+        ``imagenet``, ``none`` (random) or the path of a Keras weights file of the backbone without its top.
+
+    Returns
+    -------
+    keras.Model
+        Images (n, size, size, 3) to feature maps.
+
+    Raises
+    ------
+    InputError
+        When a weights file is missing, corrupt, or of another network.
+    CeresFastError
+        When ImageNet weights are neither here nor to be downloaded; it says where to put which file.
+    """
+    shape = (backbone.input_size, backbone.input_size, 3)
+    if weights == "imagenet" and find_imagenet(backbone) is None:
+        return _download(backbone, shape)
+    network = backbone.application(include_top=False, weights=None, input_shape=shape)
+    if weights != "none":
+        _load(network, Path(weights) if weights != "imagenet" else find_imagenet(backbone))
+    return network
+
+
+def _load(network: keras.Model, path: Path | None) -> None:
+    assert path is not None
+    expected = f"Keras weights of {network.name} without its top"
+    if not path.is_file():
+        raise InputError(path, "no such file", expected=expected)
+    if path.suffix != ".h5":
+        raise InputError(path, "is not a .h5 weights file", expected=expected)
+    try:
+        network.load_weights(path)
+    except (ValueError, OSError, KeyError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(
+            path, f"cannot be loaded ({reason})", expected=expected, action="fetch the file again"
+        ) from error
+
+
+def _download(backbone: Backbone, shape: tuple[int, int, int]) -> keras.Model:
+    try:
+        return backbone.application(include_top=False, weights="imagenet", input_shape=shape)
+    except Exception as error:  # keras.utils.get_file raises a bare Exception where the network fails
+        raise CeresFastError(
+            f"The ImageNet weights of {backbone.name} are not on this machine and cannot be downloaded. "
+            f"Put the file {backbone.weights_file} into a folder and name that folder in ${WEIGHTS_FOLDER} "
+            f"(or put it into {Path(keras.config.keras_home()) / 'models'}); or pass --weights PATH; "
+            "or train from scratch with --weights none."
+        ) from error
