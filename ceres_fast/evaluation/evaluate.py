@@ -1,0 +1,115 @@
+"""Evaluate a run on a split of its records: what `ceres-fast evaluate` does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..classifier import Classifier, read_classifier
+from ..console import console
+from ..errors import InputError
+from ..files import write_json, write_text
+from ..model.load import load_model, predict
+from ..records.manifest import MANIFEST, Manifest, load_manifest
+from ..records.pipeline import check_records, read_columns, read_stamps
+from ..survey.problems import OnError
+from ..survey.rules import Rules
+from .figures import draw_confusion, draw_curves, draw_stamps
+from .report import as_text
+from .scores import Scores, score
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """A classifier's answers on a split: `stamps` (n, 32, 32) in ADU, `labels`, `probabilities`, `units` (n,)."""
+
+    stamps: np.ndarray
+    labels: np.ndarray
+    probabilities: np.ndarray
+    units: np.ndarray
+
+
+def evaluate(
+    run: Path, records: Path, *, split: str = "test", output: Path | None = None, on_error: OnError = "stop"
+) -> Scores:
+    """Evaluate the classifier of a run on one split, print the report and write it.
+
+    Parameters
+    ----------
+    run : pathlib.Path
+        Run directory (or its ``classifier.json``).
+    records : pathlib.Path
+        Folder that `build_records` wrote.
+    split : str
+        ``test``, ``validation``, ``calibration`` or ``train``.
+    output : pathlib.Path, optional
+        Folder for ``report.txt``, ``scores.json`` and PNGs; without it ``evaluation-<split>`` in the run.
+    on_error : {"stop", "skip"}
+        Whether a damaged shard ends the work, or is left out with a warning.
+
+    Returns
+    -------
+    Scores
+
+    Raises
+    ------
+    InputError
+        When run or records are damaged, do not fit each other, or the split is empty.
+    """
+    classifier = read_classifier(run)
+    manifest = _checked(classifier, load_manifest(records), split, on_error)
+    found = _predict(classifier, manifest, split)
+    scores = score(found.labels, found.probabilities, threshold=classifier.threshold, units=found.units)
+    title = f"{classifier.backbone}, experiment {classifier.experiment}: {split} split of {manifest.name}"
+    assert classifier.folder is not None
+    folder = output or classifier.folder / f"evaluation-{split}"
+    text = as_text(scores, title)
+    console.print(text, markup=False)
+    write_text(folder / "report.txt", text)
+    write_json(folder / "scores.json", {"title": title, "split": split, **scores.as_dict()})
+    _draw(found, scores, title, folder)
+    console.print(f"written to [bold]{folder}[/]")
+    return scores
+
+
+def _checked(classifier: Classifier, manifest: Manifest, split: str, on_error: OnError) -> Manifest:
+    path = manifest.folder / MANIFEST
+    if split not in manifest.splits or not manifest.count(split):
+        raise InputError(path, f"has no stamps in a split {split!r}", expected=f"one of {sorted(manifest.splits)}")
+    if differences := Rules.from_dict(classifier.rules).differences(Rules.from_dict(manifest.rules)):
+        raise InputError(
+            path,
+            f"was built by other rules than the classifier's ({'; '.join(differences)})",
+            action="build the records again with the classifier's rules",
+        )
+    return check_records(manifest, on_error=on_error)
+
+
+def _predict(classifier: Classifier, manifest: Manifest, split: str) -> Predictions:
+    stamps, labels = read_stamps(manifest, split)
+    stamps = stamps.reshape(len(labels), *classifier.stamp_shape)
+    probabilities = predict(load_model(classifier), stamps)[:, 1]
+    designations = read_columns(manifest, split, ("designation",))["designation"]
+    alone = np.array([f"stamp {number}" for number in range(len(labels))])
+    units = np.where(designations == "", alone, designations)
+    return Predictions(stamps[..., 0], labels, probabilities, units)
+
+
+def _draw(found: Predictions, scores: Scores, title: str, folder: Path) -> None:
+    draw_confusion(scores, title.replace(": ", "\n"), folder / "confusion.png")
+    if len(np.unique(found.labels)) == 2:
+        draw_curves(found.labels, found.probabilities, scores, folder / "curves.png")
+    called = found.probabilities >= scores.threshold
+    for label, wanted, name in (
+        (1, False, "asteroids lost"),
+        (1, True, "asteroids found"),
+        (0, True, "taken for asteroids"),
+        (0, False, "rightly rejected"),
+    ):
+        rows = np.flatnonzero((found.labels == label) & (called == wanted))
+        # The most wrong first: a user looks for what went wrong.
+        rows = rows[np.argsort(found.probabilities[rows] * (1 if label else -1))]
+        path = folder / f"{name.replace(' ', '_')}.png"
+        draw_stamps(found.stamps[rows], found.probabilities[rows], name, path)
