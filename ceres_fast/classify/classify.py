@@ -1,0 +1,185 @@
+"""Give every detection its probability of being an asteroid: `ceres-fast classify`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..classifier import Classifier
+from ..console import warn
+from ..engines import open_engine
+from ..errors import CeresFastError, InputError
+from ..survey.catalogues import find_catalogue
+from ..survey.fits_files import frame_stem
+from ..survey.frames import FrameInfo, find_frames, read_info
+from ..survey.rules import Rules
+from ..survey.stamp_table import CENTRE, STAMP_SIZE
+from .frames import Exposure, classify_exposures, pass_on
+from .outputs import TableFormat, check_targets, format_of, frame_target, stamps_target
+from .stamps import classify_stamps
+from .task import OnError, Result, Task
+
+SCALE_TOLERANCE = 0.1
+"""Pixel scales that differ from the classifier's by more than this share are warned of."""
+
+LARGEST_STAMP = 4 * STAMP_SIZE
+"""An image up to this side, in pixels, without a catalogue is taken for a stamp of the wrong size, not for a frame."""
+
+
+def classify(
+    inputs: Sequence[Path],
+    model: Path,
+    *,
+    catalogue: Path | None = None,
+    output: Path,
+    format: TableFormat | None = None,
+    keep_above: float | None = None,
+    on_error: OnError = "stop",
+    overwrite: bool = False,
+) -> Result:
+    """Add the probability of being an asteroid to catalogues of frames, or list it for FITS stamps.
+
+    Every row and column is kept, and the columns ``PROB_ASTEROID`` (NaN where it was not scored, 0 where the
+    detection stays in place) and ``CERES_FLAGS`` (bits: 1 padded at the edge of the frame, 2 missing pixels filled,
+    4 stays in place between exposures, 8 not scored) are added. Frames of one field, CCD and night are looked at
+    together to find what stays in place, by the rules that the classifier was trained with.
+
+    Parameters
+    ----------
+    inputs : sequence of pathlib.Path
+        FITS stamps (32x32 pixels) or frames, or folders with them. A frame's catalogue is looked for beside it and
+        in ``../sextractor_cat``.
+    model : pathlib.Path
+        The exported classifier, or its run folder.
+    catalogue : pathlib.Path, optional
+        The catalogue of the one frame given.
+    output : pathlib.Path
+        A folder, where tables keep their places relative to the input folders; or a file name for the only table.
+    format : {"CSV", "ECSV"}, optional
+        Format of the tables; without it the suffix of a file name says, or it is the catalogue's own (CSV for stamps).
+    keep_above : float, optional
+        Leave out rows below this probability and those that stay in place; NaN is always kept.
+    on_error : {"stop", "skip"}
+        Whether an input that cannot be classified ends the work, or is passed on without probabilities and counted.
+    overwrite : bool
+        Replace tables of an earlier run. Inputs are never replaced.
+
+    Returns
+    -------
+    Result
+        The tables written, the counts, what could not be classified and the time it took.
+
+    Raises
+    ------
+    CeresFastError, InputError
+        For wrong options and bad inputs, naming the file and the row. Tables written before stay.
+    """
+    if keep_above is not None and not 0 <= keep_above <= 1:
+        raise CeresFastError(f"--keep-above {keep_above:g}: expected a probability from 0 to 1.")
+    engine = open_engine(model)
+    task = Task(engine, _rules(engine.classifier, model), keep_above, on_error)
+    with task.timed():
+        wanted = format_of(output, format)
+        found = _sort(find_frames(inputs), catalogue, task)
+        exposures = {
+            frame: Exposure(info, table, frame_target(frame, table, inputs, output, wanted))
+            for frame, (info, table) in found.frames.items()
+        }
+        stamps = stamps_target(output, wanted)
+        targets = [exposure.target for exposure in exposures.values()] + [stamps] * bool(found.stamps)
+        originals = [*found.stamps, *exposures, *(exposure.catalogue for exposure in exposures.values()), model]
+        check_targets(targets, originals, overwrite)
+        _check_scale(found.infos, engine.classifier)
+        if found.stamps:
+            classify_stamps(found.stamps, stamps, wanted or "CSV", task)
+        for frame, error in found.broken.items():
+            pass_on(exposures[frame], error, task)
+        whole = [exposure for frame, exposure in exposures.items() if frame not in found.broken]
+        if whole:
+            classify_exposures(whole, wanted, task)
+    task.summary()
+    return task.result
+
+
+def _rules(classifier: Classifier, model: Path) -> Rules:
+    """Return the rules that the classifier was trained with; detections must go through the same ones."""
+    if not classifier.rules:
+        warn(f"{model}: does not say by which rules its training detections were chosen; this version's are used")
+        return Rules()
+    try:
+        rules = Rules.from_dict(classifier.rules)
+        if (rules.stamp_size, rules.centre) != (STAMP_SIZE, CENTRE):
+            raise ValueError(f"stamps of {rules.stamp_size} pixels with the detection at {rules.centre}")
+    except (ValueError, TypeError, OverflowError) as error:
+        raise InputError(
+            model,
+            f"was trained on detections chosen by rules that this version cannot apply ({error})",
+            action="use the version of ceres-fast that trained it, or train again",
+        ) from error
+    if differences := Rules().differences(rules):
+        warn(f"{model}: its own rules are used, which differ from this version's ({'; '.join(differences)})")
+    return rules
+
+
+@dataclass
+class _Found:
+    """Inputs by kind; `frames` with what is known of them and their catalogue, `broken` with why."""
+
+    stamps: list[Path] = field(default_factory=list)
+    frames: dict[Path, tuple[FrameInfo, Path]] = field(default_factory=dict)
+    broken: dict[Path, InputError] = field(default_factory=dict)
+    infos: list[FrameInfo] = field(default_factory=list)
+
+
+def _sort(paths: Sequence[Path], catalogue: Path | None, task: Task) -> _Found:
+    """Tell stamps from frames: by size, and where that is wrong or unreadable, by whether there is a catalogue."""
+    if catalogue and len(paths) != 1:
+        raise CeresFastError(f"--catalogue is the catalogue of one frame, and {len(paths)} files were given.")
+    found = _Found()
+    for path in paths:
+        beside = catalogue or find_catalogue(path)
+        try:
+            info = read_info(path)
+        except InputError as error:
+            if beside is None:
+                found.stamps.append(path)  # reading it as a stamp says what is wrong with it
+                continue
+            if task.on_error == "stop":
+                raise
+            info = FrameInfo(path, frame_stem(path))
+            found.broken[path] = error
+        found.infos.append(info)
+        if info.shape == (STAMP_SIZE, STAMP_SIZE) or (beside is None and max(info.shape) <= LARGEST_STAMP):
+            found.stamps.append(path)
+        elif beside is None:
+            task.failed(path, _no_catalogue(info), "Left out.")
+        else:
+            found.frames[path] = (info, beside)
+    return found
+
+
+def _no_catalogue(info: FrameInfo) -> InputError:
+    ny, nx = info.shape
+    return InputError(
+        info.path,
+        f"is {nx}x{ny} pixels and has no catalogue",
+        expected=f"a frame with its catalogue ({info.frame}.cat, .ldac, .csv or .ecsv) beside it or in "
+        f"../sextractor_cat, or a stamp of {STAMP_SIZE}x{STAMP_SIZE} pixels",
+        action="run `ceres-fast detect` on it first, or name its catalogue with --catalogue",
+    )
+
+
+def _check_scale(infos: Iterable[FrameInfo], classifier: Classifier) -> None:
+    """Warn once of all inputs whose pixel scale is not the classifier's."""
+    trained = classifier.pixel_scale
+    if trained is None:
+        warn("the classifier does not say on which pixel scale it was trained, so it cannot be compared")
+        return
+    other = [info for info in infos if abs(info.pixel_scale / trained - 1) > SCALE_TOLERANCE]
+    if other:
+        more = f" and {len(other) - 1} more" if len(other) > 1 else ""
+        warn(
+            f"{other[0].path}{more}: {other[0].pixel_scale:.3g} arcsec/pixel, but the classifier was trained on "
+            f"{trained:.3g}: its probabilities may not hold here. Train on frames of this camera"
+        )

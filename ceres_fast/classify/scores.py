@@ -1,0 +1,97 @@
+"""What `classify` adds to a table: the probability of each detection and what happened to it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+from astropy.table import Column
+
+from ..engines import Engine
+
+PROBABILITY = "PROB_ASTEROID"
+"""Probability that the detection is an asteroid; NaN where it was not scored, 0 where it stays in place."""
+
+DIGITS = 6
+"""Decimals of a probability, so that every format of table holds the same number and a limit means the same."""
+
+FLAGS = "CERES_FLAGS"
+"""Sum of `PADDED`, `FILLED`, `STATIONARY` and `NOT_SCORED`."""
+
+PADDED, FILLED, STATIONARY, NOT_SCORED = 1, 2, 4, 8
+
+CHUNK = 2048
+"""Stamps cut and scored at a time; with the engine's batch this bounds the memory (8 MiB of pixels)."""
+
+
+@dataclass
+class Scores:
+    """The columns that are added, one value per row: `probability` float64 and `flags` int32, shape (n,)."""
+
+    probability: np.ndarray
+    flags: np.ndarray
+
+    @classmethod
+    def none(cls, n: int) -> Scores:
+        """Return the scores of n rows that were not scored."""
+        return cls(np.full(n, np.nan), np.full(n, NOT_SCORED, np.int32))
+
+    def put(self, rows: np.ndarray | slice, other: Scores) -> None:
+        """Put the scores of some rows in their places."""
+        self.probability[rows], self.flags[rows] = other.probability, other.flags
+
+    def columns(self) -> dict[str, Column]:
+        """Return the columns by their names."""
+        return {
+            PROBABILITY: Column(self.probability, description="Probability of being an asteroid (NaN: not scored)"),
+            FLAGS: Column(self.flags, description="1 at edge, 2 pixels filled, 4 stays in place, 8 not scored"),
+        }
+
+    def kept(self, keep_above: float | None) -> np.ndarray | None:
+        """Return which rows stay, bool (n,), or None for all: below the limit and in place go, NaN stays."""
+        if keep_above is None:
+            return None
+        return ~(self.probability < keep_above) & (self.flags & STATIONARY == 0)
+
+    def count(self, threshold: float, keep_above: float | None) -> Counter[str]:
+        """Count rows by what happened to them."""
+        kept = self.kept(keep_above)
+        return Counter(
+            rows=len(self.flags),
+            stationary=int((self.flags & STATIONARY > 0).sum()),
+            padded=int((self.flags & PADDED > 0).sum()),
+            filled=int((self.flags & FILLED > 0).sum()),
+            not_scored=int((self.flags & NOT_SCORED > 0).sum()),
+            asteroids=int((self.probability >= threshold).sum()),
+            written=len(self.flags) if kept is None else int(kept.sum()),
+        )
+
+
+def score(engine: Engine, stamps: np.ndarray, padded: np.ndarray, filled: np.ndarray) -> Scores:
+    """Score stamps; what holds no picture is not shown to the engine.
+
+    Parameters
+    ----------
+    engine : Engine
+        The classifier.
+    stamps : numpy.ndarray
+        float32, shape (n, 32, 32), axes (y, x), in ADU; all-NaN where there is no picture.
+    padded, filled : numpy.ndarray
+        int, shape (n,): pixels outside the frame, and missing pixels inside it.
+
+    Returns
+    -------
+    Scores
+        NaN and `NOT_SCORED` where a stamp has a missing pixel still, all its pixels are the same, or the engine
+        gives NaN.
+    """
+    low, high = stamps.min(axis=(1, 2)), stamps.max(axis=(1, 2))
+    scored = np.isfinite(low) & np.isfinite(high) & (low < high)  # min and max hand NaN on
+    probability = np.full(len(stamps), np.nan)
+    probability[scored] = np.round(
+        engine.predict(stamps if scored.all() else stamps[scored]).astype(np.float64), DIGITS
+    )
+    at_edge = (padded > 0) & (padded < np.prod(stamps.shape[1:]))
+    flags = PADDED * at_edge + FILLED * (filled > 0) + NOT_SCORED * np.isnan(probability)
+    return Scores(probability, flags.astype(np.int32))

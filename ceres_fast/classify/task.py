@@ -1,0 +1,117 @@
+"""What all parts of one call of `classify` share: what was asked for, and what has been done."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from ..console import console, table, warn
+from ..engines import Engine
+from ..errors import InputError
+from ..survey.rules import Rules
+from .scores import Scores
+
+OnError = Literal["stop", "skip"]
+
+_LOUD = 10
+_COLUMNS = {
+    "rows": "rows",
+    "stationary": "in place",
+    "padded": "at edge",
+    "filled": "filled",
+    "not_scored": "no P",
+    "asteroids": "P ≥ {threshold:g}",
+    "written": "written",
+}
+"""Counts in the summary and their headings."""
+
+_LONG = 24
+
+
+@dataclass
+class Result:
+    """What one call of `classify` did.
+
+    Attributes
+    ----------
+    written : list of pathlib.Path
+        The tables that were written.
+    counts : dict
+        For each exposure (and for all stamps together) the counts of `Scores.count`.
+    failed : list of pathlib.Path
+        Inputs that could not be classified, and were passed on or left out.
+    seconds, engine_seconds : float
+        Time of the whole, and of the engine alone.
+    """
+
+    written: list[Path] = field(default_factory=list)
+    counts: dict[str, Counter[str]] = field(default_factory=dict)
+    failed: list[Path] = field(default_factory=list)
+    seconds: float = 0.0
+    engine_seconds: float = 0.0
+
+    @property
+    def total(self) -> Counter[str]:
+        """The counts of all inputs together."""
+        return sum(self.counts.values(), Counter())
+
+
+@dataclass
+class Task:
+    """One call of `classify`: the options that every part needs, and the result so far."""
+
+    engine: Engine
+    rules: Rules
+    keep_above: float | None
+    on_error: OnError
+    result: Result = field(default_factory=Result)
+
+    @contextmanager
+    def timed(self) -> Iterator[None]:
+        """Add the time of a block to the result."""
+        started, engine_started = time.perf_counter(), self.engine.seconds
+        try:
+            yield
+        finally:
+            self.result.seconds += time.perf_counter() - started
+            self.result.engine_seconds += self.engine.seconds - engine_started
+
+    def failed(self, path: Path, error: InputError, instead: str) -> None:
+        """Raise `error`, or say it, say what was done `instead`, and count the input."""
+        if self.on_error == "stop":
+            raise error
+        self.result.failed.append(path)
+        if len(self.result.failed) <= _LOUD:
+            warn(f"{error} {instead}")
+        if len(self.result.failed) == _LOUD:
+            warn("further inputs that cannot be classified are only counted")
+
+    def done(self, name: str, scores: Scores, written: Path) -> None:
+        """Note a table that was written."""
+        self.result.written.append(written)
+        counts = scores.count(self.engine.classifier.threshold, self.keep_above)
+        self.result.counts[name] = counts
+
+    def summary(self) -> None:
+        """Print the counts, the speed, and loudly what could not be classified."""
+        result = self.result
+        lines = [(Path(name).name, each) for name, each in result.counts.items()]
+        if len(lines) != 1:
+            lines = [*(lines if len(lines) <= _LONG else []), (f"all {len(lines)}", result.total)]
+        headings = [heading.format(threshold=self.engine.classifier.threshold) for heading in _COLUMNS.values()]
+        rows = [(name, *(each[count] for count in _COLUMNS)) for name, each in lines]
+        table("Classified", ["", *headings], rows)
+        scored = result.total["rows"] - result.total["not_scored"] - result.total["stationary"]
+        speed = result.total["rows"] / result.seconds if result.seconds else 0.0
+        share = result.engine_seconds / result.seconds if result.seconds else 0.0
+        console.print(
+            f"{result.seconds:.1f} s, {speed:.0f} detections/s; {scored} scored, {share:.0%} of the time in the engine",
+            markup=False,
+        )
+        if result.failed:
+            warn(f"{len(result.failed)} inputs could not be classified; their catalogues go on unfiltered")

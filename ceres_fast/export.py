@@ -1,0 +1,146 @@
+"""Export a classifier to ONNX, and refuse the export unless it answers as Keras does."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import onnx
+
+from .classifier import read_classifier
+from .console import console
+from .engines.onnx_runtime import OnnxRuntimeEngine
+from .errors import CeresFastError
+from .files import atomic_file
+from .model.load import load_model, predict
+from .model.onnx_convert import OPSET, convert
+from .records.manifest import load_manifest
+from .records.pipeline import read_stamps
+from .survey.stamp_table import STAMP_SIZE
+
+if TYPE_CHECKING:
+    import keras
+
+TOLERANCE = {"float32": 1e-4, "mixed_float16": 1e-2, "mixed_bfloat16": 5e-2}
+"""Largest difference of a probability between ONNX Runtime and Keras: rounding of the precision, over ~100 layers."""
+
+EXPORTABLE = ("float32", "mixed_float16")
+
+
+def export_onnx(run: Path, output: Path | None = None, *, stamps: np.ndarray | None = None) -> Path:
+    """Export the classifier of a run to ONNX.
+
+    Parameters
+    ----------
+    run : pathlib.Path
+        Run directory (or its ``classifier.json``).
+    output : pathlib.Path, optional
+        The ONNX file; without it ``classifier.onnx`` in the run directory.
+    stamps : numpy.ndarray, optional
+        Stamps (n, 32, 32) in ADU on which both must agree, beside the built-in extreme ones.
+
+    Returns
+    -------
+    pathlib.Path
+        The file: input ``stamps`` (n, 32, 32, 1) float32, output ``probabilities`` (n, 2) float32, any n, with the
+        classifier's JSON in its metadata. Nothing else is needed to classify.
+
+    Raises
+    ------
+    CeresFastError
+        When ONNX Runtime and Keras differ by more than `TOLERANCE`, or a stamp's answer depends on the others of its
+        batch; no file is left then.
+    InputError
+        When the run is damaged.
+    """
+    classifier = read_classifier(run)
+    if classifier.precision not in EXPORTABLE:
+        raise CeresFastError(
+            f"{run}: a {classifier.precision} classifier cannot be exported to ONNX: no runtime has all its operators. "
+            f"Train with --precision {' or '.join(EXPORTABLE)}."
+        )
+    assert classifier.folder is not None
+    path = output or classifier.folder / "classifier.onnx"
+    started = time.perf_counter()
+    model = load_model(classifier)
+    with atomic_file(path) as temporary:
+        onnx.save(convert(model, classifier), temporary)
+        engine = OnnxRuntimeEngine(temporary)
+        checked = probe_stamps() if stamps is None else np.concatenate([probe_stamps(), stamps])
+        difference = check_parity(engine, model, checked, TOLERANCE[classifier.precision])
+        alone = check_batch_independence(engine, checked)
+    if path.parent.resolve() == classifier.folder.resolve():
+        classifier.with_file("onnx", path).write(classifier.folder)
+    size = path.stat().st_size / 2**20
+    console.print(
+        f"wrote [bold]{path}[/] ({size:.1f} MiB, opset {OPSET}, {time.perf_counter() - started:.0f} s)\n"
+        f"largest difference on {len(checked):,} stamps: {difference:.1e} to Keras, "
+        f"{alone:.1e} between a stamp alone and among others"
+    )
+    return path
+
+
+def probe_stamps() -> np.ndarray:
+    """Return stamps at the edges of what a detector delivers, (n, 32, 32) float32, always the same.
+
+    Noise on faint and bright sky, point sources from faint to saturated, constant, negative, huge and tiny values.
+    """
+    random = np.random.default_rng(0)
+    y, x = np.mgrid[:STAMP_SIZE, :STAMP_SIZE] - STAMP_SIZE / 2
+    source = np.exp(-(x**2 + y**2) / 8)
+    sky = random.normal(0, 1, (24, STAMP_SIZE, STAMP_SIZE))
+    peaks = np.geomspace(1, 65000, 24)[:, None, None]
+    level = np.geomspace(10, 50000, 24)[:, None, None]
+    detected = np.minimum(level + np.sqrt(level) * sky + peaks * source, 65535)
+    extreme = [
+        np.zeros_like(x),
+        np.full_like(x, 65535),
+        source - 100,
+        source * 1e9,
+        source * 1e-6,
+        65535 * (source > 0.5),
+    ]
+    return np.concatenate([detected, np.stack(extreme)]).astype(np.float32)
+
+
+def check_parity(engine: OnnxRuntimeEngine, model: keras.Model, stamps: np.ndarray, tolerance: float) -> float:
+    """Return the largest difference of P(asteroid) between the engine and Keras.
+
+    Raises
+    ------
+    CeresFastError
+        When it is above `tolerance` or not a number.
+    """
+    expected = predict(model, stamps[..., None])[:, 1]
+    return _largest(engine.predict(stamps) - expected, tolerance, "ONNX Runtime and Keras differ")
+
+
+def check_batch_independence(engine: OnnxRuntimeEngine, stamps: np.ndarray, most: int = 32) -> float:
+    """Return the largest difference of P(asteroid) between a stamp alone and the same stamp among others.
+
+    Raises
+    ------
+    CeresFastError
+        When it is above the rounding of float32 sums in another order (1e-4; 1e-2 in float16).
+    """
+    among = engine.predict(stamps)[:most]
+    alone = np.concatenate([engine.predict(stamp[None]) for stamp in stamps[:most]])
+    tolerance = TOLERANCE[engine.classifier.precision]
+    return _largest(alone - among, tolerance, "a stamp's answer depends on the others of its batch")
+
+
+def _largest(differences: np.ndarray, tolerance: float, problem: str) -> float:
+    largest = float(np.max(np.abs(differences)))
+    if not largest <= tolerance:  # NaN as well
+        raise CeresFastError(f"Not exported: {problem} by {largest:.2g}, allowed {tolerance:g}.")
+    return largest
+
+
+def validation_stamps(records: Path, most: int = 1024) -> np.ndarray:
+    """Return up to `most` stamps (n, 32, 32) of the validation split of `records`."""
+    return read_stamps(load_manifest(records), "validation")[0][:most]
+
+
+EXPORTERS = {"onnx": export_onnx}
