@@ -1,0 +1,101 @@
+"""What a classified night found, lost, and took for asteroids, held against the truth."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from astropy.table import Table, vstack
+
+from ..classify.scores import PROBABILITY
+from ..survey.catalogues import read_catalogue
+from ..survey.night import survey_tables
+from ..survey.rules import Rules
+from ..survey.truth import read_truth
+
+NEEDED = 3
+"""Exposures in which an asteroid must be kept so that a trajectory search can find it."""
+
+
+@dataclass(frozen=True)
+class Night:
+    """A classified night.
+
+    Attributes
+    ----------
+    stamps : astropy.table.Table
+        A stamp table of the detections that moved and have a label, with the column ``probability``.
+    counts : collections.Counter
+        See `ceres_fast.survey.night.COUNTS`.
+    threshold : float
+        Called an asteroid from this probability on.
+    """
+
+    stamps: Table
+    counts: Counter[str]
+    threshold: float
+
+    def rows(self, label: int, called: bool) -> np.ndarray:
+        """Return the rows of `stamps` with a label that were (or were not) called asteroids, the most wrong first."""
+        probability = np.asarray(self.stamps["probability"])
+        chosen = np.flatnonzero((self.stamps["label"] == label) & ((probability >= self.threshold) == called))
+        return chosen[np.argsort(probability[chosen] * (1 if label else -1), kind="stable")]
+
+    def tracks(self, called: bool) -> Counter[str]:
+        """Return in how many exposures each asteroid was detected, or (with `called`) also called an asteroid."""
+        rows = np.flatnonzero(self.stamps["label"] == 1)
+        if called:
+            rows = rows[np.asarray(self.stamps["probability"])[rows] >= self.threshold]
+        return Counter(str(name) for name in self.stamps["designation"][rows])
+
+    def summary(self) -> list[tuple[str, object]]:
+        """Return rows of a table: what became of the asteroids and of everything else."""
+        counts = self.counts
+        detected = sum(count >= NEEDED for count in self.tracks(called=False).values())
+        found = sum(count >= NEEDED for count in self.tracks(called=True).values())
+        aside = counts["lost_contested"] + counts["lost_set_aside"] + counts["lost_other"]
+        return [
+            ("validated asteroids, once per exposure", counts["validated"]),
+            ("  not detected", counts["lost_not_detected"]),
+            ("  removed because they stay in place", counts["lost_stationary"]),
+            ("  without a certain label", aside),
+            ("  lost by the classifier", len(self.rows(1, called=False))),
+            ("  called asteroids", len(self.rows(1, called=True))),
+            (f"asteroids to be found in {NEEDED} exposures or more", detected),
+            ("  found", found),
+            ("everything else that moved or was seen once", counts["non_asteroid"]),
+            ("  taken for asteroids", len(self.rows(0, called=True))),
+            ("  rejected", len(self.rows(0, called=False))),
+            ("detections that stay in place, removed by rule", counts["stationary"]),
+        ]
+
+
+def check_night(folder: Path, classified: Sequence[Path], rules: Rules, threshold: float) -> Night:
+    """Hold the classified catalogues of a night against its truth table.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        The night: frames, their catalogues, and ``asteroids.csv``.
+    classified : sequence of pathlib.Path
+        The catalogues with `PROBABILITY`, named after their frames.
+    rules : Rules
+        The classifier's.
+    threshold : float
+        Called an asteroid from this probability on.
+
+    Returns
+    -------
+    Night
+    """
+    tables, counts = [], Counter[str]()
+    for table, field_counts in survey_tables([folder], read_truth(folder / "asteroids.csv"), rules, nan="fill"):
+        tables.append(table)
+        counts += field_counts
+    stamps = vstack(tables, metadata_conflicts="silent")
+    columns = {path.stem: np.asarray(read_catalogue(path).table[PROBABILITY]) for path in classified}
+    stamps["probability"] = [columns[frame][row - 1] for frame, row in zip(stamps["frame"], stamps["row"], strict=True)]
+    return Night(stamps, counts, threshold)
