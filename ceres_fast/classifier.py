@@ -186,7 +186,8 @@ def read_classifier(path: Path) -> Classifier:
         with file.open(encoding="utf-8") as stream:
             text = stream.read(LARGEST_JSON + 1)
     except OSError as error:
-        raise InputError(file, f"cannot be read ({error.strerror})", expected=expected) from error
+        action = "train one with `ceres-fast train`, or name another run"
+        raise InputError(file, f"cannot be read ({error.strerror})", expected=expected, action=action) from error
     except UnicodeDecodeError as error:
         raise InputError(file, "is not text", expected=expected) from error
     return replace(Classifier.from_json(text, file), folder=file.parent)

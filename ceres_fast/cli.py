@@ -181,6 +181,7 @@ def train(
     unfrozen_learning_rate: Annotated[float, typer.Option(min=0, help="Adam's rate for unfrozen base layers.")] = 1e-5,
     dense: Annotated[int, typer.Option(min=1, help="Units of the head's hidden layer.")] = 256,
     dropout: Annotated[float, typer.Option(min=0, max=0.99, help="Share of the hidden layer dropped.")] = 0.5,
+    on_error: OnError = "stop",
     seed: Seed = 0,
 ) -> None:
     """Train a classifier on records and leave a run directory; then evaluate it on the validation split."""
@@ -203,7 +204,7 @@ def train(
         dropout=dropout,
         seed=seed,
     )
-    evaluate(train(records, settings, run), records, split="validation")
+    evaluate(train(records, settings, run, on_error=on_error), records, split="validation", on_error=on_error)
 
 
 @app.command()
@@ -216,11 +217,12 @@ def evaluate(
     output: Annotated[
         Path | None, typer.Option(help="Folder for the report; without it evaluation-<split> in the run.")
     ] = None,
+    on_error: OnError = "stop",
 ) -> None:
     """Evaluate a run: the paper's table, confusion matrix, areas under curves with intervals; text, JSON, PNG."""
     from .evaluation.evaluate import evaluate
 
-    evaluate(run, records, split=split, output=output)
+    evaluate(run, records, split=split, output=output, on_error=on_error)
 
 
 @app.command()
@@ -234,12 +236,14 @@ def export(
         ),
     ] = None,
     output: Annotated[Path | None, typer.Option(help="The file; without it classifier.onnx in the run.")] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Export a run's classifier to ONNX; fails where ONNX Runtime and Keras differ."""
     from .export import EXPORTERS, validation_stamps
 
     chosen = records or (RECORDS if RECORDS.is_dir() else None)
-    EXPORTERS[to](run, output, stamps=validation_stamps(chosen) if chosen else None)
+    stamps = validation_stamps(chosen) if chosen else None
+    EXPORTERS[to](run, output, stamps=stamps, overwrite=overwrite)
 
 
 @app.command()

@@ -6,19 +6,25 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
-console = Console(highlight=False, soft_wrap=True)
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
+# No markup: a path may hold [brackets].
+console = Console(highlight=False, soft_wrap=True, markup=False)
+errors = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 Item = TypeVar("Item")
 
 
+def say(message: str, style: str | None = None) -> None:
+    """Print a line (or several) on standard output."""
+    console.print(message, style=style)
+
+
 def warn(message: str) -> None:
     """Print a warning on standard error."""
-    errors.print("[bold yellow]warning:[/]", escape(message))
+    errors.print(Text("warning: ", "bold yellow") + Text(message))
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -27,7 +33,7 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
     for number, column in enumerate(columns):
         drawn.add_column(column, justify="right" if number else "left")
     for row in rows:
-        drawn.add_row(*(escape(str(cell)) for cell in row))
+        drawn.add_row(*(str(cell) for cell in row))
     console.print(drawn)
 
 

@@ -36,7 +36,7 @@ def _disk_errors(path: Path, numbers: Container[int] | None = None) -> Iterator[
         if numbers is not None and error.errno not in numbers:
             raise
         raise CeresFastError(
-            f"{path}: cannot be written ({error.strerror or error}). Free some space or choose another place; "
+            f"{path}: cannot be written ({error.strerror or error}). Make room or choose another place; "
             "nothing that was there before has been changed."
         ) from error
 
@@ -50,8 +50,10 @@ def atomic_file(path: Path) -> Iterator[Path]:
     Raises
     ------
     CeresFastError
-        When the disk refuses; `path` is then what it was before.
+        When the disk refuses, or `path` is a folder; it is then what it was before.
     """
+    if path.is_dir():
+        raise CeresFastError(f"{path}: is a folder, and a file is to be written. Choose another name.")
     with _disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         stem, suffix = path.name.split(".")[0], "".join(path.suffixes)
@@ -105,9 +107,9 @@ def _swap_in(new: Path, path: Path) -> None:
         new.rename(path)
     except OSError:
         old.rename(path)
+        old.parent.rmdir()
         raise
-    finally:
-        shutil.rmtree(old.parent, ignore_errors=True)
+    shutil.rmtree(old.parent, ignore_errors=True)
 
 
 def refuse_existing(path: Path, overwrite: bool) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from ..console import console, table, warn
+from ..console import say, table, warn
 from ..engines import Engine
 from ..errors import InputError
 from ..survey.rules import Rules
@@ -109,9 +109,8 @@ class Task:
         scored = result.total["rows"] - result.total["not_scored"] - result.total["stationary"]
         speed = result.total["rows"] / result.seconds if result.seconds else 0.0
         share = result.engine_seconds / result.seconds if result.seconds else 0.0
-        console.print(
+        say(
             f"{result.seconds:.1f} s, {speed:.0f} detections/s; {scored} scored, {share:.0%} of the time in the engine",
-            markup=False,
         )
         if result.failed:
             warn(f"{len(result.failed)} inputs could not be classified; their catalogues go on unfiltered")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..classifier import read_classifier
 from ..classify import classify
-from ..console import console, table
+from ..console import say, table
 from ..errors import CeresFastError
 from ..evaluation.evaluate import evaluate
 from ..export import export_onnx, validation_stamps
@@ -67,12 +67,12 @@ def run_demo(out: Path, *, seed: int = 0, overwrite: bool = False) -> None:
     rows = night.summary()
     table("The held-out night", ("", "number"), rows)
     write_json(out / "summary.json", {name.strip(): value for name, value in rows})
-    console.print(f"pictures in [bold]{out / 'pictures'}[/], catalogues in [bold]{out / 'classified'}[/]")
-    console.print(f"{time.perf_counter() - started:.0f} s")
+    say(f"pictures in {out / 'pictures'}, catalogues in {out / 'classified'}")
+    say(f"{time.perf_counter() - started:.0f} s")
 
 
 def _step(text: str) -> None:
-    console.print(f"\n[bold blue]»[/] {text}")
+    say(f"\n» {text}", "bold blue")
 
 
 def _clear(out: Path, overwrite: bool) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..classifier import Classifier, read_classifier
-from ..console import console
+from ..console import say
 from ..errors import InputError
 from ..files import write_json, write_text
 from ..model.load import load_model, predict
@@ -66,11 +66,11 @@ def evaluate(
     assert classifier.folder is not None
     folder = output or classifier.folder / f"evaluation-{split}"
     text = as_text(scores, title)
-    console.print(text, markup=False)
+    say(text)
     write_text(folder / "report.txt", text)
     write_json(folder / "scores.json", {"title": title, "split": split, **scores.as_dict()})
     _draw(found, scores, title, folder)
-    console.print(f"written to [bold]{folder}[/]")
+    say(f"written to {folder}")
     return scores
 
 

@@ -12,6 +12,7 @@ from ..errors import InputError
 from .backbones import BACKBONES, EXPERIMENTS
 from .build import PRECISIONS, Architecture, build_model
 from .stem import NORMALISATIONS
+from .weights import fill
 
 
 def load_model(classifier: Classifier) -> keras.Model:
@@ -51,12 +52,7 @@ def load_model(classifier: Classifier) -> keras.Model:
             **classifier.head,
         )
     )
-    path = classifier.weights_path()
-    try:
-        model.load_weights(path)
-    except (ValueError, OSError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise InputError(path, f"cannot be loaded ({reason})", expected=f"weights of {model.name}") from error
+    fill(model, classifier.weights_path(), expected=f"weights of {model.name}")
     return model
 
 

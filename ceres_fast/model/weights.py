@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 
 import keras
@@ -73,13 +74,25 @@ def _load(network: keras.Model, path: Path | None) -> None:
         raise InputError(path, "no such file", expected=expected)
     if path.suffix != ".h5":
         raise InputError(path, "is not a .h5 weights file", expected=expected)
+    fill(network, path, expected=expected, action="fetch the file again")
+
+
+def fill(model: keras.Model, path: Path, *, expected: str, action: str | None = None) -> None:
+    """Load the weights in the file at `path`, all of them, into `model`.
+
+    Raises
+    ------
+    InputError
+        When the file is not whole, or not of this model; `expected` and `action` say what to do.
+    """
     try:
-        network.load_weights(path)
-    except (ValueError, OSError, KeyError) as error:
+        with warnings.catch_warnings():
+            # Keras only warns of some weights that the file lacks, and leaves random ones in their place.
+            warnings.simplefilter("error", UserWarning)
+            model.load_weights(path)
+    except (ValueError, OSError, KeyError, TypeError, RuntimeError, UserWarning) as error:
         reason = str(error).strip().splitlines()[0]
-        raise InputError(
-            path, f"cannot be loaded ({reason})", expected=expected, action="fetch the file again"
-        ) from error
+        raise InputError(path, f"cannot be loaded ({reason})", expected=expected, action=action) from error
 
 
 def _download(backbone: Backbone, shape: tuple[int, int, int]) -> keras.Model:
@@ -89,6 +102,6 @@ def _download(backbone: Backbone, shape: tuple[int, int, int]) -> keras.Model:
         raise CeresFastError(
             f"The ImageNet weights of {backbone.name} are not on this machine and cannot be downloaded. "
             f"Put the file {backbone.weights_file} into a folder and name that folder in ${WEIGHTS_FOLDER} "
-            f"(or put it into {Path(keras.config.keras_home()) / 'models'}); or pass --weights PATH; "
+            f"(or put it into {keras_cache()}); or pass --weights PATH; "
             "or train from scratch with --weights none."
         ) from error

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from astropy.table import Table
+
+if TYPE_CHECKING:
+    from astropy.table import Table
 
 STAMP_SIZE = 32
 """Side of a stamp, in pixels."""
@@ -88,6 +90,8 @@ def stamp_table(stamps: np.ndarray, **known: Any) -> Table:
         raise ValueError(f"stamps have shape {stamps.shape}, not (n, {STAMP_SIZE}, {STAMP_SIZE})")
     if strange := known.keys() - {column.name for column in COLUMNS}:
         raise ValueError(f"not columns of a stamp table: {sorted(strange)}")
+    from astropy.table import Table  # here: the engines take the constants above, and need no astropy
+
     result = Table({"stamp": np.asarray(stamps, np.float32)})
     for column in COLUMNS:
         value = known.get(column.name, column.unknown)

@@ -11,7 +11,7 @@ from typing import Any
 
 import keras
 
-from ..console import console, progress
+from ..console import progress, say
 from ..errors import CeresFastError
 from ..files import atomic_file
 
@@ -67,7 +67,7 @@ class Report(keras.callbacks.Callback):
         row["stamps_per_second"] = self.stamps / self._seconds
         self.rows.append(row)
         self._write()
-        console.print(
+        say(
             f"epoch {epoch + 1:>3}/{self.epochs}  loss {row['loss']:.4f}  "
             f"validation: loss {row['val_loss']:.4f}  accuracy {row['val_accuracy']:.4f}  "
             f"asteroid recall {row['val_recall']:.4f}  {row['stamps_per_second']:,.0f} stamps/s"

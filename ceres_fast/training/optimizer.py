@@ -25,12 +25,13 @@ class TwoRateAdam(keras.optimizers.Adam):
 
     def __init__(self, slow: list[keras.Variable], factor: float, **options: Any) -> None:
         super().__init__(**options)
-        self._slow = {id(variable) for variable in slow}
+        # Not by identity: TensorFlow's own variable comes to `update_step`, not the one of Keras that holds it.
+        self._slow = {self._var_key(variable) for variable in slow}
         self._factor = factor
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Update one variable."""
-        factor = self._factor if id(variable) in self._slow else 1.0
+        factor = self._factor if self._var_key(variable) in self._slow else 1.0
         super().update_step(gradient, variable, learning_rate * factor)
 
 

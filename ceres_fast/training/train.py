@@ -14,7 +14,7 @@ import keras
 
 from .. import __version__
 from ..classifier import Classifier
-from ..console import console
+from ..console import say
 from ..errors import InputError
 from ..files import write_json
 from ..model.build import Architecture, build_model
@@ -86,7 +86,7 @@ def train(records: Path, settings: Settings, run: Path | None = None, *, on_erro
     seconds = time.perf_counter() - started
     write_json(run / "metrics.json", _metrics(report.rows, best.best_epoch, seconds))
     draw_learning_curves(report.rows, best.best_epoch, run / "figures" / "learning_curves.png")
-    console.print(f"kept epoch {best.best_epoch} of {len(report.rows)} in [bold]{run}[/]  ({seconds:.0f} s)")
+    say(f"kept epoch {best.best_epoch} of {len(report.rows)} in {run}  ({seconds:.0f} s)")
     return run
 
 
@@ -180,8 +180,8 @@ def _announce(run: Path, model: keras.Model, counts: dict[str, dict[str, int]]) 
         f"{split} {counted['non_asteroid']:,} non-asteroid + {counted['asteroid']:,} asteroid"
         for split, counted in counts.items()
     )
-    console.print(f"{model.name}: {trained:,} of {model.count_params():,} parameters trained, on {devices}; {numbers}")
-    console.print(f"run directory [bold]{run}[/]")
+    say(f"{model.name}: {trained:,} of {model.count_params():,} parameters trained, on {devices}; {numbers}")
+    say(f"run directory {run}")
 
 
 def _metrics(rows: list[dict[str, float]], best_epoch: int, seconds: float) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 from astropy.time import Time
 
 from ... import __version__
-from ...console import console, progress, table
+from ...console import progress, say, table
 from ...errors import CeresFastError
 from ...files import atomic_directory, write_json
 from .constants import CONSTANTS, Constants
@@ -113,7 +113,7 @@ def simulate_survey(
     table(
         f"simulated survey (seed {seed})", ("part", "fields", "frames", "asteroids", "in the table", "validated"), rows
     )
-    console.print(f"written to {out}")
+    say(f"written to {out}")
 
 
 def write_survey(folder: Path, plan: Plan) -> list[tuple[str, int, int, int, int, int]]:

@@ -1,0 +1,55 @@
+"""What every result file says of the machine, the versions and the command."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+from ceres_fast.files import write_json
+from ceres_fast.tensorflow_quiet import tf
+
+PACKAGES = ("ceres-fast", "tensorflow", "keras", "onnxruntime", "tf2onnx", "numpy", "astropy", "scikit-learn")
+
+
+def machine() -> dict[str, Any]:
+    """Return processor, cores, memory, GPUs, versions and the command that is running."""
+    gpus = [tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU")]
+    return {
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "gpus": [gpu.get("device_name", "unknown") for gpu in gpus] or "not measured on a GPU",
+        "python": platform.python_version(),
+        "versions": {name: _version(name) for name in PACKAGES},
+        "command": shlex.join(["python", "-m", f"benchmarks.{Path(sys.argv[0]).stem}", *map(_shown, sys.argv[1:])]),
+    }
+
+
+def write_result(path: Path, result: dict[str, Any]) -> None:
+    """Write a result with what `machine` knows in front."""
+    write_json(path, {"machine": machine(), **result})
+
+
+def _processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    features = next((line for line in lines if line.startswith("flags")), "").split()
+    known = [feature for feature in ("avx2", "avx512f", "avx512_vnni", "amx_int8") if feature in features]
+    return f"{names[0] if names else platform.processor()} ({', '.join(known)})"
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "from the source tree"
+
+
+def _shown(argument: str) -> str:
+    """A path outside the repository means nothing to a reader: only its name is kept."""
+    return Path(argument).name if argument.startswith(("/", "..")) else argument
