@@ -116,10 +116,13 @@ class OnnxRuntimeEngine:
 
     def _check(self, side: str, found: list[onnxruntime.NodeArg], name: str, shape: list[int]) -> None:
         """A model may have any batch size, but no other shape, type, name or number of inputs and outputs."""
-        good = len(found) == 1 and found[0].name == name and found[0].type == "tensor(float)"
-        if good and _fits(found[0].shape, shape):
-            return
-        shown = ", ".join(f"{each.name} {each.shape} {each.type}" for each in found)
+        try:
+            good = len(found) == 1 and found[0].name == name and found[0].type == "tensor(float)"
+            if good and _fits(found[0].shape, shape):
+                return
+            shown = ", ".join(f"{each.name} {each.shape} {each.type}" for each in found)
+        except UnicodeDecodeError:
+            shown = "with a name that is not text"
         raise InputError(
             self.path,
             f"has the {side} {_printable(shown)}",
@@ -142,7 +145,9 @@ def _open(content: bytes, path: Path, threads: int) -> onnxruntime.InferenceSess
     options.log_severity_level = 4  # its errors come as exceptions; on the screen they would be said twice
     options.add_session_config_entry("session.load_model_format", "ONNX")
     try:
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        providers = ["CPUExecutionProvider"]
+        # Without the fallback, which prints and tries the same again.
+        return onnxruntime.InferenceSession(content, options, providers=providers, enable_fallback=0)
     except Exception as error:  # ONNX Runtime's errors share no other base class
         raise InputError(
             path,

@@ -91,7 +91,7 @@ def fill(model: keras.Model, path: Path, *, expected: str, action: str | None = 
             warnings.simplefilter("error", UserWarning)
             model.load_weights(path)
     except (ValueError, OSError, KeyError, TypeError, RuntimeError, UserWarning) as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(path, f"cannot be loaded ({reason})", expected=expected, action=action) from error
 
 
