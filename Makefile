@@ -1,4 +1,4 @@
-# make demo   simulate a survey, train on it, classify a held-out night   (about 5 minutes on 2 cores)
+# make demo   simulate a survey, train on it, classify a held-out night   (about 3 minutes on 2 cores)
 # make test   all tests
 # make lint   style and types
 #

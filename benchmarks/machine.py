@@ -24,6 +24,7 @@ def machine() -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0)),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "gpus": [gpu.get("device_name", "unknown") for gpu in gpus] or "not measured on a GPU",
+        "load_average": [round(load, 2) for load in os.getloadavg()],
         "python": platform.python_version(),
         "versions": {name: _version(name) for name in PACKAGES},
         "command": shlex.join(["python", "-m", f"benchmarks.{Path(sys.argv[0]).stem}", *map(_shown, sys.argv[1:])]),

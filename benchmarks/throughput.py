@@ -5,7 +5,8 @@
 For every backbone (experiment 2 unless told otherwise, random weights: they do not change the speed):
 
 - *disk reader*: the paper's way. A `keras.utils.PyDataset` that opens one FITS stamp after the other, normalises,
-  scales up to the network's input on the CPU and repeats the channel; reading alone.
+  scales up to the network's input on the CPU and repeats the channel; reading alone. One worker, as Keras has it by
+  default; the files are in the disk cache, and it does not shuffle: a real disk is slower.
 - *records*: this project's pipeline alone, from TFRecord shards to batches.
 - *fit, disk reader* and *fit, records*: an epoch of `fit` fed by either, with the same layers trained.
 - *step*: the training step alone, on one batch that is already in memory.
@@ -31,7 +32,7 @@ from astropy.io import fits
 from benchmarks.machine import write_result
 from benchmarks.synthetic import write_stamps
 from ceres_fast.classifier import Classifier
-from ceres_fast.console import say, table
+from ceres_fast.console import say, table, warn
 from ceres_fast.engines.onnx_runtime import OnnxRuntimeEngine
 from ceres_fast.model.backbones import BACKBONES
 from ceres_fast.model.build import Architecture, build_model
@@ -46,6 +47,7 @@ import keras  # isort: skip  (after TensorFlow has been imported quietly)
 
 BATCH = 128
 EPOCHS_READ = 4
+UNEVEN = 1.3
 FRACTIONS = {"train": 0.97, "validation": 0.01, "calibration": 0.01, "test": 0.01}
 COLUMNS = ("disk reader", "records", "fit, disk reader", "fit, records", "step", "ONNX Runtime")
 
@@ -175,12 +177,16 @@ def main() -> None:
         build_records(
             [folder / "stamps"],
             folder / "records",
-            fractions={"train": 0.97, "validation": 0.01, "calibration": 0.01, "test": 0.01},
+            fractions=FRACTIONS,
         )
         manifest = load_manifest(folder / "records")
         for backbone in given.backbones:
             say(backbone)
             results[backbone] = measure(tasks(backbone, given.experiment, manifest, paths, folder), given.repeats)
+            if uneven := [task for task, rates in results[backbone].items() if max(rates) > UNEVEN * min(rates)]:
+                warn(
+                    f"{backbone}: repeats differ by more than {UNEVEN - 1:.0%} in {', '.join(uneven)}: a busy machine?"
+                )
             keras.backend.clear_session()
     medians = {
         name: {task: float(np.median(rates)) for task, rates in rates_of.items()} for name, rates_of in results.items()

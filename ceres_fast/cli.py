@@ -73,7 +73,9 @@ def detect(
         Path | None,
         typer.Option(help="Folder for the catalogues; without it beside each frame, or in ../sextractor_cat."),
     ] = None,
-    threshold: Annotated[float, typer.Option(help="Detection threshold, in standard deviations of the sky.")] = 1.5,
+    threshold: Annotated[
+        float, typer.Option(min=0.1, help="Detection threshold, in standard deviations of the sky.")
+    ] = 1.5,
     min_area: Annotated[int, typer.Option(min=1, help="Least number of connected pixels above the threshold.")] = 5,
     on_error: OnError = "stop",
     overwrite: Overwrite = False,
@@ -272,10 +274,13 @@ def classify(
     on_error: OnError = "stop",
     overwrite: Overwrite = False,
 ) -> None:
-    """Add PROB_ASTEROID to a frame's catalogue, or to a list of stamps (default: of data/held-out)."""
+    """Add PROB_ASTEROID to frames' catalogues, or list it for stamps (default: of data/held-out).
+
+    Give all exposures of a field together: what stays in place is told from them.
+    """
     from .classify import classify
 
-    classify(
+    result = classify(
         inputs or [HELD_OUT],
         model or run,
         catalogue=catalogue,
@@ -285,6 +290,8 @@ def classify(
         on_error=on_error,
         overwrite=overwrite,
     )
+    if result.failed:
+        raise typer.Exit(3)
 
 
 @app.command()

@@ -57,8 +57,8 @@ def export_onnx(
     Raises
     ------
     CeresFastError
-        When `output` exists, ONNX Runtime and Keras differ by more than `TOLERANCE`, or a stamp's answer depends on
-        the others of its batch; no file is left then.
+        When `output` exists or is not called .onnx, ONNX Runtime and Keras differ by more than `TOLERANCE`, a stamp's
+        answer depends on the others of its batch, or the run has changed meanwhile; no file is left then.
     InputError
         When the run is damaged.
     """
@@ -67,7 +67,11 @@ def export_onnx(
     if output:
         refuse_existing(output, overwrite)
     path = output or trained.folder / "classifier.onnx"
-    classifier = replace(trained, precision=EXPORTED_AS[trained.precision])
+    if path.suffix != ".onnx":
+        raise CeresFastError(f"{path}: choose a name that ends in .onnx.")
+    # Without the export that may be there already: the file would speak of its predecessor.
+    files = {kind: entry for kind, entry in trained.files.items() if kind != "onnx"}
+    classifier = replace(trained, precision=EXPORTED_AS.get(trained.precision, trained.precision), files=files)
     started = time.perf_counter()
     model = load_model(classifier)
     with atomic_file(path) as temporary:
@@ -76,6 +80,8 @@ def export_onnx(
         checked = probe_stamps() if stamps is None else np.concatenate([probe_stamps(), stamps])
         difference = check_parity(engine, model, checked, TOLERANCE[classifier.precision])
         alone = check_batch_independence(engine, checked)
+        if read_classifier(run) != trained:
+            raise CeresFastError(f"{run}: has changed meanwhile. Export it again when its training is over.")
     if path.parent.resolve() == trained.folder.resolve():
         trained.with_file("onnx", path).write(trained.folder)
     size = path.stat().st_size / 2**20

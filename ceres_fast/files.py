@@ -35,8 +35,10 @@ def _disk_errors(path: Path, numbers: Container[int] | None = None) -> Iterator[
     except OSError as error:
         if numbers is not None and error.errno not in numbers:
             raise
+        # HDF5 raises an OSError with a number and a page of text.
+        reason = os.strerror(error.errno) if error.errno else str(error).partition("\n")[0]
         raise CeresFastError(
-            f"{path}: cannot be written ({error.strerror or error}). Make room or choose another place; "
+            f"{path}: cannot be written ({reason}). Make room or choose another place; "
             "nothing that was there before has been changed."
         ) from error
 
@@ -69,6 +71,24 @@ def atomic_file(path: Path) -> Iterator[Path]:
             _fsync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def reserve(path: Path, size: int) -> None:
+    """Make sure now that `size` bytes fit into the file at `path`, where the file system can tell.
+
+    Raises
+    ------
+    OSError
+        When they do not.
+    """
+    if not hasattr(os, "posix_fallocate"):
+        return
+    with path.open("r+b") as stream:
+        try:
+            os.posix_fallocate(stream.fileno(), 0, size)
+        except OSError as error:
+            if error.errno in DISK:
+                raise
 
 
 @contextmanager

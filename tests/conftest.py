@@ -19,3 +19,51 @@ def shared_data() -> Path:
     if not path.is_dir():
         pytest.skip("the real data (shared/data beside the checkout) is not here")
     return path
+
+
+@pytest.fixture(scope="session")
+def shared_weights() -> Path:
+    """The folder with ImageNet weights of Xception, kept outside the repository."""
+    path = Path(__file__).parents[2] / "shared" / "weights"
+    if not path.is_dir():
+        pytest.skip("the ImageNet weights (shared/weights beside the checkout) are not here")
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_records(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of records of `tiny_records.write_stamps`, two shards a split; not to be changed."""
+    from ceres_fast.records.build import build_records
+
+    from .tiny_records import write_stamps
+
+    folder = tmp_path_factory.mktemp("tiny")
+    build_records([write_stamps(folder / "stamps")], folder / "records", shards=2)
+    return folder / "records"
+
+
+@pytest.fixture
+def tiny_classifier(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every classifier that is trained or loaded have the tiny network, whatever backbone it names."""
+    from .tiny_networks import tiny_network
+
+    monkeypatch.setattr("ceres_fast.training.train.build_model", tiny_network)
+    monkeypatch.setattr("ceres_fast.model.load.build_model", tiny_network)
+
+
+@pytest.fixture(scope="session")
+def trained(tiny_records: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run directory of a real Xception on `tiny_records`, from random frozen weights; not to be changed."""
+    import keras
+
+    from ceres_fast.model.backbones import BACKBONES
+    from ceres_fast.model.weights import load_base
+    from ceres_fast.training.settings import Settings
+    from ceres_fast.training.train import train
+
+    folder = tmp_path_factory.mktemp("trained")
+    keras.utils.set_random_seed(1)
+    weights = folder / "random.weights.h5"
+    load_base(BACKBONES["xception"], "none").save_weights(weights)
+    settings = Settings("xception", 2, str(weights), batch_size=8, epochs=3, dense=64)
+    return train(tiny_records, settings, folder / "runs" / "first")

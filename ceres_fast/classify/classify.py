@@ -10,7 +10,7 @@ from ..classifier import Classifier
 from ..console import warn
 from ..engines import open_engine
 from ..errors import CeresFastError, InputError
-from ..survey.catalogues import find_catalogue
+from ..survey.catalogues import catalogue_places, find_catalogue
 from ..survey.fits_files import frame_stem
 from ..survey.frames import FrameInfo, find_frames, read_info
 from ..survey.rules import Rules
@@ -78,9 +78,9 @@ def classify(
     if keep_above is not None and not 0 <= keep_above <= 1:
         raise CeresFastError(f"--keep-above {keep_above:g}: expected a probability from 0 to 1.")
     engine = open_engine(model)
-    task = Task(engine, _rules(engine.classifier, model), keep_above, on_error)
+    wanted = format_of(output, format)
+    task = Task(engine, _rules(engine.classifier, model), keep_above, on_error, wanted)
     with task.timed():
-        wanted = format_of(output, format)
         found = _sort(find_frames(inputs), catalogue, task)
         exposures = {
             frame: Exposure(info, table, frame_target(frame, table, inputs, output, wanted))
@@ -89,15 +89,16 @@ def classify(
         stamps = stamps_target(output, wanted)
         targets = [exposure.target for exposure in exposures.values()] + [stamps] * bool(found.stamps)
         originals = [*found.stamps, *exposures, *(exposure.catalogue for exposure in exposures.values()), model]
-        check_targets(targets, originals, overwrite)
+        places = (place for frame in exposures for place in catalogue_places(frame))
+        check_targets(targets, originals, places, overwrite)
         _check_scale(found.infos, engine.classifier)
         if found.stamps:
-            classify_stamps(found.stamps, stamps, wanted or "CSV", task)
+            classify_stamps(found.stamps, stamps, task)
         for frame, error in found.broken.items():
             pass_on(exposures[frame], error, task)
         whole = [exposure for frame, exposure in exposures.items() if frame not in found.broken]
         if whole:
-            classify_exposures(whole, wanted, task)
+            classify_exposures(whole, task)
     task.summary()
     return task.result
 
@@ -137,6 +138,7 @@ def _sort(paths: Sequence[Path], catalogue: Path | None, task: Task) -> _Found:
     if catalogue and len(paths) != 1:
         raise CeresFastError(f"--catalogue is the catalogue of one frame, and {len(paths)} files were given.")
     found = _Found()
+    catalogues: dict[Path, Path] = {}
     for path in paths:
         beside = catalogue or find_catalogue(path)
         try:
@@ -154,9 +156,20 @@ def _sort(paths: Sequence[Path], catalogue: Path | None, task: Task) -> _Found:
             found.stamps.append(path)
         elif beside is None:
             task.failed(path, _no_catalogue(info), "Left out.")
+        elif (other := catalogues.setdefault(beside.resolve(), path)) != path:
+            task.failed(path, _same_catalogue(path, other, beside), "Left out.")
         else:
             found.frames[path] = (info, beside)
     return found
+
+
+def _same_catalogue(path: Path, other: Path, catalogue: Path) -> InputError:
+    return InputError(
+        path,
+        f"has the same catalogue as {other}: {catalogue}",
+        expected="one file per CCD and exposure, and a catalogue for each",
+        action="leave out the copy",
+    )
 
 
 def _no_catalogue(info: FrameInfo) -> InputError:

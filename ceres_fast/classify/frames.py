@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,15 +13,19 @@ import numpy as np
 from ..console import progress, warn
 from ..errors import InputError
 from ..files import atomic_file
-from ..survey.catalogues import read_catalogue, write_catalogue
+from ..survey.catalogues import check_free, read_catalogue, write_catalogue
 from ..survey.detections import Detections, read_detections
 from ..survey.exposures import group_exposures
 from ..survey.frames import FrameInfo, read_frame
 from ..survey.stamps import cut_stamps
-from ..survey.stationary import stationary
-from .outputs import TableFormat
-from .scores import CHUNK, NOT_SCORED, STATIONARY, Scores, score
+from ..survey.stationary import slowest_seen, stationary
+from .scores import CHUNK, FLAGS, NOT_SCORED, PROBABILITY, STATIONARY, Scores, score
 from .task import Task
+
+_NO_OTHER = "no other exposure of the same field, CCD and night was given"
+
+_MANY = 20
+"""Detections of a field of which some should move, or be noise that is seen once."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ class Exposure:
         return self.info.path
 
 
-def classify_exposures(exposures: Sequence[Exposure], table_format: TableFormat | None, task: Task) -> None:
+def classify_exposures(exposures: Sequence[Exposure], task: Task) -> None:
     """Write the table of each exposure; exposures of one field, CCD and night are looked at together.
 
     One frame at a time is in memory, and the catalogues of one field.
@@ -56,13 +61,14 @@ def classify_exposures(exposures: Sequence[Exposure], table_format: TableFormat 
         for group in groups:
             for exposure, detections, in_place in _in_place(group, task):
                 try:
+                    check_free(detections.catalogue, (PROBABILITY, FLAGS))
                     scores = _score(detections, in_place, task)
                 except InputError as error:
                     pass_on(exposure, error, task)
                     continue
                 kept = scores.kept(task.keep_above)
                 added = scores.columns()
-                write_catalogue(detections.catalogue, exposure.target, added=added, keep=kept, format=table_format)
+                write_catalogue(detections.catalogue, exposure.target, added=added, keep=kept, format=task.table_format)
                 task.done(str(exposure.path), scores, exposure.target)
             bar.advance(shown, len(group))
 
@@ -70,13 +76,8 @@ def classify_exposures(exposures: Sequence[Exposure], table_format: TableFormat 
 def _groups(exposures: Sequence[Exposure], task: Task) -> list[list[Exposure]]:
     by_path = {exposure.path: exposure for exposure in exposures}
     infos = [exposure.info for exposure in exposures]
-    while True:
-        try:
-            return [[by_path[info.path] for info in group] for group in group_exposures(infos)]
-        except InputError as error:
-            copy = next(info for info in infos if str(info.path) == error.path)
-            pass_on(by_path[copy.path], error, task)
-            infos.remove(copy)
+    groups = group_exposures(infos, lambda info, error: pass_on(by_path[info.path], error, task))
+    return [[by_path[info.path] for info in group] for group in groups]
 
 
 def _warn_of_single(groups: Sequence[Sequence[Exposure]], task: Task) -> None:
@@ -86,10 +87,16 @@ def _warn_of_single(groups: Sequence[Sequence[Exposure]], task: Task) -> None:
     if single:
         more = f" and {len(single) - 1} more" if len(single) > 1 else ""
         warn(
-            f"{single[0].path}{more}: no other exposure of the same field, CCD and night was given, so nothing can be "
-            "seen to stay in place. The classifier was trained without such detections: expect stars among the "
-            "asteroids. Give all exposures of a field together"
+            f"{single[0].path}{more}: {_why_alone(single[0].info)}, so nothing can be seen to stay in place. The "
+            "classifier was trained without such detections: expect stars among the asteroids. Give all exposures of a "
+            "field together"
         )
+
+
+def _why_alone(info: FrameInfo) -> str:
+    known = {"field (OBJECT)": bool(info.field), "time (MJD-OBS or DATE-OBS)": not math.isnan(info.mjd)}
+    unknown = " and ".join(name for name, is_known in known.items() if not is_known)
+    return f"its header does not say its {unknown}" if unknown else _NO_OTHER
 
 
 def _in_place(group: Sequence[Exposure], task: Task) -> list[tuple[Exposure, Detections, np.ndarray]]:
@@ -100,8 +107,20 @@ def _in_place(group: Sequence[Exposure], task: Task) -> list[tuple[Exposure, Det
             read.append((exposure, read_detections(exposure.path, exposure.catalogue)))
         except InputError as error:
             pass_on(exposure, error, task)
+    if len(read) < len(group) and read:
+        _warn_of_single([[exposure for exposure, _ in read]], task)
     masks = stationary([detections for _, detections in read], task.rules)
+    task.result.slowest = float(np.fmax(task.result.slowest, slowest_seen([each.info for _, each in read], task.rules)))
+    _warn_of_nothing_moving(group, masks)
     return [(*each, mask) for each, mask in zip(read, masks, strict=True)]
+
+
+def _warn_of_nothing_moving(group: Sequence[Exposure], masks: Sequence[np.ndarray]) -> None:
+    if sum(map(len, masks)) >= _MANY and all(mask.all() for mask in masks):
+        warn(
+            f"{group[0].path} and the {len(group) - 1} other exposures of its field: every detection stays in place, "
+            "so none is called an asteroid. Look for an exposure given twice, or a wrong seeing or WCS in the headers"
+        )
 
 
 def _score(detections: Detections, in_place: np.ndarray, task: Task) -> Scores:
@@ -141,7 +160,9 @@ def pass_on(exposure: Exposure, error: InputError, task: Task) -> None:
     try:
         catalogue = read_catalogue(exposure.catalogue)
         scores = Scores.none(len(catalogue.table))
-        write_catalogue(catalogue, exposure.target, added=scores.columns())
+        taken = {name.upper() for name in catalogue.table.colnames}
+        added = {name: values for name, values in scores.columns().items() if name not in taken}
+        write_catalogue(catalogue, exposure.target, added=added, format=task.table_format)
     except InputError:
         with atomic_file(exposure.target) as temporary:
             shutil.copyfile(exposure.catalogue, temporary)

@@ -41,16 +41,16 @@ def stamps_target(output: Path, wanted: TableFormat | None) -> Path:
     return output if is_file(output) else output / f"stamps{SUFFIXES[wanted or 'CSV']}"
 
 
-def check_targets(targets: Sequence[Path], kept: Iterable[Path], overwrite: bool) -> None:
+def check_targets(targets: Sequence[Path], kept: Iterable[Path], places: Iterable[Path], overwrite: bool) -> None:
     """Make sure, before any work, that tables have names of their own and replace nothing they may not.
 
     Raises
     ------
     CeresFastError
-        When two tables would have one name, one would replace an input (one of `kept`), or one exists and
-        `overwrite` is false.
+        When two tables would have one name, one would replace an input (one of `kept`), one would be taken for the
+        catalogue of a frame from then on (one of `places`), or one exists and `overwrite` is false.
     """
-    inputs = {path.resolve() for path in kept}
+    inputs, catalogues = ({path.resolve() for path in paths} for paths in (kept, places))
     seen: set[Path] = set()
     for target in targets:
         place = target.resolve()
@@ -61,6 +61,10 @@ def check_targets(targets: Sequence[Path], kept: Iterable[Path], overwrite: bool
             )
         if place in inputs:
             raise CeresFastError(f"{target}: is an input, which is never overwritten. Choose another output.")
+        if place in catalogues:
+            raise CeresFastError(
+                f"{target}: would be taken for the catalogue of a frame from then on. Choose another output."
+            )
         seen.add(place)
     there = [target for target in targets if target.exists()]
     if there and not overwrite:

@@ -16,11 +16,11 @@ from ..survey.stamp_table import STAMP_SIZE
 from .scores import CHUNK, Scores, score
 from .task import Task
 
-FORMATS = {"CSV": ("ascii.csv", ".csv"), "ECSV": ("ascii.ecsv", ".ecsv")}
-"""Formats of the table of stamps: astropy's name and the suffix."""
+FORMATS = {"CSV": "ascii.csv", "ECSV": "ascii.ecsv"}
+"""Formats of the table of stamps, and astropy's names for them."""
 
 
-def classify_stamps(files: Sequence[Path], target: Path, table_format: str, task: Task) -> None:
+def classify_stamps(files: Sequence[Path], target: Path, task: Task) -> None:
     """Write a table of the stamps in `files`: ``file``, ``PROB_ASTEROID`` and ``CERES_FLAGS``.
 
     Missing pixels are filled and flagged. A file that is no stamp, or has no picture in it, stops the work, or is
@@ -44,7 +44,7 @@ def classify_stamps(files: Sequence[Path], target: Path, table_format: str, task
         kept = scores.kept(task.keep_above)
         with atomic_file(target) as temporary:
             table[slice(None) if kept is None else kept].write(
-                temporary, format=FORMATS[table_format][0], overwrite=True
+                temporary, format=FORMATS[task.table_format or "CSV"], overwrite=True
             )
     task.done("stamps", scores, target)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from ..console import say, table, warn
 from ..engines import Engine
 from ..errors import InputError
 from ..survey.rules import Rules
+from .outputs import TableFormat
 from .scores import Scores
 
 OnError = Literal["stop", "skip"]
@@ -32,6 +34,11 @@ _COLUMNS = {
 
 _LONG = 24
 
+SLOW = 0.3
+"""arcsec/min; warned of where slower asteroids are lost: those of the main belt move faster near opposition."""
+
+STILL = "seem to stay in place"
+
 
 @dataclass
 class Result:
@@ -45,6 +52,8 @@ class Result:
         For each exposure (and for all stamps together) the counts of `Scores.count`.
     failed : list of pathlib.Path
         Inputs that could not be classified, and were passed on or left out.
+    slowest : float
+        Rate (arcsec/min) below which an asteroid seems to stay in place in one of the fields, NaN where not known.
     seconds, engine_seconds : float
         Time of the whole, and of the engine alone.
     """
@@ -52,6 +61,7 @@ class Result:
     written: list[Path] = field(default_factory=list)
     counts: dict[str, Counter[str]] = field(default_factory=dict)
     failed: list[Path] = field(default_factory=list)
+    slowest: float = math.nan
     seconds: float = 0.0
     engine_seconds: float = 0.0
 
@@ -69,6 +79,7 @@ class Task:
     rules: Rules
     keep_above: float | None
     on_error: OnError
+    table_format: TableFormat | None = None
     result: Result = field(default_factory=Result)
 
     @contextmanager
@@ -112,5 +123,16 @@ class Task:
         say(
             f"{result.seconds:.1f} s, {speed:.0f} detections/s; {scored} scored, {share:.0%} of the time in the engine",
         )
+        if result.slowest > SLOW:
+            warn(
+                "the exposures of a field are so close in time that asteroids slower than "
+                f"{result.slowest:.2g} arcsec/min {STILL} and are not scored. Take exposures farther apart, or "
+                "train with --keep-stationary"
+            )
+        elif result.slowest > 0:
+            say(f"asteroids slower than {result.slowest:.2g} arcsec/min {STILL} here")
         if result.failed:
-            warn(f"{len(result.failed)} inputs could not be classified; their catalogues go on unfiltered")
+            warn(
+                f"{len(result.failed)} inputs could not be classified; the catalogues of those that have one go on "
+                "unfiltered"
+            )

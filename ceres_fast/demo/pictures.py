@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..evaluation.figures import draw_stamps, save
+from ..survey.fits_files import frame_stem
 from ..survey.frames import find_frames, read_frame
 from .found import Night
 
@@ -41,7 +42,7 @@ def draw_night(night: Night, folder: Path, pictures: Path) -> None:
 
 
 def _draw_frame(night: Night, folder: Path, name: str, path: Path) -> None:
-    frame = read_frame(next(frame for frame in find_frames([folder]) if frame.stem == name))
+    frame = read_frame(next(frame for frame in find_frames([folder]) if frame_stem(frame) == name))
     height, width = frame.data.shape
     figure = Figure(figsize=(9, 9 * height / width + 0.6), layout="constrained")
     axes = figure.subplots()

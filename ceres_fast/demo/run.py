@@ -23,6 +23,7 @@ from .found import check_night
 from .pictures import draw_night
 
 FIELDS, HELD_OUT_FIELDS = 24, 4
+EPOCHS = 15
 MARK = Path("data/survey.json")
 
 
@@ -53,7 +54,7 @@ def run_demo(out: Path, *, seed: int = 0, overwrite: bool = False) -> None:
     _step("compile labelled stamps into records")
     build_records([data / "training"], records, seed=seed)
     _step("train the bottleneck of Xception from scratch (with ImageNet weights it starts better and is faster)")
-    train(records, Settings("xception", weights="none", batch_size=64, epochs=15, patience=5, seed=seed), run)
+    train(records, Settings("xception", weights="none", batch_size=64, epochs=EPOCHS, seed=seed), run)
     _step("evaluate on fields it has never seen")
     evaluate(run, records)
     _step("export to ONNX, and check that it answers as Keras does")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..classifier import Classifier, read_classifier
-from ..console import say
+from ..console import say, warn
 from ..errors import InputError
 from ..files import write_json, write_text
 from ..model.load import load_model, predict
@@ -83,6 +83,11 @@ def _checked(classifier: Classifier, manifest: Manifest, split: str, on_error: O
             path,
             f"was built by other rules than the classifier's ({'; '.join(differences)})",
             action="build the records again with the classifier's rules",
+        )
+    if manifest.sha256 != classifier.records.get("manifest_sha256"):
+        warn(
+            f"{manifest.folder}: these are not the records the classifier was trained on. Where both were built from "
+            f"the same survey, the {split} split may hold what it was trained on, and the scores are then too good"
         )
     return check_records(manifest, on_error=on_error)
 

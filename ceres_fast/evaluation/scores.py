@@ -155,7 +155,7 @@ def _draws(units: np.ndarray, seed: int) -> np.ndarray:
     _, unit = np.unique(units, return_inverse=True)
     count = int(unit.max()) + 1
     drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=RESAMPLES)
-    return drawn[:, unit]
+    return drawn.astype(np.uint16)[:, unit]
 
 
 def _interval(measure: Callable[[np.ndarray], float], draws: np.ndarray, labels: np.ndarray) -> Interval:

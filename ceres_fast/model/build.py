@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 
@@ -65,8 +66,9 @@ def build_model(architecture: Architecture) -> keras.Model:
     """
     backbone, experiment = BACKBONES[architecture.backbone], EXPERIMENTS[architecture.experiment]
     with _dtype_policy(architecture.precision):
-        base = _base(load_base(backbone, architecture.weights), backbone, experiment)
         scratch = architecture.weights == "none"
+        base = _base(load_base(backbone, architecture.weights), backbone, experiment)
+        base.by_moving_statistics = not scratch
         if scratch:
             _follow_quickly(base)
         else:
@@ -75,18 +77,37 @@ def build_model(architecture: Architecture) -> keras.Model:
         images = Upscale(backbone.input_size, name="upscale")(
             Normalise(architecture.normalise, name="normalise")(stamps)
         )
-        features = base(images) if scratch else base(images, training=False)
         hidden = keras.layers.Dense(architecture.dense, activation="relu", name="hidden")(
-            keras.layers.Flatten(name="flatten")(features)
+            keras.layers.Flatten(name="flatten")(base(images))
         )
         kept = keras.layers.Dropout(architecture.dropout, name="dropout")(hidden)
         probabilities = keras.layers.Dense(2, activation="softmax", dtype="float32", name="probabilities")(kept)
         return keras.Model(stamps, probabilities, name=f"{backbone.name}_experiment_{experiment.number}")
 
 
-def _base(network: keras.Model, backbone: Backbone, experiment: Experiment) -> keras.Model:
+class Base(keras.Model):
+    """A backbone; pre-trained, its BatchNormalization uses its moving statistics in training too, and keeps them.
+
+    Calling a base with ``training=False`` when the classifier is built does not do it: Keras replaces that by the
+    ``training=True`` with which `fit` calls the classifier.
+
+    Attributes
+    ----------
+    by_moving_statistics : bool
+        Whether to normalise by the moving statistics whatever `call` is told. An attribute, not a class of its own:
+        Keras finds a layer in a weights file by the name of its class, and a pre-trained base is loaded into this one.
+    """
+
+    by_moving_statistics = False
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """Return the feature maps of images."""
+        return super().call(inputs, training=False if self.by_moving_statistics else training, mask=mask)
+
+
+def _base(network: keras.Model, backbone: Backbone, experiment: Experiment) -> Base:
     output = find_layer(network, backbone.bottleneck).output if experiment.on_bottleneck else network.output
-    return keras.Model(network.input, output, name=BASE)
+    return Base(network.input, output, name=BASE)
 
 
 def _freeze(base: keras.Model, backbone: Backbone, experiment: Experiment) -> None:

@@ -12,7 +12,7 @@ from ..classifier import ONNX_METADATA_KEY, Classifier
 from ..tensorflow_quiet import tf
 
 OPSET = 17
-INPUT, OUTPUT = "stamps", "probabilities"
+INPUT, OUTPUT, BATCH = "stamps", "probabilities", "n"
 
 
 def convert(model: keras.Model, classifier: Classifier) -> onnx.ModelProto:
@@ -20,6 +20,8 @@ def convert(model: keras.Model, classifier: Classifier) -> onnx.ModelProto:
     signature = [tf.TensorSpec((None, *classifier.stamp_shape), tf.float32, name=INPUT)]
     function = tf.function(lambda stamps: {OUTPUT: model(stamps, training=False)}, input_signature=signature)
     proto = _converted(function, signature)
+    for value in (*proto.graph.input, *proto.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_param = BATCH  # else a number that counts what was converted before
     onnx.helper.set_model_props(proto, {ONNX_METADATA_KEY: classifier.to_json()})
     return proto
 

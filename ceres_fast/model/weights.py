@@ -9,10 +9,14 @@ from pathlib import Path
 import keras
 
 from ..errors import CeresFastError, InputError
+from ..files import atomic_file, reserve
 from .backbones import Backbone
 
 WEIGHTS_FOLDER = "CERES_FAST_WEIGHTS"
 """Environment variable: a folder with ImageNet weights."""
+
+_HDF5_OVERHEAD = 4096
+"""Bytes that HDF5 adds to an array, at most: its header and those of the groups around it."""
 
 
 def keras_cache() -> Path:
@@ -93,6 +97,24 @@ def fill(model: keras.Model, path: Path, *, expected: str, action: str | None = 
     except (ValueError, OSError, KeyError, TypeError, RuntimeError, UserWarning) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(path, f"cannot be loaded ({reason})", expected=expected, action=action) from error
+
+
+def save_weights(model: keras.Model, path: Path) -> None:
+    """Write the weights of `model` to `path`, whole or not at all, for `fill` to read.
+
+    The layers alone: with the state of its optimiser, a model takes three times the space.
+
+    Raises
+    ------
+    CeresFastError
+        When the disk refuses.
+    """
+    bare = keras.Model(model.inputs, model.outputs)
+    size = sum(weight.numpy().nbytes + _HDF5_OVERHEAD for weight in bare.weights)
+    with atomic_file(path) as temporary:
+        # A disk that fills up while HDF5 writes crashes the process; so it must be found full before.
+        reserve(temporary, size + 2**20)
+        bare.save_weights(temporary, overwrite=True)
 
 
 def _download(backbone: Backbone, shape: tuple[int, int, int]) -> keras.Model:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,9 @@ def build_records(
     found = find_sources(sources, truth)
     _check_out(out, overwrite)
     rules = rules or Rules()
+    if all(source.kind == "stamps" for source in found):
+        # Stamps alone do not show what stays in place: nothing was removed here, and nothing may be claimed.
+        rules = replace(rules, remove_stationary=False)
     columns, counts = _read(found, Choice(where, rules, on_error, nan))
     _check_stamps(columns)
     columns["group"] = group_stamps(columns)

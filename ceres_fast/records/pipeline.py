@@ -175,18 +175,18 @@ def check_records(manifest: Manifest, *, on_error: OnError = "stop") -> Manifest
 
 
 @contextmanager
-def shard_errors(manifest: Manifest, split: str) -> Iterator[None]:
+def shard_errors(manifest: Manifest, *splits: str) -> Iterator[None]:
     """Turn what TensorFlow says of a damaged record, while a dataset is read, into an InputError naming shard and row.
 
-    TensorFlow names an offset and no file, so the shards of the split are read again to find it.
+    TensorFlow names an offset and no file, so the shards of the splits are read again to find it.
     """
     try:
         yield
     except (tf.errors.DataLossError, tf.errors.InvalidArgumentError, tf.errors.FailedPreconditionError) as error:
-        check_shards(manifest, [split])
+        check_shards(manifest, splits)
         if not isinstance(error, tf.errors.DataLossError):
             raise
-        problem = f"a record of split {split} could not be read, and now can"
+        problem = f"a record of split {' or '.join(splits)} could not be read, and now can"
         raise InputError(
             manifest.folder, problem, action="look for a failing disk or network, and try again"
         ) from error

@@ -32,7 +32,8 @@ def exposure_stamps(
     good = np.ones(len(rows), bool)
     for index in np.flatnonzero(_is_bad(stamps, filled, nan)):
         good[index] = False
-        problems.report(_bad_stamp(exposure, int(rows[index]), int(filled[index])), counts, "bad_stamps")
+        can_fill = filled[index] > 0 and bool(np.isfinite(stamps[index]).all()) and nan == "error"
+        problems.report(_bad_stamp(exposure, int(rows[index]), int(filled[index]), can_fill), counts, "bad_stamps")
     rows, padded, filled = rows[good], padded[good], filled[good]
     counts["padded_stamps"] += int((padded > 0).sum())
     counts["filled_stamps"] += int((filled > 0).sum())
@@ -44,14 +45,15 @@ def _is_bad(stamps: np.ndarray, filled: np.ndarray, nan: NanPolicy) -> np.ndarra
     return same | ((filled > 0) & (nan == "error"))
 
 
-def _bad_stamp(exposure: Detections, row: int, filled: int) -> InputError:
-    where = f"the stamp at x={exposure.x[row]:.1f}, y={exposure.y[row]:.1f} of {exposure.info.path}"
+def _bad_stamp(exposure: Detections, row: int, filled: int, can_fill: bool) -> InputError:
+    fill = "pass --nan fill to put the stamp's median there, or " if can_fill else "pass "
+    missing = f"has {filled} missing pixels (NaN)" if filled else "has no picture, or the same value in every pixel"
     return InputError(
         exposure.catalogue.path,
-        f"{where} has {filled} missing pixels (NaN)" if filled else f"{where} has the same value in every pixel",
+        f"the stamp at x={exposure.x[row]:.1f}, y={exposure.y[row]:.1f} of {exposure.info.path} {missing}",
         row=row + 1,
         expected="an image",
-        action="pass --nan fill to put the stamp's median there, or --on-error skip to leave such stamps out",
+        action=f"{fill}--on-error skip to leave such stamps out",
     )
 
 

@@ -14,6 +14,7 @@ from ..console import table as print_table
 from ..console import track
 from ..errors import CeresFastError, InputError
 from .catalogues import write_table
+from .frame_info import number
 from .frames import Frame, find_frames, frame_stem, read_frame
 from .problems import OnError, Problems
 
@@ -166,7 +167,8 @@ def _measure(
     half, _ = sep.flux_radius(data, x, y, 6.0 * a, 0.5, normflux=np.where(flux > 0, flux, np.nan), mask=mask, subpix=5)
     positive = flux > 0
     safe = np.where(positive, flux, 1.0)
-    zero_point = float(frame.header.get("MAGZPT", 0.0))
+    zero_point = number(frame.header, "zero_point")
+    zero_point = 0.0 if np.isnan(zero_point) else zero_point
     columns = {
         "NUMBER": np.arange(1, len(x) + 1),
         "MAG_AUTO": np.where(positive, zero_point - 2.5 * np.log10(safe), 99.0),
@@ -203,10 +205,11 @@ def _flags(frame: Frame, objects: np.ndarray, aperture: np.ndarray) -> np.ndarra
 
 def _targets(frames: Sequence[Path], output: Path | None, overwrite: bool) -> list[Path]:
     targets = [_folder(frame, output) / f"{frame_stem(frame)}.cat" for frame in frames]
+    times = Counter(targets)
     for target, frame in zip(targets, frames, strict=True):
         if target.exists() and not overwrite:
             raise InputError(target, "exists already", action="pass --overwrite to replace it")
-        if targets.count(target) > 1:
+        if times[target] > 1:
             raise InputError(frame, f"another frame has the catalogue {target} too", expected="a name per frame")
     return targets
 

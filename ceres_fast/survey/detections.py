@@ -16,12 +16,17 @@ from .catalogues import Catalogue, check_against, column, find_catalogue, positi
 from .frame_info import FrameInfo
 from .frames import celestial, info_from, read_header
 
+SEEING_LIMIT = 5.0
+"""A seeing in a header that is more than this many times the width of the detections is not one (99 for unknown,
+another unit): with it as the radius, every asteroid would seem to stay in place."""
+
 
 class Detections(NamedTuple):
     """What is known of the detections of an exposure without reading its pixels.
 
     ``x``, ``y`` (pixels from 1) and ``ra``, ``dec`` (deg) have shape (n,), float64; the latter are NaN where neither
-    the catalogue nor the frame has them. ``info.seeing`` is that of the header, else that of the catalogue.
+    the catalogue nor the frame has them. ``info.seeing`` is that of the header, else (or where the header's is
+    `SEEING_LIMIT` times larger) that of the catalogue.
     """
 
     x: np.ndarray
@@ -62,8 +67,7 @@ def read_detections(path: Path, catalogue: Path | None = None) -> Detections:
     check_against(table, info, wcs)
     x, y = positions(table)
     ra, dec = _sky(table, x, y, wcs)
-    if math.isnan(info.seeing):
-        info = dataclasses.replace(info, seeing=_typical_width(table) * info.pixel_scale)
+    info = dataclasses.replace(info, seeing=_seeing(info, table))
     return Detections(x, y, ra, dec, info, table, wcs, header)
 
 
@@ -74,6 +78,11 @@ def _sky(catalogue: Catalogue, x: np.ndarray, y: np.ndarray, wcs: WCS | None) ->
         return np.full(len(x), np.nan), np.full(len(x), np.nan)
     ra, dec = wcs.all_pix2world(x, y, 1)
     return ra, dec
+
+
+def _seeing(info: FrameInfo, catalogue: Catalogue) -> float:
+    width = _typical_width(catalogue) * info.pixel_scale
+    return width if math.isnan(info.seeing) or info.seeing > SEEING_LIMIT * width else info.seeing
 
 
 def _typical_width(catalogue: Catalogue) -> float:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from itertools import groupby, pairwise
+from collections.abc import Callable, Iterable
+from itertools import groupby
 
 from ..errors import InputError
 from .frame_info import FrameInfo
@@ -17,13 +17,21 @@ SAME_TIME = 0.5
 """Exposures of one CCD whose middles are closer than this (s) are one exposure given twice."""
 
 
-def group_exposures(infos: Iterable[FrameInfo]) -> list[list[FrameInfo]]:
+def _refuse(info: FrameInfo, error: InputError) -> None:
+    raise error
+
+
+def group_exposures(
+    infos: Iterable[FrameInfo], on_copy: Callable[[FrameInfo, InputError], None] = _refuse
+) -> list[list[FrameInfo]]:
     """Group frames by field, CCD and night.
 
     Parameters
     ----------
     infos : iterable of FrameInfo
         Frames in any order.
+    on_copy : callable
+        Called with a frame that is a copy, which is then left out, and the error that says so; by default it is raised.
 
     Returns
     -------
@@ -41,7 +49,7 @@ def group_exposures(infos: Iterable[FrameInfo]) -> list[list[FrameInfo]]:
     alone = [[info] for info in infos if not _can_be_grouped(info)]
     groups = []
     for _, frames in groupby(filter(_can_be_grouped, infos), key=lambda info: (info.field, info.ccd)):
-        groups += _nights(list(frames))
+        groups += _nights(frames, on_copy)
     return groups + alone
 
 
@@ -49,17 +57,23 @@ def _can_be_grouped(info: FrameInfo) -> bool:
     return bool(info.field) and not math.isnan(info.mjd)
 
 
-def _nights(frames: list[FrameInfo]) -> list[list[FrameInfo]]:
-    nights = [[frames[0]]]
-    for earlier, later in pairwise(frames):
-        if (later.mjd - earlier.mjd) * 86400 < SAME_TIME:
-            raise InputError(
-                later.path,
-                f"has the field, CCD and time of {earlier.path}",
-                expected="one file per CCD and exposure",
-                action="leave out the copy; if they are two CCDs, name them in their headers (CCDNAME)",
-            )
-        if later.mjd - earlier.mjd > NIGHT_GAP:
+def _nights(frames: Iterable[FrameInfo], on_copy: Callable[[FrameInfo, InputError], None]) -> list[list[FrameInfo]]:
+    nights: list[list[FrameInfo]] = []
+    for frame in frames:
+        last = nights[-1][-1] if nights else None
+        if last and (frame.mjd - last.mjd) * 86400 < SAME_TIME:
+            on_copy(frame, _copy_of(last, frame))
+            continue
+        if last is None or frame.mjd - last.mjd > NIGHT_GAP:
             nights.append([])
-        nights[-1].append(later)
+        nights[-1].append(frame)
     return nights
+
+
+def _copy_of(earlier: FrameInfo, later: FrameInfo) -> InputError:
+    return InputError(
+        later.path,
+        f"has the field, CCD and time of {earlier.path}",
+        expected="one file per CCD and exposure",
+        action="leave out the copy; if they are two CCDs, name them in their headers (CCDNAME)",
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 import zlib
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from astropy.io import fits
 
+from ..console import warn
 from ..errors import InputError
 
 SUFFIXES = (".fits", ".fit", ".fts")
@@ -29,9 +31,25 @@ _UNREADABLE = (
 
 
 def fits_files(folder: Path) -> list[Path]:
-    """Return the FITS files in a folder, searched recursively, sorted; hidden files and folders are passed over."""
-    files = (file for file in folder.rglob("*") if file.name.lower().endswith(ENDINGS) and file.is_file())
-    return sorted(file for file in files if not any(part.startswith(".") for part in file.relative_to(folder).parts))
+    """Return the FITS files in a folder, searched recursively, sorted; hidden files and folders are passed over.
+
+    Links to folders are followed, each folder once: a night that is linked in must not be missed.
+    """
+    found: list[Path] = []
+    seen: set[str] = set()
+    for place, folders, names in os.walk(folder, onerror=_unread, followlinks=True):
+        if (real := os.path.realpath(place)) in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        files = (Path(place, name) for name in names if name.lower().endswith(ENDINGS) and not name.startswith("."))
+        found += [file for file in files if file.is_file()]
+    return sorted(found)
+
+
+def _unread(error: OSError) -> None:
+    warn(f"{error.filename}: cannot be read ({error.strerror}); what is in it is left out")
 
 
 def frame_stem(path: Path) -> str:

@@ -22,6 +22,7 @@ NUMBER_KEYWORDS = {
     "pixel_scale": ("SECPPIX", "PIXSCALE", "PIXSCAL1", "SCALE", "CCDSCALE", "PIXSCL"),
     "seeing": ("SEEING", "SEEINGAS", "IQ_FWHM"),
     "gain": ("GAIN", "EGAIN", "CCDGAIN", "GAINEFF", "GAIN1"),
+    "zero_point": ("MAGZPT",),
     "saturation": ("SATURATE", "SATLEVEL", "SATURAT", "SATLEV", "MAXLIN"),
 }
 """Keywords for positive numbers in the units of `FrameInfo`."""

@@ -113,7 +113,7 @@ def survey_fields(
                 infos.append(info_from(path, header, celestial(header)))
             else:
                 counts["frames_not_selected"] += 1
-    return group_exposures(infos), counts
+    return group_exposures(infos, lambda _, error: problems.report(error, counts, "bad_frames")), counts
 
 
 def field_stamps(

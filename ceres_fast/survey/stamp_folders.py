@@ -99,10 +99,17 @@ def read_stamp(path: Path, *, nan: NanPolicy = "error") -> StampFile:
         When the file cannot be read, its image is not 32x32, pixels are missing and `nan` is "error", or no two
         good pixels differ.
     """
+    return _checked(path, *_opened(path), nan)
+
+
+def _opened(path: Path) -> tuple[np.ndarray | None, fits.Header]:
     with open_fits(path) as hdus:
         hdu = next((hdu for hdu in hdus if hdu.is_image and hdu.header.get("NAXIS", 0) > 0), None)
         header = fits.Header() if hdu is None else readable_header(hdu.header)
-        data = None if hdu is None else hdu.data
+        return None if hdu is None else hdu.data, header
+
+
+def _checked(path: Path, data: np.ndarray | None, header: fits.Header, nan: NanPolicy) -> StampFile:
     size = f"{STAMP_SIZE}x{STAMP_SIZE}"
     if data is None or data.shape != (STAMP_SIZE, STAMP_SIZE):
         found = "has no image" if data is None else f"is {'x'.join(map(str, data.shape[::-1]))} pixels"
@@ -180,10 +187,11 @@ def _read_chunk(
     stamps: list[np.ndarray] = []
     for file, label in files:
         with problems.skipping(counts, "bad_stamps"):
-            stamp, header, filled = read_stamp(file, nan=nan)
+            data, header = _opened(file)
             if not keeps(header, where, file):
                 counts["not_selected"] += 1
                 continue
+            stamp, header, filled = _checked(file, data, header, nan)
             counts["filled_stamps"] += filled > 0
             stamps.append(stamp)
             rows.append({"label": label, "source": file.relative_to(folder).as_posix(), "filled": filled, "padded": 0})

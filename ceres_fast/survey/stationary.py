@@ -39,12 +39,29 @@ def stationary(exposures: Sequence[tuple[Any, ...]], rules: Rules) -> list[np.nd
     if rules.remove_stationary and len(exposures) > 1:
         planes = _planes(exposures)
         for first, second in combinations(range(len(exposures)), 2):
-            for kind, radius in _radii(exposures[first][4], exposures[second][4], planes, rules).items():
+            for kind, radius in _radii(exposures[first][4], exposures[second][4], "sky" in planes, rules).items():
                 i, j, _ = pairs_within(planes[kind][first], planes[kind][second], radius)
                 seen[first][kind][np.unique(i)] += 1
                 seen[second][kind][np.unique(j)] += 1
     least = rules.stationary_exposures
     return [(counts["sky"] >= least) | (counts["detector"] >= least) for counts in seen]
+
+
+def slowest_seen(infos: Sequence[FrameInfo], rules: Rules) -> float:
+    """Return the rate (arcsec/min) below which an asteroid seems to stay in place in some exposure of a field.
+
+    It is set by the exposures that are nearest in time. NaN where the rule is not applied, or times are not known.
+    Where neither seeing nor pixel scale is known, a pixel counts as 1 arcsec, as in `stationary`.
+    """
+    others = rules.stationary_exposures - 1
+    if not rules.remove_stationary or len(infos) <= others:
+        return math.nan
+    rates = []
+    for info in infos:
+        pairs = ((_radii(info, other, True, rules)["sky"], abs(info.mjd - other.mjd) * 1440) for other in infos)
+        each = sorted((radius / minutes for radius, minutes in pairs if minutes > 0), reverse=True)
+        rates += each[others - 1 : others]
+    return max(rates, default=math.nan)
 
 
 def _planes(exposures: Sequence[tuple[Any, ...]]) -> dict[str, list[np.ndarray]]:
@@ -57,12 +74,12 @@ def _planes(exposures: Sequence[tuple[Any, ...]]) -> dict[str, list[np.ndarray]]
     return planes
 
 
-def _radii(first: FrameInfo, second: FrameInfo, planes: dict[str, list[np.ndarray]], rules: Rules) -> dict[str, float]:
-    """Return within what distance two exposures show the same place, in the unit of each plane."""
+def _radii(first: FrameInfo, second: FrameInfo, sky: bool, rules: Rules) -> dict[str, float]:
+    """Return within what distance two exposures show the same place: pixels, and arcsec where the sky is known."""
     # fmax takes the known one of two, max whichever comes first where one is NaN
     seeing, scale = np.fmax(first.seeing, second.seeing), np.fmax(first.pixel_scale, second.pixel_scale)
     in_pixels = _known(rules.stationary_radius * seeing / scale, rules.stationary_radius_pixels)
-    if "sky" not in planes:
+    if not sky:
         return {"detector": max(in_pixels, rules.hot_pixel_radius)}
     in_arcsec = _known(rules.stationary_radius * seeing, in_pixels * _known(scale, 1.0))
     return {"detector": rules.hot_pixel_radius, "sky": in_arcsec}

@@ -14,6 +14,7 @@ import keras
 from ..console import progress, say
 from ..errors import CeresFastError
 from ..files import atomic_file
+from ..model.weights import save_weights
 
 HISTORY = "history.csv"
 
@@ -30,6 +31,13 @@ class Report(keras.callbacks.Callback):
     epochs : int
         Epochs at most.
 
+    Attributes
+    ----------
+    rows : list of dict
+        Rows of ``history.csv`` so far.
+    bar : rich.progress.Progress
+        To be entered around `fit`, so that an error in the middle of an epoch leaves no bar behind.
+
     Raises
     ------
     CeresFastError
@@ -40,18 +48,18 @@ class Report(keras.callbacks.Callback):
         super().__init__()
         self.run, self.stamps, self.epochs = run, stamps, epochs
         self.rows: list[dict[str, float]] = []
-        self._bar = progress()
+        self.bar = progress()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Start the clock and the bar."""
         self._seconds = math.nan
         self._started = time.perf_counter()
-        self._bar.start()
-        self._task = self._bar.add_task(f"epoch {epoch + 1}/{self.epochs}", total=self.params["steps"])
+        self.bar.start()
+        self._task = self.bar.add_task(f"epoch {epoch + 1}/{self.epochs}", total=self.params["steps"])
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Move the bar."""
-        self._bar.update(self._task, completed=batch + 1)
+        self.bar.update(self._task, completed=batch + 1)
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Stop the clock: validation is not training."""
@@ -60,8 +68,8 @@ class Report(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Print the epoch and keep it."""
-        self._bar.remove_task(self._task)
-        self._bar.stop()
+        self.bar.remove_task(self._task)
+        self.bar.stop()
         row = {"epoch": epoch + 1, **{name: float(value) for name, value in (logs or {}).items()}}
         row["seconds"] = self._seconds
         row["stamps_per_second"] = self.stamps / self._seconds
@@ -73,9 +81,10 @@ class Report(keras.callbacks.Callback):
             f"asteroid recall {row['val_recall']:.4f}  {row['stamps_per_second']:,.0f} stamps/s"
         )
         if not (math.isfinite(row["loss"]) and math.isfinite(row["val_loss"])):
+            kept = "The best epoch before it has been kept" if epoch else "There is no classifier yet"
             raise CeresFastError(
-                f"{self.run}: the loss is not finite after epoch {epoch + 1}. Try a lower --learning-rate or "
-                "--precision float32. The best epoch before this one has been kept."
+                f"{self.run}: the loss is not finite after epoch {epoch + 1}. {kept}. Try a lower --learning-rate or "
+                "--precision float32."
             )
 
     def _write(self) -> None:
@@ -113,8 +122,7 @@ class KeepBest(keras.callbacks.Callback):
             return
         self.best, self.best_epoch = loss, epoch + 1
         path = self.run / f"epoch-{epoch + 1:03}.weights.h5"
-        with atomic_file(path) as temporary:
-            self.model.save_weights(temporary, overwrite=True)
+        save_weights(self.model, path)
         self.publish(path)
         if self._kept:
             self._kept.unlink(missing_ok=True)

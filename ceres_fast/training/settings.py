@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+
+from ..errors import CeresFastError
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,11 @@ class Settings:
         Share of the head's hidden layer dropped in training.
     seed : int
         Of the first weights, the shuffling and the dropout.
+
+    Raises
+    ------
+    CeresFastError
+        When a learning rate is not a number above 0.
     """
 
     backbone: str
@@ -54,3 +62,9 @@ class Settings:
     dense: int = 256
     dropout: float = 0.5
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("learning_rate", "unfrozen_learning_rate"):
+            rate = getattr(self, name)
+            if not 0 < rate < math.inf:
+                raise CeresFastError(f"{name.replace('_', ' ')} {rate:g}: expected a number above 0.")

@@ -73,7 +73,7 @@ def train(records: Path, settings: Settings, run: Path | None = None, *, on_erro
     report = Report(run, sum(counts["train"].values()), settings.epochs)
     best = KeepBest(run, publish)
     started = time.perf_counter()
-    with shard_errors(manifest, "train"):
+    with report.bar, shard_errors(manifest, *SPLITS):
         model.fit(
             _batches(manifest, "train", settings),
             validation_data=_batches(manifest, "validation", settings),

@@ -13,6 +13,7 @@ from astropy.table import Table
 
 from ceres_fast.classify import classify
 from ceres_fast.classify.scores import FILLED, FLAGS, NOT_SCORED, PADDED, PROBABILITY, STATIONARY
+from ceres_fast.classify.task import SLOW
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.survey.catalogues import FORMATS, read_catalogue, write_table
 from ceres_fast.survey.rules import Rules
@@ -489,3 +490,87 @@ def test_two_nights_with_the_same_names_are_counted_apart(night: Path, model: Pa
     result = classify([night], model, output=out)
     assert result.total["rows"] == 30
     assert len(set(result.written)) == 6
+
+
+def skipped(inputs: list[Path], model: Path, out: Path, table_format: str | None = None):
+    return classify(inputs, model, output=out, on_error="skip", format=table_format)
+
+
+def test_what_is_passed_on_has_the_format_asked_for(night: Path, model: Path, out: Path) -> None:
+    frames = write_field(night)
+    frames[1].write_bytes(b"")
+    for target in skipped([night], model, out, "CSV").written:
+        assert read_catalogue(target).format == "CSV"
+    passed = table_of(out / "F0001/sextractor_cat/F0001-2.csv")
+    assert np.isnan(passed[PROBABILITY]).all()
+    assert set(passed[FLAGS]) == {NOT_SCORED}
+
+
+def test_a_catalogue_classified_before_is_passed_on_as_it_is(night: Path, model: Path, out: Path) -> None:
+    frames = write_field(night)
+    done = place(out, frames[0])
+    classify([night], model, output=out)
+    (night / "F0001/sextractor_cat/F0001-1.cat").write_bytes(done.read_bytes())
+    result = skipped([night], model, out.with_name("again"))
+    assert result.failed == [frames[0]]
+    assert place(out.with_name("again"), frames[0]).read_bytes() == done.read_bytes()
+    assert place(out.with_name("again"), frames[1]).read_bytes() == place(out, frames[1]).read_bytes()
+
+
+def test_two_files_of_one_frame_share_a_catalogue(night: Path, model: Path, out: Path) -> None:
+    frames = write_field(night)
+    copy = frames[0].with_suffix(".fit")
+    copy.write_bytes(frames[0].read_bytes())
+    with pytest.raises(InputError, match=r"F0001-1\.fits: has the same catalogue as .*F0001-1\.fit: "):
+        classify([night], model, output=out)
+    result = skipped([night], model, out)
+    assert (len(result.written), len(result.failed), result.total["asteroids"]) == (3, 1, 3)
+
+
+def test_tables_are_not_put_where_catalogues_are_looked_for(night: Path, model: Path) -> None:
+    (frame,) = write_field(night, 1)
+    table = night / "F0001/sextractor_cat/F0001-1.cat"
+    beside = table.rename(frame.with_suffix(".ecsv"))
+    write_table(read_catalogue(beside).table, beside, "ECSV")
+    with pytest.raises(CeresFastError, match=r"F0001-1\.csv: would be taken for the catalogue of a frame"):
+        classify([frame.parent], model, output=frame.parent, format="CSV")
+
+
+def test_a_missing_time_is_said(night: Path, model: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    frames = write_field(night)
+    with fits.open(frames[2], mode="update") as hdus:
+        del hdus[0].header["MJD-OBS"]
+    classify([night], model, output=out)
+    said = capsys.readouterr().err
+    assert "F0001-3.fits: its header does not say its time (MJD-OBS or DATE-OBS), so nothing can be seen" in said
+
+
+def test_an_exposure_left_alone_by_bad_catalogues_is_said(
+    night: Path, model: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_field(night, 2)
+    (night / "F0001/sextractor_cat/F0001-1.cat").write_bytes(b"")
+    skipped([night], model, out)
+    assert "F0001-2.fits: no other exposure of the same field" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("apart", "said"), [(0.004, "slower than 0.15 arcsec/min"), (0.0007, "slower than 0.83")])
+def test_the_slowest_asteroid_that_moves_is_said(
+    night: Path, model: Path, out: Path, capsys: pytest.CaptureFixture[str], apart: float, said: str
+) -> None:
+    for number, frame in enumerate(write_field(night)):
+        fits.setval(frame, "MJD-OBS", value=60000.1 + number * apart)
+    result = classify([night], model, output=out)
+    assert result.slowest == pytest.approx(0.7 * 1.2 / (apart * 1440), rel=1e-3)
+    shown = capsys.readouterr()
+    assert said in (shown.out if result.slowest < SLOW else shown.err)
+
+
+def test_a_field_where_nothing_moves_is_said(
+    night: Path, model: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    places = np.random.default_rng(0).uniform(1, 200, (20, 2))
+    for frame in write_field(night):
+        write_table(catalogue(places), place(night, frame), "ASCII_HEAD")
+    assert classify([night], model, output=out).total["stationary"] == 60
+    assert "F0001-1.fits and the 2 other exposures of its field: every detection stays" in capsys.readouterr().err

@@ -118,3 +118,9 @@ def test_bad_frames_stop_or_are_left_out(tmp_path, write_frame, capsys):
 def test_formats_without_a_suffix_of_their_own_are_refused(tmp_path):
     with pytest.raises(CeresFastError, match="CSV: not a format of detections"):
         detect_frames([tmp_path], format="CSV")
+
+
+@pytest.mark.parametrize("zero_point", ["N/A", None, 0.0])
+def test_a_zero_point_that_is_no_number_is_none(write_frame, zero_point):
+    table = detect_frame(read_frame(write_frame(MAGZPT=zero_point)))
+    np.testing.assert_allclose(table["MAG_AUTO"], -2.5 * np.log10(table["FLUX_AUTO"]))

@@ -58,3 +58,17 @@ def test_without_any_coordinates_sky_positions_are_unknown(tmp_path, write_frame
     found = read_detections(path)
     assert np.isnan(found.ra).all()
     assert np.isnan(found.dec).all()
+
+
+@pytest.mark.parametrize(("seeing", "used"), [(99.0, 3 * SCALE), (4 * 3 * SCALE, 4 * 3 * SCALE), (0.5, 0.5)])
+def test_an_absurd_seeing_is_not_believed(tmp_path, write_frame, seeing, used):
+    write_table(TABLE, tmp_path / "frame.csv", "CSV")
+    assert read_detections(write_frame(SEEING=seeing)).info.seeing == pytest.approx(used)
+
+
+def test_sky_positions_that_say_nothing_come_from_the_frame(tmp_path, write_frame):
+    table = TABLE.copy()
+    table["ALPHA_J2000"] = table["DELTA_J2000"] = [0.0, 0.0]
+    write_table(table, tmp_path / "frame.csv", "CSV")
+    found = read_detections(write_frame())
+    np.testing.assert_allclose((found.ra, found.dec), make_wcs().all_pix2world(found.x, found.y, 1))

@@ -47,3 +47,12 @@ def test_the_same_exposure_twice_is_refused():
 
 def test_no_frames_give_no_groups():
     assert group_exposures([]) == []
+
+
+def test_copies_can_be_left_out():
+    copies = []
+    groups = group_exposures(
+        [info("a"), info("b"), info("c"), info("d", 60000.95)], lambda copy, _: copies.append(copy)
+    )
+    assert names(groups) == [["a", "d"]]
+    assert names([copies]) == [["b", "c"]]

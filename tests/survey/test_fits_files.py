@@ -27,3 +27,21 @@ def test_errors_of_the_reader_itself_name_the_file(tmp_path):
     fits.PrimaryHDU().writeto(path)
     with pytest.raises(InputError, match=r"a\.fits: is not a readable FITS file \('nowhere'\)"), open_fits(path):
         raise KeyError("nowhere")
+
+
+def test_linked_folders_are_searched_once(tmp_path):
+    (tmp_path / "elsewhere/resamp").mkdir(parents=True)
+    (tmp_path / "elsewhere/resamp/a.fits").touch()
+    (tmp_path / "night").mkdir()
+    (tmp_path / "night/F1").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere/round").symlink_to(tmp_path / "night")
+    assert fits_files(tmp_path / "night") == [tmp_path / "night/F1/resamp/a.fits"]
+
+
+def test_a_folder_that_cannot_be_read_is_said(tmp_path, monkeypatch, capsys):
+    def refused(place):
+        raise PermissionError(13, "Permission denied", str(place))
+
+    monkeypatch.setattr("os.scandir", refused)
+    assert fits_files(tmp_path) == []
+    assert f"{tmp_path}: cannot be read (Permission denied)" in capsys.readouterr().err

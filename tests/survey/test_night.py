@@ -297,3 +297,21 @@ def test_same_input_same_table(field):
     assert first.colnames == second.colnames
     for name in first.colnames:
         np.testing.assert_array_equal(first[name], second[name])
+
+
+def test_a_copy_of_an_exposure_is_skipped_where_asked(field, write_frame):
+    copy = write_frame("night/F0001/resamp/copy.fits", 0)
+    (copy.parents[1] / "sextractor_cat/copy.cat").write_bytes(field.catalogue(0).read_bytes())
+    with pytest.raises(InputError, match="has the field, CCD and time of"):
+        tables_of(field)
+    (table,), counts = tables_of(field, on_error="skip")
+    assert (len(table), counts["bad_frames"], counts["frames"]) == (8, 1, 4)
+
+
+def test_filling_is_not_offered_where_nothing_is_left_to_fill_with(field):
+    x, y = place("A1", 1)
+    with fits.open(field.frames[1], mode="update") as hdus:
+        hdus[0].data[int(y) - 20 : int(y) + 20, int(x) - 20 : int(x) + 20] = np.nan
+    for nan in ("error", "fill"):
+        with pytest.raises(InputError, match=r"1024 missing pixels \(NaN\).*Pass --on-error skip"):
+            tables_of(field, nan=nan)

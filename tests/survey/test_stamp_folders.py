@@ -173,3 +173,10 @@ def test_flipped_bytes_give_rows_or_one_clear_error(tmp_path, flips):
     path.write_bytes(content)
     with contextlib.suppress(InputError):
         read_all(tmp_path, nan="fill")
+
+
+def test_what_is_not_selected_may_be_bad(folders):
+    write(folders / "non_asteroid" / "x.fits", BAD["some missing"][0], FILTER="z")
+    rows, counts = read_all(folders, where=[("FILTER", ["r"])])
+    assert len(rows) == 3
+    assert (counts["not_selected"], counts["bad_stamps"]) == (3, 0)

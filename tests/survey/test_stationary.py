@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ceres_fast.survey.detections import read_detections
 from ceres_fast.survey.frames import FrameInfo
 from ceres_fast.survey.rules import Rules
-from ceres_fast.survey.stationary import stationary
+from ceres_fast.survey.stationary import slowest_seen, stationary
 
 from .conftest import ASTEROIDS, HOT, SCALE, SEEING, make_wcs, place
 
@@ -102,3 +102,21 @@ def test_impossible_positions_never_stay_in_place():
     bad = (np.array([np.nan, 5]), np.array([1.0, 5]), np.array([np.nan, np.nan]), np.array([1.0, np.nan]), INFO)
     good = exposure([(100, 80)])
     assert masks(bad, good, good)[0] == [False, False]
+
+
+def test_the_slowest_that_moves_is_told_from_the_exposures_nearest_in_time():
+    infos = [dataclasses.replace(INFO, mjd=60000 + minutes / 1440) for minutes in (0, 6, 8)]
+    radius = Rules().stationary_radius * SEEING
+    assert slowest_seen(infos, Rules()) == pytest.approx(radius / 2)
+    assert slowest_seen(infos, Rules(stationary_exposures=3)) == pytest.approx(radius / 6)
+    for few, rules in ((infos[:1], Rules()), (infos, Rules(remove_stationary=False)), ([INFO, INFO], Rules())):
+        assert math.isnan(slowest_seen(few, rules))
+
+
+@given(st.floats(0.1, 2), st.floats(1, 30))
+def test_what_is_faster_than_the_slowest_moves(rate, minutes):
+    infos = [dataclasses.replace(INFO, mjd=mjd) for mjd in (60000, 60000 + minutes / 1440)]
+    slowest = slowest_seen(infos, Rules())
+    moved = (100 + rate * minutes / SCALE, 80)
+    if abs(rate / slowest - 1) > 0.01 and moved[0] - 100 > 1.01:
+        assert masks(exposure([(100, 80)], info=infos[0]), exposure([moved], info=infos[1])) == [[rate < slowest]] * 2

@@ -42,7 +42,8 @@ def recognises(start: bytes) -> bool:
 
 def read(path: Path) -> tuple[Table, Lines]:
     """Return the table, and the lines it was read from."""
-    lines = path.read_text(encoding="latin-1").splitlines()  # latin-1: any byte survives reading and writing
+    # latin-1: any byte survives reading and writing; splitlines would also split at some of them
+    lines = path.read_text(encoding="latin-1").split("\n")
     head = [line for line in lines if line.startswith("#")]
     rows = [line for line in lines if line.strip() and not line.startswith("#")]
     parsed = [match.groups() for line in head if (match := _HEADER_LINE.match(line))]

@@ -93,8 +93,17 @@ def positions(catalogue: Catalogue) -> tuple[np.ndarray, np.ndarray]:
 
 
 def sky_positions(catalogue: Catalogue) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return right ascension and declination (deg, J2000), each (n,) float64, or None without such columns."""
-    return _pair(catalogue, SKY_COLUMNS)
+    """Return right ascension and declination (deg, J2000), each (n,) float64, or None where the catalogue has none.
+
+    Rows at exactly (0, 0), or off the sphere, are NaN: so programs say that they know no coordinates. Taken for a
+    place, every detection would seem to stay there.
+    """
+    found = _pair(catalogue, SKY_COLUMNS)
+    if found is None:
+        return None
+    ra, dec = found
+    known = np.isfinite(ra) & (np.abs(dec) <= 90) & ((ra != 0) | (dec != 0))
+    return (np.where(known, ra, np.nan), np.where(known, dec, np.nan)) if known.any() else None
 
 
 def check_against(catalogue: Catalogue, info: FrameInfo, wcs: WCS | None) -> None:
@@ -106,14 +115,15 @@ def check_against(catalogue: Catalogue, info: FrameInfo, wcs: WCS | None) -> Non
         When it has no positions, or they are those of another frame (`OUTSIDE_SHARE`, `OUTSIDE_PIXELS`).
     """
     x, y = positions(catalogue)
-    if len(x) == 0:
+    given = np.isfinite(x) & np.isfinite(y)  # a row without a position is not one of another frame
+    if not given.any():
         return
     action = f"find the catalogue of {info.path.name}, or run detect on it"
     ny, nx = info.shape
     off = OUTSIDE_PIXELS
     inside = (x > 0.5 - off) & (x < nx + 0.5 + off) & (y > 0.5 - off) & (y < ny + 0.5 + off)
-    if inside.mean() < 1 - OUTSIDE_SHARE:
-        problem = f"{(~inside).sum()} of its {len(x)} positions are outside the frame {info.path}"
+    if inside[given].mean() < 1 - OUTSIDE_SHARE:
+        problem = f"{(given & ~inside).sum()} of its {given.sum()} positions are outside the frame {info.path}"
         raise InputError(catalogue.path, problem, expected=f"positions in {nx}x{ny} pixels", action=action)
     if wcs is None or (sky := sky_positions(catalogue)) is None:
         return
@@ -131,10 +141,13 @@ def find_catalogue(frame_path: Path) -> Path | None:
 
     Looked for as NEARBY keeps it, ``../sextractor_cat/<stem>.cat``, then beside the frame; see `ENDINGS`.
     """
+    return next((path for path in catalogue_places(frame_path) if path.is_file()), None)
+
+
+def catalogue_places(frame_path: Path) -> list[Path]:
+    """Return where the catalogue of a frame is looked for, the first that is there wins."""
     folders = (frame_path.parent.parent / "sextractor_cat", frame_path.parent)
-    stem = frame_stem(frame_path)
-    candidates = (folder / f"{stem}{ending}" for folder in folders for ending in ENDINGS)
-    return next((path for path in candidates if path.is_file()), None)
+    return [folder / f"{frame_stem(frame_path)}{ending}" for folder in folders for ending in ENDINGS]
 
 
 def _pair(catalogue: Catalogue, names: tuple[tuple[str, str], ...]) -> tuple[np.ndarray, np.ndarray] | None:

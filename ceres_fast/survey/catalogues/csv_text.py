@@ -16,7 +16,7 @@ from ...errors import InputError
 
 def recognises(start: bytes) -> bool:
     """Tell from a file's first bytes whether it is CSV: a header line of names with a comma."""
-    line = start.decode("utf-8-sig", errors="replace").strip().splitlines()[0]
+    line = next(iter(start.decode("utf-8-sig", errors="replace").strip().splitlines()), "")
     return "," in line and not line.startswith("#") and any(character.isalpha() for character in line.split(",")[0])
 
 
@@ -26,7 +26,10 @@ def read(path: Path) -> tuple[Table, list[list[str]]]:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(path, "is not text in UTF-8", expected="CSV with a header line") from error
-    rows = [row for row in csv.reader(io.StringIO(text)) if row]
+    try:
+        rows = [row for row in csv.reader(io.StringIO(text)) if row]
+    except csv.Error as error:
+        raise InputError(path, f"is not readable CSV ({error})", expected="CSV with a header line") from error
     names = [name.strip() for name in rows[0]]
     if len(set(names)) < len(names):
         raise InputError(path, "has two columns of one name", row="the header", expected="a name per column")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -145,15 +145,20 @@ def _format(name: str | None) -> Format:
     return FORMATS[name]
 
 
-def _check_added(catalogue: Catalogue, added: Mapping[str, np.ndarray], keep: np.ndarray) -> None:
+def check_free(catalogue: Catalogue, names: Iterable[str]) -> None:
+    """Make sure that a catalogue has none of some columns, whatever their case; else raise an InputError."""
     taken = {name.upper() for name in catalogue.table.colnames}
-    if there := sorted(name for name in added if name.upper() in taken):
+    if there := sorted(name for name in names if name.upper() in taken):
         raise InputError(
             catalogue.path,
             f"has a column {there[0]} already",
             expected="a catalogue that was not classified before",
             action="give the original catalogue",
         )
+
+
+def _check_added(catalogue: Catalogue, added: Mapping[str, np.ndarray], keep: np.ndarray) -> None:
+    check_free(catalogue, added)
     for name, values in {"keep": keep, **added}.items():
         if np.shape(values) != (len(catalogue.table),):
             raise ValueError(f"{name} has shape {np.shape(values)}, not ({len(catalogue.table)},)")

@@ -88,3 +88,19 @@ def test_catalogues_are_found(tmp_path, place):
     path.parent.mkdir()
     path.write_text("x")
     assert find_catalogue(tmp_path / "resamp" / "F1-1.fits.fz") == path
+
+
+def test_rows_without_a_position_are_not_of_another_frame(write_frame):
+    frame = read_frame(write_frame())
+    x = np.where(np.arange(20) % 2, np.nan, 50.0)
+    check_against(catalogue(X_IMAGE=x, Y_IMAGE=x), frame.info, None)
+    check_against(catalogue(X_IMAGE=x * np.nan, Y_IMAGE=x), frame.info, None)
+    with pytest.raises(InputError, match="10 of its 10 positions are outside"):
+        check_against(catalogue(X_IMAGE=x + 1000, Y_IMAGE=x), frame.info, None)
+
+
+def test_sky_positions_that_stand_for_nothing_are_unknown():
+    assert sky_positions(catalogue(ALPHA_J2000=[0.0, 0.0], DELTA_J2000=[0.0, 0.0])) is None
+    ra, dec = sky_positions(catalogue(ALPHA_J2000=[0.0, 0.0, 10.0, 9.0], DELTA_J2000=[0.0, 1.0, 99.0, 9.0]))
+    np.testing.assert_array_equal(ra, [np.nan, 0, np.nan, 9])
+    np.testing.assert_array_equal(dec, [np.nan, 1, np.nan, 9])

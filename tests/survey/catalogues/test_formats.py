@@ -208,6 +208,9 @@ def test_vectors_do_not_fit_into_text(tmp_path):
         ("order.cat", b"# 1 X_IMAGE\n# 3 Y_IMAGE\n# 2 FLAGS\n1 2 3\n", "one header line per column"),
         ("row.csv", b"X_IMAGE,Y_IMAGE\n1,2\n3\n", "row 2: has 1 values"),
         ("names.csv", b"X_IMAGE,X_IMAGE\n1,2\n", "two columns of one name"),
+        ("mark.csv", b"\xef\xbb\xbf\n", "no known format"),
+        ("separators.csv", b"\x1c\x1c", "no known format"),
+        ("quote.csv", b'X_IMAGE,Y_IMAGE\n"' + b"1" * 200_000, "not readable CSV"),
         ("cut.ecsv", b"# %ECSV 1.0\n# ---\n# datatype:\n# - {name: X", "not readable ECSV"),
         ("cut.fits", b"SIMPLE  =                    T" + b" " * 500, "not a readable FITS"),
     ],
@@ -253,3 +256,11 @@ def test_full_disk_leaves_what_was_there(catalogue, tmp_path, monkeypatch):
         write_catalogue(catalogue, path, added={"P": PROBABILITY})
     assert path.read_text() == "before"
     assert {file.name for file in tmp_path.iterdir()} == {"out.cat", catalogue.path.name}
+
+
+def test_ascii_head_lines_end_at_line_ends_only(tmp_path):
+    path = tmp_path / "a.cat"
+    path.write_bytes(b"# 1 X_IMAGE seeing 1.2\x85 or so [pix]\r\n# 2 Y_IMAGE\r\n1 2\r\n3 4\r\n")
+    assert read_catalogue(path).table["Y_IMAGE"].tolist() == [2, 4]
+    write_catalogue(read_catalogue(path), tmp_path / "b.cat")
+    assert (tmp_path / "b.cat").read_bytes() == path.read_bytes().replace(b"\r", b"")

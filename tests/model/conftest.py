@@ -1,0 +1,39 @@
+"""Backbones with random weights, each built once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import keras
+import pytest
+
+from ceres_fast.model import build
+from ceres_fast.model.backbones import BACKBONES, Backbone
+from ceres_fast.model.weights import load_base
+
+
+@pytest.fixture(scope="session")
+def network() -> Callable[[str], keras.Model]:
+    """Give a backbone without its top by name: always the same one, all of it trainable."""
+    built: dict[str, keras.Model] = {}
+
+    def give(name: str) -> keras.Model:
+        if name not in built:
+            built[name] = load_base(BACKBONES[name], "none")
+        for layer in built[name].layers:
+            layer.trainable = True
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.momentum = 0.99
+        return built[name]
+
+    return give
+
+
+@pytest.fixture
+def reuse_networks(network: Callable[[str], keras.Model], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `build_model` take the backbone from `network`, "imagenet" weights being random ones."""
+
+    def given(backbone: Backbone, weights: str) -> keras.Model:
+        return network(backbone.name)
+
+    monkeypatch.setattr(build, "load_base", given)

@@ -1,0 +1,138 @@
+"""Normalising and upscaling against NumPy and by hand."""
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from ceres_fast.model.stem import NORMALISATIONS, Normalise, Upscale
+
+ADU = st.floats(-1000, 65535, width=32)
+STAMPS = arrays(np.float32, (2, 4, 6, 1), elements=ADU)
+
+
+def expected_minmax(stamps: np.ndarray) -> np.ndarray:
+    low, high = (function(stamps, axis=(1, 2, 3), keepdims=True) for function in (np.min, np.max))
+    return (stamps - low) / np.where(high > low, high - low, 1)
+
+
+def expected_asinh(stamps: np.ndarray) -> np.ndarray:
+    centred = stamps - np.median(stamps, axis=(1, 2, 3), keepdims=True)
+    deviation = np.median(np.abs(centred), axis=(1, 2, 3), keepdims=True)
+    return np.arcsinh(centred / np.where(deviation > 0, deviation, 1))
+
+
+EXPECTED = {"minmax": expected_minmax, "asinh": expected_asinh}
+
+
+def normalised(kind: str, stamps: np.ndarray) -> np.ndarray:
+    return keras.ops.convert_to_numpy(Normalise(kind)(stamps))
+
+
+def detected(count: int = 5) -> np.ndarray:
+    """Stamps of noise on sky from faint to nearly saturated, with a source."""
+    random = np.random.default_rng(4)
+    y, x = np.mgrid[-16:16, -16:16]
+    level = np.geomspace(20, 50000, count)[:, None, None]
+    stamps = level + np.sqrt(level) * random.normal(size=(count, 32, 32)) + 5000 * np.exp(-(x**2 + y**2) / 8)
+    return stamps[..., None].astype(np.float32)
+
+
+def test_every_normalisation_is_tested() -> None:
+    assert NORMALISATIONS.keys() == EXPECTED.keys()
+
+
+@pytest.mark.parametrize("kind", EXPECTED)
+def test_normalising_is_that_of_numpy(kind: str) -> None:
+    np.testing.assert_allclose(normalised(kind, detected()), EXPECTED[kind](detected()), atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", EXPECTED)
+@settings(max_examples=50, deadline=None)
+@given(stamps=STAMPS)
+def test_any_stamp_gives_what_numpy_gives(kind: str, stamps: np.ndarray) -> None:
+    found = normalised(kind, stamps)
+    # A MAD of a few ulp of 65535 ADU decides the scale, so both sides are worked out in float32.
+    np.testing.assert_allclose(found, EXPECTED[kind](stamps), atol=1e-5, rtol=1e-5)
+    assert np.isfinite(found).all()
+    if kind == "minmax":
+        assert ((found >= 0) & (found <= 1)).all()
+
+
+@pytest.mark.parametrize("kind", EXPECTED)
+@pytest.mark.parametrize("level", [0, -300, 65535, 1e9, -1e-6])
+def test_a_constant_stamp_becomes_zero(kind: str, level: float) -> None:
+    assert (normalised(kind, np.full((1, 32, 32, 1), level, np.float32)) == 0).all()
+
+
+@pytest.mark.parametrize("kind", EXPECTED)
+def test_each_stamp_is_normalised_by_itself(kind: str) -> None:
+    among = normalised(kind, detected())
+    alone = np.concatenate([normalised(kind, stamp[None]) for stamp in detected()])
+    np.testing.assert_array_equal(alone, among)
+
+
+def test_one_bright_pixel_on_a_constant_sky_is_compressed_not_infinite() -> None:
+    stamp = np.full((1, 32, 32, 1), 500, np.float32)
+    stamp[0, 16, 16] = 65535  # the MAD is 0
+    found = normalised("asinh", stamp)
+    assert found.max() == pytest.approx(np.arcsinh(65035), rel=1e-6)
+    assert np.count_nonzero(found) == 1
+
+
+def test_median_of_an_odd_number_of_pixels() -> None:
+    stamp = np.array([1, 2, 3, 10, 100], np.float32).reshape(1, 1, 5, 1)  # median 3, deviations 2 1 0 7 97: MAD 2
+    np.testing.assert_allclose(normalised("asinh", stamp).ravel(), np.arcsinh([-1, -0.5, 0, 3.5, 48.5]), rtol=1e-6)
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize("kind", EXPECTED)
+def test_float32_whatever_the_policy(kind: str, policy: str) -> None:
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        layers = Normalise(kind), Upscale(71)
+    finally:
+        keras.config.set_dtype_policy(before)
+    stamps = detected()
+    stamps[0, 3, 4] = 65535  # above float16's 65504
+    found = layers[0](stamps)
+    assert keras.backend.standardize_dtype(found.dtype) == "float32"
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(found), EXPECTED[kind](stamps), atol=1e-5)
+    assert keras.backend.standardize_dtype(layers[1](found).dtype) == "float32"
+
+
+def test_upscaling_by_hand() -> None:
+    # Pixel centres, not corners, keep their place: output i is at (i + 0.5) / 2 - 0.5, kept inside.
+    place = np.array([0, 0.25, 0.75, 1])
+    stamp = np.array([[0, 1], [10, 11]], np.float32)[None, :, :, None]
+    images = keras.ops.convert_to_numpy(Upscale(4)(stamp))
+    assert images.shape == (1, 4, 4, 3)
+    for channel in range(3):
+        np.testing.assert_allclose(images[0, :, :, channel], 10 * place[:, None] + place, rtol=1e-6)
+
+
+@pytest.mark.parametrize("size", [71, 75])
+def test_upscaling_is_bilinear(size: int) -> None:
+    stamps = detected(2)
+    place = np.clip((np.arange(size) + 0.5) * 32 / size - 0.5, 0, 31)
+    low = np.minimum(place.astype(int), 30)
+    weights = np.zeros((size, 32))
+    weights[np.arange(size), low] = 1 - (place - low)
+    weights[np.arange(size), low + 1] = place - low
+    expected = np.einsum("iy,jx,nyx->nij", weights, weights, stamps[..., 0].astype(np.float64))
+    images = keras.ops.convert_to_numpy(Upscale(size)(stamps))
+    assert images.dtype == np.float32
+    np.testing.assert_allclose(images, np.repeat(expected[..., None], 3, axis=3), rtol=1e-5)
+
+
+def test_a_network_that_takes_32_pixels_sees_the_stamp_itself() -> None:
+    stamps = detected()
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(Upscale(32)(stamps)), np.repeat(stamps, 3, axis=3))
+
+
+def test_an_unknown_normalisation_is_refused() -> None:
+    with pytest.raises(KeyError, match="zscale"):
+        Normalise("zscale")(detected())

@@ -1,0 +1,35 @@
+"""The commands work one after another in an empty folder, without a path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from ceres_fast.cli import app
+from ceres_fast.survey.catalogues import read_catalogue
+
+CHAIN = (
+    ("simulate", "--small", "--fields", "5", "--held-out-fields", "1"),
+    ("detect",),
+    ("build-records",),
+    ("train", "--backbone", "resnet152v2", "--weights", "none", "--epochs", "1"),
+    ("evaluate",),
+    ("export",),
+    ("classify",),
+)
+
+
+@pytest.mark.slow
+def test_defaults_chain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for command in CHAIN:
+        done = CliRunner().invoke(app, list(command), catch_exceptions=False)
+        assert done.exit_code == 0, (command, done.output)
+    assert Path("runs/latest/evaluation-test/report.txt").is_file()
+    assert Path("runs/latest").is_symlink()
+    assert Path("runs/latest/classifier.onnx").is_file()
+    classified = sorted(Path("classified").rglob("*.cat"))
+    assert len(classified) == 4
+    assert "PROB_ASTEROID" in read_catalogue(classified[0]).table.colnames

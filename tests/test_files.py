@@ -1,0 +1,314 @@
+"""Whatever happens while a file is written, what was there before stays, and nobody sees half of anything."""
+
+import errno
+import hashlib
+import json
+import math
+import os
+import signal
+import stat
+import subprocess
+import sys
+import threading
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+
+from ceres_fast.errors import CeresFastError, InputError
+from ceres_fast.files import atomic_directory, atomic_file, read_json, reserve, sha256_of, write_json, write_text
+
+OLD, NEW = "what was there before\n", "something else\n"
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(file.name for file in folder.iterdir())
+
+
+def run(code: str, *arguments: object) -> subprocess.Popen:
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, cwd=Path(__file__).parents[1], **pipes)
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    path = tmp_path / "table.tar.gz"
+    path.write_text(OLD)
+    return path
+
+
+@pytest.fixture
+def old_folder(tmp_path: Path) -> Path:
+    (tmp_path / "records" / "deep").mkdir(parents=True)
+    (tmp_path / "records" / "deep" / "shard").write_text(OLD)
+    return tmp_path / "records"
+
+
+def test_a_file_is_replaced_at_the_end_of_the_block(old: Path) -> None:
+    with atomic_file(old) as temporary:
+        assert temporary.parent == old.parent
+        assert temporary.name.endswith(".tar.gz")
+        temporary.write_text(NEW)
+        assert old.read_text() == OLD
+    assert old.read_text() == NEW
+    assert names(old.parent) == [old.name]
+
+
+def test_folders_on_the_way_are_made(tmp_path: Path) -> None:
+    write_text(tmp_path / "a" / "b" / "c.txt", "µ″\n")
+    assert (tmp_path / "a" / "b" / "c.txt").read_bytes() == "µ″\n".encode()
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, ConnectionError])
+def test_an_error_in_the_block_passes_and_costs_nothing(old: Path, error: type[BaseException]) -> None:
+    with pytest.raises(error, match="the block's own"), atomic_file(old) as temporary:
+        temporary.write_text(NEW)
+        raise error("the block's own")
+    assert old.read_text() == OLD
+    assert names(old.parent) == [old.name]
+
+
+def test_a_folder_of_that_name_is_named_and_left(old_folder: Path) -> None:
+    with pytest.raises(CeresFastError, match=r"records: is a folder"), atomic_file(old_folder):
+        raise AssertionError("it must be refused before the work")
+    assert (old_folder / "deep" / "shard").read_text() == OLD
+
+
+def test_a_place_that_cannot_be_is_one_clear_line(old: Path) -> None:
+    for path in (old / "inside.txt", Path("/proc/ceres.txt")):
+        with pytest.raises(CeresFastError, match="cannot be written") as caught:
+            write_text(path, NEW)
+        assert str(caught.value).startswith(f"{path}: ")
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o077, 0o000])
+def test_permissions_are_those_of_any_new_file(tmp_path: Path, mask: int) -> None:
+    before = os.umask(mask)
+    try:
+        write_text(tmp_path / "file", NEW)
+        with atomic_directory(tmp_path / "folder"):
+            pass
+        assert os.umask(mask) == mask
+    finally:
+        os.umask(before)
+    modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("file", "folder")]
+    assert modes == [0o666 & ~mask, 0o777 & ~mask]
+
+
+FULL = """
+import resource, sys
+from pathlib import Path
+from ceres_fast.errors import CeresFastError
+from ceres_fast.files import atomic_directory, write_text
+
+def folder(path):
+    with atomic_directory(path, overwrite=True) as temporary:
+        (temporary / "small").write_text("fits")
+        (temporary / "large").write_text("x" * 100_000)
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+path = Path(sys.argv[1])
+try:
+    folder(path) if path.is_dir() else write_text(path, "x" * 100_000)
+except CeresFastError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("what", ["old", "old_folder"])
+def test_a_full_disk_is_one_clear_line_and_costs_nothing(what: str, request: pytest.FixtureRequest) -> None:
+    path = request.getfixturevalue(what)
+    with run(FULL, path) as process:
+        printed, errors = process.communicate()
+    assert errors == ""
+    assert printed.startswith(f"{path}: cannot be written (File too large). Make room")
+    assert printed.count("\n") == 1
+    assert names(path.parent) == [path.name]
+    assert (path if what == "old" else path / "deep" / "shard").read_text() == OLD
+
+
+KILLED = """
+import sys, time
+from pathlib import Path
+from ceres_fast.files import atomic_directory, atomic_file
+
+path = Path(sys.argv[1])
+with atomic_directory(path, overwrite=True) if path.is_dir() else atomic_file(path) as temporary:
+    (temporary / "new" if path.is_dir() else temporary).write_text("half")
+    print("half way", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("what", ["old", "old_folder"])
+def test_killed_half_way_the_old_stays_and_the_next_write_works(what: str, request: pytest.FixtureRequest) -> None:
+    path = request.getfixturevalue(what)
+    with run(KILLED, path) as process:
+        assert process.stdout.readline() == "half way\n"
+        process.send_signal(signal.SIGKILL)
+    if what == "old":
+        assert path.read_text() == OLD
+        write_text(path, NEW)
+        assert path.read_text() == NEW
+    else:
+        assert (path / "deep" / "shard").read_text() == OLD
+        with atomic_directory(path, overwrite=True) as temporary:
+            (temporary / "new").write_text(NEW)
+        assert names(path) == ["new"]
+    left = [name for name in names(path.parent) if name != path.name]
+    assert all(name.startswith(f".{path.name.split('.')[0]}.") for name in left)
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from ceres_fast.files import write_text
+
+for _ in range(40):
+    write_text(Path(sys.argv[1]), sys.argv[2] * 20_000)
+"""
+
+
+def test_readers_beside_several_writers_see_whole_files(old: Path) -> None:
+    old.write_text("0" * 20_000)
+    writers = [run(WRITER, old, letter) for letter in "123"]
+    seen = set()
+    while any(writer.poll() is None for writer in writers):
+        seen.add(old.read_text())
+    assert [writer.communicate()[1] for writer in writers] == ["", "", ""]
+    assert {len(text) for text in seen} == {20_000}
+    assert all(len(set(text)) == 1 for text in seen)
+    assert names(old.parent) == [old.name]
+
+
+def test_threads_that_write_one_file_do_not_disturb_each_other(old: Path) -> None:
+    threads = [threading.Thread(target=write_text, args=(old, letter * 1000)) for letter in "abcdefgh"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(old.read_text())) == 1
+    assert names(old.parent) == [old.name]
+
+
+def test_reserving_space_leaves_what_is_there(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text(OLD)
+    reserve(tmp_path / "a", 100_000)
+    assert (tmp_path / "a").stat().st_size == 100_000
+    assert (tmp_path / "a").read_bytes().startswith(OLD.encode())
+
+
+@pytest.mark.parametrize(("number", "refused"), [(errno.ENOSPC, True), (errno.EDQUOT, True), (errno.EOPNOTSUPP, False)])
+def test_only_a_full_disk_refuses_to_reserve(
+    old: Path, monkeypatch: pytest.MonkeyPatch, number: int, refused: bool
+) -> None:
+    def fallocate(descriptor: int, offset: int, size: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "posix_fallocate", fallocate)
+    with pytest.raises(OSError, match=r"No space|quota") if refused else nullcontext():
+        reserve(old, 10)
+
+
+def test_a_folder_appears_when_it_is_complete(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "records"
+    with atomic_directory(path) as temporary:
+        (temporary / "deep").mkdir()
+        (temporary / "deep" / "shard").write_text(NEW)
+        assert not path.exists()
+    assert (path / "deep" / "shard").read_text() == NEW
+    assert names(path.parent) == ["records"]
+
+
+def test_a_folder_is_replaced_as_a_whole_where_that_is_asked_for(old_folder: Path) -> None:
+    with pytest.raises(CeresFastError, match="exists already"), atomic_directory(old_folder):
+        raise AssertionError("it must be refused before the work")
+    with atomic_directory(old_folder, overwrite=True) as temporary:
+        (temporary / "manifest").write_text(NEW)
+        assert names(old_folder) == ["deep"]
+    assert names(old_folder) == ["manifest"]
+    assert names(old_folder.parent) == ["records"]
+
+
+def test_a_folder_that_another_process_made_meanwhile_is_left(tmp_path: Path) -> None:
+    path = tmp_path / "records"
+    with pytest.raises(CeresFastError, match="exists already"), atomic_directory(path):
+        path.mkdir()
+        (path / "theirs").write_text(OLD)
+    assert names(path) == ["theirs"]
+    assert names(tmp_path) == ["records"]
+
+
+def test_an_error_while_a_folder_is_filled_costs_nothing(old_folder: Path) -> None:
+    with pytest.raises(ValueError, match="bad stamp"), atomic_directory(old_folder, overwrite=True) as temporary:
+        (temporary / "new").write_text(NEW)
+        raise ValueError("bad stamp")
+    assert names(old_folder) == ["deep"]
+    assert names(old_folder.parent) == ["records"]
+
+
+@pytest.mark.parametrize("failing", [1, 2], ids=["put back", "not even put back"])
+def test_when_the_last_step_fails_the_old_folder_is_not_lost(
+    old_folder: Path, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    rename, calls = Path.rename, []
+
+    def refusing(source: Path, target: Path) -> Path:
+        calls.append(source)
+        if 1 < len(calls) <= 1 + failing:
+            raise OSError(5, "Input/output error")
+        return rename(source, target)
+
+    monkeypatch.setattr(Path, "rename", refusing)
+    with (
+        pytest.raises(CeresFastError, match="Input/output error"),
+        atomic_directory(old_folder, overwrite=True) as temporary,
+    ):
+        (temporary / "new").write_text(NEW)
+    assert [file.read_text() for file in old_folder.parent.rglob("shard")] == [OLD]
+    assert failing == 2 or names(old_folder.parent) == ["records"]
+
+
+def test_json_comes_back(tmp_path: Path) -> None:
+    value = {"name": "µ", "numbers": [1, 2.5, None], "deep": {"yes": True}}
+    write_json(tmp_path / "a.json", value)
+    assert read_json(tmp_path / "a.json", what="a test") == value == json.loads((tmp_path / "a.json").read_text())
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, {"deep": [-math.inf]}])
+def test_json_has_no_nan(old: Path, value: object) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(old, {"loss": value})
+    assert old.read_text() == OLD
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "is not valid JSON"),
+        (b'{"a": 1', "is not valid JSON"),
+        (b"\xff\xfe\x00", "is not valid JSON"),
+        (b"[1]", "holds a list, not an object"),
+        (b"null", "holds a NoneType, not an object"),
+    ],
+)
+def test_what_is_not_a_json_object_is_named(tmp_path: Path, content: bytes, problem: str) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=f"a.json: {problem}.*expected a manifest"):
+        read_json(path, what="a manifest")
+
+
+def test_json_that_is_not_there(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "none"):
+        with pytest.raises(InputError, match="cannot be read"):
+            read_json(path, what="a manifest")
+
+
+def test_hash(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"abc" * 100_000)
+    assert sha256_of(tmp_path / "a") == hashlib.sha256(b"abc" * 100_000).hexdigest()
+    (tmp_path / "b").touch()
+    assert sha256_of(tmp_path / "b") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"

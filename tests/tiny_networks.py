@@ -1,0 +1,38 @@
+"""A Keras classifier small enough to train, save and export in a moment, in the place of one with a backbone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+
+from ceres_fast.model.build import BASE, Architecture
+from ceres_fast.model.stem import Normalise
+from ceres_fast.survey.rules import Rules
+
+from .tiny_models import classifier
+
+WEIGHTS = "epoch-001.weights.h5"
+
+
+def tiny_network(architecture: Architecture, filters: int = 4) -> keras.Model:
+    """Return a network with the stem, a ``base`` of one convolution and the input and output of a classifier."""
+    images = keras.Input((32, 32, 1))
+    features = keras.layers.Conv2D(filters, 8, strides=8, activation="relu", name="conv")(images)
+    base = keras.Model(images, features, name=BASE)
+    stamps = keras.Input((32, 32, 1), name="stamps")
+    flat = keras.layers.Flatten()(base(Normalise(architecture.normalise)(stamps)))
+    return keras.Model(stamps, keras.layers.Dense(2, activation="softmax", name="probabilities")(flat), name="tiny")
+
+
+OF_STAMPS = Rules(remove_stationary=False)
+"""Rules of records that were built from stamps."""
+
+
+def write_run(folder: Path, rules: Rules = OF_STAMPS, **described: object) -> Path:
+    """Write the run directory of a tiny network with random weights that goes by the name of Xception."""
+    folder.mkdir(exist_ok=True)
+    made = classifier(backbone="xception", rules=rules.as_dict(), **described)
+    tiny_network(Architecture("xception", normalise=made.normalise)).save_weights(folder / WEIGHTS)
+    made.with_file("weights", folder / WEIGHTS).write(folder)
+    return folder

@@ -1,0 +1,95 @@
+"""A run has a directory of its own, and `latest` is the newest."""
+
+import os
+import re
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, tzinfo
+from pathlib import Path
+
+import pytest
+
+from ceres_fast.errors import CeresFastError
+from ceres_fast.training import runs
+from ceres_fast.training.runs import create_run, point_latest
+
+
+def test_without_a_name_it_is_the_time_and_what_is_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = create_run(None, "xception", 3)
+    assert re.fullmatch(r"runs/20\d{6}T\d{6}-xception-experiment3", str(run))
+    assert run.is_dir()
+
+
+def test_runs_of_one_second_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stopped(datetime):
+        @classmethod
+        def now(cls, zone: tzinfo | None = None) -> datetime:
+            return datetime(2026, 1, 2, 3, 4, 5, tzinfo=zone)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(runs, "datetime", Stopped)
+    made = [create_run(None, "xception", 1).name for _ in range(3)]
+    name = "20260102T030405-xception-experiment1"
+    assert made == [name, f"{name}-2", f"{name}-3"]
+
+
+def test_a_name_is_taken_with_the_folders_on_the_way(tmp_path: Path) -> None:
+    assert create_run(tmp_path / "a" / "b", "xception", 1) == tmp_path / "a" / "b"
+    assert (tmp_path / "a" / "b").is_dir()
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, Path.touch], ids=["folder", "file"])
+def test_what_exists_is_never_taken(tmp_path: Path, make: object) -> None:
+    make(tmp_path / "run")
+    with pytest.raises(CeresFastError, match=r"run: exists already, and a run is never overwritten\. Choose another"):
+        create_run(tmp_path / "run", "xception", 1)
+
+
+def test_a_place_that_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(CeresFastError, match=r"run: cannot be made \(Not a directory\)"):
+        create_run(tmp_path / "file" / "run", "xception", 1)
+
+
+def test_of_many_at_once_one_gets_it(tmp_path: Path) -> None:
+    def attempt(_: int) -> bool:
+        try:
+            create_run(tmp_path / "run", "xception", 1)
+        except CeresFastError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(attempt, range(32))) == 1
+
+
+def test_latest_points_at_the_newest_and_moves_with_its_folder(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        point_latest(create_run(tmp_path / "runs" / name, "xception", 1))
+        (tmp_path / "runs" / "latest" / "mark").write_text(name)
+    assert (tmp_path / "runs" / "second" / "mark").read_text() == "second"
+    (tmp_path / "runs").rename(tmp_path / "moved")
+    assert (tmp_path / "moved" / "latest" / "mark").read_text() == "second"
+    assert sorted(path.name for path in (tmp_path / "moved").iterdir()) == ["first", "latest", "second"]
+
+
+def test_a_link_to_what_is_gone_and_one_half_made_are_replaced(tmp_path: Path) -> None:
+    run = create_run(tmp_path / "run", "xception", 1)
+    (tmp_path / "latest").symlink_to("gone")
+    (tmp_path / f".latest.{os.getpid()}").symlink_to("of a process that was killed")
+    point_latest(run)
+    assert (tmp_path / "latest").resolve() == run
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["latest", "run"]
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, Path.touch], ids=["folder", "file"])
+def test_something_real_called_latest_is_left_alone(tmp_path: Path, make: object) -> None:
+    make(tmp_path / "latest")
+    point_latest(create_run(tmp_path / "run", "xception", 1))
+    assert not (tmp_path / "latest").is_symlink()
+
+
+def test_a_run_called_latest_is_no_trouble(tmp_path: Path) -> None:
+    point_latest(create_run(tmp_path / "latest", "xception", 1))
+    assert (tmp_path / "latest").is_dir()
+    assert not (tmp_path / "latest").is_symlink()
