@@ -9,6 +9,8 @@ import numpy as np
 
 from ..classifier import CLASSIFIER_FILE, Classifier
 from ..errors import InputError
+from ..records.pipeline import without_tuning
+from ..tensorflow_quiet import tf
 from .backbones import BACKBONES, EXPERIMENTS
 from .build import PRECISIONS, Architecture, build_model
 from .stem import NORMALISATIONS
@@ -73,5 +75,6 @@ def predict(model: keras.Model, stamps: Any, batch_size: int = 128) -> np.ndarra
     numpy.ndarray
         Shape (n, 2), float32; column 1 is the asteroid's.
     """
-    size = batch_size if isinstance(stamps, np.ndarray) else None
-    return np.asarray(model.predict(stamps, batch_size=size, verbose=0), np.float32)
+    if isinstance(stamps, np.ndarray):
+        stamps = without_tuning(tf.data.Dataset.from_tensor_slices(stamps).batch(batch_size).prefetch(1))
+    return np.asarray(model.predict(stamps, verbose=0), np.float32)

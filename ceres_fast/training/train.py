@@ -134,7 +134,7 @@ def _class_counts(manifest: Manifest, split: str) -> dict[str, int]:
 
 def _batches(manifest: Manifest, split: str, settings: Settings) -> tf.data.Dataset:
     dataset = stamp_dataset(manifest, split, settings.batch_size, shuffle=split == "train", seed=settings.seed)
-    return dataset.map(lambda stamps, labels: (stamps, tf.one_hot(labels, len(CLASSES)))).prefetch(tf.data.AUTOTUNE)
+    return dataset.map(lambda stamps, labels: (stamps, tf.one_hot(labels, len(CLASSES))))
 
 
 def _classifier(manifest: Manifest, settings: Settings) -> Classifier:

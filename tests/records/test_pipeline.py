@@ -157,3 +157,7 @@ def test_a_leak_is_found(built, copied, some_columns, monkeypatch):
     monkeypatch.setattr("ceres_fast.records.pipeline.read_columns", same_asteroid)
     with pytest.raises(InputError, match="asteroid 2020 A1 in more than one split"):
         check_records(load_manifest(copied))
+
+
+def test_tensorflow_does_not_tune_so_that_no_epoch_waits_for_its_thread(built):
+    assert stamp_dataset(built, "train", 8, shuffle=True).options().autotune.enabled is False
