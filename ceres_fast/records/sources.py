@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Source:
+class Source(ABC):
     """One folder that records are built from.
 
     Parameters
@@ -62,12 +63,12 @@ class Source:
         """The files that are read."""
         return self._find()
 
-    def _find(self) -> list[Path]:
-        raise NotImplementedError
+    @abstractmethod
+    def _find(self) -> list[Path]: ...
 
+    @abstractmethod
     def tables(self, choice: Choice) -> Iterator[tuple[Table, Counter[str]]]:
         """Yield stamp tables, and counts of what happened to the input."""
-        raise NotImplementedError
 
     def listed(self) -> list[str]:
         """Return a line for each file: SHA-256 and name, as ``sha256sum`` writes them."""

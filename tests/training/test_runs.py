@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, tzinfo
 from pathlib import Path
@@ -93,3 +94,13 @@ def test_a_run_called_latest_is_no_trouble(tmp_path: Path) -> None:
     point_latest(create_run(tmp_path / "latest", "xception", 1))
     assert (tmp_path / "latest").is_dir()
     assert not (tmp_path / "latest").is_symlink()
+
+
+@pytest.mark.parametrize("make", [Path.touch, lambda path: path.symlink_to("gone")], ids=["file", "dead link"])
+def test_a_folder_of_runs_that_is_none_is_refused(
+    make: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    make(tmp_path / "runs")
+    with pytest.raises(CeresFastError, match="cannot be made"):
+        create_run(None, "xception", 2)

@@ -1,4 +1,4 @@
-"""A split of other records than a classifier was trained on may hold its training stamps: that is said."""
+"""What a run that really was trained knows of its records and its exports."""
 
 import json
 import shutil
