@@ -50,6 +50,16 @@ def pairs_within(first: np.ndarray, second: np.ndarray, radius: float) -> tuple[
     return rows[i[near]], others[j[near]], distance[near]
 
 
+def have_near(first: np.ndarray, second: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return which points of each of two sets have a point of the other within a radius, shapes (n,) and (m,), bool.
+
+    Points that are repeated are compared once: a broken catalogue may hold thousands at one place.
+    """
+    (one, of_one), (two, of_two) = (np.unique(points, axis=0, return_inverse=True) for points in (first, second))
+    i, j, _ = pairs_within(one, two, radius)
+    return np.isin(of_one.ravel(), i), np.isin(of_two.ravel(), j)
+
+
 def _usable(points: np.ndarray) -> np.ndarray:
     """Return which points can be compared: not those with NaN, nor the absurd ones of a broken catalogue."""
     return np.flatnonzero((np.abs(points) < _FARTHEST).all(axis=1))
@@ -72,9 +82,21 @@ def nearest_other(points: np.ndarray) -> np.ndarray:
         Shape (n, 2).
     """
     result = np.full(len(points), np.nan)
-    waiting = _usable(points)
-    if len(waiting) < 2:
+    usable = _usable(points)
+    if len(usable) < 2:
         return result
+    places, place, count = np.unique(points[usable], axis=0, return_inverse=True, return_counts=True)
+    distance = np.zeros(len(places))
+    if len(places) > 1:
+        distance[count == 1] = _nearest_other_place(places)[count == 1]
+    result[usable] = distance[place.ravel()]
+    return result
+
+
+def _nearest_other_place(points: np.ndarray) -> np.ndarray:
+    """Return the distance of each of two or more finite points, none of them repeated, to the nearest other one."""
+    result = np.full(len(points), np.nan)
+    waiting = np.arange(len(points))
     extent = float(np.ptp(points[waiting], axis=0).max()) or 1.0
     radius = extent / np.sqrt(len(waiting))
     while len(waiting):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .frame_info import FrameInfo
-from .neighbours import pairs_within, sky_centre, tangent_plane
+from .neighbours import have_near, sky_centre, tangent_plane
 from .rules import Rules
 
 
@@ -40,9 +40,9 @@ def stationary(exposures: Sequence[tuple[Any, ...]], rules: Rules) -> list[np.nd
         planes = _planes(exposures)
         for first, second in combinations(range(len(exposures)), 2):
             for kind, radius in _radii(exposures[first][4], exposures[second][4], "sky" in planes, rules).items():
-                i, j, _ = pairs_within(planes[kind][first], planes[kind][second], radius)
-                seen[first][kind][np.unique(i)] += 1
-                seen[second][kind][np.unique(j)] += 1
+                here, there = have_near(planes[kind][first], planes[kind][second], radius)
+                seen[first][kind] += here
+                seen[second][kind] += there
     least = rules.stationary_exposures
     return [(counts["sky"] >= least) | (counts["detector"] >= least) for counts in seen]
 

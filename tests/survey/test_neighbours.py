@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ceres_fast.survey.neighbours import nearest_other, pairs_within, sky_centre, tangent_plane
+from ceres_fast.survey.neighbours import have_near, nearest_other, pairs_within, sky_centre, tangent_plane
 
 points = st.integers(0, 30).flatmap(
     lambda n: arrays(np.float64, (n, 2), elements=st.floats(-100, 100, width=32) | st.just(float("nan")))
@@ -68,3 +68,31 @@ def test_centre_across_right_ascension_zero():
     assert min(ra, 360 - ra) == pytest.approx(0, abs=1e-9)
     assert dec == pytest.approx(10, abs=1e-3)
     assert sky_centre(np.array([]), np.array([])) == (0, 0)
+
+
+def test_thousands_at_one_place_need_no_memory() -> None:
+    points = np.full((30_000, 2), 7.0)
+    points[-1] = 8.0
+    here, there = have_near(points, points[:20_000], 0.5)
+    assert (here.sum(), there.sum()) == (29_999, 20_000)
+    nearest = nearest_other(points)
+    assert (nearest[:-1] == 0).all()
+    assert nearest[-1] == pytest.approx(np.sqrt(2))
+
+
+@given(arrays(float, (12, 2), elements=st.sampled_from([0.0, 1.0, 2.5, np.nan])))
+def test_nearest_other_is_that_of_every_pair(points: np.ndarray) -> None:
+    distance = np.hypot(*np.moveaxis(points[:, None] - points[None], 2, 0))
+    np.fill_diagonal(distance, np.nan)
+    with np.errstate(all="ignore"):
+        expected = np.where(np.isnan(distance).all(axis=1), np.nan, np.fmin.reduce(distance, axis=1))
+    np.testing.assert_allclose(nearest_other(points), expected)
+
+
+@given(arrays(float, (9, 2), elements=st.sampled_from([0.0, 1.0, 2.5, np.nan])), st.sampled_from([0.5, 1.0, 1.6]))
+def test_have_near_is_that_of_every_pair(points: np.ndarray, radius: float) -> None:
+    first, second = points[:5], points[5:]
+    near = np.hypot(*np.moveaxis(first[:, None] - second[None], 2, 0)) <= radius
+    here, there = have_near(first, second, radius)
+    assert here.tolist() == near.any(axis=1).tolist()
+    assert there.tolist() == near.any(axis=0).tolist()
