@@ -13,7 +13,7 @@ from ..errors import InputError
 from ..files import write_json, write_text
 from ..model.load import load_model, predict
 from ..records.manifest import MANIFEST, Manifest, load_manifest
-from ..records.pipeline import check_records, read_columns, read_stamps
+from ..records.pipeline import check_records, read_columns
 from ..survey.problems import OnError
 from ..survey.rules import Rules
 from .figures import draw_confusion, draw_curves, draw_stamps
@@ -93,13 +93,12 @@ def _checked(classifier: Classifier, manifest: Manifest, split: str, on_error: O
 
 
 def _predict(classifier: Classifier, manifest: Manifest, split: str) -> Predictions:
-    stamps, labels = read_stamps(manifest, split)
-    stamps = stamps.reshape(len(labels), *classifier.stamp_shape)
-    probabilities = predict(load_model(classifier), stamps)[:, 1]
-    designations = read_columns(manifest, split, ("designation",))["designation"]
-    alone = np.array([f"stamp {number}" for number in range(len(labels))])
+    read = read_columns(manifest, split, ("stamp", "label", "designation"))
+    stamps, designations = read["stamp"], read["designation"]
+    probabilities = predict(load_model(classifier), stamps.reshape(-1, *classifier.stamp_shape))[:, 1]
+    alone = np.array([f"stamp {number}" for number in range(len(stamps))])
     units = np.where(designations == "", alone, designations)
-    return Predictions(stamps[..., 0], labels, probabilities, units)
+    return Predictions(stamps, read["label"], probabilities, units)
 
 
 def _draw(found: Predictions, scores: Scores, title: str, folder: Path) -> None:

@@ -93,7 +93,7 @@ def without_tuning(dataset: tf.data.Dataset) -> tf.data.Dataset:
     """Return `dataset` without TensorFlow's tuning of buffers and threads.
 
     The tuning thread sleeps 10 ms, 20 ms, 40 ms … and only looks between two naps whether its iterator is gone. At the
-    end of an epoch of 3 s everything would wait for it until 5.1 s.
+    end of an epoch of 3 s everything may wait for it until 5.1 s.
     """
     options = tf.data.Options()
     options.autotune.enabled = False

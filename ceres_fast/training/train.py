@@ -17,7 +17,7 @@ from ..classifier import Classifier
 from ..console import say
 from ..errors import InputError
 from ..files import write_json
-from ..model.build import Architecture, build_model
+from ..model.build import build_model
 from ..records.manifest import MANIFEST, Manifest, load_manifest
 from ..records.pipeline import check_records, shard_errors, stamp_dataset
 from ..survey.problems import OnError
@@ -93,7 +93,7 @@ def train(records: Path, settings: Settings, run: Path | None = None, *, on_erro
 def compiled_model(settings: Settings) -> keras.Model:
     """Return the classifier with its first weights, loss, metrics and optimiser, from the seed of `settings`."""
     keras.utils.set_random_seed(settings.seed)
-    model = build_model(_architecture(settings))
+    model = build_model(settings)
     model.compile(
         optimizer=build_optimizer(model, settings),
         loss="categorical_crossentropy",
@@ -106,18 +106,6 @@ def class_weights(counts: Mapping[str, int]) -> dict[int, float]:
     """Return the weight of each label that makes both classes count alike and the mean weight of a stamp 1."""
     total = sum(counts.values())
     return {label: total / (len(CLASSES) * counts[name]) for label, name in enumerate(CLASSES)}
-
-
-def _architecture(settings: Settings) -> Architecture:
-    return Architecture(
-        settings.backbone,
-        settings.experiment,
-        settings.weights,
-        settings.normalise,
-        settings.precision,
-        settings.dense,
-        settings.dropout,
-    )
 
 
 def _class_counts(manifest: Manifest, split: str) -> dict[str, int]:
