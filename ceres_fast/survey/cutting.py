@@ -8,7 +8,6 @@ import numpy as np
 from astropy.table import Table
 
 from ..errors import InputError
-from .catalogues import column
 from .detections import Detections
 from .frames import read_frame
 from .labels import Labelled
@@ -27,7 +26,7 @@ def exposure_stamps(
     ``filled_stamps`` are counted too.
     """
     exposure = labelled.exposure
-    image = read_frame(exposure.info.path).data
+    image = read_frame(exposure.info.path, exposure.info.hdu).data
     stamps, padded, filled = cut_stamps(image, exposure.x[rows], exposure.y[rows])
     good = np.ones(len(rows), bool)
     for index in np.flatnonzero(_is_bad(stamps, filled, nan)):
@@ -50,8 +49,8 @@ def _bad_stamp(exposure: Detections, row: int, filled: int, can_fill: bool) -> I
     missing = f"has {filled} missing pixels (NaN)" if filled else "has no picture, or the same value in every pixel"
     return InputError(
         exposure.catalogue.path,
-        f"the stamp at x={exposure.x[row]:.1f}, y={exposure.y[row]:.1f} of {exposure.info.path} {missing}",
-        row=row + 1,
+        f"the stamp at x={exposure.x[row]:.1f}, y={exposure.y[row]:.1f} of {exposure.info.place} {missing}",
+        row=int(exposure.rows[row]) + 1,
         expected="an image",
         action=f"{fill}--on-error skip to leave such stamps out",
     )
@@ -63,14 +62,14 @@ def _known(labelled: Labelled, rows: np.ndarray, truth: Table) -> dict[str, obje
     info = exposure.info
     asteroid = match.asteroid[rows]
     is_asteroid = asteroid >= 0
-    flags, magnitude = (column(exposure.catalogue, name) for name in ("FLAGS", "MAG_AUTO"))
+    flags, magnitude = (exposure.column(name) for name in ("FLAGS", "MAG_AUTO"))
     magnitude = np.full(len(rows), np.nan) if magnitude is None else np.where(magnitude < 90, magnitude, np.nan)[rows]
     of_asteroid = {name: np.asarray(truth[name])[asteroid] for name in ("magnitude", "rate", "position_angle")}
     points = tangent_plane(exposure.ra, exposure.dec, sky_centre(exposure.ra, exposure.dec))
     return {
         "label": match.label[rows],
         "designation": np.where(is_asteroid, np.asarray(truth["designation"])[asteroid], ""),
-        "row": rows + 1,
+        "row": exposure.rows[rows] + 1,
         "x": exposure.x[rows],
         "y": exposure.y[rows],
         "ra": exposure.ra[rows],

@@ -13,9 +13,9 @@ from astropy.table import Table
 from ..console import table as print_table
 from ..console import track
 from ..errors import CeresFastError, InputError
-from .catalogues import write_table
+from .catalogues import write_tables
 from .frame_info import number
-from .frames import Frame, find_frames, frame_stem, read_frame
+from .frames import Frame, find_frames, frame_stem, read_frame, read_headers
 from .problems import OnError, Problems
 
 PIXEL_STACK = 4_000_000
@@ -86,7 +86,7 @@ def detect_frame(frame: Frame, *, threshold: float = 1.5, min_area: int = 5) -> 
         )
     except Exception as error:  # sep raises plain Exception
         action = "raise the threshold, or leave this frame out"
-        raise InputError(frame.info.path, f"sep cannot detect its sources ({error})", action=action) from error
+        raise InputError(frame.info.place, f"sep cannot detect its sources ({error})", action=action) from error
     columns = _measure(frame, data, mask, background.globalrms, objects)
     columns["BACKGROUND"] = level[objects["ypeak"], objects["xpeak"]]
     result = Table()
@@ -145,11 +145,13 @@ def detect_frames(
     written = []
     for path, target in track(list(zip(frames, targets, strict=True)), "detecting"):
         with problems.skipping(counts, "frames left out"):
-            frame = read_frame(path)
-            found = detect_frame(frame, threshold=threshold, min_area=min_area)
-            write_table(found, target, format, frame.header)
+            parts = []
+            for info, header, _ in read_headers(path):
+                found = detect_frame(read_frame(path, info.hdu), threshold=threshold, min_area=min_area)
+                parts.append((found, header))
+            write_tables(parts, target, format)
             written.append(target)
-            counts["detections"] += len(found)
+            counts["detections"] += sum(len(found) for found, _ in parts)
     rows = [("frames", len(frames)), ("catalogues written", len(written)), *sorted(counts.items())]
     print_table("detect", ("", "number"), rows)
     return written

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -61,10 +61,10 @@ def frame_stem(path: Path) -> str:
     return path.stem
 
 
-def readable_header(header: fits.Header) -> fits.Header:
-    """Return a copy of a header without the cards whose values break the FITS standard beyond reading."""
+def readable_header(header: fits.Header, keywords: Collection[str] | None = None) -> fits.Header:
+    """Return a copy of a header, or of some of its keywords, without cards that break the standard beyond reading."""
     cards = []
-    for card in header.cards:
+    for card in header.cards if keywords is None else [header.cards[name] for name in keywords if name in header]:
         with suppress(fits.VerifyError, ValueError):
             card.value, card.comment  # noqa: B018 - astropy reads a card when its value is asked for
             cards.append(card)

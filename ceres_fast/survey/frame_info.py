@@ -44,9 +44,9 @@ class FrameInfo:
     path : pathlib.Path
         The file.
     frame : str
-        Its name without folder and suffix.
+        Its name without folder and suffix; with ``[hdu]`` at its end where the file holds several CCDs.
     field, ccd, filter : str
-        Names of the pointing, the CCD and the filter.
+        Names of the pointing, the CCD and the filter. CCDs of one file always have different names.
     mjd : float
         Middle of the exposure, MJD (UTC).
     exposure : float
@@ -61,6 +61,12 @@ class FrameInfo:
         ADU.
     shape : tuple of int
         (ny, nx).
+    hdu : int
+        Number of the HDU that holds the image, from 0.
+    extension : str
+        Its name (EXTNAME).
+    part, parts : int
+        Which of the file's CCDs this is, from 0, and how many it holds.
     """
 
     path: Path
@@ -75,6 +81,20 @@ class FrameInfo:
     gain: float = math.nan
     saturation: float = math.nan
     shape: tuple[int, int] = (0, 0)
+    hdu: int = 0
+    extension: str = ""
+    part: int = 0
+    parts: int = 1
+
+    @property
+    def brackets(self) -> str:
+        """``[hdu]`` for one CCD of several in a file, as CFITSIO writes it; else empty."""
+        return f"[{self.hdu}]" if self.parts > 1 else ""
+
+    @property
+    def place(self) -> str:
+        """The file, and which CCD of it, for messages: ``night/F1.fits[3]``."""
+        return f"{self.path}{self.brackets}"
 
     @property
     def night(self) -> int:

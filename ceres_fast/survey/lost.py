@@ -53,7 +53,7 @@ def count_lost(truth: Table, labelled: Labelled, table: Table, rules: Rules) -> 
         "lost_stationary": _of(nearest, labelled.stays),
         "lost_contested": _of(nearest, labelled.match.contested),
         "lost_set_aside": _of(nearest, labelled.accepted.label == SET_ASIDE),
-        "lost_other": ~np.isin(nearest + 1, table["row"]),
+        "lost_other": ~np.isin(np.append(exposure.rows, -2)[nearest] + 1, table["row"]),
     }
     counts: Counter[str] = Counter(validated=len(rows))
     left = np.ones(len(rows), bool)

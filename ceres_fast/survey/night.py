@@ -14,7 +14,7 @@ from .cutting import exposure_stamps
 from .detections import Detections, read_detections
 from .exposures import group_exposures
 from .frame_info import FrameInfo
-from .frames import celestial, find_frames, info_from, read_header
+from .frames import find_frames, read_headers
 from .labels import Labelled, label_field
 from .lost import count_lost
 from .problems import NanPolicy, OnError, Problems
@@ -31,6 +31,7 @@ COUNTS = {
     "single_exposures": "frames without a second exposure: what stays in place cannot be told",
     "detections": "detections in the catalogues",
     "not_selected": "detections left out by --where",
+    "rejected_flags": "detections left out by --reject-flags",
     "stationary": "detections that stay in place",
     "contested": "detections that two asteroids, or two detections of one, lay claim to",
     "set_aside": "detections near a known asteroid that cannot be called either class",
@@ -108,11 +109,13 @@ def survey_fields(
     infos = []
     for path in find_frames(sources):
         with problems.skipping(counts, "bad_frames"):
-            header = read_header(path)
-            if all(any(equal(header[name], value) for value in allowed) for name, allowed in where if name in header):
-                infos.append(info_from(path, header, celestial(header)))
-            else:
-                counts["frames_not_selected"] += 1
+            for info, header, _ in read_headers(path):
+                if all(
+                    any(equal(header[name], value) for value in allowed) for name, allowed in where if name in header
+                ):
+                    infos.append(info)
+                else:
+                    counts["frames_not_selected"] += 1
     return group_exposures(infos, lambda _, error: problems.report(error, counts, "bad_frames")), counts
 
 
@@ -159,12 +162,12 @@ def field_stamps(
     InputError
         For a bad frame, catalogue or stamp; it names the file, and the row of the catalogue.
     """
-    counts: Counter[str] = Counter(files=2 * len(frames))
+    counts: Counter[str] = Counter(files=2 * sum(info.part == 0 for info in frames))
     problems = Problems(on_error)
     exposures: list[Detections] = []
     for info in frames:
         with problems.skipping(counts, "bad_frames"):
-            exposures.append(_exposure(info))
+            exposures.append(_exposure(info, rules))
     counts["single_exposures"] += int(rules.remove_stationary and len(exposures) == 1)
     tables = []
     for labelled in label_field(exposures, truth, rules):
@@ -174,7 +177,7 @@ def field_stamps(
         with problems.skipping(counts, "bad_frames"):
             table = exposure_stamps(labelled, rows, truth, problems, nan, counts)
             counts["frames"] += 1
-        table["source"] = np.full(len(table), _relative(labelled.exposure.info.path, sources))
+        table["source"] = np.full(len(table), _relative(labelled.exposure.info, sources))
         tables.append(table)
         counts += count_lost(truth, labelled, table, rules)
     table = vstack(tables, metadata_conflicts="silent") if tables else _empty()
@@ -183,15 +186,15 @@ def field_stamps(
     return table, counts
 
 
-def _exposure(info: FrameInfo) -> Detections:
-    exposure = read_detections(info.path)
+def _exposure(info: FrameInfo, rules: Rules) -> Detections:
+    exposure = read_detections(info, reject_flags=rules.reject_flags)
     if np.isnan(exposure.info.mjd):
         raise InputError(
-            info.path, "its header does not say when it was taken", expected="MJD-OBS or DATE-OBS, EXPTIME"
+            info.place, "its header does not say when it was taken", expected="MJD-OBS or DATE-OBS, EXPTIME"
         )
     if len(exposure.x) and not np.isfinite(exposure.ra).any():
         raise InputError(
-            info.path,
+            info.place,
             "neither its header nor its catalogue has positions on the sky",
             expected="a WCS, or ALPHA_J2000 and DELTA_J2000: without them no asteroid can be matched",
         )
@@ -201,9 +204,11 @@ def _exposure(info: FrameInfo) -> Detections:
 def _count_rows(labelled: Labelled, chosen: np.ndarray, counts: Counter[str]) -> np.ndarray:
     """Count what happens to the detections of an exposure, and return the rows that become stamps."""
     label, contested = labelled.accepted.label, labelled.match.contested
-    rest = chosen & ~labelled.stays
+    rejected = labelled.exposure.rejected
+    rest = chosen & ~labelled.stays & ~rejected
     counts["detections"] += len(chosen)
     counts["not_selected"] += int((~chosen).sum())
+    counts["rejected_flags"] += int((chosen & rejected & ~labelled.stays).sum())
     counts["stationary"] += int((chosen & labelled.stays).sum())
     counts["contested"] += int((rest & contested).sum())
     counts["set_aside"] += int((rest & ~contested & (label == SET_ASIDE)).sum())
@@ -219,7 +224,7 @@ def _chosen(exposure: Detections, where: Where) -> np.ndarray:
         if name.upper() not in columns:
             expected = f"a keyword of the header of {exposure.info.path.name}, or a column of its catalogue"
             raise InputError(exposure.catalogue.path, f"--where names {name}, which is not there", expected=expected)
-        chosen &= matching(exposure.catalogue.table[columns[name.upper()]], allowed)
+        chosen &= matching(exposure.catalogue.table[columns[name.upper()]][exposure.rows], allowed)
     return chosen
 
 
@@ -227,7 +232,7 @@ def _empty() -> Table:
     return stamp_table(np.empty((0, STAMP_SIZE, STAMP_SIZE), np.float32))
 
 
-def _relative(path: Path, sources: Sequence[Path]) -> str:
-    folders = (source for source in sources if source.is_dir() and path.is_relative_to(source))
-    folder = next(folders, path.parent)
-    return path.relative_to(folder).as_posix()
+def _relative(info: FrameInfo, sources: Sequence[Path]) -> str:
+    folders = (source for source in sources if source.is_dir() and info.path.is_relative_to(source))
+    folder = next(folders, info.path.parent)
+    return info.path.relative_to(folder).as_posix() + info.brackets

@@ -42,6 +42,9 @@ class Rules:
     track_exposures : int
         An asteroid must be detected in this many exposures of its field (all of them, where there are fewer) to
         be believed; else its detections are set aside.
+    reject_flags : int
+        Sum of bits of SExtractor's FLAGS (1 neighbours, 2 deblended, 4 saturated, 8 cut off at the edge, 16 and more:
+        measurement incomplete); detections with any of them are not used. 0 rejects none.
     """
 
     stamp_size: int = STAMP_SIZE
@@ -53,6 +56,7 @@ class Rules:
     hot_pixel_radius: float = 1.0
     match_radius: float = 2.0
     track_exposures: int = 3
+    reject_flags: int = 0
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -60,11 +64,13 @@ class Rules:
             kind = _KINDS[str(field.type)]
             if isinstance(value, bool) != (kind is bool) or not isinstance(value, (int, kind)):
                 raise ValueError(f"rule {field.name} is {value!r}, not {kind.__name__}")
-            if kind is not bool and not value > 0:
+            if kind is not bool and field.name != "reject_flags" and not value > 0:
                 raise ValueError(f"rule {field.name} is {value!r}, not a number above 0")
             object.__setattr__(self, field.name, kind(value))
         if self.stationary_exposures < 2:
             raise ValueError(f"rule stationary_exposures is {self.stationary_exposures}, not 2 or more")
+        if not 0 <= self.reject_flags <= 65535:
+            raise ValueError(f"rule reject_flags is {self.reject_flags}, not a sum of flags from 0 to 65535")
 
     def as_dict(self) -> dict[str, Any]:
         """Return the rules as values that JSON can hold."""

@@ -158,11 +158,13 @@ def test_frames_without_a_picture_are_refused(tmp_path, data, problem):
         read_frame(tmp_path / "dead.fits")
 
 
-def test_mosaics_are_refused_with_a_way_out(tmp_path):
+def test_a_ccd_of_a_mosaic_must_be_named(tmp_path):
     images = [fits.ImageHDU(IMAGE, name=f"CCD{number}") for number in range(4)]
     fits.HDUList([fits.PrimaryHDU(), *images]).writeto(tmp_path / "mosaic.fits")
-    with pytest.raises(InputError, match=r"mosaic\.fits: holds 4 images.*file of its own"):
+    with pytest.raises(InputError, match=r"mosaic\.fits: holds 4 images; expected .*\[1\], \[2\], \[3\], \[4\]"):
         read_frame(tmp_path / "mosaic.fits")
+    with pytest.raises(InputError, match=r"mosaic\.fits\[9\]: is not the image of a CCD"):
+        read_frame(tmp_path / "mosaic.fits", 9)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

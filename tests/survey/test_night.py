@@ -140,8 +140,8 @@ def test_where_chooses_frames_and_detections(field):
 def test_memory_is_that_of_one_frame(field, monkeypatch):
     alive = []
 
-    def read(path):
-        frame = read_frame(path)
+    def read(path, hdu):
+        frame = read_frame(path, hdu)
         alive.append(frame)
         assert len(alive) == 1
         alive.clear()
