@@ -14,6 +14,7 @@ from typing import Literal
 from ..console import say, table, warn
 from ..engines import Engine
 from ..errors import InputError
+from ..survey.catalogues import Names
 from ..survey.rules import Rules
 from .outputs import TableFormat
 from .scores import Scores
@@ -26,6 +27,7 @@ _COLUMNS = {
     "stationary": "in place",
     "padded": "at edge",
     "filled": "filled",
+    "rejected": "flagged",
     "not_scored": "no P",
     "asteroids": "P ≥ {threshold:g}",
     "written": "written",
@@ -80,6 +82,7 @@ class Task:
     keep_above: float | None
     on_error: OnError
     table_format: TableFormat | None = None
+    names: Names = field(default_factory=Names)
     result: Result = field(default_factory=Result)
 
     @contextmanager

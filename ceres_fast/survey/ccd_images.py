@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,18 +48,18 @@ def kind_of_extension(name: str) -> tuple[str | None, str]:
     return None, "_".join(words)
 
 
-def images(hdus: fits.HDUList) -> Iterator[int]:
-    """Yield the numbers of the HDUs that hold a two-dimensional image, counted from 0."""
-    for number, hdu in enumerate(hdus):
-        if hdu.is_image and hdu.header.get("NAXIS") == 2 and min(shape_of(hdu.header)) > 0:
-            yield number
+def images(hdus: fits.HDUList) -> list[int]:
+    """Return the numbers of the HDUs that hold a two-dimensional image, counted from 0."""
+    flat = (number for number, hdu in enumerate(hdus) if hdu.is_image and hdu.header.get("NAXIS") == 2)
+    return [number for number in flat if min(shape_of(hdus[number].header)) > 0]
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The CCDs of a file: the numbers of their HDUs (from 0), and what they are called where there are several."""
+    """The CCDs of a file: the numbers of their HDUs and of all images (from 0), and the CCDs' names in a mosaic."""
 
     ccds: Sequence[int]
+    images: Sequence[int]
     names: Sequence[str]
 
     def only(self, path: Path, hdu: int | None) -> int:
@@ -82,10 +82,11 @@ def layout_of(path: Path, hdus: fits.HDUList) -> Layout:
     InputError
         When there is none.
     """
-    ccds = [number for number in images(hdus) if kind_of_extension(hdus[number].name)[0] is None]
+    numbers = images(hdus)
+    ccds = [number for number in numbers if kind_of_extension(hdus[number].name)[0] is None]
     if not ccds:
         raise InputError(path, "has no two-dimensional image", expected="the image of a CCD")
-    return Layout(ccds, _names(hdus, ccds) if len(ccds) > 1 else [""])
+    return Layout(ccds, numbers, _names(hdus, ccds) if len(ccds) > 1 else [""])
 
 
 def header_of(hdus: fits.HDUList, layout: Layout, number: int) -> fits.Header:

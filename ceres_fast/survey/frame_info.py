@@ -65,8 +65,12 @@ class FrameInfo:
         Number of the HDU that holds the image, from 0.
     extension : str
         Its name (EXTNAME).
-    part, parts : int
-        Which of the file's CCDs this is, from 0, and how many it holds.
+    part : int
+        Which of the file's CCDs this is, from 0.
+    order : tuple of int
+        Which of the file's images each of its CCDs is, from 0: masks and weights are images too.
+    images : int
+        How many images the file has.
     """
 
     path: Path
@@ -84,7 +88,13 @@ class FrameInfo:
     hdu: int = 0
     extension: str = ""
     part: int = 0
-    parts: int = 1
+    order: tuple[int, ...] = (0,)
+    images: int = 1
+
+    @property
+    def parts(self) -> int:
+        """How many CCDs the file holds."""
+        return len(self.order)
 
     @property
     def brackets(self) -> str:

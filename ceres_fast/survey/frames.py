@@ -186,7 +186,8 @@ def _head(path: Path, hdus: fits.HDUList, layout: Layout, hdu: int) -> FrameHead
         hdu=hdu,
         extension=hdus[hdu].name if hdu else "",
         part=part,
-        parts=parts,
+        order=tuple(layout.images.index(ccd) for ccd in layout.ccds),
+        images=len(layout.images),
     )
     return FrameHeader(info, header, wcs)
 

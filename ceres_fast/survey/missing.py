@@ -60,7 +60,7 @@ def blank_missing(data: np.ndarray, info: FrameInfo, layout: Layout, hdus: fits.
         applied += _apply(data, name, kind_of_extension(hdus[number].name)[0], hdus[number], info)
     for path in companion_files(info.path):
         with open_fits(path) as others:
-            numbers = list(images(others))
+            numbers = images(others)
             if len(numbers) != info.parts:
                 problem = f"holds {len(numbers)} images for the {info.parts} of {info.path}"
                 raise InputError(path, problem, expected="a map for each CCD", action="make it again or remove it")
@@ -81,8 +81,7 @@ def companion_files(path: Path) -> list[Path]:
 
 def own_maps(hdus: fits.HDUList, layout: Layout, hdu: int) -> Iterator[int]:
     """Yield the numbers of the extensions that are masks and weights of the CCD in an HDU."""
-    numbers = list(images(hdus))
-    kinds = {number: kind_of_extension(hdus[number].name) for number in numbers}
+    kinds = {number: kind_of_extension(hdus[number].name) for number in layout.images}
     for kind in _BLANK:
         yield from _partners(hdus, layout, hdu, {n: rest for n, (its_kind, rest) in kinds.items() if its_kind == kind})
 

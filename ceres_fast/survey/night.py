@@ -10,6 +10,7 @@ import numpy as np
 from astropy.table import Table, vstack
 
 from ..errors import CeresFastError, InputError
+from .catalogues import Names
 from .cutting import exposure_stamps
 from .detections import Detections, read_detections
 from .exposures import group_exposures
@@ -58,6 +59,7 @@ def survey_tables(
     where: Where = (),
     on_error: OnError = "stop",
     nan: NanPolicy = "error",
+    names: Names | None = None,
 ) -> Iterator[tuple[Table, Counter[str]]]:
     """Make the stamps of all fields found in frames and folders, one table per field, CCD and night.
 
@@ -65,7 +67,7 @@ def survey_tables(
     ----------
     sources : sequence of pathlib.Path
         Frames, or folders of frames; each frame with its catalogue (`catalogues.find_catalogue`).
-    truth, rules, where, on_error, nan
+    truth, rules, where, on_error, nan, names
         As in `field_stamps`.
 
     Yields
@@ -84,7 +86,7 @@ def survey_tables(
     total = Counter(counts)
     for number, infos in enumerate(fields):
         table, field_counts = field_stamps(
-            infos, truth, rules, sources=sources, where=where, on_error=on_error, nan=nan
+            infos, truth, rules, sources=sources, where=where, on_error=on_error, nan=nan, names=names
         )
         total += field_counts
         yield table, field_counts + (Counter() if number else counts)
@@ -128,6 +130,7 @@ def field_stamps(
     where: Where = (),
     on_error: OnError = "stop",
     nan: NanPolicy = "error",
+    names: Names | None = None,
 ) -> tuple[Table, Counter[str]]:
     """Make the stamps of the exposures of one field and CCD in one night.
 
@@ -149,6 +152,8 @@ def field_stamps(
         Whether a bad frame, catalogue or stamp ends the work or is left out and counted.
     nan : {"error", "fill"}
         Whether a stamp with missing pixels inside the frame is bad, or gets its median there.
+    names : Names, optional
+        What the columns of the catalogues are called; by default as SExtractor calls them.
 
     Returns
     -------
@@ -167,7 +172,7 @@ def field_stamps(
     exposures: list[Detections] = []
     for info in frames:
         with problems.skipping(counts, "bad_frames"):
-            exposures.append(_exposure(info, rules))
+            exposures.append(_exposure(info, rules, names))
     counts["single_exposures"] += int(rules.remove_stationary and len(exposures) == 1)
     tables = []
     for labelled in label_field(exposures, truth, rules):
@@ -186,8 +191,8 @@ def field_stamps(
     return table, counts
 
 
-def _exposure(info: FrameInfo, rules: Rules) -> Detections:
-    exposure = read_detections(info, reject_flags=rules.reject_flags)
+def _exposure(info: FrameInfo, rules: Rules, names: Names | None) -> Detections:
+    exposure = read_detections(info, reject_flags=rules.reject_flags, names=names)
     if np.isnan(exposure.info.mjd):
         raise InputError(
             info.place, "its header does not say when it was taken", expected="MJD-OBS or DATE-OBS, EXPTIME"
