@@ -21,9 +21,9 @@ NUMBER_KEYWORDS = {
     "exposure": ("EXPTIME", "EXPOSURE", "TEXP", "ITIME"),
     "pixel_scale": ("SECPPIX", "PIXSCALE", "PIXSCAL1", "SCALE", "CCDSCALE", "PIXSCL"),
     "seeing": ("SEEING", "SEEINGAS", "IQ_FWHM"),
-    "gain": ("GAIN", "EGAIN", "CCDGAIN", "GAINEFF", "GAIN1"),
+    "gain": ("GAIN", "EGAIN", "CCDGAIN", "GAINEFF", "GAIN1", "GAINA"),
     "zero_point": ("MAGZPT",),
-    "saturation": ("SATURATE", "SATLEVEL", "SATURAT", "SATLEV", "MAXLIN"),
+    "saturation": ("SATURATE", "SATLEVEL", "SATURAT", "SATLEV", "SATURATA", "MAXLIN"),
 }
 """Keywords for positive numbers in the units of `FrameInfo`."""
 

@@ -54,6 +54,8 @@ def _own_number(catalogue: Catalogue, info: FrameInfo) -> int | None:
         return info.part
     if there <= set(range(info.images)):
         return info.order[info.part]
+    if info.parts == 1:
+        raise InputError(catalogue.path, f"holds the catalogues of {len(there)} CCDs", expected=f"that of {info.path}")
     wrong = next(number for number in sorted(there) if not 0 <= number < info.images)
     row = int(np.flatnonzero(catalogue.part == wrong)[0]) + 1
     expected = f"1 to {info.parts}, as {info.path} has CCDs"
