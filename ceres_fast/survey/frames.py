@@ -16,7 +16,7 @@ from astropy.wcs.utils import proj_plane_pixel_area
 
 from ..errors import CeresFastError, InputError
 from .ccd_images import Layout, header_of, kind_of_file, layout_of, shape_of
-from .fits_files import SUFFIXES, fits_files, frame_stem, open_fits
+from .fits_files import SUFFIXES, check_whole, fits_files, frame_stem, open_fits
 from .frame_info import FrameInfo, middle, number, text
 from .missing import blank_missing
 
@@ -199,6 +199,9 @@ def _in_folder(folder: Path) -> list[Path]:
 def _may_be_frame(path: Path) -> bool:
     try:
         with open_fits(path) as hdus:
-            return any(hdu.is_image and hdu.header.get("NAXIS", 0) > 0 for hdu in hdus)
+            if any(hdu.is_image and hdu.header.get("NAXIS", 0) > 0 for hdu in hdus):
+                return True
+            check_whole(path, hdus)
+            return False
     except InputError:
         return True

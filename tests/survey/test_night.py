@@ -315,3 +315,17 @@ def test_filling_is_not_offered_where_nothing_is_left_to_fill_with(field):
     for nan in ("error", "fill"):
         with pytest.raises(InputError, match=r"1024 missing pixels \(NaN\).*Pass --on-error skip"):
             tables_of(field, nan=nan)
+
+
+def test_rejected_flags_are_counted(field):
+    for number in range(4):
+        table = read_catalogue(field.catalogue(number)).table
+        distance = np.hypot(table["X_IMAGE"] - place("A1", number)[0], table["Y_IMAGE"] - place("A1", number)[1])
+        table["FLAGS"] = np.where(distance < 2, 16 + 4, 16)
+        write_table(table, field.catalogue(number), "ASCII_HEAD")
+    (table,), counts = tables_of(field, Rules(reject_flags=4))
+    assert set(table["designation"]) - {""} == {"A2"}
+    assert counts["rejected_flags"] == 4
+    assert counts["lost_other"] == 4
+    _, counts = tables_of(field, Rules(reject_flags=3))
+    assert counts["rejected_flags"] == 0

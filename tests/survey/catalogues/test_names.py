@@ -32,7 +32,7 @@ def test_nothing_given_changes_nothing():
 
 @pytest.mark.parametrize("text", ["x", "x=", "=X", "z=Z,x=X,y=Y", "x=A,x=B,y=C", "x=A=B,z"])
 def test_what_is_not_understood_is_said(text):
-    with pytest.raises(CeresFastError, match="--columns .*expected WHAT=NAME"):
+    with pytest.raises(CeresFastError, match=r"--columns .*expected WHAT=NAME"):
         Names.parse(text)
 
 
