@@ -43,14 +43,26 @@ def read(path: Path) -> tuple[Table, list[fits.PrimaryHDU]]:
 def write_back(original: list[fits.PrimaryHDU], path: Path, added: Mapping[str, np.ndarray], keep: np.ndarray) -> None:
     """Write all parts as they were, with a column per added name in the table of detections."""
     parts = [_extended(hdu, added, keep) if hdu.name in OBJECTS else hdu for hdu in original]
-    fits.HDUList(parts).writeto(path, overwrite=True)
+    _write(parts, path)
 
 
 def write_new(table: Table, path: Path, header: fits.Header) -> None:
     """Write a table and the header of its frame."""
     objects = fits.table_to_hdu(table)
     objects.name = "LDAC_OBJECTS"
-    fits.HDUList([fits.PrimaryHDU(), _image_header(header), objects]).writeto(path, overwrite=True)
+    _write([fits.PrimaryHDU(), _image_header(header), objects], path)
+
+
+def _write(hdus: list[fits.PrimaryHDU], path: Path) -> None:
+    """Write the parts of a file; the cards in LDAC_IMHEAD end in blanks, as in FITS headers: astropy writes NULs."""
+    fits.HDUList(hdus).writeto(path, overwrite=True)
+    with open_fits(path) as written, path.open("r+b") as stream:
+        for hdu in written:
+            if hdu.name == "LDAC_IMHEAD":
+                stream.seek(hdu.fileinfo()["datLoc"])
+                cards = stream.read(hdu.header["NAXIS1"] * hdu.header["NAXIS2"])
+                stream.seek(hdu.fileinfo()["datLoc"])
+                stream.write(cards.replace(b"\0", b" "))
 
 
 def _image_header(header: fits.Header) -> fits.BinTableHDU:

@@ -179,7 +179,8 @@ def _whole(frame: Path, path: Path, said: str) -> Catalogue:
         raise InputError(frame, f"source-extractor wrote no whole catalogue ({error})", action=action) from error
     found = _SOURCES.findall(said)
     if not found or int(found[-1]) != len(catalogue.table):
-        problem = f"source-extractor wrote {len(catalogue.table)} detections and says it found {found[-1:] or 'none'}"
+        there, here = found[-1] if found else "none", len(catalogue.table)
+        problem = f"source-extractor wrote {here} detections where it says it found {there}"
         raise InputError(frame, problem, expected="a whole catalogue", action=action)
     return catalogue
 
