@@ -17,7 +17,7 @@ READERS = {
     "ASCII_HEAD": {"format": "ascii.sextractor"},
     "FITS_LDAC": {"hdu": "LDAC_OBJECTS"},
     "FITS_1.0": {"hdu": "OBJECTS"},
-    "ASCII_VOTABLE": {"format": "votable"},
+    "ASCII_VOTABLE": {"format": "votable", "table_id": "Source_List"},
 }
 """How astropy itself reads what SExtractor writes, by CATALOG_TYPE."""
 
