@@ -99,6 +99,7 @@ def test_choices_are_the_package_s_tables() -> None:
     from ceres_fast.model.build import PRECISIONS
     from ceres_fast.model.stem import NORMALISATIONS
     from ceres_fast.records.splits import SPLITS
+    from ceres_fast.survey.detect import ENGINES
     from ceres_fast.survey.problems import NanPolicy, OnError
 
     assert choices("train", "backbone") == BACKBONES.keys()
@@ -108,7 +109,9 @@ def test_choices_are_the_package_s_tables() -> None:
     assert choices("evaluate", "split") == set(SPLITS)
     assert choices("export", "to") == EXPORTERS.keys()
     assert choices("build_records", "nan") == set(get_args(NanPolicy))
-    assert choices("detect", "format_") | choices("classify", "format_") <= set(FORMATS)
+    assert choices("detect", "engine") == ENGINES.keys()
+    assert choices("detect", "format_") == {name for engine in ENGINES.values() for name in engine.formats}
+    assert choices("classify", "format_") <= set(FORMATS)
     stopping = [name for name in COMMANDS if "on_error" in options(name)]
     assert {"detect", "train", "evaluate", "classify", "build-records"} <= set(stopping)
     for command in stopping:

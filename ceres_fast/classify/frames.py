@@ -13,7 +13,7 @@ from ..survey.detections import Detections
 from ..survey.exposures import group_exposures
 from ..survey.frames import FrameInfo, read_frame
 from ..survey.stamps import cut_stamps
-from ..survey.stationary import slowest_seen, stationary
+from ..survey.stationary import lacks_sky, slowest_seen, stationary
 from .jobs import Job
 from .scores import CHUNK, NOT_SCORED, REJECTED, STATIONARY, Scores, score
 from .task import Task
@@ -78,7 +78,14 @@ def _in_place(group: Sequence[FrameInfo], of: dict[str, Job], task: Task) -> lis
     read = [(job, detections) for job, detections in pairs if detections is not None]
     if len(read) < len(group) and read:
         _warn_of_single([[detections.info for _, detections in read]], task)
-    masks = stationary([detections for _, detections in read], task.rules)
+    exposures = [detections for _, detections in read]
+    if task.rules.remove_stationary and lacks_sky(exposures):
+        warn(
+            f"{group[0].place} and the other exposures of its field: neither a catalogue nor a header has sky positions "
+            "for all of them, so what stays in place is looked for on the detector only. If they are dithered, every "
+            "star seems to move: expect stars among the asteroids"
+        )
+    masks = stationary(exposures, task.rules)
     task.result.slowest = float(np.fmax(task.result.slowest, slowest_seen([each.info for _, each in read], task.rules)))
     _warn_of_nothing_moving(group, masks)
     return [(*each, mask) for each, mask in zip(read, masks, strict=True)]

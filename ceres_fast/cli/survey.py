@@ -37,8 +37,13 @@ def detect(
     sources: Annotated[
         list[Path] | None, typer.Argument(metavar="[FRAME|FOLDER]...", help="FITS frames, or folders with them.")
     ] = None,
+    engine: Annotated[
+        Literal["sep", "source-extractor"],
+        typer.Option(help="What detects: the library sep, or the program SExtractor (Debian's source-extractor)."),
+    ] = "sep",
     format_: Annotated[
-        Literal["ASCII_HEAD", "FITS_LDAC"], typer.Option("--format", help="Catalogue format.")
+        Literal["ASCII_HEAD", "FITS_LDAC", "FITS_1.0"],
+        typer.Option("--format", help="Catalogue format (FITS_1.0 with the program SExtractor only)."),
     ] = "ASCII_HEAD",
     output: Annotated[
         Path | None,
@@ -56,6 +61,7 @@ def detect(
 
     detect_frames(
         sources or [DATA],
+        engine=engine,
         format=format_,
         output=output,
         threshold=threshold,

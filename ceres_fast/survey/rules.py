@@ -34,9 +34,18 @@ class Rules:
     stationary_radius_pixels : float
         The same, in pixels, where the seeing of an exposure is not known.
     stationary_exposures : int
-        A detection stays in place when it is seen there in this many exposures or more, itself included.
+        A detection stays in place when it is seen there in this many exposures or more, itself included; see
+        `chance_coincidence`.
+    chance_coincidence : float
+        More exposures are asked for while detections that move would have others near them by chance in so many
+        exposures with a greater mean probability than this. 1: never.
     hot_pixel_radius : float
         The same in the pixels of the detector, for what does not follow the pointing; in pixels.
+    bad_column_radius : float
+        Detections closer than this to the middle of a bad column or row of the detector stay in place; in pixels.
+    bad_column_alarm : float
+        A column is bad where `stationary_exposures` exposures have so many detections in it that chance gives as
+        many, in each, with a probability below this. 1e-16: never.
     match_radius : float
         A detection closer than this to the predicted place of an asteroid is that asteroid; in arcsec.
     track_exposures : int
@@ -53,7 +62,10 @@ class Rules:
     stationary_radius: float = 0.7
     stationary_radius_pixels: float = 2.0
     stationary_exposures: int = 2
+    chance_coincidence: float = 0.005
     hot_pixel_radius: float = 1.0
+    bad_column_radius: float = 0.5
+    bad_column_alarm: float = 1e-4
     match_radius: float = 2.0
     track_exposures: int = 3
     reject_flags: int = 0

@@ -34,6 +34,8 @@ def test_rules_of_labelling_do_not_count_as_differences():
         ({"stationary_radius": -1.0}, "above 0"),
         ({"stationary_radius": float("nan")}, "above 0"),
         ({"remove_stationary": 1}, "remove_stationary is 1"),
+        ({"bad_column_radius": 0.0}, "bad_column_radius is 0.0"),
+        ({"chance_coincidence": True}, "chance_coincidence is True"),
         ({"stationary_exposures": True}, "stationary_exposures is True"),
         ({"stationary_exposures": 2.5}, "stationary_exposures is 2.5"),
         ({"stationary_exposures": 1}, "stationary_exposures is 1"),

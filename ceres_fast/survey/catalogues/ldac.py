@@ -60,7 +60,7 @@ def write_back(original: list[fits.PrimaryHDU], path: Path, added: Mapping[str, 
             hdu = _extended(hdu, {name: values[rows] for name, values in added.items()}, keep[rows])
             start = rows.stop
         parts.append(hdu)
-    fits.HDUList(parts).writeto(path, overwrite=True)
+    _write(parts, path)
 
 
 def write_new(parts: Sequence[tuple[Table, fits.Header]], path: Path) -> None:
@@ -70,7 +70,19 @@ def write_new(parts: Sequence[tuple[Table, fits.Header]], path: Path) -> None:
         objects = fits.table_to_hdu(table)
         objects.name = OBJECTS[0]
         hdus += [_image_header(header), objects]
+    _write(hdus, path)
+
+
+def _write(hdus: list[fits.PrimaryHDU], path: Path) -> None:
+    """Write the parts of a file; the cards in LDAC_IMHEAD end in blanks, as in FITS headers: astropy writes NULs."""
     fits.HDUList(hdus).writeto(path, overwrite=True)
+    with open_fits(path) as written, path.open("r+b") as stream:
+        for hdu in written:
+            if hdu.name == HEADER:
+                stream.seek(hdu.fileinfo()["datLoc"])
+                cards = stream.read(hdu.header["NAXIS1"] * hdu.header["NAXIS2"])
+                stream.seek(hdu.fileinfo()["datLoc"])
+                stream.write(cards.replace(b"\0", b" "))
 
 
 def _is_objects(hdu: fits.PrimaryHDU) -> bool:
@@ -83,7 +95,9 @@ def _header_before(hdus: list[fits.PrimaryHDU], number: int) -> fits.Header:
     if before.name != HEADER or not isinstance(before, fits.BinTableHDU) or not len(before.data):
         return fits.Header()
     cards = np.atleast_1d(before.data[0][0])
-    return readable_header(fits.Header.fromstring("".join(f"{card!s:<{_CARD}}" for card in cards)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of cards that break the standard, which frames may have
+        return readable_header(fits.Header.fromstring("".join(f"{card!s:<{_CARD}}" for card in cards)))
 
 
 def _image_header(header: fits.Header) -> fits.BinTableHDU:
