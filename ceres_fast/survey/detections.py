@@ -26,7 +26,7 @@ class Detections(NamedTuple):
 
     ``x``, ``y`` (pixels from 1) and ``ra``, ``dec`` (deg) have shape (n,), float64; the latter are NaN where neither
     the catalogue nor the frame has them. ``info.seeing`` is that of the header, else (or where the header's is
-    `SEEING_LIMIT` times larger) that of the catalogue.
+    `SEEING_LIMIT` times larger) that of the catalogue. ``rows`` (n,), int64, are 0-based rows of the catalogue file.
     """
 
     x: np.ndarray
@@ -37,6 +37,12 @@ class Detections(NamedTuple):
     catalogue: Catalogue
     wcs: WCS | None
     header: fits.Header
+    rows: np.ndarray
+
+    def column(self, *names: str) -> np.ndarray | None:
+        """Return the first of some columns of the catalogue that is there, for these detections: (n,); else None."""
+        values = column(self.catalogue, *names)
+        return None if values is None else values[self.rows]
 
 
 def read_detections(path: Path, catalogue: Path | None = None) -> Detections:
@@ -68,7 +74,7 @@ def read_detections(path: Path, catalogue: Path | None = None) -> Detections:
     x, y = positions(table)
     ra, dec = _sky(table, x, y, wcs)
     info = dataclasses.replace(info, seeing=_seeing(info, table))
-    return Detections(x, y, ra, dec, info, table, wcs, header)
+    return Detections(x, y, ra, dec, info, table, wcs, header, np.arange(len(x)))
 
 
 def _sky(catalogue: Catalogue, x: np.ndarray, y: np.ndarray, wcs: WCS | None) -> tuple[np.ndarray, np.ndarray]:

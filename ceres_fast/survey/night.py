@@ -21,7 +21,7 @@ from .problems import NanPolicy, OnError, Problems
 from .rules import Rules
 from .selection import Where, equal, matching
 from .stamp_table import STAMP_SIZE, stamp_table
-from .truth import SET_ASIDE
+from .truth import REASONS
 
 COUNTS = {
     "files": "frames and catalogues read",
@@ -33,6 +33,7 @@ COUNTS = {
     "not_selected": "detections left out by --where",
     "stationary": "detections that stay in place",
     "contested": "detections that two asteroids, or two detections of one, lay claim to",
+    "flux_mismatch": "detections at the place of an asteroid that are much brighter than it",
     "set_aside": "detections near a known asteroid that cannot be called either class",
     "bad_stamps": "stamps left out: missing pixels, or all pixels equal",
     "asteroid": "stamps of asteroids",
@@ -43,6 +44,7 @@ COUNTS = {
     "lost_not_detected": "of these: not detected",
     "lost_stationary": "of these: removed because they stay in place",
     "lost_contested": "of these: contested",
+    "lost_flux": "of these: the detection there is much brighter, a star or blended with one",
     "lost_set_aside": "of these: set aside, because detected in too few exposures or near one that is not validated",
     "lost_other": "of these: left out by --where or for a bad stamp",
 }
@@ -172,11 +174,11 @@ def field_stamps(
         rows = _count_rows(labelled, chosen, counts)
         table = _empty()
         with problems.skipping(counts, "bad_frames"):
-            table = exposure_stamps(labelled, rows, truth, problems, nan, counts)
+            table = exposure_stamps(labelled, rows, problems, nan, counts)
             counts["frames"] += 1
         table["source"] = np.full(len(table), _relative(labelled.exposure.info.path, sources))
         tables.append(table)
-        counts += count_lost(truth, labelled, table, rules)
+        counts += count_lost(labelled, table)
     table = vstack(tables, metadata_conflicts="silent") if tables else _empty()
     counts["asteroid"] += int((table["label"] == 1).sum())
     counts["non_asteroid"] += int((table["label"] == 0).sum())
@@ -200,14 +202,12 @@ def _exposure(info: FrameInfo) -> Detections:
 
 def _count_rows(labelled: Labelled, chosen: np.ndarray, counts: Counter[str]) -> np.ndarray:
     """Count what happens to the detections of an exposure, and return the rows that become stamps."""
-    label, contested = labelled.accepted.label, labelled.match.contested
-    rest = chosen & ~labelled.stays
+    reason = labelled.reason
     counts["detections"] += len(chosen)
     counts["not_selected"] += int((~chosen).sum())
-    counts["stationary"] += int((chosen & labelled.stays).sum())
-    counts["contested"] += int((rest & contested).sum())
-    counts["set_aside"] += int((rest & ~contested & (label == SET_ASIDE)).sum())
-    return np.flatnonzero(rest & (label != SET_ASIDE))
+    for name in ("stationary", *REASONS):
+        counts[name] += int((chosen & (reason == name)).sum())
+    return np.flatnonzero(chosen & (reason == ""))
 
 
 def _chosen(exposure: Detections, where: Where) -> np.ndarray:

@@ -14,15 +14,22 @@ from ceres_fast.survey.problems import Problems
 from ceres_fast.survey.rules import Rules
 from ceres_fast.survey.truth import read_truth
 
-LOST = ("lost_not_detected", "lost_stationary", "lost_contested", "lost_set_aside", "lost_other")
+LOST = (
+    "lost_not_detected",
+    "lost_stationary",
+    "lost_contested",
+    "lost_flux",
+    "lost_set_aside",
+    "lost_other",
+)
 
 
 def counted(field, rules, keep=lambda rows: rows):
     truth = read_truth(field.truth)
     for labelled in label_field([read_detections(path) for path in field.frames], truth, rules):
         rows = np.flatnonzero((labelled.accepted.label == 1) & ~labelled.stays)
-        table = exposure_stamps(labelled, keep(rows), truth, Problems("stop"), "error", Counter())
-        yield count_lost(truth, labelled, table, rules), len(table)
+        table = exposure_stamps(labelled, keep(rows), Problems("stop"), "error", Counter())
+        yield count_lost(labelled, table), len(table)
 
 
 @pytest.mark.parametrize(
@@ -48,8 +55,8 @@ def test_without_coordinates_the_detections_say_what_is_in_the_frame(tmp_path, f
     bare = read_detections(path)._replace(ra=named.ra, dec=named.dec)
     truth = read_truth(field.truth)
     (labelled,) = label_field([bare], truth, Rules())
-    table = exposure_stamps(labelled, np.arange(0), truth, Problems("stop"), "error", Counter())
-    assert count_lost(truth, labelled, table, Rules())["validated"] == 2
+    table = exposure_stamps(labelled, np.arange(0), Problems("stop"), "error", Counter())
+    assert count_lost(labelled, table)["validated"] == 2
 
 
 def test_rates_have_names():
