@@ -89,14 +89,14 @@ def read_truth(path: Path, *, observatory: str | None = None, on_error: OnError 
     table = _of_observatory(table[np.argsort(table["mjd"], kind="stable")], observatory, path, counts)
     table = _without_copies(table, path, problems, counts)
     table.remove_column("place")
-    table.meta = {"path": str(path), "counts": counts}
+    table.meta = {"path": str(path), "counts": +counts}
     return table
 
 
 def write_truth(table: Table, path: Path) -> None:
     """Write observations as a CSV table that `read_truth` reads."""
     with atomic_file(path) as temporary:
-        table.write(temporary, format="ascii.csv")
+        table.write(temporary, format="ascii.csv", overwrite=True)
 
 
 def _text(path: Path) -> str:

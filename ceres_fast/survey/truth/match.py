@@ -65,15 +65,16 @@ def match_known(known: Table, ra: np.ndarray, dec: np.ndarray, rules: Rules) -> 
     known : astropy.table.Table
         Where the known asteroids are (`tracks.known_at`).
     ra, dec : numpy.ndarray
-        Detections, shape (n,), deg. One whose position is NaN is set aside.
+        Detections, shape (n,), deg. One whose position is NaN, or none, is set aside.
     rules : Rules
         For the contest.
     """
     asteroid = np.full(len(ra), -1)
-    reason = np.where(np.isfinite(ra) & np.isfinite(dec), "", "set_aside").astype("U16")
-    if len(known) == 0 or not (reason == "").any():
+    on_sky = (np.abs(ra) <= 360) & (np.abs(dec) <= 90)
+    reason = np.where(on_sky, "", "set_aside").astype("U16")
+    if len(known) == 0 or not on_sky.any():
         return Matches(asteroid, reason)
-    i, j, distance, from_trail = _pairs(known, ra, dec)
+    i, j, distance, from_trail = _pairs(known, np.where(on_sky, ra, np.nan), np.where(on_sky, dec, np.nan))
     reason[i[from_trail <= np.asarray(known["aside"])[j]]] = "set_aside"
     tolerance = np.asarray(known["tolerance"])[j]
     close = (distance <= tolerance) & (tolerance > 0)

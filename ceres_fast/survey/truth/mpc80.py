@@ -61,23 +61,25 @@ def _decode(line: str) -> dict[str, str] | str:
     from ades import mpc80coltoxml
 
     # Columns 13 and 14 (discovery, note) and 72 to 77 (catalogue, reference) do not matter here, and are often amiss.
-    line = line[:12] + "  " + line[14:71] + " " * 6 + line[77:]
+    # The name is unpacked apart: the decoder refuses some that its own unpacking knows (2026 CZ6190 is _QC0aEM).
+    neutral = "     x      " + "  " + line[14:71] + " " * 6 + line[77:]
     try:
         with redirect_stdout(StringIO()):
-            try:
-                values: dict[str, Any] = mpc80coltoxml.decode80ColumnDataLine(line)
-            except RuntimeError as error:
-                if not (str(error).startswith("Can't unpack") and line[:12].strip()):
-                    raise
-                # A name that is not packed by the rules is still a name.
-                values = mpc80coltoxml.decode80ColumnDataLine("     x      " + line[12:])
-                values["trkSub"] = " ".join(line[:12].split())
+            values: dict[str, Any] = mpc80coltoxml.decode80ColumnDataLine(neutral)
     except (RuntimeError, ValueError, NameError, KeyError) as error:
         return f"is no observation in 80 columns ({_reason(error)})"
-    named = {
-        name: str(values[name] or "") for name in ("permID", "provID", "trkSub", "obsTime", "ra", "dec", "mag", "stn")
-    }
-    return named | {"deprecated": "X" if values["code"] in "Xx" else ""}
+    named = {name: str(values[name] or "") for name in ("obsTime", "ra", "dec", "mag", "stn")}
+    return named | _names(line[:12]) | {"deprecated": "X" if values["code"] in "Xx" else ""}
+
+
+def _names(packed: str) -> dict[str, str]:
+    from ades import packUtil
+
+    try:
+        names = packUtil.unpackPackedID(packed)
+    except (RuntimeError, KeyError):
+        names = (None, None, " ".join(packed.split()))  # a name that is not packed by the rules is still a name
+    return {key: name or "" for key, name in zip(("permID", "provID", "trkSub"), names, strict=True)}
 
 
 def _reason(error: Exception) -> str:

@@ -121,6 +121,7 @@ def _magnitude(
     span = np.where(minutes[end] > minutes[start], minutes[end] - minutes[start], 1)
     share = (-minutes[start] / span).clip(0, 1)
     between = magnitude[start] + (magnitude[end] - magnitude[start]) * share
+    between = np.where(share == 0, magnitude[start], np.where(share == 1, magnitude[end], between))
     brightest = np.full(len(start), np.nan)
     np.fmin.at(brightest, group, magnitude)
     return np.where(np.isfinite(between), between, brightest)
