@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import redirect_stdout
-from io import StringIO
 from typing import Any
 
 from .found import Found
@@ -61,11 +59,11 @@ def _decode(line: str) -> dict[str, str] | str:
     from ades import mpc80coltoxml
 
     # Columns 13 and 14 (discovery, note) and 72 to 77 (catalogue, reference) do not matter here, and are often amiss.
-    # The name is unpacked apart: the decoder refuses some that its own unpacking knows (2026 CZ6190 is _QC0aEM).
+    # The name is unpacked apart: the decoder refuses some that its own unpacking knows (2026 CZ6190 is _QC0aEM), and
+    # prints those that it would pack differently.
     neutral = "     x      " + "  " + line[14:71] + " " * 6 + line[77:]
     try:
-        with redirect_stdout(StringIO()):
-            values: dict[str, Any] = mpc80coltoxml.decode80ColumnDataLine(neutral)
+        values: dict[str, Any] = mpc80coltoxml.decode80ColumnDataLine(neutral)
     except (RuntimeError, ValueError, NameError, KeyError) as error:
         return f"is no observation in 80 columns ({_reason(error)})"
     named = {name: str(values[name] or "") for name in ("obsTime", "ra", "dec", "mag", "stn")}

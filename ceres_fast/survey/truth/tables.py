@@ -12,6 +12,10 @@ from .found import Found, UnusableError
 COLUMNS = ("designation", "mjd", "ra", "dec")
 OPTIONAL = ("magnitude", "rate", "position_angle", "validated", "observatory")
 
+EXPECTED = "CSV or ECSV with a header line"
+LONGEST_LINE = 10_000
+"""Characters: telling the format of a file of one endless line takes astropy hours."""
+
 
 def tells(text: str) -> bool:
     """Tell whether a text may be a table: any may."""
@@ -41,6 +45,10 @@ def rows(text: str) -> Iterator[Found]:
 def _read(text: str) -> Table:
     from astropy.io import ascii as ascii_tables
 
+    if "\n" not in text.strip():  # astropy would take a single line for the name of a file, or an address
+        raise UnusableError("has no rows", EXPECTED)
+    if max(map(len, text.split("\n"))) > LONGEST_LINE:
+        raise UnusableError("is no table (its lines are too long)", EXPECTED)
     ecsv = text.startswith("# %ECSV")
     header = text.lstrip("\n").split("\n", 1)[0]
     kind = "ecsv" if ecsv else "csv" if "," in header and not header.startswith("#") else None
@@ -48,7 +56,7 @@ def _read(text: str) -> Table:
         return ascii_tables.read(text.split("\n"), format=kind) if kind else ascii_tables.read(text.split("\n"))
     except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
         reason = (str(error) or type(error).__name__).strip().splitlines()[0]
-        raise UnusableError(f"is no table ({reason})", "CSV or ECSV with a header line") from error
+        raise UnusableError(f"is no table ({reason})", EXPECTED) from error
 
 
 def _texts(column: np.ndarray) -> list[str]:

@@ -1,5 +1,7 @@
 """Truth files of every format become the same table, and bad lines are named."""
 
+import random
+
 import numpy as np
 import pytest
 from astropy.table import Table
@@ -102,6 +104,26 @@ def test_a_file_cut_short_anywhere_is_an_error_or_a_part_of_the_whole(tmp_path, 
         if name != "csv":  # a number cut short is a number: only CSV ends a line with one
             assert {tuple(row) for row in part["designation", "mjd", "ra", "dec"]} <= whole
     assert lost
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_damaged_file_is_read_or_refused(tmp_path, name):
+    chance = random.Random(name)
+    path = tmp_path / "truth"
+    for _ in range(150):
+        content = bytearray(FORMATS[name](ROWS).encode())
+        for _ in range(chance.choice([1, 2, 5, 30])):
+            place = chance.randrange(len(content))
+            content[place : place + chance.randrange(3)] = chance.choices(
+                b"|,<>&;\n\"' #!019nan\xff\x01", k=chance.randrange(4)
+            )
+        path.write_bytes(content)
+        try:
+            table = read_truth(path, on_error=chance.choice(["stop", "skip"]))
+        except InputError:
+            continue
+        assert np.isfinite(table["mjd"]).all()
+        assert np.isfinite(table["ra"]).all()
 
 
 BAD_LINES = {
@@ -221,6 +243,15 @@ def test_bad_tables_are_named(tmp_path, content, problem):
     (tmp_path / "asteroids.csv").write_text(content)
     with pytest.raises(InputError, match=rf"asteroids\.csv.*{problem}"):
         read_truth(tmp_path / "asteroids.csv")
+
+
+@pytest.mark.parametrize("content", ["data.csv", "http://example.invalid/data", "a" * 200_000, "a\n" + "b" * 200_000])
+def test_text_that_is_no_table_is_not_taken_for_a_place_to_read_from(tmp_path, monkeypatch, content):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data.csv").write_text(HEADER + ROW)
+    (tmp_path / "truth").write_text(content)
+    with pytest.raises(InputError, match=r"truth: (has no rows|is no table)"):
+        read_truth(tmp_path / "truth")
 
 
 def test_missing_and_binary_tables_are_named(tmp_path):
