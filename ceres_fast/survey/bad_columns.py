@@ -12,8 +12,9 @@ from .rules import Rules
 LENGTH = 512.0
 """Pieces of a column of this many pixels are looked at by themselves: bad columns begin somewhere."""
 
-AROUND = 100
-"""How many times wider than a column the strip around it is that says how many detections to expect."""
+AROUND = (10, 100)
+"""How many times wider than a column the strips around it are that say how many detections to expect, the fuller one:
+the narrow one knows the halo of a bright star, the wide one is the better mean elsewhere."""
 
 
 def in_bad_columns(places: Sequence[np.ndarray], moving: Sequence[np.ndarray], rules: Rules) -> list[np.ndarray]:
@@ -46,8 +47,9 @@ def in_bad_columns(places: Sequence[np.ndarray], moving: Sequence[np.ndarray], r
             for other, there in enumerate(counted):
                 itself = moving[number] if other == number else 0
                 near = _within(key, there, rules.bad_column_radius) - itself
-                around = _within(key, there, rules.bad_column_radius * AROUND) - itself
-                expected = (around - near + 1) / (AROUND - 1)  # one more, lest nothing around proves much
+                rings = [(_within(key, there, rules.bad_column_radius * size) - itself, size) for size in AROUND]
+                # one more than there are, lest nothing around proves much
+                expected = np.maximum.reduce([(count - near + 1) / (size - 1) for count, size in rings])
                 excess[number][axis] += poisson_tail(near, expected) < rules.bad_column_alarm
     return [counts.max(axis=0) >= rules.stationary_exposures for counts in excess]
 
