@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-from ..survey.stamp_table import STAMP_SIZE
+from ..survey.stamp_table import PLANES, stamp_shape
 from .backbones import BACKBONES, EXPERIMENTS, Backbone, Experiment, find_layer
 from .stem import Normalise, Upscale
 from .weights import load_base
@@ -40,6 +40,8 @@ class Architecture:
         Units of the head's hidden layer.
     dropout : float
         Share of the hidden layer dropped in training.
+    planes : tuple of str
+        What the planes of the stamps show: a row of `PLANE_SETS`.
     """
 
     backbone: str
@@ -49,6 +51,7 @@ class Architecture:
     precision: str = "float32"
     dense: int = 256
     dropout: float = 0.5
+    planes: tuple[str, ...] = PLANES[:1]
 
 
 def build_model(architecture: Architecture) -> keras.Model:
@@ -57,7 +60,7 @@ def build_model(architecture: Architecture) -> keras.Model:
     Returns
     -------
     keras.Model
-        ``stamps`` (n, 32, 32, 1) float32 in ADU to ``probabilities`` (n, 2) float32; column 1 is the asteroid's.
+        ``stamps`` (n, 32, 32, planes) float32 in ADU to ``probabilities`` (n, 2) float32; column 1 is the asteroid's.
 
     Notes
     -----
@@ -73,7 +76,7 @@ def build_model(architecture: Architecture) -> keras.Model:
             _follow_quickly(base)
         else:
             _freeze(base, backbone, experiment)
-        stamps = keras.Input((STAMP_SIZE, STAMP_SIZE, 1), dtype="float32", name="stamps")
+        stamps = keras.Input(stamp_shape(architecture.planes), dtype="float32", name="stamps")
         images = Upscale(backbone.input_size, name="upscale")(
             Normalise(architecture.normalise, name="normalise")(stamps)
         )

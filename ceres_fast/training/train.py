@@ -6,7 +6,7 @@ import math
 import platform
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,7 @@ def train(records: Path, settings: Settings, run: Path | None = None, *, on_erro
         When the run exists already, ImageNet weights cannot be had, or the loss is no longer finite.
     """
     manifest = check_records(load_manifest(records), on_error=on_error)
+    settings = replace(settings, planes=manifest.planes)
     counts = {split: _class_counts(manifest, split) for split in SPLITS}
     model = compiled_model(settings)
     run = create_run(run, settings.backbone, settings.experiment)
@@ -139,6 +140,8 @@ def _classifier(manifest: Manifest, settings: Settings) -> Classifier:
         versions=_versions(),
         files={},
         pixel_scale=manifest.pixel_scale,
+        stamp_shape=manifest.stamp_shape,
+        planes=manifest.planes,
     )
 
 
