@@ -187,3 +187,13 @@ def write_tar(path: Path, files: Mapping[str, bytes | tarfile.TarInfo]) -> Path:
 def tar_of(path: Path, folder: Path) -> Path:
     """An archive of the files of a folder, in their order."""
     return write_tar(path, {file.name: file.read_bytes() for file in sorted(folder.iterdir())})
+
+
+def write_fields(folder: Path, fields: int = 8) -> Path:
+    """Packets of all three kinds in each of some fields; every asteroid is in one field."""
+    packets = [ztf(number, field=number % fields) for number in range(6 * fields)]
+    for number, packet in enumerate(packets):
+        packet["candidate"] |= (ASTEROID, BOGUS, STATIONARY)[number % 3]
+        if number % 3 == 0:
+            packet["candidate"]["ssnamenr"] = str(number % fields + 1)
+    return write_folder(folder, packets)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -40,8 +40,6 @@ class Architecture:
         Units of the head's hidden layer.
     dropout : float
         Share of the hidden layer dropped in training.
-    planes : tuple of str
-        What the planes of the stamps show: a row of `PLANE_SETS`.
     """
 
     backbone: str
@@ -51,11 +49,17 @@ class Architecture:
     precision: str = "float32"
     dense: int = 256
     dropout: float = 0.5
-    planes: tuple[str, ...] = PLANES[:1]
 
 
-def build_model(architecture: Architecture) -> keras.Model:
+def build_model(architecture: Architecture, planes: Sequence[str] = PLANES[:1]) -> keras.Model:
     """Build the classifier with its first weights.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        Its layers.
+    planes : sequence of str
+        What the planes of the stamps show: a row of `PLANE_SETS`. The data decide it, not the architecture.
 
     Returns
     -------
@@ -76,7 +80,7 @@ def build_model(architecture: Architecture) -> keras.Model:
             _follow_quickly(base)
         else:
             _freeze(base, backbone, experiment)
-        stamps = keras.Input(stamp_shape(architecture.planes), dtype="float32", name="stamps")
+        stamps = keras.Input(stamp_shape(planes), dtype="float32", name="stamps")
         images = Upscale(backbone.input_size, name="upscale")(
             Normalise(architecture.normalise, name="normalise")(stamps)
         )

@@ -52,8 +52,8 @@ def load_model(classifier: Classifier) -> keras.Model:
             classifier.normalise,
             classifier.precision,
             **classifier.head,
-            planes=classifier.planes,
-        )
+        ),
+        classifier.planes,
     )
     fill(model, classifier.weights_path(), expected=f"weights of {model.name}")
     return model

@@ -170,9 +170,7 @@ def find_sources(folders: Sequence[Path], truth: Path | None) -> list[Source]:
     for folder in folders:
         if not folder.is_dir() and not (folder.is_file() and is_alerts(folder)):
             problem = "is not a folder" if folder.exists() else "does not exist"
-            raise InputError(
-                folder, problem, expected="a folder of stamps, frames or alert packets, or an archive of such packets"
-            )
+            raise InputError(folder, problem, expected="a folder of stamps, frames or alerts, or an archive of alerts")
         _refuse_nested(folder, [source.folder for source in sources])
         name = folder.resolve().name
         names[name] += 1

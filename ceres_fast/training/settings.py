@@ -19,8 +19,6 @@ class Settings(Architecture):
     ----------
     backbone, experiment, weights, normalise, precision, dense, dropout
         As in `Architecture`.
-    planes
-        As in `Architecture`; `train` takes them from the records.
     batch_size : int
         Stamps per step.
     epochs : int

@@ -171,9 +171,7 @@ def test_other_rules_are_refused(tmp_path: Path, tiny_records: Path) -> None:
 
 def test_records_of_other_planes_are_refused(tmp_path: Path, tiny_records: Path) -> None:
     run = write_run(tmp_path / "run", planes=PLANES)
-    with pytest.raises(
-        InputError, match=r"has stamps of the planes science; expected science, template, difference, as"
-    ):
+    with pytest.raises(InputError, match="of the planes science; expected science, template, difference, as"):
         evaluate(run, tiny_records)
 
 

@@ -55,7 +55,7 @@ def test_answers_are_those_of_keras_and_no_stamp_sees_another(
     if planes == PLANES and backbone != "xception":
         pytest.skip("the planes end where the backbone begins: one backbone shows it")
     keras.utils.set_random_seed(0)
-    model = build_model(Architecture(backbone, 2, "none", precision=precision, dense=32, planes=planes))
+    model = build_model(Architecture(backbone, 2, "none", precision=precision, dense=32), planes)
     stamps = probe_stamps(planes)
     spread(model, stamps)
     proto, engine = converted(model, tmp_path, backbone=backbone, precision=precision, planes=planes)
@@ -72,7 +72,7 @@ def test_answers_are_those_of_keras_and_no_stamp_sees_another(
 @pytest.mark.parametrize("planes", PLANE_SETS, ids=len)
 @pytest.mark.parametrize("normalise", ["minmax", "asinh"])
 def test_the_stem_is_in_the_graph(normalise: str, planes: tuple[str, ...], tmp_path: Path) -> None:
-    model = tiny_network(Architecture("xception", normalise=normalise, planes=planes))
+    model = tiny_network(Architecture("xception", normalise=normalise), planes)
     _, engine = converted(model, tmp_path, normalise=normalise, planes=planes)
     stamps = probe_stamps(planes)
     assert stamps.shape[1:] == (32, 32, len(planes))

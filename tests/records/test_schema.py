@@ -33,9 +33,8 @@ def test_any_values_come_back_exactly(planes, data, number, count, text):
     stamps = data.draw(arrays(np.float32, (2, 32, 32, planes), elements=st.floats(width=32)))
     columns = some_columns(2, magnitude=number, row=count, field=text)
     columns["stamp"] = stamps
-    read = parse(
-        tf.constant(list(serialise(columns, np.array([1])))), ("stamp", "magnitude", "row", "field"), (32, 32, planes)
-    )
+    batch = tf.constant(list(serialise(columns, np.array([1]))))
+    read = parse(batch, ("stamp", "magnitude", "row", "field"), (32, 32, planes))
     assert read["stamp"].numpy().tobytes() == stamps[1].tobytes()
     np.testing.assert_array_equal(read["magnitude"].numpy(), [number])
     assert read["row"].numpy() == [count]

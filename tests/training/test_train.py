@@ -112,7 +112,7 @@ def test_what_is_kept_is_the_best_epoch(trained: Path, tiny_records: Path) -> No
 @pytest.mark.slow
 def test_another_process_gives_the_same_and_is_quiet(trained: Path, tiny_records: Path, tmp_path: Path) -> None:
     settings = json.loads((trained / "config.json").read_text())["settings"]
-    options = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items() if name != "planes"]
+    options = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
     command = [sys.executable, "-m", "ceres_fast", "train", f"--records={tiny_records}", f"--run={tmp_path / 'run'}"]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONHASHSEED": "7"}
     done = subprocess.run(command + options, env=environment, cwd=tmp_path, capture_output=True, text=True)
@@ -143,8 +143,8 @@ def test_class_weights() -> None:
 def test_the_training_loss_weighs_both_classes_alike(
     tiny_records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def prejudiced(architecture: Architecture) -> keras.Model:
-        model = tiny_network(architecture)
+    def prejudiced(architecture: Architecture, planes: tuple[str, ...]) -> keras.Model:
+        model = tiny_network(architecture, planes)
         model.get_layer("probabilities").bias.assign([1.5, -1.5])
         return model
 

@@ -99,8 +99,9 @@ def alert_tables(
             if row is not None:
                 rows.append({"source": _source(content, unit.root), "row": number, **row})
             if len(rows) == chunk:
-                yield _table(rows, planes), counts
-                rows, counts = [], Counter()
+                yield _table(rows, planes), Counter(counts)
+                rows = []
+                counts.clear()
     yield _table(rows, planes), counts
 
 

@@ -36,8 +36,8 @@ OFTEN = {"detections": 9, "days": 30.0}
         (KNOWN | {"known": "1981 DA"}, "asteroid"),
         (KNOWN | {"known_distance": 12.0, "score": 0.1}, "bogus"),
         (KNOWN | {"known_distance": 12.0} | OFTEN, "stationary"),
-        ({"score": 0.39}, "bogus"),
-        ({"score": 0.4}, "unknown"),
+        ({"score": 0.29}, "bogus"),
+        ({"score": 0.3}, "unknown"),
         ({"score": math.nan}, "unknown"),
         ({"score": 0.9, "detections": 2, "days": 30.0}, "unknown"),
         ({"score": 0.9, "detections": 3, "days": 0.1}, "unknown"),  # a distant object, three times in a night
