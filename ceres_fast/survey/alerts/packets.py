@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -79,7 +80,12 @@ def _check_reader(reader: Any) -> None:
     """Refuse what a few bytes can make endless: codecs that pack without bound, lists of items of no size."""
     if reader.codec not in CODECS:
         raise ValueError(f"codec {reader.codec!r}, not one of {', '.join(CODECS)}")
-    schema = json.loads(reader.metadata["avro.schema"])
+    _check_schema(reader.metadata["avro.schema"])
+
+
+@lru_cache(maxsize=16)  # every packet of a night brings the same 20 kB of schema
+def _check_schema(text: str) -> None:
+    schema = json.loads(text)
     named = {each["name"].rpartition(".")[2]: each for each in _nested(schema) if "name" in each}
     if any(_empty(items, named) for items in _items(schema)):
         raise ValueError("its schema has lists of nothing, which may be of any length")
