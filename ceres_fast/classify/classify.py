@@ -83,6 +83,7 @@ def classify(
     if keep_above is not None and not 0 <= keep_above <= 1:
         raise CeresFastError(f"--keep-above {keep_above:g}: expected a probability from 0 to 1.")
     engine = open_engine(model)
+    _check_planes(engine.classifier, model)
     wanted = format_of(output, format)
     task = Task(engine, _rules(engine.classifier, model), keep_above, on_error, wanted, names or Names())
     with task.timed():
@@ -106,6 +107,16 @@ def classify(
             classify_exposures(whole, task)
     task.summary()
     return task.result
+
+
+def _check_planes(classifier: Classifier, model: Path) -> None:
+    if len(classifier.planes) > 1:
+        raise InputError(
+            model,
+            f"takes the planes {', '.join(classifier.planes)}; frames and FITS stamps have one, the science image",
+            expected="a classifier of the science plane",
+            action="build records with `--planes science`, and train on them",
+        )
 
 
 def _rules(classifier: Classifier, model: Path) -> Rules:

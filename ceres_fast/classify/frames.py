@@ -82,8 +82,8 @@ def _in_place(group: Sequence[FrameInfo], of: dict[str, Job], task: Task) -> lis
     if task.rules.remove_stationary and lacks_sky(exposures):
         warn(
             f"{group[0].place} and the other exposures of its field: neither a catalogue nor a header has sky "
-            "positions for all of them, so what stays in place is looked for on the detector only. If they are dithered, "
-            "every star seems to move: expect stars among the asteroids"
+            "positions for all of them, so what stays in place is looked for on the detector only. If they are "
+            "dithered, every star seems to move: expect stars among the asteroids"
         )
     masks = stationary(exposures, task.rules)
     task.result.slowest = float(np.fmax(task.result.slowest, slowest_seen([each.info for _, each in read], task.rules)))

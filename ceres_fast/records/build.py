@@ -18,9 +18,9 @@ from ..survey.night import COUNTS
 from ..survey.problems import NanPolicy, OnError
 from ..survey.rules import Rules
 from ..survey.selection import Where
-from ..survey.stamp_table import CLASSES
+from ..survey.stamp_table import CLASSES, PLANES
 from .manifest import MANIFEST, Manifest, load_manifest, write_manifest
-from .manifest_checks import FORMAT_VERSION, STAMP, class_counts, shard_name, valid_name
+from .manifest_checks import FORMAT_VERSION, class_counts, described_stamp, shard_name, valid_name
 from .schema import KINDS
 from .schema import described as described_columns
 from .shards import write_shard
@@ -46,6 +46,7 @@ def build_records(
     on_error: OnError = "stop",
     nan: NanPolicy = "error",
     overwrite: bool = False,
+    planes: Sequence[str] = PLANES[:1],
 ) -> Manifest:
     """Build TFRecord shards of stamps and their manifest.
 
@@ -78,6 +79,8 @@ def build_records(
         What to do about missing pixels: refuse, or put the stamp's median there.
     overwrite : bool, default False
         Replace `out` where it holds records already.
+    planes : sequence of str
+        What the planes of the stamps show: a row of `PLANE_SETS`.
 
     Returns
     -------
@@ -95,10 +98,10 @@ def build_records(
     found = find_sources(sources, truth)
     _check_out(out, overwrite)
     rules = rules or Rules()
-    if all(source.kind == "stamps" for source in found):
-        # Stamps alone do not show what stays in place: nothing was removed here, and nothing may be claimed.
+    if all(source.kind != "frames" for source in found):
+        # Stamps and alerts do not show what stays in place: nothing was removed here, and nothing may be claimed.
         rules = replace(rules, remove_stationary=False)
-    columns, counts = _read(found, Choice(where, rules, on_error, nan))
+    columns, counts = _read(found, Choice(where, rules, on_error, nan, tuple(planes)))
     _check_stamps(columns)
     columns["group"] = group_stamps(columns)
     split_of = split_groups(columns["group"], columns["label"], fractions, seed)
@@ -113,7 +116,7 @@ def build_records(
             format_version=FORMAT_VERSION,
             ceres_fast=__version__,
             name=name,
-            stamp=STAMP,
+            stamp=described_stamp(planes),
             classes=list(CLASSES),
             columns=described_columns(),
             seed=seed,
@@ -179,7 +182,7 @@ def _read(sources: Sequence[Source], choice: Choice) -> tuple[dict[str, np.ndarr
 
 
 def _check_stamps(columns: Mapping[str, np.ndarray]) -> None:
-    bad = np.flatnonzero(~np.isfinite(columns["stamp"]).all(axis=(1, 2)))
+    bad = np.flatnonzero(~np.isfinite(columns["stamp"]).all(axis=(1, 2, 3)))
     if bad.size:
         row = int(columns["row"][bad[0]])
         problem = f"a stamp has missing pixels (NaN), as have {bad.size - 1} others"

@@ -14,6 +14,7 @@ from astropy.table import Table
 
 from ..errors import CeresFastError, InputError
 from ..files import sha256_of
+from ..survey.alerts import alert_tables, alert_units, is_alerts
 from ..survey.catalogues import find_catalogue
 from ..survey.fits_files import fits_files
 from ..survey.frames import find_frames
@@ -22,6 +23,7 @@ from ..survey.problems import NanPolicy, OnError
 from ..survey.rules import Rules
 from ..survey.selection import Where
 from ..survey.stamp_folders import CLASS_FOLDERS, folder_tables, is_class_folders
+from ..survey.stamp_table import PLANES
 from ..survey.truth import read_truth
 
 TRUTH = "asteroids.csv"
@@ -36,6 +38,7 @@ class Choice:
     rules: Rules
     on_error: OnError
     nan: NanPolicy
+    planes: tuple[str, ...] = PLANES[:1]
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ class Source(ABC):
         return [f"{sha256_of(file)}  {name}" for file, name in sorted(names.items(), key=lambda item: item[1])]
 
     def _name_of(self, file: Path) -> str:
-        folder = self.folder.resolve()
+        folder = (self.folder if self.folder.is_dir() else self.folder.parent).resolve()
         inside = file.resolve().is_relative_to(folder)
         # No path of this machine goes into the records: a file from elsewhere is known by its name.
         return f"{self.name}/{file.resolve().relative_to(folder).as_posix() if inside else file.name}"
@@ -93,6 +96,7 @@ class StampFolders(Source):
 
     def tables(self, choice: Choice) -> Iterator[tuple[Table, Counter[str]]]:
         """Read the stamps."""
+        _refuse_planes(self, choice)
         return folder_tables(self.folder, where=choice.where, on_error=choice.on_error, nan=choice.nan)
 
 
@@ -108,6 +112,7 @@ class Frames(Source):
 
     def tables(self, choice: Choice) -> Iterator[tuple[Table, Counter[str]]]:
         """Cut and label the detections, field by field."""
+        _refuse_planes(self, choice)
         truth = read_truth(self._truth())
         return survey_tables(
             [self.folder], truth, choice.rules, where=choice.where, on_error=choice.on_error, nan=choice.nan
@@ -124,6 +129,32 @@ class Frames(Source):
         return self.truth
 
 
+class Alerts(Source):
+    """Alert packets: Avro files, folders of them, or archives."""
+
+    kind = "alerts"
+
+    def _find(self) -> list[Path]:
+        return sorted({file for unit in alert_units(self.folder) for file in unit.files})
+
+    def tables(self, choice: Choice) -> Iterator[tuple[Table, Counter[str]]]:
+        """Label the alerts and cut their stamps."""
+        for unit in alert_units(self.folder):
+            yield from alert_tables(
+                unit, planes=choice.planes, where=choice.where, on_error=choice.on_error, nan=choice.nan
+            )
+
+
+def _refuse_planes(source: Source, choice: Choice) -> None:
+    if choice.planes != PLANES[:1]:
+        raise InputError(
+            source.folder,
+            f"has one plane, and --planes asks for {', '.join(choice.planes)}",
+            expected="alert packets",
+            action=f"pass --planes {PLANES[0]}, or build records from alert packets only",
+        )
+
+
 def find_sources(folders: Sequence[Path], truth: Path | None) -> list[Source]:
     """Return the sources in the order they were named.
 
@@ -137,14 +168,14 @@ def find_sources(folders: Sequence[Path], truth: Path | None) -> list[Source]:
     names: Counter[str] = Counter()
     sources: list[Source] = []
     for folder in folders:
-        if not folder.is_dir():
+        if not folder.is_dir() and not (folder.is_file() and is_alerts(folder)):
             problem = "is not a folder" if folder.exists() else "does not exist"
-            raise InputError(folder, problem, expected="a folder of stamps or of frames")
+            raise InputError(folder, problem, expected="a folder of stamps, frames or alerts, or an archive of alerts")
         _refuse_nested(folder, [source.folder for source in sources])
         name = folder.resolve().name
         names[name] += 1
         unique = name if names[name] == 1 else f"{name}-{names[name]}"
-        kind = StampFolders if is_class_folders(folder) else Frames
+        kind = StampFolders if is_class_folders(folder) else Alerts if is_alerts(folder) else Frames
         sources.append(kind(folder, unique, truth or folder / TRUTH))
     return sources
 

@@ -21,7 +21,7 @@ from .lost import count_lost
 from .problems import NanPolicy, OnError, Problems
 from .rules import Rules
 from .selection import Where, equal, matching
-from .stamp_table import STAMP_SIZE, stamp_table
+from .stamp_table import empty_table
 from .truth import REASONS
 
 COUNTS = {
@@ -93,7 +93,7 @@ def survey_tables(
         total += field_counts
         yield table, field_counts + (Counter() if number else counts)
     if not fields:
-        yield _empty(), counts
+        yield empty_table(), counts
     elif total["frames"] and not total["validated"]:
         raise CeresFastError(
             f"{truth.meta.get('path', 'the truth table')}: none of its {len(truth)} rows is in any frame; expected the "
@@ -180,14 +180,14 @@ def field_stamps(
     for labelled in label_field(exposures, truth, rules):
         chosen = _chosen(labelled.exposure, where)
         rows = _count_rows(labelled, chosen, counts)
-        table = _empty()
+        table = empty_table()
         with problems.skipping(counts, "bad_frames"):
             table = exposure_stamps(labelled, rows, problems, nan, counts)
             counts["frames"] += 1
         table["source"] = np.full(len(table), _relative(labelled.exposure.info, sources))
         tables.append(table)
         counts += count_lost(labelled, table)
-    table = vstack(tables, metadata_conflicts="silent") if tables else _empty()
+    table = vstack(tables, metadata_conflicts="silent") if tables else empty_table()
     counts["asteroid"] += int((table["label"] == 1).sum())
     counts["non_asteroid"] += int((table["label"] == 0).sum())
     return table, counts
@@ -229,10 +229,6 @@ def _chosen(exposure: Detections, where: Where) -> np.ndarray:
             raise InputError(exposure.catalogue.path, f"--where names {name}, which is not there", expected=expected)
         chosen &= matching(exposure.catalogue.table[columns[name.upper()]][exposure.rows], allowed)
     return chosen
-
-
-def _empty() -> Table:
-    return stamp_table(np.empty((0, STAMP_SIZE, STAMP_SIZE), np.float32))
 
 
 def _relative(info: FrameInfo, sources: Sequence[Path]) -> str:
