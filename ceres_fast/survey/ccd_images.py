@@ -10,7 +10,7 @@ from pathlib import Path
 from astropy.io import fits
 
 from ..errors import InputError
-from .fits_files import check_whole, readable_header
+from .fits_files import check_whole, each_hdu, readable_header
 from .frame_info import TEXT_KEYWORDS, text
 
 KINDS = {
@@ -50,7 +50,7 @@ def kind_of_extension(name: str) -> tuple[str | None, str]:
 
 def images(hdus: fits.HDUList) -> list[int]:
     """Return the numbers of the HDUs that hold a two-dimensional image, counted from 0."""
-    flat = (number for number, hdu in enumerate(hdus) if hdu.is_image and hdu.header.get("NAXIS") == 2)
+    flat = (number for number, hdu in enumerate(each_hdu(hdus)) if hdu.is_image and hdu.header.get("NAXIS") == 2)
     return [number for number in flat if min(shape_of(hdus[number].header)) > 0]
 
 

@@ -21,6 +21,7 @@ _EXTENSION = b"XTENSION"
 
 _UNREADABLE = (
     OSError,
+    AttributeError,
     EOFError,
     ValueError,
     TypeError,
@@ -93,6 +94,16 @@ def open_fits(path: Path) -> Iterator[fits.HDUList]:
         raise InputError(path, problem, expected="a whole FITS file", action="copy it again or leave it out") from error
 
 
+def each_hdu(hdus: fits.HDUList) -> Iterator[fits.PrimaryHDU]:
+    """Yield the HDUs of an open file; a broken header with a negative size would give the same ones for ever."""
+    place = -1
+    for hdu in hdus:
+        if (start := hdu.fileinfo()["hdrLoc"]) <= place:
+            raise OSError("the size of an extension is negative")
+        place = start
+        yield hdu
+
+
 def check_whole(path: Path, hdus: fits.HDUList) -> None:
     """Make sure that nothing is left out silently: astropy takes a broken header, or a cut gzip file, for the end.
 
@@ -101,7 +112,7 @@ def check_whole(path: Path, hdus: fits.HDUList) -> None:
     InputError
         When an open file goes on after its last HDU that can be read.
     """
-    last = hdus.fileinfo(len(hdus) - 1)
+    last = hdus[-1].fileinfo()
     last["file"].seek(last["datLoc"] + last["datSpan"])
     if last["file"].read(len(_EXTENSION)) == _EXTENSION:  # a cut gzip file raises EOFError here
         problem = f"its extension {len(hdus)} cannot be read"

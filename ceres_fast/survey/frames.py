@@ -16,7 +16,7 @@ from astropy.wcs.utils import proj_plane_pixel_area
 
 from ..errors import CeresFastError, InputError
 from .ccd_images import Layout, header_of, kind_of_file, layout_of, shape_of
-from .fits_files import SUFFIXES, check_whole, fits_files, frame_stem, open_fits
+from .fits_files import SUFFIXES, check_whole, each_hdu, fits_files, frame_stem, open_fits
 from .frame_info import FrameInfo, middle, number, text
 from .missing import blank_missing
 
@@ -32,6 +32,10 @@ __all__ = [
     "read_headers",
     "read_info",
 ]
+
+
+MOST_PACKED = 1024
+"""Pixels that a byte of a file can hold; a header that says more is broken, and would take all memory."""
 
 
 class FrameHeader(NamedTuple):
@@ -90,6 +94,9 @@ def read_frame(path: Path, hdu: int | None = None) -> Frame:
     with open_fits(path) as hdus:
         layout = layout_of(path, hdus)
         info, header, wcs = _head(path, hdus, layout, layout.only(path, hdu))
+        if info.shape[0] * info.shape[1] > MOST_PACKED * path.stat().st_size:
+            problem = f"its header says {info.shape[1]}x{info.shape[0]} pixels, more than the file can hold"
+            raise InputError(info.place, problem, expected="a whole frame")
         data = np.array(hdus[info.hdu].data, dtype=np.float32)
         if data.shape != info.shape:
             problem = f"has {data.shape} pixels where its header says {info.shape}"
@@ -199,7 +206,7 @@ def _in_folder(folder: Path) -> list[Path]:
 def _may_be_frame(path: Path) -> bool:
     try:
         with open_fits(path) as hdus:
-            if any(hdu.is_image and hdu.header.get("NAXIS", 0) > 0 for hdu in hdus):
+            if any(hdu.is_image and hdu.header.get("NAXIS", 0) > 0 for hdu in each_hdu(hdus)):
                 return True
             check_whole(path, hdus)
             return False

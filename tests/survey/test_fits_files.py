@@ -5,7 +5,7 @@ import pytest
 from astropy.io import fits
 
 from ceres_fast.errors import InputError
-from ceres_fast.survey.fits_files import check_whole, fits_files, open_fits, readable_header
+from ceres_fast.survey.fits_files import check_whole, each_hdu, fits_files, open_fits, readable_header
 from ceres_fast.survey.frames import find_frames
 
 
@@ -57,4 +57,14 @@ def test_a_file_that_goes_on_is_not_whole(tmp_path):
     path.write_bytes(path.read_bytes()[:4000])
     with open_fits(path) as hdus, pytest.raises(InputError, match=r"a\.fits: its extension 1 cannot be read"):
         check_whole(path, hdus)
+    assert find_frames([tmp_path]) == [path]
+
+
+def test_an_extension_of_negative_size_is_no_endless_file(tmp_path):
+    path = tmp_path / "a.fits"
+    fits.HDUList([fits.PrimaryHDU(), fits.ImageHDU(np.zeros((4, 5)))]).writeto(path)
+    content = path.read_bytes().replace(b"NAXIS1  =                    5", b"NAXIS1  =             -9999999")
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.fits: is not a readable FITS"), open_fits(path) as hdus:
+        list(each_hdu(hdus))
     assert find_frames([tmp_path]) == [path]

@@ -88,6 +88,15 @@ def test_a_cut_mosaic_is_named(tmp_path):
             read(packed)
 
 
+def test_a_size_that_no_file_holds_is_refused(tmp_path):
+    path = write_mosaic(tmp_path / "F1-1.fits.fz", compressed=True)
+    with fits.open(path, mode="update", disable_image_compression=True) as hdus:
+        hdus[2].header["ZNAXIS1"] = hdus[2].header["ZNAXIS2"] = 200_000
+    with pytest.raises(InputError, match=r"F1-1\.fits\.fz\[2\]: its header says 200000x200000 pixels, more than"):
+        read_frame(path, 2)
+    assert read_frame(path, 1).info.shape == SHAPE
+
+
 def test_no_ccd_is_left_out_silently(tmp_path):
     path = write_mosaic(tmp_path / "F1-1.fits")
     content = path.read_bytes()

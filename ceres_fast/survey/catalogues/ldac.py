@@ -16,7 +16,7 @@ from astropy.io import fits
 from astropy.table import Table, vstack
 
 from ...errors import InputError
-from ..fits_files import check_whole, open_fits, readable_header
+from ..fits_files import check_whole, each_hdu, open_fits, readable_header
 
 HEADER = "LDAC_IMHEAD"
 OBJECTS = ("LDAC_OBJECTS", "OBJECTS")
@@ -33,7 +33,7 @@ def recognises(start: bytes) -> bool:
 def read(path: Path) -> tuple[Table, list[fits.PrimaryHDU], dict[str, Any]]:
     """Return the table of all CCDs, all parts of the file, and the header and rows of each CCD."""
     with open_fits(path) as opened:
-        hdus = [hdu.copy() for hdu in opened]
+        hdus = [hdu.copy() for hdu in each_hdu(opened)]
         check_whole(path, opened)
     numbers = [number for number, hdu in enumerate(hdus) if _is_objects(hdu)]
     if not numbers:
