@@ -4,38 +4,30 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from astropy.table import Table
-
+from ..console import warn, warnings_kept
 from ..errors import CeresFastError, InputError
 from ..files import sha256_of
 from ..survey.catalogues import find_catalogue
-from ..survey.fits_files import fits_files
+from ..survey.fields import grouped, read_infos
+from ..survey.frame_info import FrameInfo
 from ..survey.frames import find_frames
-from ..survey.night import survey_tables
-from ..survey.problems import NanPolicy, OnError
-from ..survey.rules import Rules
+from ..survey.problems import OnError
 from ..survey.selection import Where
-from ..survey.stamp_folders import CLASS_FOLDERS, folder_tables, is_class_folders
+from ..survey.stamp_folders import is_class_folders, labelled_files
 from ..survey.truth import read_truth
+from .scheduler import Workers
+from .units import Choice, FieldUnit, SourceFile, StampUnit, Unit
 
 TRUTH = "asteroids.csv"
 """Name of the truth table that is looked for in a folder of frames."""
 
-
-@dataclass(frozen=True)
-class Choice:
-    """What is taken from the sources, and what is done about bad input."""
-
-    where: Where
-    rules: Rules
-    on_error: OnError
-    nan: NanPolicy
+STAMPS_AT_ONCE, HEADERS_AT_ONCE = 2048, 64
 
 
 @dataclass(frozen=True)
@@ -50,11 +42,17 @@ class Source(ABC):
         Its last part, made unique among the sources; what the manifest calls it.
     truth : pathlib.Path or None
         The truth table of a folder of frames.
+    prefix : str
+        Goes in front of the column ``source``: the name where there are several sources.
+    counts : collections.Counter
+        What happened to the input while units were looked for; the rest is in the counts of the units.
     """
 
     folder: Path
     name: str
     truth: Path | None
+    prefix: str = ""
+    counts: Counter[str] = field(default_factory=Counter)
 
     kind = ""
 
@@ -67,13 +65,15 @@ class Source(ABC):
     def _find(self) -> list[Path]: ...
 
     @abstractmethod
-    def tables(self, choice: Choice) -> Iterator[tuple[Table, Counter[str]]]:
-        """Yield stamp tables, and counts of what happened to the input."""
+    def units(self, choice: Choice, workers: Workers) -> list[Unit]:
+        """Return the units of work, always in the same order; every file is listed by one of them."""
 
-    def listed(self) -> list[str]:
-        """Return a line for each file: SHA-256 and name, as ``sha256sum`` writes them."""
-        names = {file: self._name_of(file) for file in self.files}
-        return [f"{sha256_of(file)}  {name}" for file, name in sorted(names.items(), key=lambda item: item[1])]
+    def check(self, counts: Mapping[str, int]) -> None:  # noqa: B027 - most sources have nothing to check
+        """Raise CeresFastError when what was counted says that something is wrong with the source as a whole."""
+
+    def named(self, files: Iterable[Path]) -> tuple[SourceFile, ...]:
+        """Return files with their names in the records."""
+        return tuple(SourceFile(file, self._name_of(file)) for file in files)
 
     def _name_of(self, file: Path) -> str:
         folder = self.folder.resolve()
@@ -88,12 +88,17 @@ class StampFolders(Source):
     kind = "stamps"
 
     def _find(self) -> list[Path]:
-        folders = [folder for folder in sorted(self.folder.iterdir()) if folder.name.lower() in CLASS_FOLDERS]
-        return [file for folder in folders if folder.is_dir() for file in fits_files(folder)]
+        return [file for file, _ in labelled_files(self.folder)]
 
-    def tables(self, choice: Choice) -> Iterator[tuple[Table, Counter[str]]]:
-        """Read the stamps."""
-        return folder_tables(self.folder, where=choice.where, on_error=choice.on_error, nan=choice.nan)
+    def units(self, choice: Choice, workers: Workers) -> list[Unit]:
+        """Return some stamps each."""
+        units: list[Unit] = []
+        labelled = labelled_files(self.folder)
+        for chunk in _chunks(labelled, STAMPS_AT_ONCE):
+            files = self.named(file for file, _ in chunk)
+            labels = tuple(label for _, label in chunk)
+            units.append(StampUnit(files[0].name, self.prefix, files, files, self.folder, labels))
+        return units
 
 
 class Frames(Source):
@@ -106,12 +111,45 @@ class Frames(Source):
         catalogues = [catalogue for frame in frames if (catalogue := find_catalogue(frame))]
         return [*frames, *catalogues, self._truth()]
 
-    def tables(self, choice: Choice) -> Iterator[tuple[Table, Counter[str]]]:
-        """Cut and label the detections, field by field."""
-        truth = read_truth(self._truth())
-        return survey_tables(
-            [self.folder], truth, choice.rules, where=choice.where, on_error=choice.on_error, nan=choice.nan
-        )
+    def units(self, choice: Choice, workers: Workers) -> list[Unit]:
+        """Return the exposures of a field and CCD in a night each, and the files that belong to none."""
+        frames, truth = find_frames([self.folder]), self._truth()
+        read_truth(truth)  # what is wrong with it is said before anything else is done
+        sha256 = sha256_of(truth)
+        units: list[Unit] = []
+        listed: set[SourceFile] = set()
+        for infos in self._fields(frames, choice, workers):
+            files = self.named(_files_of(infos))
+            first = self._name_of(infos[0].path)
+            new = tuple(file for file in files if file not in listed)
+            listed.update(new)
+            units.append(FieldUnit(first, self.prefix, files, new, self.folder, tuple(infos), truth, sha256))
+        others = [file for file in self.named(self.files) if file not in listed]
+        for chunk in map(tuple, _chunks(others, HEADERS_AT_ONCE)):
+            units.append(Unit(chunk[0].name, self.prefix, chunk, chunk))
+        return units
+
+    def _fields(self, frames: Sequence[Path], choice: Choice, workers: Workers) -> list[list[FrameInfo]]:
+        look = partial(_look, where=choice.where, on_error=choice.on_error)
+        infos: list[FrameInfo] = []
+        chunks = _chunks(frames, HEADERS_AT_ONCE)
+        for found, counts, warnings in workers.run(look, chunks, f"looking at {self.name}"):
+            infos += found
+            self.counts.update(counts)
+            for warning in warnings:
+                warn(warning)
+        fields, copies = grouped(infos, on_error=choice.on_error)
+        self.counts.update(copies)
+        return fields
+
+    def check(self, counts: Mapping[str, int]) -> None:
+        """Refuse a truth table of another night."""
+        if counts.get("frames") and not counts.get("validated"):
+            rows = len(read_truth(self._truth()))
+            raise CeresFastError(
+                f"{self._truth()}: none of its {rows} rows is in any frame; expected the asteroids of these nights, "
+                "with the times of the middle of each exposure (MJD, UTC)."
+            )
 
     def _truth(self) -> Path:
         if self.truth is None or not self.truth.is_file():
@@ -122,6 +160,22 @@ class Frames(Source):
                 action="pass --truth FILE, or a folder per class of stamps",
             )
         return self.truth
+
+
+def _files_of(infos: Sequence[FrameInfo]) -> list[Path]:
+    """Return the files that a field is made from, each once."""
+    files = [file for info in infos for file in (info.path, find_catalogue(info.path)) if file]
+    return list(dict.fromkeys(files))
+
+
+def _look(paths: Sequence[Path], *, where: Where, on_error: OnError) -> tuple[list[FrameInfo], Counter[str], list[str]]:
+    with warnings_kept() as warnings:
+        infos, counts = read_infos(paths, where=where, on_error=on_error)
+    return infos, counts, warnings
+
+
+def _chunks(items: Sequence[Any], size: int) -> list[Sequence[Any]]:
+    return [items[start : start + size] for start in range(0, len(items), size)]
 
 
 def find_sources(folders: Sequence[Path], truth: Path | None) -> list[Source]:
@@ -145,7 +199,8 @@ def find_sources(folders: Sequence[Path], truth: Path | None) -> list[Source]:
         names[name] += 1
         unique = name if names[name] == 1 else f"{name}-{names[name]}"
         kind = StampFolders if is_class_folders(folder) else Frames
-        sources.append(kind(folder, unique, truth or folder / TRUTH))
+        prefix = f"{unique}/" if len(folders) > 1 else ""
+        sources.append(kind(folder, unique, truth or folder / TRUTH, prefix))
     return sources
 
 

@@ -9,31 +9,36 @@ from pathlib import Path
 import numpy as np
 from astropy.table import Table, vstack
 
+from ..console import warn
 from ..errors import CeresFastError, InputError
+from .catalogues.core import OUTSIDE_PIXELS
 from .cutting import exposure_stamps
 from .detections import Detections, read_detections
-from .exposures import group_exposures
+from .fields import leave_out, survey_fields
 from .frame_info import FrameInfo
-from .frames import celestial, find_frames, info_from, read_header
 from .labels import Labelled, label_field
 from .lost import count_lost
 from .problems import NanPolicy, OnError, Problems
 from .rules import Rules
-from .selection import Where, equal, matching
+from .selection import Where, matching
 from .stamp_table import STAMP_SIZE, stamp_table
 from .truth import SET_ASIDE
 
 COUNTS = {
     "files": "frames and catalogues read",
+    "frames_found": "frames found",
     "frames": "frames used",
     "bad_frames": "frames left out because they or their catalogues cannot be used",
     "frames_not_selected": "frames left out by --where",
     "single_exposures": "frames without a second exposure: what stays in place cannot be told",
+    "empty_catalogues": "exposures of which no detection is known",
     "detections": "detections in the catalogues",
+    "bad_frame_detections": "detections in frames left out",
     "not_selected": "detections left out by --where",
     "stationary": "detections that stay in place",
     "contested": "detections that two asteroids, or two detections of one, lay claim to",
     "set_aside": "detections near a known asteroid that cannot be called either class",
+    "outside_frame": "detections outside the frame",
     "bad_stamps": "stamps left out: missing pixels, or all pixels equal",
     "asteroid": "stamps of asteroids",
     "non_asteroid": "stamps of no asteroid",
@@ -96,26 +101,6 @@ def survey_tables(
         )
 
 
-def survey_fields(
-    sources: Sequence[Path], *, where: Where = (), on_error: OnError = "stop"
-) -> tuple[list[list[FrameInfo]], Counter[str]]:
-    """Return the frames in sources by field, CCD and night, and how many were bad or not selected.
-
-    Names of `where` that are no keyword of a header are left to the catalogues.
-    """
-    counts: Counter[str] = Counter()
-    problems = Problems(on_error)
-    infos = []
-    for path in find_frames(sources):
-        with problems.skipping(counts, "bad_frames"):
-            header = read_header(path)
-            if all(any(equal(header[name], value) for value in allowed) for name, allowed in where if name in header):
-                infos.append(info_from(path, header, celestial(header)))
-            else:
-                counts["frames_not_selected"] += 1
-    return group_exposures(infos, lambda _, error: problems.report(error, counts, "bad_frames")), counts
-
-
 def field_stamps(
     frames: Sequence[FrameInfo],
     truth: Table,
@@ -161,19 +146,19 @@ def field_stamps(
     """
     counts: Counter[str] = Counter(files=2 * len(frames))
     problems = Problems(on_error)
-    exposures: list[Detections] = []
-    for info in frames:
-        with problems.skipping(counts, "bad_frames"):
-            exposures.append(_exposure(info))
-    counts["single_exposures"] += int(rules.remove_stationary and len(exposures) == 1)
+    exposures = _exposures(frames, problems, counts)
+    counts["single_exposures"] += int(rules.remove_stationary and sum(len(e.x) > 0 for e in exposures) == 1)
     tables = []
     for labelled in label_field(exposures, truth, rules):
-        chosen = _chosen(labelled.exposure, where)
-        rows = _count_rows(labelled, chosen, counts)
+        dropped = _dropped(labelled, where, problems, counts)
+        rows = np.flatnonzero(dropped == "")
         table = _empty()
-        with problems.skipping(counts, "bad_frames"):
+        try:
             table = exposure_stamps(labelled, rows, truth, problems, nan, counts)
             counts["frames"] += 1
+        except InputError as error:
+            problems.report(error, counts, "bad_frames")
+            counts["bad_frame_detections"] += len(rows)
         table["source"] = np.full(len(table), _relative(labelled.exposure.info.path, sources))
         tables.append(table)
         counts += count_lost(truth, labelled, table, rules)
@@ -181,6 +166,20 @@ def field_stamps(
     counts["asteroid"] += int((table["label"] == 1).sum())
     counts["non_asteroid"] += int((table["label"] == 0).sum())
     return table, counts
+
+
+def _exposures(frames: Sequence[FrameInfo], problems: Problems, counts: Counter[str]) -> list[Detections]:
+    exposures: list[Detections] = []
+    for info in frames:
+        try:
+            exposures.append(_exposure(info))
+        except InputError as error:
+            leave_out(info.path, error, problems, counts)
+    for exposure in exposures:
+        if len(exposure.x) == 0:
+            counts["empty_catalogues"] += 1
+            warn(f"{exposure.catalogue.path}: has no rows; in this field, less is known of what stays in place")
+    return exposures
 
 
 def _exposure(info: FrameInfo) -> Detections:
@@ -198,16 +197,44 @@ def _exposure(info: FrameInfo) -> Detections:
     return exposure
 
 
-def _count_rows(labelled: Labelled, chosen: np.ndarray, counts: Counter[str]) -> np.ndarray:
-    """Count what happens to the detections of an exposure, and return the rows that become stamps."""
-    label, contested = labelled.accepted.label, labelled.match.contested
-    rest = chosen & ~labelled.stays
-    counts["detections"] += len(chosen)
-    counts["not_selected"] += int((~chosen).sum())
-    counts["stationary"] += int((chosen & labelled.stays).sum())
-    counts["contested"] += int((rest & contested).sum())
-    counts["set_aside"] += int((rest & ~contested & (label == SET_ASIDE)).sum())
-    return np.flatnonzero(rest & (label != SET_ASIDE))
+def _dropped(labelled: Labelled, where: Where, problems: Problems, counts: Counter[str]) -> np.ndarray:
+    """Return why each detection of an exposure becomes no stamp, "" where it does: (n,), str; and count them."""
+    reason = np.where(_chosen(labelled.exposure, where), _reason(labelled), "not_selected").astype("U20")
+    outside = np.flatnonzero((reason == "") & _is_outside(labelled.exposure))
+    if len(outside):
+        problems.report(_outside(labelled.exposure, outside), counts, "outside_frame", len(outside))
+    counts["detections"] += len(reason)
+    counts += Counter(reason[reason != ""].tolist())
+    reason[outside] = "outside_frame"
+    return reason
+
+
+def _reason(labelled: Labelled) -> np.ndarray:
+    reasons = {
+        "stationary": labelled.stays,
+        "contested": labelled.match.contested,
+        "set_aside": labelled.accepted.label == SET_ASIDE,
+    }
+    return np.select(list(reasons.values()), list(reasons), default="")
+
+
+def _is_outside(exposure: Detections) -> np.ndarray:
+    """Tell which detections are so far outside the frame that a stamp of them shows nothing of it."""
+    ny, nx = exposure.info.shape
+    x, y, off = exposure.x, exposure.y, OUTSIDE_PIXELS
+    return (x < 0.5 - off) | (x >= nx + 0.5 + off) | (y < 0.5 - off) | (y >= ny + 0.5 + off)
+
+
+def _outside(exposure: Detections, rows: np.ndarray) -> InputError:
+    ny, nx = exposure.info.shape
+    more = f", as are {len(rows) - 1} others" if len(rows) > 1 else ""
+    return InputError(
+        exposure.catalogue.path,
+        f"x={exposure.x[rows[0]]:.1f}, y={exposure.y[rows[0]]:.1f} is outside the frame {exposure.info.path}{more}",
+        row=int(rows[0]) + 1,
+        expected=f"positions in {nx}x{ny} pixels",
+        action="correct the catalogue, or pass --on-error skip to leave such detections out",
+    )
 
 
 def _chosen(exposure: Detections, where: Where) -> np.ndarray:
