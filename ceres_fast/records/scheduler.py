@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from ..console import progress
 from ..errors import CeresFastError
@@ -158,7 +160,8 @@ def _local(count: int) -> Iterator[Any]:
             threads_per_worker=1,
             processes=True,
             host="127.0.0.1",
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",  # None warns where port 8787 is taken
+            scheduler_kwargs={"dashboard": False},
             memory_limit=0,
             silence_logs=logging.CRITICAL,
         ) as cluster,
@@ -172,19 +175,37 @@ def _connected(address: str) -> Iterator[Any]:
     import dask
     from dask.distributed import Client
 
-    hint = "Is it running, and the address that of the scheduler (tcp://HOST:PORT)?"
+    _check_answers(address)
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with dask.config.set({"distributed.comm.timeouts.connect": f"{CONNECTING}s"}):
         try:
             client = Client(address, timeout=CONNECTING, set_as_default=False)
-        except (OSError, ValueError, TypeError) as error:
-            raise CeresFastError(f"{address}: the scheduler does not answer within {CONNECTING} s. {hint}") from error
+        except (OSError, ValueError) as error:
+            raise _no_answer(address, error) from error
         with client:
             try:
                 client.wait_for_workers(1, timeout=CONNECTING)
             except TimeoutError as error:
                 raise CeresFastError(f"{address}: the scheduler has no worker. Start some: `dask worker`.") from error
             yield client
+
+
+def _check_answers(address: str) -> None:
+    """Raise CeresFastError where nothing listens: Dask goes on trying for longer."""
+    try:
+        place = urlsplit(address)
+        if place.scheme not in ("tcp", "tls") or not place.hostname or not place.port:
+            raise ValueError("expected tcp://HOST:PORT")
+        with socket.create_connection((place.hostname, place.port), timeout=CONNECTING / 2) as connection:
+            # A scheduler speaks first. Dask would wait for ever for something else that listens.
+            if place.scheme == "tcp" and not connection.recv(1):
+                raise ConnectionError("it says nothing")
+    except (OSError, ValueError) as error:
+        raise _no_answer(address, error) from error
+
+
+def _no_answer(address: str, error: Exception) -> CeresFastError:
+    return CeresFastError(f"{address}: no Dask scheduler answers there ({error}). Is it running, at this address?")
 
 
 def _missing(wanted: dict[str, str]) -> list[str]:
