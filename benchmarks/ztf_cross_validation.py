@@ -110,7 +110,7 @@ def read(folder: Path) -> dict[str, np.ndarray]:
     columns = {name: np.asarray(stamps[name]) for name in stamps.colnames}
     group = group_stamps(columns)
     return {
-        "stamp": columns["stamp"][..., None],
+        "stamp": columns["stamp"],
         "label": columns["label"],
         "group": group,
         "filled": columns["filled"],

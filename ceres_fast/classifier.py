@@ -16,7 +16,7 @@ from typing import Any
 from .classifier_checks import CLASSIFIER_FILE, FIELDS, FORMAT_VERSION, refuse_code, shown
 from .errors import InputError
 from .files import sha256_of, write_text
-from .survey.stamp_table import CLASSES, STAMP_SIZE
+from .survey.stamp_table import CLASSES, PLANES, stamp_shape
 
 ONNX_METADATA_KEY = "ceres_fast.classifier"
 """Key of an ONNX file's ``metadata_props`` under which the classifier's JSON is stored."""
@@ -56,7 +56,9 @@ class Classifier:
     pixel_scale : float or None
         Median pixel scale of its training stamps, arcsec/pixel; None where unknown (NaN becomes None).
     stamp_shape : tuple of int
-        (rows, columns, bands) of a stamp.
+        (rows, columns, planes) of a stamp.
+    planes : tuple of str
+        What its planes show: a row of `PLANE_SETS`.
     classes : tuple of str
         Class names in the order of the model's outputs.
     format_version : int
@@ -82,7 +84,8 @@ class Classifier:
     files: Mapping[str, Mapping[str, str]]
     threshold: float = 0.5
     pixel_scale: float | None = None
-    stamp_shape: tuple[int, ...] = (STAMP_SIZE, STAMP_SIZE, 1)
+    stamp_shape: tuple[int, ...] = stamp_shape(PLANES[:1])
+    planes: tuple[str, ...] = PLANES[:1]
     classes: tuple[str, ...] = CLASSES
     format_version: int = FORMAT_VERSION
     folder: Path | None = field(default=None, compare=False, repr=False)
@@ -90,12 +93,14 @@ class Classifier:
     def __post_init__(self) -> None:
         if self.pixel_scale is not None and math.isnan(self.pixel_scale):
             object.__setattr__(self, "pixel_scale", None)
-        for name in ("stamp_shape", "classes"):
+        for name in ("stamp_shape", "planes", "classes"):
             value = getattr(self, name)
             object.__setattr__(self, name, tuple(value) if isinstance(value, list) else value)
         for name, (allowed, expected) in FIELDS.items():
             if not allowed(getattr(self, name)):
                 raise ValueError(f"{name} is {shown(getattr(self, name))}, expected {expected}")
+        if self.stamp_shape != stamp_shape(self.planes):
+            raise ValueError(f"stamp_shape is {shown(self.stamp_shape)}, expected {len(self.planes)} planes")
 
     def to_json(self) -> str:
         """Return the JSON text of this classifier (no NaN, no machine paths)."""
@@ -118,7 +123,7 @@ class Classifier:
                 where,
                 f"describes a classifier in format version {shown(version)}",
                 expected=f"version {FORMAT_VERSION}",
-                action="use the version of ceres-fast that wrote it, or a newer one",
+                action="use the version of ceres-fast that wrote it or a newer one, or train again",
             )
         _check_keys(values, where)
         try:

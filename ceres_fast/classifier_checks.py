@@ -9,9 +9,9 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from .errors import InputError
-from .survey.stamp_table import CLASSES, STAMP_SIZE
+from .survey.stamp_table import CLASSES, PLANE_SETS, STAMP_SIZE, stamp_shape
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 CLASSIFIER_FILE = "classifier.json"
 _RUNS_CODE = "loading such a file can run code that was put into it"
 REFUSED_SUFFIXES = {
@@ -103,7 +103,11 @@ FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "weights_from": (_word, '"imagenet", "none" or a file name'),
     "normalise": (_word, "a name"),
     "precision": (_word, "a name"),
-    "stamp_shape": (lambda value: value == (STAMP_SIZE, STAMP_SIZE, 1), f"[{STAMP_SIZE}, {STAMP_SIZE}, 1]"),
+    "stamp_shape": (
+        lambda value: value in map(stamp_shape, PLANE_SETS),
+        f"[{STAMP_SIZE}, {STAMP_SIZE}, number of planes]",
+    ),
+    "planes": (lambda value: value in PLANE_SETS, " or ".join(str(list(planes)) for planes in PLANE_SETS)),
     "classes": (lambda value: value == CLASSES, str(list(CLASSES))),
     "head": (_head, '{"dense": a number from 1, "dropout": at least 0 and below 1}'),
     "threshold": (lambda value: _number(value, 0, 1), "a number from 0 to 1"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import onnx
 
-from .classifier import read_classifier
+from .classifier import Classifier, read_classifier
 from .console import say
 from .engines.onnx_runtime import OnnxRuntimeEngine
 from .errors import CeresFastError
@@ -19,7 +20,7 @@ from .model.load import load_model, predict
 from .model.onnx_convert import OPSET, convert
 from .records.manifest import load_manifest
 from .records.pipeline import read_stamps
-from .survey.stamp_table import STAMP_SIZE
+from .survey.stamp_table import PLANES, STAMP_SIZE
 
 if TYPE_CHECKING:
     import keras
@@ -44,21 +45,22 @@ def export_onnx(
     output : pathlib.Path, optional
         The ONNX file; without it ``classifier.onnx`` in the run directory, which is replaced where it exists.
     stamps : numpy.ndarray, optional
-        Stamps (n, 32, 32) in ADU on which both must agree, beside the built-in extreme ones.
+        Stamps (n, 32, 32, planes) in ADU on which both must agree, beside the built-in extreme ones.
     overwrite : bool
         Replace `output` where it exists.
 
     Returns
     -------
     pathlib.Path
-        The file: input ``stamps`` (n, 32, 32, 1) float32, output ``probabilities`` (n, 2) float32, any n, with the
+        The file: input ``stamps`` (n, 32, 32, planes) float32, output ``probabilities`` (n, 2) float32, any n, with the
         classifier's JSON in its metadata. Nothing else is needed to classify.
 
     Raises
     ------
     CeresFastError
         When `output` exists or is not called .onnx, ONNX Runtime and Keras differ by more than `TOLERANCE`, a stamp's
-        answer depends on the others of its batch, or the run has changed meanwhile; no file is left then.
+        answer depends on the others of its batch, the run has changed meanwhile, or `stamps` have other planes than the
+        classifier; no file is left then.
     InputError
         When the run is damaged.
     """
@@ -69,6 +71,8 @@ def export_onnx(
     path = output or trained.folder / "classifier.onnx"
     if path.suffix != ".onnx":
         raise CeresFastError(f"{path}: choose a name that ends in .onnx.")
+    probes = probe_stamps(trained.planes)
+    checked = probes if stamps is None else np.concatenate([probes, _fitting(stamps, trained)])
     # Without the export that may be there already: the file would speak of its predecessor.
     files = {kind: entry for kind, entry in trained.files.items() if kind != "onnx"}
     classifier = replace(trained, precision=EXPORTED_AS.get(trained.precision, trained.precision), files=files)
@@ -77,7 +81,6 @@ def export_onnx(
     with atomic_file(path) as temporary:
         onnx.save(convert(model, classifier), temporary)
         engine = OnnxRuntimeEngine(temporary)
-        checked = probe_stamps() if stamps is None else np.concatenate([probe_stamps(), stamps])
         difference = check_parity(engine, model, checked, TOLERANCE[classifier.precision])
         alone = check_batch_independence(engine, checked)
         if read_classifier(run) != trained:
@@ -94,10 +97,20 @@ def export_onnx(
     return path
 
 
-def probe_stamps() -> np.ndarray:
-    """Return stamps at the edges of what a detector delivers, (n, 32, 32) float32, always the same.
+def _fitting(stamps: np.ndarray, classifier: Classifier) -> np.ndarray:
+    if stamps.shape[1:] != classifier.stamp_shape:
+        raise CeresFastError(
+            f"the stamps to check the export on have {stamps.shape[-1]} plane(s), and the classifier takes "
+            f"{', '.join(classifier.planes)}. Name the records it was trained on."
+        )
+    return stamps
 
-    Noise on faint and bright sky, point sources from faint to saturated, constant, negative, huge and tiny values.
+
+def probe_stamps(planes: Sequence[str] = PLANES[:1]) -> np.ndarray:
+    """Return stamps at the edges of what a detector delivers, (n, 32, 32, planes) float32, always the same.
+
+    Noise on faint and bright sky, point sources from faint to saturated, constant, negative, huge and tiny values; each
+    plane of a stamp is another one of these.
     """
     random = np.random.default_rng(0)
     y, x = np.mgrid[:STAMP_SIZE, :STAMP_SIZE] - STAMP_SIZE / 2
@@ -114,7 +127,8 @@ def probe_stamps() -> np.ndarray:
         source * 1e-6,
         65535 * (source > 0.5),
     ]
-    return np.concatenate([detected, np.stack(extreme)]).astype(np.float32)
+    images = np.concatenate([detected, np.stack(extreme)]).astype(np.float32)
+    return np.stack([np.roll(images, 7 * plane, axis=0) for plane in range(len(planes))], axis=-1)
 
 
 def check_parity(engine: OnnxRuntimeEngine, model: keras.Model, stamps: np.ndarray, tolerance: float) -> float:
@@ -125,7 +139,7 @@ def check_parity(engine: OnnxRuntimeEngine, model: keras.Model, stamps: np.ndarr
     CeresFastError
         When it is above `tolerance` or not a number.
     """
-    expected = predict(model, stamps[..., None])[:, 1]
+    expected = predict(model, stamps)[:, 1]
     return _largest(engine.predict(stamps) - expected, tolerance, "ONNX Runtime and Keras differ")
 
 
@@ -151,7 +165,7 @@ def _largest(differences: np.ndarray, tolerance: float, problem: str) -> float:
 
 
 def validation_stamps(records: Path, most: int = 1024) -> np.ndarray:
-    """Return up to `most` stamps (n, 32, 32) of the validation split of `records`."""
+    """Return up to `most` stamps (n, 32, 32, planes) of the validation split of `records`."""
     return read_stamps(load_manifest(records), "validation")[0][:most]
 
 

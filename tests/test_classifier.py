@@ -59,6 +59,8 @@ def test_an_unknown_pixel_scale_is_null() -> None:
         ("pixel_scale", -1),
         ("pixel_scale", math.inf),
         ("stamp_shape", [31, 32, 1]),
+        ("stamp_shape", [32, 32, 3]),
+        ("planes", ["template"]),
         ("classes", ["asteroid", "non_asteroid"]),
         ("head", {"dense": 0, "dropout": 0.5}),
         ("head", {"dense": 256, "dropout": 1.0}),
@@ -121,7 +123,7 @@ def test_missing_weights_are_named(folder: Path) -> None:
         read_classifier(folder).file_path("onnx")
 
 
-@pytest.mark.parametrize("version", [2, 0, 1.5, "1", None, True, [], "\x1b]0;x\x07"])
+@pytest.mark.parametrize("version", [1, 3, 0, 1.5, "1", None, True, [], "\x1b]0;x\x07"])
 def test_other_versions_are_refused(folder: Path, version: object) -> None:
     store(folder, {**stored(folder), "format_version": version})
     with pytest.raises(InputError, match="format version") as caught:

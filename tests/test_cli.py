@@ -13,8 +13,9 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from ceres_fast import __version__, cli
-from ceres_fast.cli import app
+from ceres_fast import __version__
+from ceres_fast.cli import EXTRAS, app
+from ceres_fast.cli import options as shared
 from ceres_fast.survey.catalogues import FORMATS
 
 COMMANDS = get_command(app).commands
@@ -98,6 +99,7 @@ def test_choices_are_the_package_s_tables() -> None:
     from ceres_fast.model.build import PRECISIONS
     from ceres_fast.model.stem import NORMALISATIONS
     from ceres_fast.records.splits import SPLITS
+    from ceres_fast.survey.detect import ENGINES
     from ceres_fast.survey.problems import NanPolicy, OnError
 
     assert choices("train", "backbone") == BACKBONES.keys()
@@ -107,7 +109,9 @@ def test_choices_are_the_package_s_tables() -> None:
     assert choices("evaluate", "split") == set(SPLITS)
     assert choices("export", "to") == EXPORTERS.keys()
     assert choices("build_records", "nan") == set(get_args(NanPolicy))
-    assert choices("detect", "format_") | choices("classify", "format_") <= set(FORMATS)
+    assert choices("detect", "engine") == ENGINES.keys()
+    assert choices("detect", "format_") == {name for engine in ENGINES.values() for name in engine.formats}
+    assert choices("classify", "format_") <= set(FORMATS)
     stopping = [name for name in COMMANDS if "on_error" in options(name)]
     assert {"detect", "train", "evaluate", "classify", "build-records"} <= set(stopping)
     for command in stopping:
@@ -126,9 +130,9 @@ def test_train_s_options_are_the_settings_with_their_defaults() -> None:
 
 def test_defaults_of_one_command_are_what_the_other_makes() -> None:
     defaults = {name: {key: each.default for key, each in options(name).items()} for name in COMMANDS}
-    assert {defaults[name]["records"] for name in ("build-records", "train", "evaluate")} == {cli.RECORDS}
+    assert {defaults[name]["records"] for name in ("build-records", "train", "evaluate")} == {shared.RECORDS}
     assert {defaults[name]["run"] for name in ("evaluate", "export", "classify")} == {Path("runs/latest")}
-    assert cli.TRAINING.parent == cli.HELD_OUT.parent == defaults["simulate"]["out"]
+    assert shared.TRAINING.parent == shared.HELD_OUT.parent == defaults["simulate"]["out"]
 
 
 def test_what_train_is_told_reaches_training(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -231,7 +235,7 @@ main()
 @pytest.mark.parametrize("command", ["train", "evaluate", "export", "build-records", "demo"])
 def test_without_the_training_extra_it_says_how_to_install_it(command: str, tmp_path: Path) -> None:
     arguments = [command, str(tmp_path / "out")] if command == "demo" else [command]
-    done = run(*arguments, code=WITHOUT.format(blocked=sorted(cli.TRAIN_EXTRA)))
+    done = run(*arguments, code=WITHOUT.format(blocked=sorted(EXTRAS["train"])))
     assert done.returncode == 1, done.stderr
     assert done.stderr.splitlines()[-1].startswith("error: this command needs ")
     assert done.stderr.endswith("Install it with: pip install 'ceres-fast[train]'\n")
@@ -239,7 +243,7 @@ def test_without_the_training_extra_it_says_how_to_install_it(command: str, tmp_
 
 
 def test_what_the_observatory_runs_needs_no_training_extra(tmp_path: Path) -> None:
-    code = WITHOUT.format(blocked=sorted(cli.TRAIN_EXTRA))
+    code = WITHOUT.format(blocked=sorted(EXTRAS["train"]))
     frames = str(tmp_path / "data")
     small = ["--small", "--fields=1", "--held-out-fields=0", "--exposures=1"]
     for arguments in (["simulate", frames, *small], ["detect", frames]):

@@ -30,6 +30,7 @@ from ceres_fast.model.build import PRECISIONS
 from ceres_fast.model.load import load_model, predict
 from ceres_fast.records.manifest import load_manifest
 from ceres_fast.records.pipeline import read_stamps
+from ceres_fast.survey.stamp_table import PLANES
 
 from .tiny_models import classifier
 from .tiny_networks import WEIGHTS, write_run
@@ -59,8 +60,22 @@ def test_the_run_knows_its_export_by_its_hash(run: Path, capsys: pytest.CaptureF
     assert engine.classifier == before
     stamps = probe_stamps()
     np.testing.assert_allclose(
-        engine.predict(stamps), predict(load_model(after), stamps[..., None])[:, 1], atol=TOLERANCE["float32"]
+        engine.predict(stamps), predict(load_model(after), stamps)[:, 1], atol=TOLERANCE["float32"]
     )
+
+
+def test_three_planes(tmp_path: Path, tiny_classifier: None, tiny_records: Path) -> None:
+    run = write_run(tmp_path / "run", planes=PLANES)
+    engine = open_engine(export_onnx(run))
+    stamps = probe_stamps(PLANES)
+    assert engine.classifier.stamp_shape == stamps.shape[1:] == (32, 32, 3)
+    answers = predict(load_model(read_classifier(run)), stamps)[:, 1]
+    np.testing.assert_allclose(engine.predict(stamps), answers, atol=TOLERANCE["float32"])
+    assert not np.allclose(engine.predict(stamps[..., ::-1]), answers, atol=1e-3)  # the order of the planes matters
+    with pytest.raises(ValueError, match=r"not \(n, 32, 32, 3\)"):
+        engine.predict(stamps[..., 0])
+    with pytest.raises(CeresFastError, match=r"have 1 plane\(s\), and the classifier takes science, template"):
+        export_onnx(run, stamps=validation_stamps(tiny_records))
 
 
 def test_an_export_is_replaced(run: Path) -> None:
@@ -186,7 +201,7 @@ def test_the_stamps_given_are_checked_too(run: Path, tiny_records: Path, monkeyp
 def test_probe_stamps_hold_what_a_detector_can_deliver() -> None:
     stamps = probe_stamps()
     np.testing.assert_array_equal(stamps, probe_stamps())
-    assert (stamps.shape[1:], stamps.dtype) == ((32, 32), np.float32)
+    assert (stamps.shape[1:], stamps.dtype) == ((32, 32, 1), np.float32)
     assert np.isfinite(stamps).all()
     spans = np.ptp(stamps, axis=(1, 2))
     assert (spans == 0).sum() == 2  # constant, dark and saturated
@@ -235,5 +250,5 @@ def test_a_trained_xception(trained: Path, tiny_records: Path, tmp_path: Path) -
     stamps, labels = read_stamps(load_manifest(tiny_records), "test")
     answers = open_engine(path).predict(stamps)
     assert ((answers > 0.5) == labels).all()
-    expected = predict(load_model(read_classifier(trained)), stamps[..., None])[:, 1]
+    expected = predict(load_model(read_classifier(trained)), stamps)[:, 1]
     np.testing.assert_allclose(answers, expected, atol=TOLERANCE["float32"])

@@ -11,6 +11,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from ceres_fast.classifier import ONNX_METADATA_KEY, Classifier
+from ceres_fast.survey.stamp_table import PLANES, stamp_shape
 
 OPSET = [helper.make_opsetid("", 17)]
 
@@ -29,24 +30,27 @@ def classifier(**changed: Any) -> Classifier:
         "versions": {"ceres-fast": "0.1.0"},
         "files": {},
         "pixel_scale": 0.33,
+        "stamp_shape": stamp_shape(changed.get("planes", PLANES[:1])),
     }
     return Classifier(**{**values, **changed})
 
 
-def peak_model(*, gain: float = 1.0, classifier_json: str | None = None) -> onnx.ModelProto:
+def peak_model(*, gain: float = 1.0, classifier_json: str | None = None, planes: int = 1) -> onnx.ModelProto:
     """P(asteroid) = softmax of ± gain * (peak − mean − 50) / 100 of the stamp: bright things score high."""
     constants = {"gain": [gain, -gain], "level": [50.0], "width": [-100.0]}
     return model(
         [
             helper.make_node("ReduceMax", ["stamps"], ["peak"], axes=[1, 2], keepdims=0),
             helper.make_node("ReduceMean", ["stamps"], ["mean"], axes=[1, 2], keepdims=0),
-            helper.make_node("Sub", ["peak", "mean"], ["contrast"]),
+            helper.make_node("Sub", ["peak", "mean"], ["contrasts"]),
+            helper.make_node("ReduceMean", ["contrasts"], ["contrast"], axes=[1], keepdims=1),
             helper.make_node("Sub", ["contrast", "level"], ["above"]),
             helper.make_node("Div", ["above", "width"], ["score"]),
             helper.make_node("Mul", ["score", "gain"], ["logits"]),
             helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
         ],
         constants,
+        stamps=("stamps", TensorProto.FLOAT, ["N", 32, 32, planes]),
         classifier_json=classifier_json,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -9,18 +10,20 @@ import keras
 from ceres_fast.model.build import BASE, Architecture
 from ceres_fast.model.stem import Normalise
 from ceres_fast.survey.rules import Rules
+from ceres_fast.survey.stamp_table import PLANES, stamp_shape
 
 from .tiny_models import classifier
 
 WEIGHTS = "epoch-001.weights.h5"
 
 
-def tiny_network(architecture: Architecture, filters: int = 4) -> keras.Model:
+def tiny_network(architecture: Architecture, planes: Sequence[str] = PLANES[:1], filters: int = 4) -> keras.Model:
     """Return a network with the stem, a ``base`` of one convolution and the input and output of a classifier."""
-    images = keras.Input((32, 32, 1))
+    shape = stamp_shape(planes)
+    images = keras.Input(shape)
     features = keras.layers.Conv2D(filters, 8, strides=8, activation="relu", name="conv")(images)
     base = keras.Model(images, features, name=BASE)
-    stamps = keras.Input((32, 32, 1), name="stamps")
+    stamps = keras.Input(shape, name="stamps")
     flat = keras.layers.Flatten()(base(Normalise(architecture.normalise)(stamps)))
     return keras.Model(stamps, keras.layers.Dense(2, activation="softmax", name="probabilities")(flat), name="tiny")
 
@@ -33,6 +36,6 @@ def write_run(folder: Path, rules: Rules = OF_STAMPS, **described: object) -> Pa
     """Write the run directory of a tiny network with random weights that goes by the name of Xception."""
     folder.mkdir(exist_ok=True)
     made = classifier(backbone="xception", rules=rules.as_dict(), **described)
-    tiny_network(Architecture("xception", normalise=made.normalise)).save_weights(folder / WEIGHTS)
+    tiny_network(Architecture("xception", normalise=made.normalise), made.planes).save_weights(folder / WEIGHTS)
     made.with_file("weights", folder / WEIGHTS).write(folder)
     return folder

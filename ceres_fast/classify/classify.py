@@ -10,12 +10,13 @@ from ..classifier import Classifier
 from ..console import warn
 from ..engines import open_engine
 from ..errors import CeresFastError, InputError
-from ..survey.catalogues import catalogue_places, find_catalogue
+from ..survey.catalogues import Names, catalogue_places, find_catalogue
 from ..survey.fits_files import frame_stem
-from ..survey.frames import FrameInfo, find_frames, read_info
+from ..survey.frames import FrameInfo, find_frames, read_headers
 from ..survey.rules import Rules
 from ..survey.stamp_table import CENTRE, STAMP_SIZE
-from .frames import Exposure, classify_exposures, pass_on
+from .frames import classify_exposures
+from .jobs import Job
 from .outputs import TableFormat, check_targets, format_of, frame_target, stamps_target
 from .stamps import classify_stamps
 from .task import OnError, Result, Task
@@ -37,13 +38,15 @@ def classify(
     keep_above: float | None = None,
     on_error: OnError = "stop",
     overwrite: bool = False,
+    names: Names | None = None,
 ) -> Result:
     """Add the probability of being an asteroid to catalogues of frames, or list it for FITS stamps.
 
     Every row and column is kept, and the columns ``PROB_ASTEROID`` (NaN where it was not scored, 0 where the
     detection stays in place) and ``CERES_FLAGS`` (bits: 1 padded at the edge of the frame, 2 missing pixels filled,
-    4 stays in place between exposures, 8 not scored) are added. Frames of one field, CCD and night are looked at
-    together to find what stays in place, by the rules that the classifier was trained with.
+    4 stays in place between exposures, 8 not scored, 16 has one of SExtractor's flags that the classifier's rules
+    reject) are added. Frames of one field, CCD and night are looked at together to find what stays in place, by the
+    rules that the classifier was trained with. A mosaic has one catalogue, and gets one table, for all its CCDs.
 
     Parameters
     ----------
@@ -64,6 +67,8 @@ def classify(
         Whether an input that cannot be classified ends the work, or is passed on without probabilities and counted.
     overwrite : bool
         Replace tables of an earlier run. Inputs are never replaced.
+    names : Names, optional
+        What the columns of the catalogues are called; by default as SExtractor calls them.
 
     Returns
     -------
@@ -78,29 +83,40 @@ def classify(
     if keep_above is not None and not 0 <= keep_above <= 1:
         raise CeresFastError(f"--keep-above {keep_above:g}: expected a probability from 0 to 1.")
     engine = open_engine(model)
+    _check_planes(engine.classifier, model)
     wanted = format_of(output, format)
-    task = Task(engine, _rules(engine.classifier, model), keep_above, on_error, wanted)
+    task = Task(engine, _rules(engine.classifier, model), keep_above, on_error, wanted, names or Names())
     with task.timed():
         found = _sort(find_frames(inputs), catalogue, task)
-        exposures = {
-            frame: Exposure(info, table, frame_target(frame, table, inputs, output, wanted))
-            for frame, (info, table) in found.frames.items()
+        jobs = {
+            frame: Job(frame, table, frame_target(frame, table, inputs, output, wanted), infos)
+            for frame, (infos, table) in found.frames.items()
         }
         stamps = stamps_target(output, wanted)
-        targets = [exposure.target for exposure in exposures.values()] + [stamps] * bool(found.stamps)
-        originals = [*found.stamps, *exposures, *(exposure.catalogue for exposure in exposures.values()), model]
-        places = (place for frame in exposures for place in catalogue_places(frame))
+        targets = [job.target for job in jobs.values()] + [stamps] * bool(found.stamps)
+        originals = [*found.stamps, *jobs, *(job.catalogue for job in jobs.values()), model]
+        places = (place for frame in jobs for place in catalogue_places(frame))
         check_targets(targets, originals, places, overwrite)
         _check_scale(found.infos, engine.classifier)
         if found.stamps:
             classify_stamps(found.stamps, stamps, task)
         for frame, error in found.broken.items():
-            pass_on(exposures[frame], error, task)
-        whole = [exposure for frame, exposure in exposures.items() if frame not in found.broken]
+            jobs[frame].pass_on(error, task)
+        whole = [job for frame, job in jobs.items() if frame not in found.broken]
         if whole:
             classify_exposures(whole, task)
     task.summary()
     return task.result
+
+
+def _check_planes(classifier: Classifier, model: Path) -> None:
+    if len(classifier.planes) > 1:
+        raise InputError(
+            model,
+            f"takes the planes {', '.join(classifier.planes)}; frames and FITS stamps have one, the science image",
+            expected="a classifier of the science plane",
+            action="build records with `--planes science`, and train on them",
+        )
 
 
 def _rules(classifier: Classifier, model: Path) -> Rules:
@@ -125,10 +141,10 @@ def _rules(classifier: Classifier, model: Path) -> Rules:
 
 @dataclass
 class _Found:
-    """Inputs by kind; `frames` with what is known of them and their catalogue, `broken` with why."""
+    """Inputs by kind; `frames` with what is known of their CCDs and their catalogue, `broken` with why."""
 
     stamps: list[Path] = field(default_factory=list)
-    frames: dict[Path, tuple[FrameInfo, Path]] = field(default_factory=dict)
+    frames: dict[Path, tuple[list[FrameInfo], Path]] = field(default_factory=dict)
     broken: dict[Path, InputError] = field(default_factory=dict)
     infos: list[FrameInfo] = field(default_factory=list)
 
@@ -142,25 +158,32 @@ def _sort(paths: Sequence[Path], catalogue: Path | None, task: Task) -> _Found:
     for path in paths:
         beside = catalogue or find_catalogue(path)
         try:
-            info = read_info(path)
+            infos = [info for info, _, _ in read_headers(path)]
         except InputError as error:
             if beside is None:
                 found.stamps.append(path)  # reading it as a stamp says what is wrong with it
                 continue
             if task.on_error == "stop":
                 raise
-            info = FrameInfo(path, frame_stem(path))
+            infos = []
             found.broken[path] = error
-        found.infos.append(info)
-        if info.shape == (STAMP_SIZE, STAMP_SIZE) or (beside is None and max(info.shape) <= LARGEST_STAMP):
+        found.infos += infos
+        if _is_stamp(infos, beside is not None):
             found.stamps.append(path)
         elif beside is None:
-            task.failed(path, _no_catalogue(info), "Left out.")
+            task.failed(path, _no_catalogue(infos), "Left out.")
         elif (other := catalogues.setdefault(beside.resolve(), path)) != path:
             task.failed(path, _same_catalogue(path, other, beside), "Left out.")
         else:
-            found.frames[path] = (info, beside)
+            found.frames[path] = (infos, beside)
     return found
+
+
+def _is_stamp(infos: Sequence[FrameInfo], has_catalogue: bool) -> bool:
+    if len(infos) != 1:
+        return False
+    (info,) = infos
+    return info.shape == (STAMP_SIZE, STAMP_SIZE) or (not has_catalogue and max(info.shape) <= LARGEST_STAMP)
 
 
 def _same_catalogue(path: Path, other: Path, catalogue: Path) -> InputError:
@@ -172,12 +195,13 @@ def _same_catalogue(path: Path, other: Path, catalogue: Path) -> InputError:
     )
 
 
-def _no_catalogue(info: FrameInfo) -> InputError:
-    ny, nx = info.shape
+def _no_catalogue(infos: Sequence[FrameInfo]) -> InputError:
+    path, (ny, nx) = infos[0].path, infos[0].shape
+    size = f"is {nx}x{ny} pixels" if len(infos) == 1 else f"holds {len(infos)} CCDs"
     return InputError(
-        info.path,
-        f"is {nx}x{ny} pixels and has no catalogue",
-        expected=f"a frame with its catalogue ({info.frame}.cat, .ldac, .csv or .ecsv) beside it or in "
+        path,
+        f"{size} and has no catalogue",
+        expected=f"a frame with its catalogue ({frame_stem(path)}.cat, .ldac, .csv or .ecsv) beside it or in "
         f"../sextractor_cat, or a stamp of {STAMP_SIZE}x{STAMP_SIZE} pixels",
         action="run `ceres-fast detect` on it first, or name its catalogue with --catalogue",
     )
@@ -193,6 +217,6 @@ def _check_scale(infos: Iterable[FrameInfo], classifier: Classifier) -> None:
     if other:
         more = f" and {len(other) - 1} more" if len(other) > 1 else ""
         warn(
-            f"{other[0].path}{more}: {other[0].pixel_scale:.3g} arcsec/pixel, but the classifier was trained on "
+            f"{other[0].place}{more}: {other[0].pixel_scale:.3g} arcsec/pixel, but the classifier was trained on "
             f"{trained:.3g}: its probabilities may not hold here. Train on frames of this camera"
         )

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import math
-import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from ..console import progress, warn
 from ..errors import InputError
-from ..files import atomic_file
-from ..survey.catalogues import check_free, read_catalogue, write_catalogue
-from ..survey.detections import Detections, read_detections
+from ..survey.detections import Detections
 from ..survey.exposures import group_exposures
 from ..survey.frames import FrameInfo, read_frame
 from ..survey.stamps import cut_stamps
-from ..survey.stationary import slowest_seen, stationary
-from .scores import CHUNK, FLAGS, NOT_SCORED, PROBABILITY, STATIONARY, Scores, score
+from ..survey.stationary import lacks_sky, slowest_seen, stationary
+from .jobs import Job
+from .scores import CHUNK, NOT_SCORED, REJECTED, STATIONARY, Scores, score
 from .task import Task
 
 _NO_OTHER = "no other exposure of the same field, CCD and night was given"
@@ -28,24 +24,10 @@ _MANY = 20
 """Detections of a field of which some should move, or be noise that is seen once."""
 
 
-@dataclass(frozen=True)
-class Exposure:
-    """A frame, its catalogue and the table to write; `info` only has the path where the frame cannot be read."""
+def classify_exposures(jobs: Sequence[Job], task: Task) -> None:
+    """Write the table of each catalogue; exposures of one field, CCD and night are looked at together.
 
-    info: FrameInfo
-    catalogue: Path
-    target: Path
-
-    @property
-    def path(self) -> Path:
-        """The frame."""
-        return self.info.path
-
-
-def classify_exposures(exposures: Sequence[Exposure], task: Task) -> None:
-    """Write the table of each exposure; exposures of one field, CCD and night are looked at together.
-
-    One frame at a time is in memory, and the catalogues of one field.
+    One CCD at a time is in memory, and the catalogues of one field.
 
     Raises
     ------
@@ -54,40 +36,31 @@ def classify_exposures(exposures: Sequence[Exposure], task: Task) -> None:
     CeresFastError
         When a table cannot be written.
     """
+    of = {info.place: job for job in jobs for info in job.infos}
     with progress() as bar:
-        shown = bar.add_task("exposures", total=len(exposures))
-        groups = _groups(exposures, task)
+        shown = bar.add_task("exposures", total=len(of))
+        infos = [info for job in jobs for info in job.infos]
+        groups = group_exposures(infos, lambda info, error: of[info.place].leave(info, error, task))
         _warn_of_single(groups, task)
         for group in groups:
-            for exposure, detections, in_place in _in_place(group, task):
+            for job, detections, in_place in _in_place(group, of, task):
                 try:
-                    check_free(detections.catalogue, (PROBABILITY, FLAGS))
                     scores = _score(detections, in_place, task)
                 except InputError as error:
-                    pass_on(exposure, error, task)
+                    job.leave(detections.info, error, task)
                     continue
-                kept = scores.kept(task.keep_above)
-                added = scores.columns()
-                write_catalogue(detections.catalogue, exposure.target, added=added, keep=kept, format=task.table_format)
-                task.done(str(exposure.path), scores, exposure.target)
+                job.put(detections, scores, task)
             bar.advance(shown, len(group))
 
 
-def _groups(exposures: Sequence[Exposure], task: Task) -> list[list[Exposure]]:
-    by_path = {exposure.path: exposure for exposure in exposures}
-    infos = [exposure.info for exposure in exposures]
-    groups = group_exposures(infos, lambda info, error: pass_on(by_path[info.path], error, task))
-    return [[by_path[info.path] for info in group] for group in groups]
-
-
-def _warn_of_single(groups: Sequence[Sequence[Exposure]], task: Task) -> None:
+def _warn_of_single(groups: Sequence[Sequence[FrameInfo]], task: Task) -> None:
     if not task.rules.remove_stationary:
         return
     single = [group[0] for group in groups if len(group) < task.rules.stationary_exposures]
     if single:
         more = f" and {len(single) - 1} more" if len(single) > 1 else ""
         warn(
-            f"{single[0].path}{more}: {_why_alone(single[0].info)}, so nothing can be seen to stay in place. The "
+            f"{single[0].place}{more}: {_why_alone(single[0])}, so nothing can be seen to stay in place. The "
             "classifier was trained without such detections: expect stars among the asteroids. Give all exposures of a "
             "field together"
         )
@@ -99,35 +72,43 @@ def _why_alone(info: FrameInfo) -> str:
     return f"its header does not say its {unknown}" if unknown else _NO_OTHER
 
 
-def _in_place(group: Sequence[Exposure], task: Task) -> list[tuple[Exposure, Detections, np.ndarray]]:
+def _in_place(group: Sequence[FrameInfo], of: dict[str, Job], task: Task) -> list[tuple[Job, Detections, np.ndarray]]:
     """Read the catalogues of a field; return each with which of its detections stay in place, (n,) bool."""
-    read = []
-    for exposure in group:
-        try:
-            read.append((exposure, read_detections(exposure.path, exposure.catalogue)))
-        except InputError as error:
-            pass_on(exposure, error, task)
+    pairs = [(of[info.place], of[info.place].detections(info, task)) for info in group]
+    read = [(job, detections) for job, detections in pairs if detections is not None]
     if len(read) < len(group) and read:
-        _warn_of_single([[exposure for exposure, _ in read]], task)
-    masks = stationary([detections for _, detections in read], task.rules)
+        _warn_of_single([[detections.info for _, detections in read]], task)
+    exposures = [detections for _, detections in read]
+    if task.rules.remove_stationary and lacks_sky(exposures):
+        warn(
+            f"{group[0].place} and the other exposures of its field: neither a catalogue nor a header has sky "
+            "positions for all of them, so what stays in place is looked for on the detector only. If they are "
+            "dithered, every star seems to move: expect stars among the asteroids"
+        )
+    masks = stationary(exposures, task.rules)
     task.result.slowest = float(np.fmax(task.result.slowest, slowest_seen([each.info for _, each in read], task.rules)))
     _warn_of_nothing_moving(group, masks)
     return [(*each, mask) for each, mask in zip(read, masks, strict=True)]
 
 
-def _warn_of_nothing_moving(group: Sequence[Exposure], masks: Sequence[np.ndarray]) -> None:
+def _warn_of_nothing_moving(group: Sequence[FrameInfo], masks: Sequence[np.ndarray]) -> None:
     if sum(map(len, masks)) >= _MANY and all(mask.all() for mask in masks):
         warn(
-            f"{group[0].path} and the {len(group) - 1} other exposures of its field: every detection stays in place, "
+            f"{group[0].place} and the {len(group) - 1} other exposures of its field: every detection stays in place, "
             "so none is called an asteroid. Look for an exposure given twice, or a wrong seeing or WCS in the headers"
         )
 
 
 def _score(detections: Detections, in_place: np.ndarray, task: Task) -> Scores:
     """Score what moves, a chunk at a time; what stays in place is no asteroid, as in training."""
-    image = read_frame(detections.info.path).data
-    scores = Scores(np.zeros(len(in_place)), np.where(in_place, STATIONARY, 0).astype(np.int32))
-    moving = np.flatnonzero(~in_place)
+    rejected = detections.rejected
+    scores = Scores.none(len(in_place))
+    scores.flags[rejected] |= REJECTED
+    scores.put(in_place & ~rejected, Scores(np.zeros(1), np.full(1, STATIONARY, np.int32)))
+    moving = np.flatnonzero(~in_place & ~rejected)
+    if not len(moving):  # a dead CCD has no detections, and is no reason to stop
+        return scores
+    image = read_frame(detections.info.path, detections.info.hdu).data
     for start in range(0, len(moving), CHUNK):
         rows = moving[start : start + CHUNK]
         stamps, padded, filled = cut_stamps(image, detections.x[rows], detections.y[rows])
@@ -137,34 +118,10 @@ def _score(detections: Detections, in_place: np.ndarray, task: Task) -> Scores:
 
 
 def _warn_of_unscored(detections: Detections, scores: Scores) -> None:
-    rows = np.flatnonzero(scores.flags & NOT_SCORED)
+    rows = detections.rows[(scores.flags & (NOT_SCORED | REJECTED)) == NOT_SCORED]
     if len(rows):
         more = f" (and {len(rows) - 1} more)" if len(rows) > 1 else ""
         warn(
-            f"{detections.catalogue.path}, row {rows[0] + 1}{more}: no picture in {detections.info.path} "
+            f"{detections.catalogue.path}, row {rows[0] + 1}{more}: no picture in {detections.info.place} "
             "(no position, outside the frame, or all pixels the same or missing). Kept, with NaN as its probability"
         )
-
-
-def pass_on(exposure: Exposure, error: InputError, task: Task) -> None:
-    """Write the catalogue of an exposure that cannot be classified, unfiltered and loudly.
-
-    Its own rows and columns, without probabilities; or a copy of the file, where it cannot be read.
-
-    Raises
-    ------
-    InputError
-        `error`, unless bad inputs are skipped.
-    """
-    task.failed(exposure.path, error, f"Passed on unfiltered as {exposure.target}.")
-    try:
-        catalogue = read_catalogue(exposure.catalogue)
-        scores = Scores.none(len(catalogue.table))
-        taken = {name.upper() for name in catalogue.table.colnames}
-        added = {name: values for name, values in scores.columns().items() if name not in taken}
-        write_catalogue(catalogue, exposure.target, added=added, format=task.table_format)
-    except InputError:
-        with atomic_file(exposure.target) as temporary:
-            shutil.copyfile(exposure.catalogue, temporary)
-        scores = Scores.none(0)
-    task.done(str(exposure.path), scores, exposure.target)

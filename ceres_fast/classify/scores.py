@@ -17,9 +17,9 @@ DIGITS = 6
 """Decimals of a probability, so that every format of table holds the same number and a limit means the same."""
 
 FLAGS = "CERES_FLAGS"
-"""Sum of `PADDED`, `FILLED`, `STATIONARY` and `NOT_SCORED`."""
+"""Sum of `PADDED`, `FILLED`, `STATIONARY`, `NOT_SCORED` and `REJECTED`; what is rejected is not scored either."""
 
-PADDED, FILLED, STATIONARY, NOT_SCORED = 1, 2, 4, 8
+PADDED, FILLED, STATIONARY, NOT_SCORED, REJECTED = 1, 2, 4, 8, 16
 
 CHUNK = 2048
 """Stamps cut and scored at a time; with the engine's batch this bounds the memory (8 MiB of pixels)."""
@@ -45,7 +45,7 @@ class Scores:
         """Return the columns by their names."""
         return {
             PROBABILITY: Column(self.probability, description="Probability of being an asteroid (NaN: not scored)"),
-            FLAGS: Column(self.flags, description="1 at edge, 2 pixels filled, 4 stays in place, 8 not scored"),
+            FLAGS: Column(self.flags, description="1 at edge, 2 filled, 4 stays in place, 8 not scored, 16 rejected"),
         }
 
     def kept(self, keep_above: float | None) -> np.ndarray | None:
@@ -62,6 +62,7 @@ class Scores:
             stationary=int((self.flags & STATIONARY > 0).sum()),
             padded=int((self.flags & PADDED > 0).sum()),
             filled=int((self.flags & FILLED > 0).sum()),
+            rejected=int((self.flags & REJECTED > 0).sum()),
             not_scored=int((self.flags & NOT_SCORED > 0).sum()),
             asteroids=int((self.probability >= threshold).sum()),
             written=len(self.flags) if kept is None else int(kept.sum()),

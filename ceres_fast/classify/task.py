@@ -14,6 +14,7 @@ from typing import Literal
 from ..console import say, table, warn
 from ..engines import Engine
 from ..errors import InputError
+from ..survey.catalogues import Names
 from ..survey.rules import Rules
 from .outputs import TableFormat
 from .scores import Scores
@@ -26,6 +27,7 @@ _COLUMNS = {
     "stationary": "in place",
     "padded": "at edge",
     "filled": "filled",
+    "rejected": "flags",
     "not_scored": "no P",
     "asteroids": "P ≥ {threshold:g}",
     "written": "written",
@@ -80,6 +82,7 @@ class Task:
     keep_above: float | None
     on_error: OnError
     table_format: TableFormat | None = None
+    names: Names = field(default_factory=Names)
     result: Result = field(default_factory=Result)
 
     @contextmanager
@@ -114,8 +117,9 @@ class Task:
         lines = [(Path(name).name, each) for name, each in result.counts.items()]
         if len(lines) != 1:
             lines = [*(lines if len(lines) <= _LONG else []), (f"all {len(lines)}", result.total)]
-        headings = [heading.format(threshold=self.engine.classifier.threshold) for heading in _COLUMNS.values()]
-        rows = [(name, *(each[count] for count in _COLUMNS)) for name, each in lines]
+        columns = {name: heading for name, heading in _COLUMNS.items() if name != "rejected" or self.rules.reject_flags}
+        headings = [heading.format(threshold=self.engine.classifier.threshold) for heading in columns.values()]
+        rows = [(name, *(each[count] for count in columns)) for name, each in lines]
         table("Classified", ["", *headings], rows)
         scored = result.total["rows"] - result.total["not_scored"] - result.total["stationary"]
         speed = result.total["rows"] / result.seconds if result.seconds else 0.0

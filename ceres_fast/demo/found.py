@@ -56,7 +56,7 @@ class Night:
         counts = self.counts
         detected = sum(count >= NEEDED for count in self.tracks(called=False).values())
         found = sum(count >= NEEDED for count in self.tracks(called=True).values())
-        aside = counts["lost_contested"] + counts["lost_set_aside"] + counts["lost_other"]
+        aside = counts["lost_contested"] + counts["lost_flux"] + counts["lost_set_aside"] + counts["lost_other"]
         return [
             ("validated asteroids, once per exposure", counts["validated"]),
             ("  not detected", counts["lost_not_detected"]),

@@ -24,7 +24,10 @@ class Engine(Protocol):
     """Time spent in the runtime so far."""
 
     def predict(self, stamps: np.ndarray, batch_size: int = 64) -> np.ndarray:
-        """Return P(asteroid), float32 (n,), of raw stamps, float32 (n, 32, 32), axes (y, x), in ADU."""
+        """Return P(asteroid), float32 (n,), of raw stamps, float32 (n, 32, 32, planes), axes (y, x, plane), in ADU.
+
+        Where the classifier takes one plane, (n, 32, 32) will do.
+        """
 
 
 def _onnx_runtime(model: Path, threads: int) -> Engine:

@@ -27,7 +27,7 @@ class OnnxRuntimeEngine:
     Parameters
     ----------
     model : pathlib.Path
-        The .onnx file: input ``stamps`` (n, 32, 32, 1) float32 in ADU, axes (stamp, y, x, band), output
+        The .onnx file: input ``stamps`` (n, 32, 32, planes) float32 in ADU, axes (stamp, y, x, plane), output
         ``probabilities`` (n, 2) float32 in the order of the classes, and the classifier's JSON in its metadata.
     threads : int, default 0
         Threads of one inference; 0 takes all cores.
@@ -68,7 +68,7 @@ class OnnxRuntimeEngine:
         Parameters
         ----------
         stamps : numpy.ndarray
-            Pixels in ADU, shape (n, 32, 32), axes (y, x), float32.
+            Pixels in ADU, shape (n, 32, 32, planes), axes (y, x, plane), float32; for one plane (n, 32, 32) as well.
         batch_size : int, default 64
             Stamps given to the runtime at a time; bounds the memory, never changes a result.
 
@@ -82,12 +82,12 @@ class OnnxRuntimeEngine:
         InputError
             When the model fails, or gives something that is not probabilities.
         ValueError
-            When the stamps are not (n, 32, 32).
+            When the stamps have another shape.
         """
-        rows, columns, bands = self.classifier.stamp_shape
-        if stamps.ndim != 3 or stamps.shape[1:] != (rows, columns):
-            raise ValueError(f"stamps have shape {stamps.shape}, not (n, {rows}, {columns})")
-        batches = np.ascontiguousarray(stamps, np.float32).reshape(-1, rows, columns, bands)
+        batches = np.ascontiguousarray(stamps[..., None] if stamps.ndim == 3 else stamps, np.float32)
+        if batches.shape[1:] != self.classifier.stamp_shape:
+            expected = ", ".join(map(str, ("n", *self.classifier.stamp_shape)))
+            raise ValueError(f"stamps have shape {stamps.shape}, not ({expected})")
         result = np.empty(len(stamps), np.float32)
         for start in range(0, len(stamps), batch_size):
             result[start : start + batch_size] = self._run(batches[start : start + batch_size])

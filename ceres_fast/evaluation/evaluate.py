@@ -23,7 +23,7 @@ from .scores import Scores, score
 
 @dataclass(frozen=True)
 class Predictions:
-    """A classifier's answers on a split: `stamps` (n, 32, 32) in ADU, `labels`, `probabilities`, `units` (n,)."""
+    """A classifier's answers on a split: `stamps` (n, 32, 32, planes), `labels`, `probabilities` and `units` (n,)."""
 
     stamps: np.ndarray
     labels: np.ndarray
@@ -78,6 +78,13 @@ def _checked(classifier: Classifier, manifest: Manifest, split: str, on_error: O
     path = manifest.folder / MANIFEST
     if split not in manifest.splits or not manifest.count(split):
         raise InputError(path, f"has no stamps in a split {split!r}", expected=f"one of {sorted(manifest.splits)}")
+    if manifest.planes != classifier.planes:
+        raise InputError(
+            path,
+            f"has stamps of the planes {', '.join(manifest.planes)}",
+            expected=f"{', '.join(classifier.planes)}, as the classifier was trained on",
+            action="build the records again with the classifier's --planes",
+        )
     if differences := Rules.from_dict(classifier.rules).differences(Rules.from_dict(manifest.rules)):
         raise InputError(
             path,
@@ -95,7 +102,7 @@ def _checked(classifier: Classifier, manifest: Manifest, split: str, on_error: O
 def _predict(classifier: Classifier, manifest: Manifest, split: str) -> Predictions:
     read = read_columns(manifest, split, ("stamp", "label", "designation"))
     stamps, designations = read["stamp"], read["designation"]
-    probabilities = predict(load_model(classifier), stamps.reshape(-1, *classifier.stamp_shape))[:, 1]
+    probabilities = predict(load_model(classifier), stamps)[:, 1]
     alone = np.array([f"stamp {number}" for number in range(len(stamps))])
     units = np.where(designations == "", alone, designations)
     return Predictions(stamps, read["label"], probabilities, units)

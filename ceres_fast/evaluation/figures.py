@@ -74,7 +74,8 @@ def draw_stamps(stamps: np.ndarray, probabilities: np.ndarray, title: str, path:
     Parameters
     ----------
     stamps : numpy.ndarray
-        Shape (n, 32, 32), ADU. Shown from their 1st to their 99.5th percentile, north as in the frame (row 1 below).
+        Shape (n, 32, 32, planes), ADU. Their first plane is shown from its 1st to its 99.5th percentile, north as in
+        the frame (row 1 below).
     probabilities : numpy.ndarray
         Shape (n,), P(asteroid).
     title : str
@@ -89,7 +90,7 @@ def draw_stamps(stamps: np.ndarray, probabilities: np.ndarray, title: str, path:
     for number, axes in enumerate(figure.subplots(rows, COLUMNS, squeeze=False).flat):
         axes.set_axis_off()
         if number < shown:
-            stamp = stamps[number].reshape(STAMP_SIZE, STAMP_SIZE)
+            stamp = stamps[number].reshape(STAMP_SIZE, STAMP_SIZE, -1)[..., 0]
             low, high = np.percentile(stamp, [1, 99.5])
             axes.imshow(stamp, cmap="gray", origin="lower", vmin=low, vmax=max(high, low + 1e-6))
             axes.set_title(f"{probabilities[number]:.2f}", size=8, pad=2)

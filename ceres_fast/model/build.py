@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 
-from ..survey.stamp_table import STAMP_SIZE
+from ..survey.stamp_table import PLANES, stamp_shape
 from .backbones import BACKBONES, EXPERIMENTS, Backbone, Experiment, find_layer
 from .stem import Normalise, Upscale
 from .weights import load_base
@@ -51,13 +51,20 @@ class Architecture:
     dropout: float = 0.5
 
 
-def build_model(architecture: Architecture) -> keras.Model:
+def build_model(architecture: Architecture, planes: Sequence[str] = PLANES[:1]) -> keras.Model:
     """Build the classifier with its first weights.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        Its layers.
+    planes : sequence of str
+        What the planes of the stamps show: a row of `PLANE_SETS`. The data decide it, not the architecture.
 
     Returns
     -------
     keras.Model
-        ``stamps`` (n, 32, 32, 1) float32 in ADU to ``probabilities`` (n, 2) float32; column 1 is the asteroid's.
+        ``stamps`` (n, 32, 32, planes) float32 in ADU to ``probabilities`` (n, 2) float32; column 1 is the asteroid's.
 
     Notes
     -----
@@ -73,7 +80,7 @@ def build_model(architecture: Architecture) -> keras.Model:
             _follow_quickly(base)
         else:
             _freeze(base, backbone, experiment)
-        stamps = keras.Input((STAMP_SIZE, STAMP_SIZE, 1), dtype="float32", name="stamps")
+        stamps = keras.Input(stamp_shape(planes), dtype="float32", name="stamps")
         images = Upscale(backbone.input_size, name="upscale")(
             Normalise(architecture.normalise, name="normalise")(stamps)
         )

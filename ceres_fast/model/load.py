@@ -28,7 +28,7 @@ def load_model(classifier: Classifier) -> keras.Model:
     Returns
     -------
     keras.Model
-        Stamps (n, 32, 32, 1) float32 in ADU to probabilities (n, 2) float32.
+        Stamps (n, 32, 32, planes) float32 in ADU to probabilities (n, 2) float32.
 
     Raises
     ------
@@ -52,7 +52,8 @@ def load_model(classifier: Classifier) -> keras.Model:
             classifier.normalise,
             classifier.precision,
             **classifier.head,
-        )
+        ),
+        classifier.planes,
     )
     fill(model, classifier.weights_path(), expected=f"weights of {model.name}")
     return model
@@ -66,7 +67,7 @@ def predict(model: keras.Model, stamps: Any, batch_size: int = 128) -> np.ndarra
     model : keras.Model
         A classifier.
     stamps : numpy.ndarray or tf.data.Dataset
-        Stamps (n, 32, 32, 1) in ADU, or batches of (stamps, …).
+        Stamps (n, 32, 32, planes) in ADU, or batches of (stamps, …).
     batch_size : int
         Stamps per step; not used for a dataset, which is batched already.
 

@@ -12,9 +12,12 @@ from typing import Any
 import keras
 from keras import ops
 
+CHANNELS = 3
+"""What an ImageNet network takes."""
+
 
 def minmax(stamps: Any) -> Any:
-    """Scale each stamp to [0, 1] (paper); a constant stamp becomes 0."""
+    """Scale each plane of each stamp to [0, 1] (paper); a constant one becomes 0."""
     lowest = ops.min(stamps, axis=(1, 2), keepdims=True)
     highest = ops.max(stamps, axis=(1, 2), keepdims=True)
     span = highest - lowest
@@ -22,7 +25,7 @@ def minmax(stamps: Any) -> Any:
 
 
 def asinh(stamps: Any) -> Any:
-    """Return asinh((x - median) / MAD) of each stamp; a stamp with MAD 0 is only centred and compressed."""
+    """Return asinh((x - median) / MAD) of each plane of each stamp; one with MAD 0 is only centred and compressed."""
     centred = stamps - _median(stamps)
     deviation = _median(ops.abs(centred))
     return ops.arcsinh(centred / ops.where(deviation > 0, deviation, 1.0))
@@ -30,22 +33,23 @@ def asinh(stamps: Any) -> Any:
 
 def _median(stamps: Any) -> Any:
     # A full sort of the 1024 pixels: exact, and the one order statistic that every runtime has (TopK in ONNX).
-    size = stamps.shape[1] * stamps.shape[2]
-    ordered = ops.sort(ops.reshape(stamps, (-1, size)), axis=1)
+    _, rows, columns, planes = stamps.shape
+    size = rows * columns
+    ordered = ops.sort(ops.reshape(ops.transpose(stamps, (0, 3, 1, 2)), (-1, size)), axis=1)
     middle = (ordered[:, (size - 1) // 2] + ordered[:, size // 2]) / 2
-    return ops.reshape(middle, (-1, 1, 1, 1))
+    return ops.reshape(middle, (-1, 1, 1, planes))
 
 
 NORMALISATIONS: dict[str, Callable[[Any], Any]] = {"minmax": minmax, "asinh": asinh}
 
 
 class Normalise(keras.layers.Layer):
-    """Normalise each stamp by itself.
+    """Normalise each stamp by itself, and each of its planes.
 
     Parameters
     ----------
     kind : {'minmax', 'asinh'}
-        Row of `NORMALISATIONS`. Input and output have shape (n, 32, 32, 1), float32.
+        Row of `NORMALISATIONS`. Input and output have shape (n, 32, 32, planes), float32.
     """
 
     def __init__(self, kind: str, **options: Any) -> None:
@@ -58,7 +62,7 @@ class Normalise(keras.layers.Layer):
 
 
 class Upscale(keras.layers.Layer):
-    """Scale stamps up to `size` pixels, bilinearly, and repeat the one plane three times.
+    """Scale stamps up to `size` pixels, bilinearly; one plane is repeated for the three channels, three take them.
 
     `keras.layers.Resizing` is not used: inside a model it leaks ``training=True`` to BatchNormalization.
     """
@@ -68,10 +72,10 @@ class Upscale(keras.layers.Layer):
         self.size = size
 
     def call(self, stamps: Any) -> Any:
-        """Return images (n, size, size, 3) of stamps (n, 32, 32, 1)."""
+        """Return images (n, size, size, 3) of stamps (n, 32, 32, 1) or (n, 32, 32, 3)."""
         images = stamps
         if self.size != stamps.shape[1]:
             images = ops.image.resize(
                 stamps, (self.size, self.size), interpolation="bilinear", data_format="channels_last"
             )
-        return ops.repeat(images, 3, axis=3)
+        return ops.repeat(images, CHANNELS // stamps.shape[3], axis=3)

@@ -12,25 +12,27 @@ from typing import Any
 import numpy as np
 
 from .. import __version__
-from ..console import say, table, warn
+from ..console import say, warn
 from ..errors import CeresFastError
 from ..files import DISK, disk_errors, move_directory, sha256_of, write_text
+from ..survey.catalogues import Names
 from ..survey.night import COUNTS
 from ..survey.problems import FURTHER, LOUD, NanPolicy, OnError
 from ..survey.rules import Rules
 from ..survey.selection import Where
-from ..survey.stamp_table import CLASSES
+from ..survey.stamp_table import CLASSES, PLANES
 from .assembly import frame_order, plan_shard, read_tables, write_planned
 from .manifest import MANIFEST, Manifest, load_manifest, write_manifest
-from .manifest_checks import FORMAT_VERSION, STAMP, class_counts, shard_name, valid_name
+from .manifest_checks import FORMAT_VERSION, class_counts, described_stamp, shard_name, valid_name
 from .partial import LOCK, PARTS, PLANS, RECORDS, partial_folder
 from .parts import Part, PartMaker, clear_others
-from .reconcile import ACCOUNTS, Made, account_rows, reconcile
+from .reconcile import Made, reconcile
 from .scheduler import Workers
 from .schema import described as described_columns
 from .sources import Source, find_sources
 from .sources import described as described_sources
 from .splits import FRACTIONS, SPLITS, check_fractions, group_stamps, leaks, split_groups
+from .summary import show_summary
 from .units import Choice, Unit
 
 SOURCES_FILE = "sources.sha256"
@@ -54,7 +56,9 @@ def build_records(
     on_error: OnError = "stop",
     nan: NanPolicy = "error",
     overwrite: bool = False,
-    planes: Sequence[str] = ("science",),
+    planes: Sequence[str] = PLANES[:1],
+    names: Names | None = None,
+    observatory: str | None = None,
     hold_out: Where = (),
     preset: str | None = None,
     workers: int | None = 1,
@@ -94,7 +98,11 @@ def build_records(
     overwrite : bool, default False
         Replace `out` where it holds records already.
     planes : sequence of str
-        The planes of a stamp; only alert packets have more than ``science``.
+        What the planes of the stamps show: a row of `PLANE_SETS`.
+    names : Names, optional
+        What the columns of the catalogues are called; by default as SExtractor calls them.
+    observatory : str, optional
+        Code of the observatory that took the frames, where the truth file has observations of several.
     hold_out : sequence of (name, values)
         What makes up the test split, for example whole nights.
     preset : str, optional
@@ -122,10 +130,10 @@ def build_records(
     found = find_sources([source.absolute() for source in sources] if scheduler else sources, truth)
     _check_out(out, overwrite)
     rules = rules or Rules()
-    if all(source.kind == "stamps" for source in found):
-        # Stamps alone do not show what stays in place: nothing was removed here, and nothing may be claimed.
+    if all(source.kind != "frames" for source in found):
+        # Stamps and alerts do not show what stays in place: nothing was removed here, and nothing may be claimed.
         rules = replace(rules, remove_stationary=False)
-    choice = Choice(where, rules, on_error, nan, tuple(planes))
+    choice = Choice(where, rules, on_error, nan, tuple(planes), names, observatory)
     with Workers(workers, scheduler) as pool, partial_folder(out.absolute() if scheduler else out) as folder:
         pool.check_paths({source.folder: "" for source in found} | {folder / LOCK: (folder / LOCK).read_text()})
         made = _make_parts(found, choice, pool, folder / PARTS)
@@ -147,7 +155,7 @@ def build_records(
                 format_version=FORMAT_VERSION,
                 ceres_fast=__version__,
                 name=name,
-                stamp=STAMP,
+                stamp=described_stamp(planes),
                 classes=list(CLASSES),
                 columns=described_columns(),
                 seed=seed,
@@ -169,7 +177,7 @@ def build_records(
                 if not _OURS.fullmatch(file.name):
                     file.unlink()  # of a worker that ended while it wrote
             move_directory(records, out, overwrite=overwrite)
-    _summarise(manifest, out)
+    show_summary(manifest, out)
     return load_manifest(out)
 
 
@@ -186,7 +194,7 @@ def _make_parts(
     _show_warnings(parts)
     made = [(source, unit, part) for (source, unit), part in zip(units, parts, strict=True)]
     for source in sources:
-        source.check(_counts([source], [part for of, _, part in made if of is source]))
+        source.check(choice, _counts([source], [part for of, _, part in made if of is source]))
     return made
 
 
@@ -289,21 +297,3 @@ def _write(
         groups = len(np.unique(columns["group"][rows]))
         described[split] = {"groups": groups, "classes": class_counts(of_split), "shards": of_split}
     return described
-
-
-def _summarise(manifest: Manifest, out: Path) -> None:
-    rows = []
-    for split in manifest.splits:
-        per_class = manifest.class_counts(split)
-        groups, shards = manifest.splits[split]["groups"], len(manifest.splits[split]["shards"])
-        rows.append((split, per_class["asteroid"], per_class["non_asteroid"], groups, shards))
-        if not all(per_class.values()):
-            missing = min(per_class, key=lambda name: per_class[name])
-            warn(f"split {split} has no {missing}: too few groups hold one. Add sources.")
-    total = [sum(int(row[column]) for row in rows) for column in range(1, 5)]
-    table(f"Records in {out}", ("split", "asteroid", "non-asteroid", "groups", "shards"), [*rows, ("all", *total)])
-    table("From the sources to the records", ("what", "count"), account_rows(manifest.reconciliation))
-    told = {name for account in ACCOUNTS.values() for name in (account.what, *account.reasons, account.kept)}
-    others = [(name.replace("_", " "), count) for name, count in manifest.counts.items() if name not in told]
-    if others:
-        table("Also counted", ("what", "count"), others)

@@ -29,7 +29,8 @@ class Manifest:
     name : str
         First part of the names of the shards.
     stamp : dict
-        ``shape`` [32, 32] (y, x), ``dtype`` float32, ``byte_order`` little, ``unit`` ADU.
+        ``shape`` [32, 32, planes] (y, x, plane), ``planes`` (what they show), ``dtype`` float32, ``byte_order``
+        little, ``unit`` ADU.
     classes : list of str
         Class names in the order of their labels.
     columns : dict
@@ -51,7 +52,7 @@ class Manifest:
     pixel_scale : float or None
         Median of the training split in arcsec/pixel; None where no stamp says.
     sources : list of dict
-        ``name``, ``kind`` (``stamps`` or ``frames``), ``files`` (count).
+        ``name``, ``kind`` (``stamps``, ``frames`` or ``alerts``), ``files`` (count).
     sources_file : dict
         ``file`` and ``sha256`` of the list of the sources' files and their SHA-256.
     counts : dict
@@ -88,6 +89,16 @@ class Manifest:
     splits: dict[str, dict[str, Any]]
     folder: Path = field(default=Path(), compare=False)
     sha256: str = field(default="", compare=False)
+
+    @property
+    def planes(self) -> tuple[str, ...]:
+        """What the planes of the stamps show: a row of `PLANE_SETS`."""
+        return tuple(self.stamp["planes"])
+
+    @property
+    def stamp_shape(self) -> tuple[int, ...]:
+        """Shape of a stamp: (32, 32, planes)."""
+        return tuple(self.stamp["shape"])
 
     def count(self, split: str) -> int:
         """Return the number of stamps of a split."""

@@ -10,15 +10,20 @@ from typing import Any
 
 from ..errors import InputError
 from ..survey.rules import Rules
-from ..survey.stamp_table import CLASSES, STAMP_SIZE
+from ..survey.stamp_table import CLASSES, PLANE_SETS, stamp_shape
 from .reconcile import imbalance
 from .splits import SPLITS
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 REBUILD = "build the records again with `ceres-fast build-records`"
-STAMP = {"shape": [STAMP_SIZE, STAMP_SIZE], "dtype": "float32", "byte_order": "little", "unit": "ADU"}
 
 Check = Callable[[Any], bool]
+
+
+def described_stamp(planes: Sequence[str]) -> dict[str, Any]:
+    """Return what the manifest says of stamps with these planes."""
+    pixels = {"dtype": "float32", "byte_order": "little", "unit": "ADU"}
+    return {"shape": list(stamp_shape(planes)), "planes": list(planes), **pixels}
 
 
 def shard_name(name: str, split: str, number: int, shards: int) -> str:
@@ -132,7 +137,7 @@ _MANIFEST: dict[str, Check] = {
     "format_version": _count,
     "ceres_fast": _text,
     "name": valid_name,
-    "stamp": lambda value: value == STAMP,
+    "stamp": lambda value: value in map(described_stamp, PLANE_SETS),
     "classes": lambda value: value == list(CLASSES),
     "columns": _objects(_object(type=lambda value: value in ("float", "int", "str"), unit=_text, meaning=_text)),
     "seed": _count,
@@ -143,7 +148,7 @@ _MANIFEST: dict[str, Check] = {
     "nan": lambda value: value in ("error", "fill"),
     "rules": lambda value: isinstance(value, dict),
     "pixel_scale": lambda value: value is None or _positive(value),
-    "sources": _list(_object(name=_text, kind=lambda value: value in ("stamps", "frames"), files=_count)),
+    "sources": _list(_object(name=_text, kind=lambda value: value in ("stamps", "frames", "alerts"), files=_count)),
     "sources_file": _object(file=_text, sha256=_sha256),
     "counts": _objects(_count),
     "reconciliation": _objects(_balanced),

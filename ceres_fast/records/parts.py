@@ -13,17 +13,19 @@ import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
+from astropy.table import Table
 
 from .. import __version__
 from ..console import warnings_kept
 from ..errors import InputError
 from ..files import DISK, disk_errors, move_directory, sha256_of, write_json
 from ..survey.problems import Problems
-from ..survey.stamp_table import COLUMNS, STAMP_SIZE, stamp_table
+from ..survey.stamp_table import COLUMNS, empty_table, stamp_shape
 from .units import Choice, SourceFile, Unit
 
 STAMPS, TABLE, ABOUT = "stamps.npy", "columns.npz", "part.json"
@@ -85,7 +87,7 @@ class PartMaker:
             unit.prefix,
             [_state(file) for file in unit.files],
             [file.name for file in unit.listed],
-            getattr(unit, "truth_sha256", ""),
+            unit.decides,
             asdict(self.choice),
         ]
         return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
@@ -103,13 +105,26 @@ class PartMaker:
         unit, key = task
         if (part := read_part(self.folder / key)) is not None:
             return part
+        with disk_errors(self.folder.parent, DISK):
+            made = Path(tempfile.mkdtemp(prefix=".", dir=self.folder))
+            try:
+                about = self._make(made, unit)
+                if self.key(unit) != key:
+                    raise InputError(unit.files[0].path, "it, or a file that goes with it, changes while it is read")
+                write_json(made / ABOUT, about)
+                if read_part(self.folder / key) is None:  # else a worker that outlived a killed build has just made it
+                    shutil.rmtree(self.folder / key, ignore_errors=True)
+                    move_directory(made, self.folder / key)
+            finally:
+                shutil.rmtree(made, ignore_errors=True)
+        return Part(key=key, **about)
+
+    def _make(self, folder: Path, unit: Unit) -> dict[str, Any]:
         with warnings_kept() as warnings:
-            columns, counts = _columns(unit, self.choice)
+            rows, counts = _write(folder, unit, self.choice)
             listed = _hashes(unit.listed, Problems(self.choice.on_error))
-        if self.key(unit) != key:
-            raise InputError(unit.files[0].path, "it, or a file that goes with it, changes while it is read")
-        about = {"rows": len(columns["label"]), "counts": dict(counts), "warnings": warnings, "listed": listed}
-        return _write(self.folder / key, columns, about)
+        files = {name: _state_of(folder / name) for name in (STAMPS, TABLE)}
+        return {"rows": rows, "counts": dict(counts), "warnings": warnings, "listed": listed, "files": files}
 
 
 def read_part(folder: Path) -> Part | None:
@@ -139,22 +154,35 @@ def _state(file: SourceFile) -> tuple[str, int, int]:
     return file.name, state.st_size, state.st_mtime_ns
 
 
-def _columns(unit: Unit, choice: Choice) -> tuple[dict[str, np.ndarray], Counter[str]]:
+def _write(folder: Path, unit: Unit, choice: Choice) -> tuple[int, Counter[str]]:
+    """Write the stamps of a unit, table by table, and its columns; return how many there are, and the counts."""
     counts: Counter[str] = Counter()
-    tables = [stamp_table(np.empty((0, STAMP_SIZE, STAMP_SIZE), np.float32))]
-    for table, happened in unit.tables(choice):
-        counts += happened
-        tables.append(table)
-    names = ("stamp", *(column.name for column in COLUMNS))
-    # Without the empty table where there are others: stamps of several planes do not go with those of one.
-    columns = {name: np.concatenate([table[name] for table in tables[1:] or tables]) for name in names}
-    columns["source"] = np.strings.add(unit.prefix, columns["source"])
-    _check_finite(columns)
-    return columns, counts
+    columns: dict[str, list[np.ndarray]] = {column.name: [] for column in COLUMNS}
+    with (folder / STAMPS).open("wb") as stream:
+        _write_header(stream, 0, choice)
+        for table, happened in chain([(empty_table(choice.planes), Counter[str]())], unit.tables(choice)):
+            table["source"] = np.strings.add(unit.prefix, np.asarray(table["source"]))
+            _check_finite(table)
+            # Not numpy.save, which does not say why a disk refuses, and needs all stamps at once.
+            stream.write(np.ascontiguousarray(table["stamp"], "<f4").tobytes())
+            counts += happened
+            for name, values in columns.items():
+                values.append(np.asarray(table[name]))
+        rows = sum(map(len, columns["label"]))
+        stream.seek(0)
+        _write_header(stream, rows, choice)
+    np.savez(folder / TABLE, **{name: np.concatenate(values) for name, values in columns.items()})  # type: ignore[arg-type]
+    return rows, counts
 
 
-def _check_finite(columns: dict[str, np.ndarray]) -> None:
-    stamps = columns["stamp"]
+def _write_header(stream: IO[bytes], rows: int, choice: Choice) -> None:
+    """Write the header of a ``.npy`` file; its length does not depend on the number of rows."""
+    shape = (rows, *stamp_shape(choice.planes))
+    np.lib.format.write_array_header_1_0(stream, {"descr": "<f4", "fortran_order": False, "shape": shape})
+
+
+def _check_finite(columns: Table) -> None:
+    stamps = np.asarray(columns["stamp"])
     bad = np.flatnonzero(~np.isfinite(stamps).all(axis=tuple(range(1, stamps.ndim))))
     if bad.size:
         row = int(columns["row"][bad[0]])
@@ -173,33 +201,8 @@ def _hashes(files: Sequence[SourceFile], problems: Problems) -> list[list[str]]:
     return lines
 
 
-def _write(folder: Path, columns: dict[str, np.ndarray], about: dict[str, Any]) -> Part:
-    table = {name: values for name, values in columns.items() if name != "stamp"}
-    with disk_errors(folder.parents[1], DISK):
-        made = Path(tempfile.mkdtemp(prefix=".", dir=folder.parent))
-        try:
-            _save(made / STAMPS, columns["stamp"])
-            np.savez(made / TABLE, **table)  # type: ignore[arg-type]
-            files = {name: _state_of(made / name) for name in (STAMPS, TABLE)}
-            write_json(made / ABOUT, about | {"files": files})
-            if read_part(folder) is None:  # else a worker that outlived a killed build has just made it
-                shutil.rmtree(folder, ignore_errors=True)
-                move_directory(made, folder)
-        finally:
-            shutil.rmtree(made, ignore_errors=True)
-    return Part(key=folder.name, files=files, **about)
-
-
 def _state_of(file: Path) -> list[Any]:
     return [file.stat().st_size, sha256_of(file)]
-
-
-def _save(path: Path, values: np.ndarray) -> None:
-    """Write as `numpy.save` does, which does not say why a disk refuses."""
-    values = np.ascontiguousarray(values)
-    with path.open("wb") as stream:
-        np.lib.format.write_array_header_1_0(stream, np.lib.format.header_data_from_array_1_0(values))
-        stream.write(values.data.cast("B") if values.size else b"")
 
 
 def clear_others(folder: Path, keys: set[str]) -> None:

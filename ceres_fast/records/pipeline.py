@@ -60,8 +60,8 @@ def stamp_dataset(
     Returns
     -------
     tf.data.Dataset
-        Of (stamps, labels) or (stamps, labels, {column: values}): stamps float32 (b, 32, 32, 1) in ADU, axes
-        (y, x, channel); labels int32 (b,); columns float64, int64 or string, (b,). Its cardinality is known.
+        Of (stamps, labels) or (stamps, labels, {column: values}): stamps float32 (b, 32, 32, planes) in ADU, axes
+        (y, x, plane); labels int32 (b,); columns float64, int64 or string, (b,). Its cardinality is known.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def stamp_dataset(
         records = records.shuffle(min(count, _SHUFFLED), seed=seed, reshuffle_each_iteration=True)
 
     def example(batch: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        parsed = parse(batch, ("stamp", "label", *names))
+        parsed = parse(batch, ("stamp", "label", *names), manifest.stamp_shape)
         pair = parsed["stamp"], tf.cast(parsed["label"], tf.int32)
         return (*pair, {name: parsed[name] for name in names}) if names else pair
 
@@ -115,7 +115,7 @@ def read_columns(manifest: Manifest, split: str, names: Sequence[str]) -> dict[s
     Returns
     -------
     dict of str to numpy.ndarray
-        float64, int64 or str, (n,); ``stamp`` float32 (n, 32, 32). Unknown values are NaN, -1 or "".
+        float64, int64 or str, (n,); ``stamp`` float32 (n, 32, 32, planes). Unknown values are NaN, -1 or "".
 
     Raises
     ------
@@ -126,11 +126,13 @@ def read_columns(manifest: Manifest, split: str, names: Sequence[str]) -> dict[s
     """
     wanted = tuple(dict.fromkeys(names))
     records = _records(manifest, split, wanted, interleave=False, seed=0)
-    result = {name: empty(name, manifest.count(split)) for name in wanted}
+    result = {name: empty(name, manifest.count(split), manifest.stamp_shape) for name in wanted}
     done = 0
     with shard_errors(manifest, split):
         # "label" is read for the number of records, which must be known where nothing is wanted too.
-        for batch in records.batch(_READ_AT_ONCE).map(lambda batch: parse(batch, ("label", *wanted))):
+        for batch in records.batch(_READ_AT_ONCE).map(
+            lambda batch: parse(batch, ("label", *wanted), manifest.stamp_shape)
+        ):
             size = len(batch["label"])
             for name in wanted:
                 result[name][done : done + size] = batch[name].numpy()
@@ -144,7 +146,7 @@ def read_stamps(manifest: Manifest, split: str) -> tuple[np.ndarray, np.ndarray]
     Returns
     -------
     stamps : numpy.ndarray
-        float32, (n, 32, 32), axes (y, x), in ADU.
+        float32, (n, 32, 32, planes), axes (y, x, plane), in ADU.
     labels : numpy.ndarray
         int32, (n,): 1 asteroid, 0 non-asteroid.
 
@@ -230,8 +232,6 @@ def _records(manifest: Manifest, split: str, names: Sequence[str], *, interleave
 
 
 def _finished(name: str, values: np.ndarray) -> np.ndarray:
-    if name == "stamp":
-        return values[..., 0]
-    if KINDS[name] is str:
+    if KINDS.get(name) is str:
         return np.array([value.decode() for value in values], np.str_)
     return values

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from ..survey.alerts.labels import REASONS
+
 
 class Account(NamedTuple):
     """What goes in (a count), the reasons to be left out (counts), and what comes out (a count; None: stamps)."""
@@ -34,7 +36,9 @@ ACCOUNTS = {
         ),
     ),
     "stamp_files": Account("stamps", "files", ("not_selected", "bad_stamps")),
-    "alerts": Account("alerts", "alerts", ("not_selected", "bad_alerts", "set_aside", "bad_stamps")),
+    "alerts": Account(
+        "alerts", "alerts", ("bad_alerts", *(f"set_aside_{reason}" for reason in REASONS), "not_selected")
+    ),
 }
 """The accounts of the sources, by their kind. What has no account here makes the sum wrong, so nothing is forgotten."""
 

@@ -3,7 +3,7 @@
 =========  =====================  ==================================================
 column     feature                bytes
 =========  =====================  ==================================================
-``stamp``  ``bytes_list`` of one  32x32 float32, little-endian, rows first (y, x)
+``stamp``  ``bytes_list`` of one  32x32xP float32, little-endian, axes (y, x, plane)
 float      ``bytes_list`` of one  one float64, little-endian (``float_list`` is float32: too coarse for MJD)
 int        ``int64_list`` of one  protobuf varint
 str        ``bytes_list`` of one  UTF-8
@@ -17,11 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from ..survey.stamp_table import COLUMNS, STAMP_SIZE
+from ..survey.stamp_table import COLUMNS, PLANES, stamp_shape
 from ..tensorflow_quiet import tf
 
 KINDS: dict[str, type] = {column.name: column.dtype for column in COLUMNS}
 """Type (float, int or str) of each column beside ``stamp``."""
+
+ONE_PLANE = stamp_shape(PLANES[:1])
 
 _ENCODE: dict[type, Callable[[np.ndarray], list[Any]]] = {
     float: lambda values: [value.tobytes() for value in values.astype("<f8")],
@@ -38,7 +40,7 @@ def serialise(columns: Mapping[str, np.ndarray], rows: np.ndarray) -> Iterator[b
     Parameters
     ----------
     columns : mapping of str to numpy.ndarray
-        ``stamp`` (n, 32, 32) and every column of ``COLUMNS``, (n,).
+        ``stamp`` (n, 32, 32, planes) and every column of ``COLUMNS``, (n,).
     rows : numpy.ndarray of int
         0-based rows to write, in this order.
     """
@@ -54,7 +56,7 @@ def serialise(columns: Mapping[str, np.ndarray], rows: np.ndarray) -> Iterator[b
             yield example.SerializeToString(deterministic=True)
 
 
-def parse(batch: tf.Tensor, names: Iterable[str]) -> dict[str, tf.Tensor]:
+def parse(batch: tf.Tensor, names: Iterable[str], shape: Sequence[int] = ONE_PLANE) -> dict[str, tf.Tensor]:
     """Parse a batch of serialised examples, with one call for the whole batch.
 
     Parameters
@@ -63,11 +65,13 @@ def parse(batch: tf.Tensor, names: Iterable[str]) -> dict[str, tf.Tensor]:
         Strings, shape (b,).
     names : iterable of str
         Which of ``stamp`` and the columns to read; the others cost nothing.
+    shape : sequence of int
+        Of a stamp: (32, 32, planes).
 
     Returns
     -------
     dict of str to tf.Tensor
-        ``stamp`` float32 (b, 32, 32, 1), axes (y, x, channel); the others float64, int64 or string, (b,).
+        ``stamp`` float32 (b, 32, 32, planes), axes (y, x, plane); the others float64, int64 or string, (b,).
     """
     wanted = dict.fromkeys(names)
     types = {name: tf.int64 if KINDS.get(name) is int else tf.string for name in wanted}
@@ -76,17 +80,17 @@ def parse(batch: tf.Tensor, names: Iterable[str]) -> dict[str, tf.Tensor]:
     for name, value in parsed.items():
         if name == "stamp":
             # The explicit size refuses stamps of another length instead of regrouping their pixels.
-            pixels = tf.reshape(tf.io.decode_raw(value, tf.float32), [size, STAMP_SIZE, STAMP_SIZE, 1])
-            parsed[name] = tf.ensure_shape(pixels, [None, STAMP_SIZE, STAMP_SIZE, 1])
+            pixels = tf.reshape(tf.io.decode_raw(value, tf.float32), [size, *shape])
+            parsed[name] = tf.ensure_shape(pixels, [None, *shape])
         elif KINDS[name] is float:
             parsed[name] = tf.reshape(tf.io.decode_raw(value, tf.float64), [size])
     return parsed
 
 
-def empty(name: str, count: int) -> np.ndarray:
-    """Return an array for `count` values of a column, as `parse` gives them."""
+def empty(name: str, count: int, shape: Sequence[int] = ONE_PLANE) -> np.ndarray:
+    """Return an array for `count` values of a column, as `parse` gives them for stamps of this `shape`."""
     if name == "stamp":
-        return np.empty((count, STAMP_SIZE, STAMP_SIZE, 1), np.float32)
+        return np.empty((count, *shape), np.float32)
     return np.empty(count, {float: np.float64, int: np.int64, str: object}[KINDS[name]])
 
 

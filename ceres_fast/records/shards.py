@@ -33,7 +33,7 @@ def write_shard(path: Path, columns: Mapping[str, np.ndarray], rows: np.ndarray)
     path : pathlib.Path
         The shard; no rows give an empty file.
     columns : mapping of str to numpy.ndarray
-        ``stamp`` (n, 32, 32) and every column of ``COLUMNS``, (n,).
+        ``stamp`` (n, 32, 32, planes) and every column of ``COLUMNS``, (n,).
     rows : numpy.ndarray of int
         0-based rows, in the order of the file.
 

@@ -1,4 +1,4 @@
-"""Where records come from: folders of stamps, a folder per class, or folders of frames with their catalogues."""
+"""Where records come from: a folder per class of stamps, frames with their catalogues, or alert packets."""
 
 from __future__ import annotations
 
@@ -10,19 +10,24 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
+from astropy.table import Table
+
 from ..console import warn, warnings_kept
 from ..errors import CeresFastError, InputError
 from ..files import sha256_of
+from ..survey.alerts import alert_units, is_alerts
 from ..survey.catalogues import find_catalogue
 from ..survey.fields import grouped, read_infos
 from ..survey.frame_info import FrameInfo
 from ..survey.frames import find_frames
+from ..survey.missing import companion_files
+from ..survey.night import check_truth
 from ..survey.problems import OnError
 from ..survey.selection import Where
 from ..survey.stamp_folders import is_class_folders, labelled_files
-from ..survey.truth import read_truth
+from ..survey.stamp_table import PLANES
 from .scheduler import Workers
-from .units import Choice, FieldUnit, SourceFile, StampUnit, Unit
+from .units import Choice, FieldUnit, PacketUnit, SourceFile, StampUnit, Unit, truth_of
 
 TRUTH = "asteroids.csv"
 """Name of the truth table that is looked for in a folder of frames."""
@@ -68,7 +73,7 @@ class Source(ABC):
     def units(self, choice: Choice, workers: Workers) -> list[Unit]:
         """Return the units of work, always in the same order; every file is listed by one of them."""
 
-    def check(self, counts: Mapping[str, int]) -> None:  # noqa: B027 - most sources have nothing to check
+    def check(self, choice: Choice, counts: Mapping[str, int]) -> None:  # noqa: B027 - most sources have nothing to check
         """Raise CeresFastError when what was counted says that something is wrong with the source as a whole."""
 
     def named(self, files: Iterable[Path]) -> tuple[SourceFile, ...]:
@@ -76,7 +81,7 @@ class Source(ABC):
         return tuple(SourceFile(file, self._name_of(file)) for file in files)
 
     def _name_of(self, file: Path) -> str:
-        folder = self.folder.resolve()
+        folder = (self.folder if self.folder.is_dir() else self.folder.parent).resolve()
         inside = file.resolve().is_relative_to(folder)
         # No path of this machine goes into the records: a file from elsewhere is known by its name.
         return f"{self.name}/{file.resolve().relative_to(folder).as_posix() if inside else file.name}"
@@ -92,6 +97,7 @@ class StampFolders(Source):
 
     def units(self, choice: Choice, workers: Workers) -> list[Unit]:
         """Return some stamps each."""
+        _refuse_planes(self, choice)
         units: list[Unit] = []
         labelled = labelled_files(self.folder)
         for chunk in _chunks(labelled, STAMPS_AT_ONCE):
@@ -107,20 +113,23 @@ class Frames(Source):
     kind = "frames"
 
     def _find(self) -> list[Path]:
-        frames = find_frames([self.folder])
-        catalogues = [catalogue for frame in frames if (catalogue := find_catalogue(frame))]
-        return [*frames, *catalogues, self._truth()]
+        return [
+            *dict.fromkeys(file for frame in find_frames([self.folder]) for file in _files_of(frame)),
+            self._truth(),
+        ]
 
     def units(self, choice: Choice, workers: Workers) -> list[Unit]:
         """Return the exposures of a field and CCD in a night each, and the files that belong to none."""
-        frames, truth = find_frames([self.folder]), self._truth()
-        read_truth(truth)  # what is wrong with it is said before anything else is done
-        sha256 = sha256_of(truth)
+        _refuse_planes(self, choice)
+        frames = find_frames([self.folder])
+        self.counts.update(self._read_truth(choice).meta["counts"])
+        truth, sha256 = self._truth(), sha256_of(self._truth())
         units: list[Unit] = []
         listed: set[SourceFile] = set()
         for infos in self._fields(frames, choice, workers):
-            files = self.named(_files_of(infos))
-            first = self._name_of(infos[0].path)
+            paths = dict.fromkeys(file for info in infos for file in _files_of(info.path))
+            files = self.named(paths)
+            first = self._name_of(infos[0].path) + infos[0].brackets
             new = tuple(file for file in files if file not in listed)
             listed.update(new)
             units.append(FieldUnit(first, self.prefix, files, new, self.folder, tuple(infos), truth, sha256))
@@ -142,14 +151,13 @@ class Frames(Source):
         self.counts.update(copies)
         return fields
 
-    def check(self, counts: Mapping[str, int]) -> None:
+    def check(self, choice: Choice, counts: Mapping[str, int]) -> None:
         """Refuse a truth table of another night."""
-        if counts.get("frames") and not counts.get("validated"):
-            rows = len(read_truth(self._truth()))
-            raise CeresFastError(
-                f"{self._truth()}: none of its {rows} rows is in any frame; expected the asteroids of these nights, "
-                "with the times of the middle of each exposure (MJD, UTC)."
-            )
+        check_truth(self._read_truth(choice), counts)
+
+    def _read_truth(self, choice: Choice) -> Table:
+        truth = self._truth()
+        return truth_of(truth, sha256_of(truth), choice.observatory, choice.on_error)
 
     def _truth(self) -> Path:
         if self.truth is None or not self.truth.is_file():
@@ -162,10 +170,40 @@ class Frames(Source):
         return self.truth
 
 
-def _files_of(infos: Sequence[FrameInfo]) -> list[Path]:
-    """Return the files that a field is made from, each once."""
-    files = [file for info in infos for file in (info.path, find_catalogue(info.path)) if file]
-    return list(dict.fromkeys(files))
+class Alerts(Source):
+    """Alert packets: Avro files, folders of them, or archives."""
+
+    kind = "alerts"
+
+    def _find(self) -> list[Path]:
+        return sorted({file for unit in alert_units(self.folder) for file in unit.files})
+
+    def units(self, choice: Choice, workers: Workers) -> list[Unit]:
+        """Return some packets each."""
+        units: list[Unit] = []
+        listed: set[SourceFile] = set()
+        for packets in alert_units(self.folder):
+            files = self.named(packets.files)
+            new = tuple(file for file in files if file not in listed)
+            listed.update(new)
+            units.append(PacketUnit(f"{self.name}/{packets.name}", self.prefix, files, new, packets))
+        return units
+
+
+def _refuse_planes(source: Source, choice: Choice) -> None:
+    if choice.planes != PLANES[:1]:
+        raise InputError(
+            source.folder,
+            f"has one plane, and --planes asks for {', '.join(choice.planes)}",
+            expected="alert packets",
+            action=f"pass --planes {PLANES[0]}, or build records from alert packets only",
+        )
+
+
+def _files_of(frame: Path) -> list[Path]:
+    """Return the files that decide what the stamps of a frame are: itself, its catalogue, its masks and weights."""
+    catalogue = find_catalogue(frame)
+    return [frame, *([catalogue] if catalogue else []), *companion_files(frame)]
 
 
 def _look(paths: Sequence[Path], *, where: Where, on_error: OnError) -> tuple[list[FrameInfo], Counter[str], list[str]]:
@@ -191,14 +229,14 @@ def find_sources(folders: Sequence[Path], truth: Path | None) -> list[Source]:
     names: Counter[str] = Counter()
     sources: list[Source] = []
     for folder in folders:
-        if not folder.is_dir():
+        if not folder.is_dir() and not (folder.is_file() and is_alerts(folder)):
             problem = "is not a folder" if folder.exists() else "does not exist"
-            raise InputError(folder, problem, expected="a folder of stamps or of frames")
+            raise InputError(folder, problem, expected="a folder of stamps, frames or alerts, or an archive of alerts")
         _refuse_nested(folder, [source.folder for source in sources])
         name = folder.resolve().name
         names[name] += 1
         unique = name if names[name] == 1 else f"{name}-{names[name]}"
-        kind = StampFolders if is_class_folders(folder) else Frames
+        kind = StampFolders if is_class_folders(folder) else Alerts if is_alerts(folder) else Frames
         prefix = f"{unique}/" if len(folders) > 1 else ""
         sources.append(kind(folder, unique, truth or folder / TRUTH, prefix))
     return sources

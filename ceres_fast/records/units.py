@@ -7,17 +7,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from astropy.table import Table
 
 from ..console import warnings_kept
+from ..survey.alerts import AlertUnit, alert_tables
+from ..survey.catalogues import Names
 from ..survey.frame_info import FrameInfo
 from ..survey.night import field_stamps
 from ..survey.problems import NanPolicy, OnError, Problems
 from ..survey.rules import Rules
 from ..survey.selection import Where
 from ..survey.stamp_folders import stamp_files_table
+from ..survey.stamp_table import PLANES
 from ..survey.truth import read_truth
 
 
@@ -29,7 +32,9 @@ class Choice:
     rules: Rules
     on_error: OnError
     nan: NanPolicy
-    planes: tuple[str, ...] = ("science",)
+    planes: tuple[str, ...] = PLANES[:1]
+    names: Names | None = None
+    observatory: str | None = None
 
 
 class SourceFile(NamedTuple):
@@ -62,6 +67,11 @@ class Unit:
 
     kind: ClassVar[str] = "files"
 
+    @property
+    def decides(self) -> list[Any]:
+        """What else decides what it gives, beside its files and the choice; JSON can hold it."""
+        return []
+
     def tables(self, choice: Choice) -> Iterator[tuple[Table, Counter[str]]]:
         """Yield stamp tables, and counts of what happened to the input."""
         return iter(())
@@ -93,9 +103,15 @@ class FieldUnit(Unit):
 
     kind = "frames"
 
+    @property
+    def decides(self) -> list[Any]:
+        """The truth, which is the same for all fields and so not one of its files."""
+        return [self.truth_sha256]
+
     def tables(self, choice: Choice) -> Iterator[tuple[Table, Counter[str]]]:
         """Cut and label the detections."""
-        truth = _truth(self.truth, self.truth_sha256)
+        with warnings_kept():  # what is odd in the truth was said when the fields were looked for
+            truth = truth_of(self.truth, self.truth_sha256, choice.observatory, choice.on_error)
         yield field_stamps(
             self.frames,
             truth,
@@ -104,11 +120,31 @@ class FieldUnit(Unit):
             where=choice.where,
             on_error=choice.on_error,
             nan=choice.nan,
+            names=choice.names,
+        )
+
+
+@dataclass(frozen=True)
+class PacketUnit(Unit):
+    """Some alert packets."""
+
+    packets: AlertUnit
+
+    kind = "alerts"
+
+    @property
+    def decides(self) -> list[Any]:
+        """Which part of an archive it is."""
+        return [self.packets.start, self.packets.count]
+
+    def tables(self, choice: Choice) -> Iterator[tuple[Table, Counter[str]]]:
+        """Label the alerts and cut their stamps."""
+        return alert_tables(
+            self.packets, planes=choice.planes, where=choice.where, on_error=choice.on_error, nan=choice.nan
         )
 
 
 @lru_cache(maxsize=2)
-def _truth(path: Path, sha256: str) -> Table:
-    """Read a truth table once per process; what is odd in it was said when the fields were looked for."""
-    with warnings_kept():
-        return read_truth(path)
+def truth_of(path: Path, sha256: str, observatory: str | None, on_error: OnError) -> Table:
+    """Read a truth file once per process; it is known by its SHA-256."""
+    return read_truth(path, observatory=observatory, on_error=on_error)

@@ -8,7 +8,6 @@ import numpy as np
 from astropy.table import Table
 
 from ..errors import InputError
-from .catalogues import column
 from .detections import Detections
 from .frames import read_frame
 from .labels import Labelled
@@ -19,15 +18,15 @@ from .stamps import cut_stamps
 
 
 def exposure_stamps(
-    labelled: Labelled, rows: np.ndarray, truth: Table, problems: Problems, nan: NanPolicy, counts: Counter[str]
+    labelled: Labelled, rows: np.ndarray, problems: Problems, nan: NanPolicy, counts: Counter[str]
 ) -> Table:
-    """Cut the stamps of some rows (counted from 0) of an exposure's catalogue.
+    """Cut the stamps of some detections (counted from 0) of an exposure.
 
     Bad stamps are reported to `problems` and counted in ``counts["bad_stamps"]``; ``padded_stamps`` and
     ``filled_stamps`` are counted too.
     """
     exposure = labelled.exposure
-    image = read_frame(exposure.info.path).data
+    image = read_frame(exposure.info.path, exposure.info.hdu).data
     stamps, padded, filled = cut_stamps(image, exposure.x[rows], exposure.y[rows])
     good = np.ones(len(rows), bool)
     for index in np.flatnonzero(_is_bad(stamps, filled, nan)):
@@ -37,7 +36,7 @@ def exposure_stamps(
     rows, padded, filled = rows[good], padded[good], filled[good]
     counts["padded_stamps"] += int((padded > 0).sum())
     counts["filled_stamps"] += int((filled > 0).sum())
-    return stamp_table(stamps[good], padded=padded, filled=filled, **_known(labelled, rows, truth))
+    return stamp_table(stamps[good], padded=padded, filled=filled, **_known(labelled, rows))
 
 
 def _is_bad(stamps: np.ndarray, filled: np.ndarray, nan: NanPolicy) -> np.ndarray:
@@ -50,36 +49,38 @@ def _bad_stamp(exposure: Detections, row: int, filled: int, can_fill: bool) -> I
     missing = f"has {filled} missing pixels (NaN)" if filled else "has no picture, or the same value in every pixel"
     return InputError(
         exposure.catalogue.path,
-        f"the stamp at x={exposure.x[row]:.1f}, y={exposure.y[row]:.1f} of {exposure.info.path} {missing}",
-        row=row + 1,
+        f"the stamp at x={exposure.x[row]:.1f}, y={exposure.y[row]:.1f} of {exposure.info.place} {missing}",
+        row=int(exposure.rows[row]) + 1,
         expected="an image",
         action=f"{fill}--on-error skip to leave such stamps out",
     )
 
 
-def _known(labelled: Labelled, rows: np.ndarray, truth: Table) -> dict[str, object]:
+def _known(labelled: Labelled, rows: np.ndarray) -> dict[str, object]:
     """Return the columns of a stamp table that frame, catalogue and truth tell."""
-    exposure, match = labelled.exposure, labelled.accepted
+    exposure, match, known = labelled.exposure, labelled.accepted, labelled.known
     info = exposure.info
     asteroid = match.asteroid[rows]
-    is_asteroid = asteroid >= 0
-    flags, magnitude = (column(exposure.catalogue, name) for name in ("FLAGS", "MAG_AUTO"))
+    flags, magnitude = (exposure.column(name) for name in ("FLAGS", "MAG_AUTO"))
     magnitude = np.full(len(rows), np.nan) if magnitude is None else np.where(magnitude < 90, magnitude, np.nan)[rows]
-    of_asteroid = {name: np.asarray(truth[name])[asteroid] for name in ("magnitude", "rate", "position_angle")}
+    # The last row of each column is for -1: detections that are no asteroid.
+    of_asteroid = {
+        name: np.append(np.asarray(known[name]), np.nan)[asteroid] for name in ("magnitude", "rate", "position_angle")
+    }
     points = tangent_plane(exposure.ra, exposure.dec, sky_centre(exposure.ra, exposure.dec))
     return {
         "label": match.label[rows],
-        "designation": np.where(is_asteroid, np.asarray(truth["designation"])[asteroid], ""),
-        "row": rows + 1,
+        "designation": np.append(np.asarray(known["designation"], str), "")[asteroid],
+        "row": exposure.rows[rows] + 1,
         "x": exposure.x[rows],
         "y": exposure.y[rows],
         "ra": exposure.ra[rows],
         "dec": exposure.dec[rows],
         "neighbour": nearest_other(points)[rows],
         "flags": -1 if flags is None else np.where(np.isfinite(flags), flags, -1)[rows].astype(int),
-        "magnitude": np.where(is_asteroid & np.isfinite(of_asteroid["magnitude"]), of_asteroid["magnitude"], magnitude),
-        "rate": np.where(is_asteroid, of_asteroid["rate"], np.nan),
-        "position_angle": np.where(is_asteroid, of_asteroid["position_angle"], np.nan),
+        "magnitude": np.where(np.isfinite(of_asteroid["magnitude"]), of_asteroid["magnitude"], magnitude),
+        "rate": of_asteroid["rate"],
+        "position_angle": of_asteroid["position_angle"],
         "field": info.field,
         "frame": info.frame,
         "ccd": info.ccd,

@@ -12,9 +12,19 @@ from astropy.io import fits
 from astropy.wcs import WCS
 
 from ..errors import InputError
-from .catalogues import Catalogue, check_against, column, find_catalogue, positions, read_catalogue, sky_positions
+from .catalogues import (
+    Catalogue,
+    Names,
+    check_against,
+    column,
+    find_catalogue,
+    positions,
+    read_catalogue,
+    rows_of,
+    sky_positions,
+)
 from .frame_info import FrameInfo
-from .frames import celestial, info_from, read_header
+from .frames import FrameHeader, read_header
 
 SEEING_LIMIT = 5.0
 """A seeing in a header that is more than this many times the width of the detections is not one (99 for unknown,
@@ -22,11 +32,12 @@ another unit): with it as the radius, every asteroid would seem to stay in place
 
 
 class Detections(NamedTuple):
-    """What is known of the detections of an exposure without reading its pixels.
+    """What is known of the detections of an exposure (of one CCD) without reading its pixels.
 
     ``x``, ``y`` (pixels from 1) and ``ra``, ``dec`` (deg) have shape (n,), float64; the latter are NaN where neither
     the catalogue nor the frame has them. ``info.seeing`` is that of the header, else (or where the header's is
-    `SEEING_LIMIT` times larger) that of the catalogue.
+    `SEEING_LIMIT` times larger) that of the catalogue. ``rows`` (n,) int64 are the rows of the catalogue's file,
+    from 0, that these detections are; ``rejected`` (n,) bool says which have a flag that makes them unwanted.
     """
 
     x: np.ndarray
@@ -37,58 +48,100 @@ class Detections(NamedTuple):
     catalogue: Catalogue
     wcs: WCS | None
     header: fits.Header
+    rows: np.ndarray
+    rejected: np.ndarray
+
+    def column(self, *names: str) -> np.ndarray | None:
+        """Return `catalogues.column` for these detections: (n,) float64, or None where the catalogue has none."""
+        values = column(self.catalogue, *names)
+        return None if values is None else values[self.rows]
 
 
-def read_detections(path: Path, catalogue: Path | None = None) -> Detections:
+def read_detections(
+    frame: FrameHeader | FrameInfo | Path,
+    catalogue: Catalogue | Path | None = None,
+    *,
+    reject_flags: int = 0,
+    names: Names | None = None,
+) -> Detections:
     """Read the catalogue of a frame and the frame's header.
 
     Parameters
     ----------
-    path : pathlib.Path
-        A frame.
-    catalogue : pathlib.Path, optional
-        Its catalogue; by default the one that `find_catalogue` finds.
+    frame : FrameHeader, FrameInfo or pathlib.Path
+        A CCD; or a file with one.
+    catalogue : Catalogue or pathlib.Path, optional
+        Its catalogue, or that of all CCDs of its file; by default the one that `find_catalogue` finds.
+    reject_flags : int
+        Bits of FLAGS; detections with any of them are rejected (`rules.Rules.reject_flags`).
+    names : Names, optional
+        What the columns of a catalogue that is read are called.
 
     Raises
     ------
     InputError
         When the frame or its catalogue is missing or cannot be used, or the catalogue is of another frame.
     """
-    header = read_header(path)
-    wcs = celestial(header)
-    info = info_from(path, header, wcs)
-    catalogue = catalogue or find_catalogue(path)
+    if not isinstance(frame, FrameHeader):
+        frame = read_header(frame.path, frame.hdu) if isinstance(frame, FrameInfo) else read_header(frame)
+    info, header, wcs = frame
+    catalogue = catalogue or find_catalogue(info.path)
     if catalogue is None:
-        expected = f"{info.frame}.cat beside it or in ../sextractor_cat"
+        stem = info.frame.removesuffix(info.brackets)
         raise InputError(
-            path, "has no catalogue", expected=expected, action="run SExtractor or `ceres-fast detect` on it"
+            info.path,
+            "has no catalogue",
+            expected=f"{stem}.cat beside it or in ../sextractor_cat",
+            action="run SExtractor or `ceres-fast detect` on it",
         )
-    table = read_catalogue(catalogue)
-    check_against(table, info, wcs)
-    x, y = positions(table)
-    ra, dec = _sky(table, x, y, wcs)
-    info = dataclasses.replace(info, seeing=_seeing(info, table))
-    return Detections(x, y, ra, dec, info, table, wcs, header)
+    if not isinstance(catalogue, Catalogue):
+        catalogue = read_catalogue(catalogue, names)
+    rows = rows_of(catalogue, info)
+    check_against(catalogue, info, wcs, rows)
+    x, y = (values[rows] for values in positions(catalogue))
+    ra, dec = _sky(catalogue, rows, x, y, wcs)
+    info = dataclasses.replace(info, seeing=_seeing(info, catalogue, rows))
+    rejected = _rejected(catalogue, rows, reject_flags)
+    return Detections(x, y, ra, dec, info, catalogue, wcs, header, rows, rejected)
 
 
-def _sky(catalogue: Catalogue, x: np.ndarray, y: np.ndarray, wcs: WCS | None) -> tuple[np.ndarray, np.ndarray]:
-    if (known := sky_positions(catalogue)) is not None:
-        return known
-    if wcs is None or len(x) == 0:
-        return np.full(len(x), np.nan), np.full(len(x), np.nan)
-    ra, dec = wcs.all_pix2world(x, y, 1)
+def _sky(
+    catalogue: Catalogue, rows: np.ndarray, x: np.ndarray, y: np.ndarray, wcs: WCS | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the catalogue's sky positions, and the frame's coordinates where a row has none."""
+    known = sky_positions(catalogue)
+    ra, dec = (np.full(len(x), np.nan), np.full(len(x), np.nan)) if known is None else (each[rows] for each in known)
+    lacking = np.isnan(ra) & np.isfinite(x)
+    if wcs is not None and lacking.any():
+        ra[lacking], dec[lacking] = wcs.all_pix2world(x[lacking], y[lacking], 1)
     return ra, dec
 
 
-def _seeing(info: FrameInfo, catalogue: Catalogue) -> float:
-    width = _typical_width(catalogue) * info.pixel_scale
+def _seeing(info: FrameInfo, catalogue: Catalogue, rows: np.ndarray) -> float:
+    width = _typical_width(catalogue, rows) * info.pixel_scale
     return width if math.isnan(info.seeing) or info.seeing > SEEING_LIMIT * width else info.seeing
 
 
-def _typical_width(catalogue: Catalogue) -> float:
+def _typical_width(catalogue: Catalogue, rows: np.ndarray) -> float:
     """Return the median FWHM (pixels) of detections without a flag, NaN where the catalogue does not say."""
     width, flags = column(catalogue, "FWHM_IMAGE"), column(catalogue, "FLAGS")
     if width is None:
         return math.nan
-    clean = (width > 0) & (True if flags is None else flags == 0)
-    return float(np.median(width[clean])) if clean.any() else math.nan
+    clean = (width[rows] > 0) & (True if flags is None else flags[rows] == 0)
+    return float(np.median(width[rows][clean])) if clean.any() else math.nan
+
+
+def _rejected(catalogue: Catalogue, rows: np.ndarray, bits: int) -> np.ndarray:
+    """Tell which detections have one of some bits in FLAGS; a flag that is not known rejects nothing."""
+    if not bits:
+        return np.zeros(len(rows), bool)
+    flags = column(catalogue, "FLAGS")
+    if flags is None:
+        raise InputError(
+            catalogue.path,
+            "has no column FLAGS",
+            expected=f"one, because detections with the flags {bits} are to be rejected",
+            action="add FLAGS to SExtractor's PARAMETERS_NAME file, or name its column with --columns flags=NAME",
+        )
+    known = np.isfinite(flags) & (flags >= 0)
+    return (np.where(known, flags, 0).astype(np.int64)[rows] & bits) != 0

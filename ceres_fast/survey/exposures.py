@@ -45,7 +45,7 @@ def group_exposures(
         When two frames have the same field, CCD and time: the same exposure given twice, or CCDs without a name.
         Taken for two exposures, everything in them would seem to stay in place.
     """
-    infos = sorted(infos, key=lambda info: (info.field, info.ccd, info.mjd, str(info.path)))
+    infos = sorted(infos, key=lambda info: (info.field, info.ccd, info.mjd, str(info.path), info.hdu))
     alone = [[info] for info in infos if not _can_be_grouped(info)]
     groups = []
     for _, frames in groupby(filter(_can_be_grouped, infos), key=lambda info: (info.field, info.ccd)):
@@ -72,8 +72,8 @@ def _nights(frames: Iterable[FrameInfo], on_copy: Callable[[FrameInfo, InputErro
 
 def _copy_of(earlier: FrameInfo, later: FrameInfo) -> InputError:
     return InputError(
-        later.path,
-        f"has the field, CCD and time of {earlier.path}",
+        later.place,
+        f"has the field, CCD and time of {earlier.place}",
         expected="one file per CCD and exposure",
         action="leave out the copy; if they are two CCDs, name them in their headers (CCDNAME)",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -16,6 +16,8 @@ from ..errors import InputError
 
 SUFFIXES = (".fits", ".fit", ".fts")
 ENDINGS = tuple(suffix + packed for packed in (".gz", ".fz", "") for suffix in SUFFIXES)
+
+_EXTENSION = b"XTENSION"
 
 _UNREADABLE = (
     OSError,
@@ -61,10 +63,10 @@ def frame_stem(path: Path) -> str:
     return path.stem
 
 
-def readable_header(header: fits.Header) -> fits.Header:
-    """Return a copy of a header without the cards whose values break the FITS standard beyond reading."""
+def readable_header(header: fits.Header, keywords: Collection[str] | None = None) -> fits.Header:
+    """Return a copy of a header, or of some of its keywords, without cards that break the standard beyond reading."""
     cards = []
-    for card in header.cards:
+    for card in header.cards if keywords is None else [header.cards[name] for name in keywords if name in header]:
         with suppress(fits.VerifyError, ValueError):
             card.value, card.comment  # noqa: B018 - astropy reads a card when its value is asked for
             cards.append(card)
@@ -89,6 +91,21 @@ def open_fits(path: Path) -> Iterator[fits.HDUList]:
             raise InputError(path, "is not a file", expected="a FITS file") from error
         problem = f"is not a readable FITS file ({_first_line(error)})" if path.stat().st_size else "is empty"
         raise InputError(path, problem, expected="a whole FITS file", action="copy it again or leave it out") from error
+
+
+def check_whole(path: Path, hdus: fits.HDUList) -> None:
+    """Make sure that nothing is left out silently: astropy takes a broken header, or a cut gzip file, for the end.
+
+    Raises
+    ------
+    InputError
+        When an open file goes on after its last HDU that can be read.
+    """
+    last = hdus.fileinfo(len(hdus) - 1)
+    last["file"].seek(last["datLoc"] + last["datSpan"])
+    if last["file"].read(len(_EXTENSION)) == _EXTENSION:  # a cut gzip file raises EOFError here
+        problem = f"its extension {len(hdus)} cannot be read"
+        raise InputError(path, problem, expected="a whole FITS file", action="copy it again or leave it out")
 
 
 def _first_line(error: BaseException) -> str:

@@ -21,9 +21,9 @@ NUMBER_KEYWORDS = {
     "exposure": ("EXPTIME", "EXPOSURE", "TEXP", "ITIME"),
     "pixel_scale": ("SECPPIX", "PIXSCALE", "PIXSCAL1", "SCALE", "CCDSCALE", "PIXSCL"),
     "seeing": ("SEEING", "SEEINGAS", "IQ_FWHM"),
-    "gain": ("GAIN", "EGAIN", "CCDGAIN", "GAINEFF", "GAIN1"),
+    "gain": ("GAIN", "EGAIN", "CCDGAIN", "GAINEFF", "GAIN1", "GAINA"),
     "zero_point": ("MAGZPT",),
-    "saturation": ("SATURATE", "SATLEVEL", "SATURAT", "SATLEV", "MAXLIN"),
+    "saturation": ("SATURATE", "SATLEVEL", "SATURAT", "SATLEV", "SATURATA", "MAXLIN"),
 }
 """Keywords for positive numbers in the units of `FrameInfo`."""
 
@@ -44,9 +44,9 @@ class FrameInfo:
     path : pathlib.Path
         The file.
     frame : str
-        Its name without folder and suffix.
+        Its name without folder and suffix; with ``[hdu]`` at its end where the file holds several CCDs.
     field, ccd, filter : str
-        Names of the pointing, the CCD and the filter.
+        Names of the pointing, the CCD and the filter. CCDs of one file always have different names.
     mjd : float
         Middle of the exposure, MJD (UTC).
     exposure : float
@@ -61,6 +61,16 @@ class FrameInfo:
         ADU.
     shape : tuple of int
         (ny, nx).
+    hdu : int
+        Number of the HDU that holds the image, from 0.
+    extension : str
+        Its name (EXTNAME).
+    part : int
+        Which of the file's CCDs this is, from 0.
+    order : tuple of int
+        Which of the file's images each of its CCDs is, from 0: masks and weights are images too.
+    images : int
+        How many images the file has.
     """
 
     path: Path
@@ -75,6 +85,26 @@ class FrameInfo:
     gain: float = math.nan
     saturation: float = math.nan
     shape: tuple[int, int] = (0, 0)
+    hdu: int = 0
+    extension: str = ""
+    part: int = 0
+    order: tuple[int, ...] = (0,)
+    images: int = 1
+
+    @property
+    def parts(self) -> int:
+        """How many CCDs the file holds."""
+        return len(self.order)
+
+    @property
+    def brackets(self) -> str:
+        """``[hdu]`` for one CCD of several in a file, as CFITSIO writes it; else empty."""
+        return f"[{self.hdu}]" if self.parts > 1 else ""
+
+    @property
+    def place(self) -> str:
+        """The file, and which CCD of it, for messages: ``night/F1.fits[3]``."""
+        return f"{self.path}{self.brackets}"
 
     @property
     def night(self) -> int:

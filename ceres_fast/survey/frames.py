@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from astropy.io import fits
@@ -14,13 +15,31 @@ from astropy.wcs import WCS
 from astropy.wcs.utils import proj_plane_pixel_area
 
 from ..errors import CeresFastError, InputError
-from .fits_files import SUFFIXES, fits_files, frame_stem, open_fits, readable_header
+from .ccd_images import Layout, header_of, kind_of_file, layout_of, shape_of
+from .fits_files import SUFFIXES, check_whole, fits_files, frame_stem, open_fits
 from .frame_info import FrameInfo, middle, number, text
+from .missing import blank_missing
 
-__all__ = ["Frame", "FrameInfo", "celestial", "find_frames", "frame_stem", "read_frame", "read_header", "read_info"]
+__all__ = [
+    "Frame",
+    "FrameHeader",
+    "FrameInfo",
+    "celestial",
+    "find_frames",
+    "frame_stem",
+    "read_frame",
+    "read_header",
+    "read_headers",
+    "read_info",
+]
 
-COMPANION_NAMES = ("weight", "wht", "mask", "bpm", "dq", "ivm", "rms", "var", "err", "sky", "flags")
-"""Last part of the names (of a file or of an extension) of maps that go with a frame and are not frames."""
+
+class FrameHeader(NamedTuple):
+    """What is known of a frame without its pixels: `Frame` without `data`."""
+
+    info: FrameInfo
+    header: fits.Header
+    wcs: WCS | None
 
 
 @dataclass(frozen=True)
@@ -45,13 +64,17 @@ class Frame:
     header: fits.Header
 
 
-def read_frame(path: Path) -> Frame:
-    """Read a frame: plain, gzipped or tile-compressed FITS, scaled integers (BZERO) or floats.
+def read_frame(path: Path, hdu: int | None = None) -> Frame:
+    """Read the image of one CCD: plain, gzipped or tile-compressed FITS, scaled integers (BZERO) or floats.
+
+    Only the pixels of that CCD are read, and those of the maps that say which are missing (`missing`).
 
     Parameters
     ----------
     path : pathlib.Path
-        A FITS file with one two-dimensional image.
+        A FITS file with the two-dimensional image of a CCD, or of several.
+    hdu : int, optional
+        Number of the HDU with the image, from 0; may be left out where the file holds one CCD.
 
     Returns
     -------
@@ -61,39 +84,46 @@ def read_frame(path: Path) -> Frame:
     Raises
     ------
     InputError
-        When the file is missing, empty, cut off or no FITS; has no image, or those of several CCDs; or when no
-        two of its good pixels differ.
+        When the file is missing, empty, cut off or no FITS; has no such image, or several and none is named; when a
+        mask or weight map has another shape; or when no two of its good pixels differ.
     """
     with open_fits(path) as hdus:
-        hdu = _image(path, hdus)
-        header = _header(hdus, hdu)
-        data = np.array(hdu.data, dtype=np.float32)
-    if data.shape != _shape(header):
-        raise InputError(
-            path, f"has {data.shape} pixels where its header says {_shape(header)}", expected="a whole frame"
-        )
-    good = data[np.isfinite(data)]
-    if good.size == 0 or good.min() == good.max():
-        problem = "no pixel has a value" if good.size == 0 else f"every pixel is {good[0]:g}"
-        raise InputError(path, problem, expected="an image of the sky", action="leave this frame out")
-    wcs = celestial(header)
-    return Frame(info_from(path, header, wcs), data, wcs, header)
+        layout = layout_of(path, hdus)
+        info, header, wcs = _head(path, hdus, layout, layout.only(path, hdu))
+        data = np.array(hdus[info.hdu].data, dtype=np.float32)
+        if data.shape != info.shape:
+            problem = f"has {data.shape} pixels where its header says {info.shape}"
+            raise InputError(info.place, problem, expected="a whole frame")
+        maps = blank_missing(data, info, layout, hdus)
+    low, high = np.fmin.reduce(data, axis=None), np.fmax.reduce(data, axis=None)
+    if not low < high:
+        because = f", after applying {', '.join(maps)}" if maps else ""
+        problem = f"no pixel has a value{because}" if math.isnan(low) else f"every pixel is {low:g}"
+        raise InputError(info.place, problem, expected="an image of the sky", action="leave this frame out")
+    return Frame(info, data, wcs, header)
 
 
-def read_header(path: Path) -> fits.Header:
-    """Return the header of a frame without reading its pixels; raises as `read_frame` does."""
+def read_headers(path: Path) -> list[FrameHeader]:
+    """Return what is known of each CCD in a file, in their order, without reading pixels; raises as `read_frame`."""
     with open_fits(path) as hdus:
-        return _header(hdus, _image(path, hdus))
+        layout = layout_of(path, hdus)
+        return [_head(path, hdus, layout, ccd) for ccd in layout.ccds]
 
 
-def read_info(path: Path) -> FrameInfo:
-    """Return what the header of a frame says, without reading its pixels; raises as `read_frame` does."""
-    header = read_header(path)
-    return info_from(path, header, celestial(header))
+def read_header(path: Path, hdu: int | None = None) -> FrameHeader:
+    """Return what is known of one CCD without reading its pixels; arguments and errors as `read_frame`."""
+    with open_fits(path) as hdus:
+        layout = layout_of(path, hdus)
+        return _head(path, hdus, layout, layout.only(path, hdu))
+
+
+def read_info(path: Path, hdu: int | None = None) -> FrameInfo:
+    """Return what the header of one CCD says, without reading its pixels; arguments and errors as `read_frame`."""
+    return read_header(path, hdu).info
 
 
 def find_frames(sources: Sequence[Path]) -> list[Path]:
-    """Return the frames among files and in folders, searched recursively, in the order of their names.
+    """Return the files with frames among files and in folders, searched recursively, in the order of their names.
 
     Catalogues (FITS tables), weight maps and hidden files in folders are passed over. Files that cannot be opened
     are returned, so that reading them says what is wrong.
@@ -116,9 +146,15 @@ def find_frames(sources: Sequence[Path]) -> list[Path]:
 
 
 def celestial(header: fits.Header) -> WCS | None:
-    """Return the celestial coordinates of a header, or None where it has none that can be used."""
+    """Return the celestial coordinates of a header, or None where it has none that can be used.
+
+    With distortions as TPV, as SIP (also where CTYPE does not say so), and as SCAMP's TAN with PVi_j.
+    """
     if not str(header.get("CTYPE1", "")).strip():
         return None
+    if "A_ORDER" in header and not str(header["CTYPE1"]).endswith("-SIP"):
+        header = header.copy()
+        header["CTYPE1"], header["CTYPE2"] = f"{header['CTYPE1']}-SIP", f"{header.get('CTYPE2', '')}-SIP"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -129,13 +165,16 @@ def celestial(header: fits.Header) -> WCS | None:
     return wcs if usable else None
 
 
-def info_from(path: Path, header: fits.Header, wcs: WCS | None) -> FrameInfo:
+def _head(path: Path, hdus: fits.HDUList, layout: Layout, hdu: int) -> FrameHeader:
+    header = header_of(hdus, layout, hdu)
+    wcs = celestial(header)
     scale = number(header, "pixel_scale") if wcs is None else math.sqrt(proj_plane_pixel_area(wcs)) * 3600
-    return FrameInfo(
+    part, parts = layout.ccds.index(hdu), len(layout.ccds)
+    info = FrameInfo(
         path=path,
-        frame=frame_stem(path),
+        frame=f"{frame_stem(path)}[{hdu}]" if parts > 1 else frame_stem(path),
         field=text(header, "field"),
-        ccd=text(header, "ccd"),
+        ccd=layout.names[part] if parts > 1 else text(header, "ccd"),
         mjd=middle(header),
         exposure=number(header, "exposure"),
         filter=text(header, "filter"),
@@ -143,46 +182,26 @@ def info_from(path: Path, header: fits.Header, wcs: WCS | None) -> FrameInfo:
         seeing=number(header, "seeing"),
         gain=number(header, "gain"),
         saturation=number(header, "saturation"),
-        shape=_shape(header),
+        shape=shape_of(header),
+        hdu=hdu,
+        extension=hdus[hdu].name if hdu else "",
+        part=part,
+        order=tuple(layout.images.index(ccd) for ccd in layout.ccds),
+        images=len(layout.images),
     )
-
-
-def _image(path: Path, hdus: fits.HDUList) -> fits.PrimaryHDU:
-    images = [hdu for hdu in hdus if hdu.is_image and hdu.header.get("NAXIS") == 2 and not _is_companion(hdu.name)]
-    if len(images) == 1 and min(_shape(images[0].header)) > 0:
-        return images[0]
-    if len(images) > 1:
-        raise InputError(
-            path,
-            f"holds {len(images)} images",
-            expected="the image of one CCD",
-            action="write each CCD of the mosaic to a file of its own, with a keyword CCDNAME",
-        )
-    raise InputError(path, "has no two-dimensional image", expected="the image of one CCD")
-
-
-def _is_companion(name: str) -> bool:
-    return name.lower().replace("_", ".").rsplit(".", 1)[-1] in COMPANION_NAMES
-
-
-def _header(hdus: fits.HDUList, hdu: fits.PrimaryHDU) -> fits.Header:
-    header = readable_header(hdu.header)
-    if hdu is not hdus[0]:
-        header.extend(readable_header(hdus[0].header), unique=True, strip=True)
-    return header
-
-
-def _shape(header: fits.Header) -> tuple[int, int]:
-    return int(header["NAXIS2"]), int(header["NAXIS1"])
+    return FrameHeader(info, header, wcs)
 
 
 def _in_folder(folder: Path) -> list[Path]:
-    return [file for file in fits_files(folder) if not _is_companion(frame_stem(file)) and _may_be_frame(file)]
+    return [file for file in fits_files(folder) if kind_of_file(frame_stem(file)) is None and _may_be_frame(file)]
 
 
 def _may_be_frame(path: Path) -> bool:
     try:
         with open_fits(path) as hdus:
-            return any(hdu.is_image and hdu.header.get("NAXIS", 0) > 0 for hdu in hdus)
+            if any(hdu.is_image and hdu.header.get("NAXIS", 0) > 0 for hdu in hdus):
+                return True
+            check_whole(path, hdus)
+            return False
     except InputError:
         return True

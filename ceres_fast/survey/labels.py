@@ -11,7 +11,7 @@ from astropy.table import Table
 from .detections import Detections
 from .rules import Rules
 from .stationary import stationary
-from .truth import Matches, match_truth, rows_of_exposure, set_aside_short_tracks
+from .truth import Matches, known_at, match_known, set_aside_short_tracks, set_aside_too_bright
 
 
 @dataclass(frozen=True)
@@ -24,29 +24,40 @@ class Labelled:
         The n detections.
     stays : numpy.ndarray
         Shape (n,), bool: which stay in place.
-    known : numpy.ndarray
-        Rows of the truth table that are of the time of this exposure.
+    known : astropy.table.Table
+        Where the known asteroids are in this exposure (`truth.known_at`); ``match.asteroid`` is a row of it.
     match : Matches
-        Which detections are asteroids.
+        Which detections are asteroids, by their places alone.
     accepted : Matches
-        The same, after asteroids with too few detections were set aside.
+        The same, after asteroids with too few detections, and detections that are too bright, were set aside.
     """
 
     exposure: Detections
     stays: np.ndarray
-    known: np.ndarray
+    known: Table
     match: Matches
     accepted: Matches
+
+    @property
+    def reason(self) -> np.ndarray:
+        """Why a detection is no stamp, shape (n,), str; empty where it is one.
+
+        ``stationary``, ``rejected_flags`` or one of `truth.REASONS`, the first that applies.
+        """
+        kept = np.where(self.exposure.rejected, "rejected_flags", self.accepted.reason)
+        return np.where(self.stays, "stationary", kept)
 
 
 def label_field(exposures: Sequence[Detections], truth: Table, rules: Rules) -> list[Labelled]:
     """Label the detections of all exposures of a field and CCD in one night.
 
     Whether an asteroid is seen in enough exposures is decided before detections that stay in place are removed: one
-    that passes a star is still seen.
+    that passes a star, or is blended with one, is still seen.
     """
     staying = stationary(exposures, rules)
-    known = [rows_of_exposure(truth, exposure.info) for exposure in exposures]
-    matches = [match_truth(truth, rows, e.ra, e.dec, rules) for rows, e in zip(known, exposures, strict=True)]
-    accepted = set_aside_short_tracks(truth, matches, rules)
+    known = [known_at(truth, exposure.info, rules) for exposure in exposures]
+    matches = [match_known(table, each.ra, each.dec, rules) for table, each in zip(known, exposures, strict=True)]
+    accepted = set_aside_short_tracks(known, matches, rules)
+    magnitudes = [exposure.column("MAG_AUTO") for exposure in exposures]
+    accepted = set_aside_too_bright(known, accepted, magnitudes, [~stays for stays in staying], rules)
     return [Labelled(*parts) for parts in zip(exposures, staying, known, matches, accepted, strict=True)]

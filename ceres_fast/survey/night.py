@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from astropy.table import Table, vstack
 
 from ..console import warn
 from ..errors import CeresFastError, InputError
+from .catalogues import Names
 from .catalogues.core import OUTSIDE_PIXELS
 from .cutting import exposure_stamps
 from .detections import Detections, read_detections
@@ -21,8 +22,7 @@ from .lost import count_lost
 from .problems import NanPolicy, OnError, Problems
 from .rules import Rules
 from .selection import Where, matching
-from .stamp_table import STAMP_SIZE, stamp_table
-from .truth import SET_ASIDE
+from .stamp_table import empty_table
 
 COUNTS = {
     "files": "frames and catalogues read",
@@ -35,8 +35,10 @@ COUNTS = {
     "detections": "detections in the catalogues",
     "bad_frame_detections": "detections in frames left out",
     "not_selected": "detections left out by --where",
+    "rejected_flags": "detections left out by --reject-flags",
     "stationary": "detections that stay in place",
     "contested": "detections that two asteroids, or two detections of one, lay claim to",
+    "flux_mismatch": "detections at the place of an asteroid that are much brighter than it",
     "set_aside": "detections near a known asteroid that cannot be called either class",
     "outside_frame": "detections outside the frame",
     "bad_stamps": "stamps left out: missing pixels, or all pixels equal",
@@ -48,6 +50,7 @@ COUNTS = {
     "lost_not_detected": "of these: not detected",
     "lost_stationary": "of these: removed because they stay in place",
     "lost_contested": "of these: contested",
+    "lost_flux": "of these: the detection there is much brighter, a star or blended with one",
     "lost_set_aside": "of these: set aside, because detected in too few exposures or near one that is not validated",
     "lost_other": "of these: left out by --where or for a bad stamp",
 }
@@ -62,6 +65,7 @@ def survey_tables(
     where: Where = (),
     on_error: OnError = "stop",
     nan: NanPolicy = "error",
+    names: Names | None = None,
 ) -> Iterator[tuple[Table, Counter[str]]]:
     """Make the stamps of all fields found in frames and folders, one table per field, CCD and night.
 
@@ -69,7 +73,7 @@ def survey_tables(
     ----------
     sources : sequence of pathlib.Path
         Frames, or folders of frames; each frame with its catalogue (`catalogues.find_catalogue`).
-    truth, rules, where, on_error, nan
+    truth, rules, where, on_error, nan, names
         As in `field_stamps`.
 
     Yields
@@ -88,17 +92,29 @@ def survey_tables(
     total = Counter(counts)
     for number, infos in enumerate(fields):
         table, field_counts = field_stamps(
-            infos, truth, rules, sources=sources, where=where, on_error=on_error, nan=nan
+            infos, truth, rules, sources=sources, where=where, on_error=on_error, nan=nan, names=names
         )
         total += field_counts
         yield table, field_counts + (Counter() if number else counts)
     if not fields:
-        yield _empty(), counts
-    elif total["frames"] and not total["validated"]:
+        yield empty_table(), counts
+    else:
+        check_truth(truth, total)
+
+
+def check_truth(truth: Table, counts: Mapping[str, int]) -> None:
+    """Raise CeresFastError when frames were used and no validated asteroid was in any of them."""
+    if not counts.get("frames") or counts.get("validated"):
+        return
+    path = truth.meta.get("path", "the truth table")
+    if not truth["validated"].any():
         raise CeresFastError(
-            f"{truth.meta.get('path', 'the truth table')}: none of its {len(truth)} rows is in any frame; expected the "
-            "asteroids of these nights, with the times of the middle of each exposure (MJD, UTC)."
+            f"{path}: none of its {len(truth)} rows is validated; expected asteroids that are certain."
         )
+    raise CeresFastError(
+        f"{path}: none of its {len(truth)} rows is in any frame; expected the asteroids of these nights, with the "
+        "times of the middle of each exposure (MJD, UTC)."
+    )
 
 
 def field_stamps(
@@ -110,6 +126,7 @@ def field_stamps(
     where: Where = (),
     on_error: OnError = "stop",
     nan: NanPolicy = "error",
+    names: Names | None = None,
 ) -> tuple[Table, Counter[str]]:
     """Make the stamps of the exposures of one field and CCD in one night.
 
@@ -131,6 +148,8 @@ def field_stamps(
         Whether a bad frame, catalogue or stamp ends the work or is left out and counted.
     nan : {"error", "fill"}
         Whether a stamp with missing pixels inside the frame is bad, or gets its median there.
+    names : Names, optional
+        What the columns of the catalogues are called; by default as SExtractor calls them.
 
     Returns
     -------
@@ -144,37 +163,39 @@ def field_stamps(
     InputError
         For a bad frame, catalogue or stamp; it names the file, and the row of the catalogue.
     """
-    counts: Counter[str] = Counter(files=2 * len(frames))
+    counts: Counter[str] = Counter(files=2 * sum(info.part == 0 for info in frames))
     problems = Problems(on_error)
-    exposures = _exposures(frames, problems, counts)
+    exposures = _exposures(frames, rules, names, problems, counts)
     counts["single_exposures"] += int(rules.remove_stationary and sum(len(e.x) > 0 for e in exposures) == 1)
     tables = []
     for labelled in label_field(exposures, truth, rules):
         dropped = _dropped(labelled, where, problems, counts)
         rows = np.flatnonzero(dropped == "")
-        table = _empty()
+        table = empty_table()
         try:
-            table = exposure_stamps(labelled, rows, truth, problems, nan, counts)
+            table = exposure_stamps(labelled, rows, problems, nan, counts)
             counts["frames"] += 1
         except InputError as error:
             problems.report(error, counts, "bad_frames")
             counts["bad_frame_detections"] += len(rows)
-        table["source"] = np.full(len(table), _relative(labelled.exposure.info.path, sources))
+        table["source"] = np.full(len(table), _relative(labelled.exposure.info, sources))
         tables.append(table)
-        counts += count_lost(truth, labelled, table, rules)
-    table = vstack(tables, metadata_conflicts="silent") if tables else _empty()
+        counts += count_lost(labelled, table)
+    table = vstack(tables, metadata_conflicts="silent") if tables else empty_table()
     counts["asteroid"] += int((table["label"] == 1).sum())
     counts["non_asteroid"] += int((table["label"] == 0).sum())
     return table, counts
 
 
-def _exposures(frames: Sequence[FrameInfo], problems: Problems, counts: Counter[str]) -> list[Detections]:
+def _exposures(
+    frames: Sequence[FrameInfo], rules: Rules, names: Names | None, problems: Problems, counts: Counter[str]
+) -> list[Detections]:
     exposures: list[Detections] = []
     for info in frames:
         try:
-            exposures.append(_exposure(info))
+            exposures.append(_exposure(info, rules, names))
         except InputError as error:
-            leave_out(info.path, error, problems, counts)
+            leave_out(info, error, problems, counts)
     for exposure in exposures:
         if len(exposure.x) == 0:
             counts["empty_catalogues"] += 1
@@ -182,15 +203,15 @@ def _exposures(frames: Sequence[FrameInfo], problems: Problems, counts: Counter[
     return exposures
 
 
-def _exposure(info: FrameInfo) -> Detections:
-    exposure = read_detections(info.path)
+def _exposure(info: FrameInfo, rules: Rules, names: Names | None) -> Detections:
+    exposure = read_detections(info, reject_flags=rules.reject_flags, names=names)
     if np.isnan(exposure.info.mjd):
         raise InputError(
-            info.path, "its header does not say when it was taken", expected="MJD-OBS or DATE-OBS, EXPTIME"
+            info.place, "its header does not say when it was taken", expected="MJD-OBS or DATE-OBS, EXPTIME"
         )
     if len(exposure.x) and not np.isfinite(exposure.ra).any():
         raise InputError(
-            info.path,
+            info.place,
             "neither its header nor its catalogue has positions on the sky",
             expected="a WCS, or ALPHA_J2000 and DELTA_J2000: without them no asteroid can be matched",
         )
@@ -199,7 +220,7 @@ def _exposure(info: FrameInfo) -> Detections:
 
 def _dropped(labelled: Labelled, where: Where, problems: Problems, counts: Counter[str]) -> np.ndarray:
     """Return why each detection of an exposure becomes no stamp, "" where it does: (n,), str; and count them."""
-    reason = np.where(_chosen(labelled.exposure, where), _reason(labelled), "not_selected").astype("U20")
+    reason = np.where(_chosen(labelled.exposure, where), labelled.reason, "not_selected").astype("U20")
     outside = np.flatnonzero((reason == "") & _is_outside(labelled.exposure))
     if len(outside):
         problems.report(_outside(labelled.exposure, outside), counts, "outside_frame", len(outside))
@@ -207,15 +228,6 @@ def _dropped(labelled: Labelled, where: Where, problems: Problems, counts: Count
     counts += Counter(reason[reason != ""].tolist())
     reason[outside] = "outside_frame"
     return reason
-
-
-def _reason(labelled: Labelled) -> np.ndarray:
-    reasons = {
-        "stationary": labelled.stays,
-        "contested": labelled.match.contested,
-        "set_aside": labelled.accepted.label == SET_ASIDE,
-    }
-    return np.select(list(reasons.values()), list(reasons), default="")
 
 
 def _is_outside(exposure: Detections) -> np.ndarray:
@@ -230,8 +242,8 @@ def _outside(exposure: Detections, rows: np.ndarray) -> InputError:
     more = f", as are {len(rows) - 1} others" if len(rows) > 1 else ""
     return InputError(
         exposure.catalogue.path,
-        f"x={exposure.x[rows[0]]:.1f}, y={exposure.y[rows[0]]:.1f} is outside the frame {exposure.info.path}{more}",
-        row=int(rows[0]) + 1,
+        f"x={exposure.x[rows[0]]:.1f}, y={exposure.y[rows[0]]:.1f} is outside the frame {exposure.info.place}{more}",
+        row=int(exposure.rows[rows[0]]) + 1,
         expected=f"positions in {nx}x{ny} pixels",
         action="correct the catalogue, or pass --on-error skip to leave such detections out",
     )
@@ -246,15 +258,11 @@ def _chosen(exposure: Detections, where: Where) -> np.ndarray:
         if name.upper() not in columns:
             expected = f"a keyword of the header of {exposure.info.path.name}, or a column of its catalogue"
             raise InputError(exposure.catalogue.path, f"--where names {name}, which is not there", expected=expected)
-        chosen &= matching(exposure.catalogue.table[columns[name.upper()]], allowed)
+        chosen &= matching(exposure.catalogue.table[columns[name.upper()]][exposure.rows], allowed)
     return chosen
 
 
-def _empty() -> Table:
-    return stamp_table(np.empty((0, STAMP_SIZE, STAMP_SIZE), np.float32))
-
-
-def _relative(path: Path, sources: Sequence[Path]) -> str:
-    folders = (source for source in sources if source.is_dir() and path.is_relative_to(source))
-    folder = next(folders, path.parent)
-    return path.relative_to(folder).as_posix()
+def _relative(info: FrameInfo, sources: Sequence[Path]) -> str:
+    folders = (source for source in sources if source.is_dir() and info.path.is_relative_to(source))
+    folder = next(folders, info.path.parent)
+    return info.path.relative_to(folder).as_posix() + info.brackets

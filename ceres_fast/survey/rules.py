@@ -8,7 +8,19 @@ from typing import Any
 
 from .stamp_table import CENTRE, STAMP_SIZE
 
-LABELLING = frozenset({"match_radius", "track_exposures"})
+LABELLING = frozenset(
+    {
+        "match_radius",
+        "track_exposures",
+        "aside_radius",
+        "contest_ratio",
+        "flux_limit",
+        "timing_error",
+        "track_hours",
+        "extrapolation",
+        "unknown_rate",
+    }
+)
 """Rules that decide labels only: classifying does not use them, so they may differ between classifiers."""
 
 _KINDS: dict[str, type[int] | type[float]] = {"int": int, "float": float, "bool": bool}
@@ -34,14 +46,45 @@ class Rules:
     stationary_radius_pixels : float
         The same, in pixels, where the seeing of an exposure is not known.
     stationary_exposures : int
-        A detection stays in place when it is seen there in this many exposures or more, itself included.
+        A detection stays in place when it is seen there in this many exposures or more, itself included; see
+        `chance_coincidence`.
+    chance_coincidence : float
+        More exposures are asked for while detections that move would have others near them by chance in so many
+        exposures with a greater mean probability than this. 1: never.
     hot_pixel_radius : float
         The same in the pixels of the detector, for what does not follow the pointing; in pixels.
+    bad_column_radius : float
+        Detections closer than this to the middle of a bad column or row of the detector stay in place; in pixels.
+    bad_column_alarm : float
+        A column is bad where `stationary_exposures` exposures have so many detections in it that chance gives as
+        many, in each, with a probability below this. 1e-16: never.
     match_radius : float
-        A detection closer than this to the predicted place of an asteroid is that asteroid; in arcsec.
+        A detection closer than this to the predicted place of an asteroid is that asteroid; in arcsec. For one that
+        moves, the way it moves in half the exposure and in `timing_error` is added, at most this radius again.
     track_exposures : int
         An asteroid must be detected in this many exposures of its field (all of them, where there are fewer) to
         be believed; else its detections are set aside.
+    reject_flags : int
+        Sum of bits of SExtractor's FLAGS (1 neighbours, 2 deblended, 4 saturated, 8 cut off at the edge, 16 and more:
+        measurement incomplete); detections with any of them are not used. 0 rejects none.
+    aside_radius : float
+        A detection closer than this to the trail of a known asteroid, and not it for certain, is set aside; in arcsec.
+    contest_ratio : float
+        Of two detections near one asteroid, or two asteroids near one detection, the nearer is believed where the
+        other is this many times farther away (and half of `match_radius` at least); else both are contested.
+    flux_limit : float
+        A detection that is brighter than the asteroid by more than this is a star, or blended with one; in mag, against
+        the median of the exposure. Asteroids turn, and most vary by less than 1 mag.
+    timing_error : float
+        Uncertainty of the times of exposures and of observations; in s.
+    track_hours : float
+        Observations farther than this in time from an exposure do not tell where the asteroid is in it; in hours.
+    extrapolation : float
+        How far the motion of an asteroid is followed beyond its observations (to set aside, never to call a
+        detection an asteroid), in units of the time between the first and the last.
+    unknown_rate : float
+        How fast an asteroid that was observed once may be; in arcsec/min. In the other exposures detections are set
+        aside within the distance it can have moved.
     """
 
     stamp_size: int = STAMP_SIZE
@@ -50,9 +93,20 @@ class Rules:
     stationary_radius: float = 0.7
     stationary_radius_pixels: float = 2.0
     stationary_exposures: int = 2
+    chance_coincidence: float = 0.005
     hot_pixel_radius: float = 1.0
+    bad_column_radius: float = 0.5
+    bad_column_alarm: float = 1e-4
     match_radius: float = 2.0
     track_exposures: int = 3
+    reject_flags: int = 0
+    aside_radius: float = 5.0
+    contest_ratio: float = 3.0
+    flux_limit: float = 1.5
+    timing_error: float = 1.0
+    track_hours: float = 2.0
+    extrapolation: float = 2.0
+    unknown_rate: float = 1.0
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -60,11 +114,13 @@ class Rules:
             kind = _KINDS[str(field.type)]
             if isinstance(value, bool) != (kind is bool) or not isinstance(value, (int, kind)):
                 raise ValueError(f"rule {field.name} is {value!r}, not {kind.__name__}")
-            if kind is not bool and not value > 0:
+            if kind is not bool and field.name != "reject_flags" and not value > 0:
                 raise ValueError(f"rule {field.name} is {value!r}, not a number above 0")
             object.__setattr__(self, field.name, kind(value))
         if self.stationary_exposures < 2:
             raise ValueError(f"rule stationary_exposures is {self.stationary_exposures}, not 2 or more")
+        if not 0 <= self.reject_flags <= 65535:
+            raise ValueError(f"rule reject_flags is {self.reject_flags}, not a sum of flags from 0 to 65535")
 
     def as_dict(self) -> dict[str, Any]:
         """Return the rules as values that JSON can hold."""

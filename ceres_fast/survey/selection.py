@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TypeAlias
 
@@ -52,8 +53,8 @@ def equal(value: object, wanted: str) -> bool:
     if text == wanted.strip():
         return True
     try:
-        return float(text) == float(wanted)
-    except ValueError:
+        return Decimal(text) == Decimal(wanted)  # as floats, ids of 18 digits would be taken for their neighbours
+    except InvalidOperation:
         return False
 
 

@@ -17,7 +17,7 @@ from .fits_files import fits_files, frame_stem, open_fits, readable_header
 from .frame_info import middle, number, text
 from .problems import NanPolicy, OnError, Problems
 from .selection import Where, keeps
-from .stamp_table import CLASSES, STAMP_SIZE, stamp_table
+from .stamp_table import CLASSES, STAMP_SIZE, empty_table, stamp_table
 from .stamps import fill_missing
 
 CLASS_FOLDERS = {
@@ -204,7 +204,7 @@ def stamp_files_table(
             rows[-1].update({name: find(header) for name, find in HEADER_COLUMNS.items()})
             rows[-1]["frame"] = rows[-1]["frame"] or frame_stem(file)
     if not stamps:
-        return stamp_table(np.empty((0, STAMP_SIZE, STAMP_SIZE), np.float32)), counts
+        return empty_table(), counts
     return stamp_table(np.stack(stamps), **{name: [row[name] for row in rows] for name in rows[0]}), counts
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,12 @@ STAMP_SIZE = 32
 
 CENTRE = 16
 """0-based row and column of the stamp's pixel that holds the detection."""
+
+PLANES = ("science", "template", "difference")
+"""What the planes of a stamp show, in their order: the exposure, the reference image, and the one less the other."""
+
+PLANE_SETS = (PLANES[:1], PLANES)
+"""The planes that stamps may have: frames and FITS stamps give the first, alert packets both."""
 
 CLASSES = ("non_asteroid", "asteroid")
 """Class names in the order of their labels, 0 and 1."""
@@ -63,7 +70,17 @@ COLUMNS = (
     Column("padded", int, "pixel", "pixels of the stamp outside the frame, filled with its median"),
     Column("filled", int, "pixel", "missing pixels (NaN) inside the frame, filled with the stamp's median"),
 )
-"""The columns of a stamp table, beside ``stamp``: an array (n, 32, 32) of float32 in ADU, axes (y, x)."""
+"""The columns of a stamp table, beside ``stamp``: float32 (n, 32, 32, planes) in ADU, axes (y, x, plane)."""
+
+
+def stamp_shape(planes: Sequence[str]) -> tuple[int, int, int]:
+    """Return the shape of a stamp with these planes: (32, 32, planes), axes (y, x, plane)."""
+    return (STAMP_SIZE, STAMP_SIZE, len(planes))
+
+
+def empty_table(planes: Sequence[str] = PLANES[:1]) -> Table:
+    """Return a stamp table without a row."""
+    return stamp_table(np.empty((0, *stamp_shape(planes)), np.float32))
 
 
 def stamp_table(stamps: np.ndarray, **known: Any) -> Table:
@@ -72,7 +89,7 @@ def stamp_table(stamps: np.ndarray, **known: Any) -> Table:
     Parameters
     ----------
     stamps : numpy.ndarray
-        Pixels in ADU, shape (n, 32, 32), axes (y, x); stored as float32.
+        Pixels in ADU, shape (n, 32, 32, planes), axes (y, x, plane), or (n, 32, 32) for one plane; stored as float32.
     **known
         Values of columns of `COLUMNS`: a scalar or an array of n. The others hold their "unknown" value.
 
@@ -84,10 +101,11 @@ def stamp_table(stamps: np.ndarray, **known: Any) -> Table:
     Raises
     ------
     ValueError
-        When the stamps are not (n, 32, 32), or a name is not a column of `COLUMNS`.
+        When the stamps have another shape, or a name is not a column of `COLUMNS`.
     """
-    if stamps.ndim != 3 or stamps.shape[1:] != (STAMP_SIZE, STAMP_SIZE):
-        raise ValueError(f"stamps have shape {stamps.shape}, not (n, {STAMP_SIZE}, {STAMP_SIZE})")
+    stamps = stamps[..., None] if stamps.ndim == 3 else stamps
+    if stamps.shape[1:] not in map(stamp_shape, PLANE_SETS):
+        raise ValueError(f"stamps have shape {stamps.shape}, not (n, {STAMP_SIZE}, {STAMP_SIZE}, 1 or {len(PLANES)})")
     if strange := known.keys() - {column.name for column in COLUMNS}:
         raise ValueError(f"not columns of a stamp table: {sorted(strange)}")
     from astropy.table import Table  # here: the engines take the constants above, and need no astropy

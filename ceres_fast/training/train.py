@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from ..model.build import build_model
 from ..records.manifest import MANIFEST, Manifest, load_manifest
 from ..records.pipeline import check_records, shard_errors, stamp_dataset
 from ..survey.problems import OnError
-from ..survey.stamp_table import CLASSES
+from ..survey.stamp_table import CLASSES, PLANES
 from ..tensorflow_quiet import tf
 from .callbacks import KeepBest, Report
 from .figures import draw_learning_curves
@@ -61,7 +61,7 @@ def train(records: Path, settings: Settings, run: Path | None = None, *, on_erro
     """
     manifest = check_records(load_manifest(records), on_error=on_error)
     counts = {split: _class_counts(manifest, split) for split in SPLITS}
-    model = compiled_model(settings)
+    model = compiled_model(settings, manifest.planes)
     run = create_run(run, settings.backbone, settings.experiment)
     write_json(run / "config.json", _config(manifest, settings))
     _announce(run, model, counts)
@@ -90,10 +90,10 @@ def train(records: Path, settings: Settings, run: Path | None = None, *, on_erro
     return run
 
 
-def compiled_model(settings: Settings) -> keras.Model:
-    """Return the classifier with its first weights, loss, metrics and optimiser, from the seed of `settings`."""
+def compiled_model(settings: Settings, planes: Sequence[str] = PLANES[:1]) -> keras.Model:
+    """Return the classifier of stamps of `planes` with its loss, metrics, optimiser and, by the seed, first weights."""
     keras.utils.set_random_seed(settings.seed)
-    model = build_model(settings)
+    model = build_model(settings, planes)
     model.compile(
         optimizer=build_optimizer(model, settings),
         loss="categorical_crossentropy",
@@ -139,6 +139,8 @@ def _classifier(manifest: Manifest, settings: Settings) -> Classifier:
         versions=_versions(),
         files={},
         pixel_scale=manifest.pixel_scale,
+        stamp_shape=manifest.stamp_shape,
+        planes=manifest.planes,
     )
 
 

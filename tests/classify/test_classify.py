@@ -19,6 +19,7 @@ from ceres_fast.classify.task import SLOW
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.survey.catalogues import FORMATS, read_catalogue, write_table
 from ceres_fast.survey.rules import Rules
+from ceres_fast.survey.stamp_table import PLANES
 
 from ..survey_files import STARS, catalogue, header, pixels, write_exposure, write_field, write_stamp
 from ..tiny_models import classifier, peak_model, written
@@ -142,6 +143,14 @@ def test_rows_go_only_when_asked(night: Path, model: Path, out: Path) -> None:
 def test_a_limit_is_a_probability(night: Path, model: Path, out: Path, limit: float) -> None:
     with pytest.raises(CeresFastError, match="from 0 to 1"):
         classify([night], model, output=out, keep_above=limit)
+
+
+def test_a_classifier_of_three_planes_is_refused(night: Path, out: Path, tmp_path: Path) -> None:
+    write_field(night)
+    model = written(tmp_path, peak_model(classifier_json=classifier(planes=PLANES).to_json(), planes=3))
+    with pytest.raises(InputError, match=r"science, template, difference; frames and FITS stamps have one"):
+        classify([night], model, output=out)
+    assert not out.exists()
 
 
 def alone(night: Path, table: Table, image: np.ndarray, table_format: str = "ASCII_HEAD") -> Path:

@@ -21,6 +21,7 @@ from ceres_fast.model.load import load_model, predict
 from ceres_fast.records.build import build_records
 from ceres_fast.records.manifest import MANIFEST, load_manifest
 from ceres_fast.records.pipeline import read_columns, read_stamps
+from ceres_fast.survey.stamp_table import PLANES
 
 from ..tiny_networks import OF_STAMPS, write_run
 from ..tiny_records import write_stamps
@@ -49,7 +50,7 @@ def run(tmp_path: Path) -> Path:
 
 def answers(run: Path, records: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
     stamps, labels = read_stamps(load_manifest(records), split)
-    return labels, predict(load_model(read_classifier(run)), stamps[..., None])[:, 1]
+    return labels, predict(load_model(read_classifier(run)), stamps)[:, 1]
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
@@ -119,7 +120,7 @@ def test_pictures_show_the_most_wrong_first(run: Path, tiny_records: Path, monke
     }.items():
         stamps, shown = drawn[name]
         np.testing.assert_array_equal(shown, wanted)
-        assert stamps.shape == (len(wanted), 32, 32)
+        assert stamps.shape == (len(wanted), 32, 32, 1)
     assert sum(len(shown) for _, shown in drawn.values()) == len(labels)
 
 
@@ -166,6 +167,12 @@ def test_other_rules_are_refused(tmp_path: Path, tiny_records: Path) -> None:
     ):
         evaluate(strict, tiny_records)
     assert not (strict / "evaluation-test").exists()
+
+
+def test_records_of_other_planes_are_refused(tmp_path: Path, tiny_records: Path) -> None:
+    run = write_run(tmp_path / "run", planes=PLANES)
+    with pytest.raises(InputError, match="of the planes science; expected science, template, difference, as"):
+        evaluate(run, tiny_records)
 
 
 def test_rules_of_labelling_may_differ(tmp_path: Path, tiny_records: Path) -> None:

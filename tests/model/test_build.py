@@ -13,6 +13,7 @@ from ceres_fast.model import build
 from ceres_fast.model.backbones import BACKBONES, EXPERIMENTS, find_layer
 from ceres_fast.model.build import BASE, PRECISIONS, Architecture, build_model
 from ceres_fast.model.load import predict
+from ceres_fast.survey.stamp_table import PLANE_SETS
 
 HEAD = ["hidden/kernel", "hidden/bias", "probabilities/kernel", "probabilities/bias"]
 
@@ -206,3 +207,14 @@ def test_the_policy_is_put_back(policy: str, precision: str, monkeypatch: pytest
 def test_the_policy_is_put_back_after_building(policy: str) -> None:
     assert policy == "float32"
     assert keras.layers.Dense(1).compute_dtype == "float32"
+
+
+@pytest.mark.usefixtures("reuse_networks")
+def test_three_planes_change_the_input_and_no_weight() -> None:
+    one, three = (build_model(Architecture("xception", 2, dense=8), planes) for planes in PLANE_SETS)
+    assert three.input_shape == (None, 32, 32, 3)
+    assert [weight.shape for weight in three.weights] == [weight.shape for weight in one.weights]
+    stamps = np.random.default_rng(3).normal(500, 20, (2, 32, 32, 1)).astype(np.float32)
+    three.set_weights(one.get_weights())
+    # The same plane three times is what one plane is repeated to.
+    np.testing.assert_allclose(predict(three, np.repeat(stamps, 3, axis=3)), predict(one, stamps), atol=1e-6)

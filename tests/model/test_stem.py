@@ -10,17 +10,17 @@ from hypothesis.extra.numpy import arrays
 from ceres_fast.model.stem import NORMALISATIONS, Normalise, Upscale
 
 ADU = st.floats(-1000, 65535, width=32)
-STAMPS = arrays(np.float32, (2, 4, 6, 1), elements=ADU)
+STAMPS = st.sampled_from([1, 3]).flatmap(lambda planes: arrays(np.float32, (2, 4, 6, planes), elements=ADU))
 
 
 def expected_minmax(stamps: np.ndarray) -> np.ndarray:
-    low, high = (function(stamps, axis=(1, 2, 3), keepdims=True) for function in (np.min, np.max))
+    low, high = (function(stamps, axis=(1, 2), keepdims=True) for function in (np.min, np.max))
     return (stamps - low) / np.where(high > low, high - low, 1)
 
 
 def expected_asinh(stamps: np.ndarray) -> np.ndarray:
-    centred = stamps - np.median(stamps, axis=(1, 2, 3), keepdims=True)
-    deviation = np.median(np.abs(centred), axis=(1, 2, 3), keepdims=True)
+    centred = stamps - np.median(stamps, axis=(1, 2), keepdims=True)
+    deviation = np.median(np.abs(centred), axis=(1, 2), keepdims=True)
     return np.arcsinh(centred / np.where(deviation > 0, deviation, 1))
 
 
@@ -131,6 +131,24 @@ def test_upscaling_is_bilinear(size: int) -> None:
 def test_a_network_that_takes_32_pixels_sees_the_stamp_itself() -> None:
     stamps = detected()
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(Upscale(32)(stamps)), np.repeat(stamps, 3, axis=3))
+
+
+def three_planes() -> np.ndarray:
+    return np.concatenate([detected() * factor for factor in (1, -0.3, 7)], axis=3)
+
+
+@pytest.mark.parametrize("kind", EXPECTED)
+def test_each_plane_is_normalised_by_itself(kind: str) -> None:
+    together = normalised(kind, three_planes())
+    alone = np.concatenate([normalised(kind, plane) for plane in np.split(three_planes(), 3, axis=3)], axis=3)
+    np.testing.assert_array_equal(together, alone)
+
+
+def test_three_planes_take_the_place_of_the_three_channels() -> None:
+    images = keras.ops.convert_to_numpy(Upscale(71)(three_planes()))
+    assert images.shape == (5, 71, 71, 3)
+    for channel, plane in enumerate(np.split(three_planes(), 3, axis=3)):
+        np.testing.assert_array_equal(images[..., channel], keras.ops.convert_to_numpy(Upscale(71)(plane))[..., 0])
 
 
 def test_an_unknown_normalisation_is_refused() -> None:

@@ -46,11 +46,18 @@ def test_truncated(copied, size):
 
 @pytest.mark.parametrize(
     ("version", "action"),
-    [(2, "Install a newer ceres-fast"), (0, "Build the records again"), ("1", ""), (True, ""), (None, "")],
+    [
+        (3, "Install a newer ceres-fast"),
+        (1, "Build the records again"),
+        (0, "Build the records again"),
+        ("2", ""),
+        (True, ""),
+        (None, ""),
+    ],
 )
 def test_another_format_version(copied, version, action):
     change(copied, format_version=version)
-    with pytest.raises(InputError, match=rf"format_version {version!r}; expected 1. {action}"):
+    with pytest.raises(InputError, match=rf"format_version {version!r}; expected 2. {action}"):
         load_manifest(copied)
 
 
@@ -77,6 +84,23 @@ def test_a_wrong_value(copied, key, value):
     change(copied, **{key: value})
     with pytest.raises(InputError, match=f"{key}|rules"):
         load_manifest(copied)
+
+
+@pytest.mark.parametrize("shape", [[32, 32], [32, 32, 2], [32, 32, 3], [16, 16, 1]])
+def test_stamps_of_another_shape(copied, shape):
+    stamp = json.loads((copied / "manifest.json").read_text())["stamp"]
+    assert (stamp["shape"], stamp["planes"]) == ([32, 32, 1], ["science"])
+    change(copied, stamp=stamp | {"shape": shape})
+    with pytest.raises(InputError, match="the manifest has stamp"):
+        load_manifest(copied)
+
+
+def test_three_planes(copied):
+    stamp = json.loads((copied / "manifest.json").read_text())["stamp"]
+    change(copied, stamp=stamp | {"shape": [32, 32, 3], "planes": ["science", "template", "difference"]})
+    manifest = load_manifest(copied)
+    assert manifest.stamp_shape == (32, 32, 3)
+    assert manifest.planes == ("science", "template", "difference")
 
 
 def test_an_unknown_key(copied):

@@ -3,10 +3,12 @@
 import dataclasses
 import os
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy.table import Table
 
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.files import sha256_of
@@ -14,7 +16,8 @@ from ceres_fast.records import parts
 from ceres_fast.records.parts import ABOUT, STAMPS, TABLE, PartMaker, clear_others, read_part, read_table
 from ceres_fast.records.scheduler import Workers
 from ceres_fast.records.sources import find_sources
-from ceres_fast.records.units import Choice
+from ceres_fast.records.units import Choice, SourceFile, Unit
+from ceres_fast.survey.catalogues import Names
 from ceres_fast.survey.rules import Rules
 
 CHOICE = Choice((), Rules(), "stop", "error")
@@ -57,7 +60,7 @@ def test_a_part_holds_the_stamps_and_says_what_was_read(make, sources):
 
 def test_a_part_that_is_there_is_not_made_again(make, sources, monkeypatch):
     part = made(make, sources)
-    monkeypatch.setattr(parts, "_columns", None)
+    monkeypatch.setattr(parts, "_write", None)
     again = made(make, sources)
     assert again == part
     assert again.reused
@@ -103,7 +106,8 @@ def test_a_changed_file_gives_another_part(make, sources):
         {"rules": Rules(match_radius=3.0)},
         {"on_error": "skip"},
         {"nan": "fill"},
-        {"planes": ("science", "template", "difference")},
+        {"observatory": "950"},
+        {"names": Names(x="XPOS", y="YPOS")},
     ],
 )
 def test_other_options_give_another_part(make, sources, change):
@@ -129,8 +133,8 @@ def test_a_file_that_changes_while_it_is_read(make, sources, monkeypatch):
         os.utime(sources / "asteroid" / "s000.fits", ns=(0, 0))
         return real(*args)
 
-    real = parts._columns
-    monkeypatch.setattr(parts, "_columns", slow)
+    real = parts._write
+    monkeypatch.setattr(parts, "_write", slow)
     with pytest.raises(InputError, match="changes while it is read"):
         made(make, sources)
     assert list(make.folder.iterdir()) == []
@@ -144,10 +148,10 @@ def test_a_file_that_is_gone(make, sources):
 
 
 def test_a_full_disk_leaves_no_part(make, sources, monkeypatch):
-    def full(path, values):
+    def full(*args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(parts, "_save", full)
+    monkeypatch.setattr(parts, "_write", full)
     with pytest.raises(CeresFastError, match="cannot be written"):
         made(make, sources)
     assert list(make.folder.iterdir()) == []
@@ -169,3 +173,36 @@ def test_parts_of_another_build_are_deleted(make, sources):
     (make.folder / ".half-written").mkdir()
     clear_others(make.folder, {part.key})
     assert [folder.name for folder in make.folder.iterdir()] == [part.key]
+
+
+def test_a_part_of_several_tables_is_one_array(tmp_path, some_columns):
+    columns = some_columns(7)
+    table = Table(columns)
+
+    class Several(Unit):
+        def tables(self, choice):
+            yield table[:3], Counter(alerts=3)
+            yield table[:0], Counter()
+            yield table[3:], Counter(alerts=4)
+
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "file").touch()
+    file = SourceFile(tmp_path / "file", "file")
+    make, unit = PartMaker(tmp_path / "parts", CHOICE), Several("a", "night/", (file,), (file,))
+    part = make((unit, make.key(unit)))
+    assert (part.rows, part.counts) == (7, {"alerts": 7})
+    stamps = np.load(make.folder / part.key / STAMPS, mmap_mode="r")
+    np.testing.assert_array_equal(stamps, columns["stamp"])
+    read = read_table(make.folder / part.key)
+    assert set(read["source"]) == {"night/"}
+    np.testing.assert_array_equal(read["x"], columns["x"])
+
+
+def test_a_unit_without_stamps_has_an_empty_part(tmp_path):
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "file").write_text("x")
+    file = SourceFile(tmp_path / "file", "file")
+    make, unit = PartMaker(tmp_path / "parts", CHOICE), Unit("a", "", (file,), (file,))
+    part = make((unit, make.key(unit)))
+    assert (part.rows, part.counts, len(part.listed)) == (0, {}, 1)
+    assert np.load(make.folder / part.key / STAMPS).shape == (0, 32, 32, 1)

@@ -30,9 +30,9 @@ def test_shapes_and_types(built):
 
 def test_arrays_are_in_the_order_of_the_dataset(built):
     stamps, labels = read_stamps(built, "train")
-    assert (stamps.shape, stamps.dtype, labels.dtype) == ((len(labels), 32, 32), np.float32, np.int32)
+    assert (stamps.shape, stamps.dtype, labels.dtype) == ((len(labels), 32, 32, 1), np.float32, np.int32)
     batches = list(stamp_dataset(built, "train", 16))
-    np.testing.assert_array_equal(np.concatenate([batch.numpy()[..., 0] for batch, _ in batches]), stamps)
+    np.testing.assert_array_equal(np.concatenate([batch.numpy() for batch, _ in batches]), stamps)
     np.testing.assert_array_equal(np.concatenate([batch.numpy() for _, batch in batches]), labels)
     assert order_of(built) == read_columns(built, "train", ["source"])["source"].tolist()
 

@@ -19,7 +19,7 @@ def test_every_column_comes_back_exactly():
     batch = tf.constant(list(serialise(columns, np.array([3, 0, 6]))))
     read = parse(batch, ("stamp", *KINDS))
     assert read["stamp"].shape == (3, 32, 32, 1)
-    np.testing.assert_array_equal(read["stamp"].numpy()[..., 0], columns["stamp"][[3, 0, 6]])
+    np.testing.assert_array_equal(read["stamp"].numpy(), columns["stamp"][[3, 0, 6]])
     for name, kind in KINDS.items():
         values = read[name].numpy()
         if kind is str:
@@ -27,11 +27,14 @@ def test_every_column_comes_back_exactly():
         np.testing.assert_array_equal(values, columns[name][[3, 0, 6]], err_msg=name)
 
 
-@given(arrays(np.float32, (2, 32, 32), elements=st.floats(width=32)), FLOATS, st.integers(-(2**63), 2**63 - 1), TEXTS)
-def test_any_values_come_back_exactly(stamps, number, count, text):
+@pytest.mark.parametrize("planes", [1, 3])
+@given(st.data(), FLOATS, st.integers(-(2**63), 2**63 - 1), TEXTS)
+def test_any_values_come_back_exactly(planes, data, number, count, text):
+    stamps = data.draw(arrays(np.float32, (2, 32, 32, planes), elements=st.floats(width=32)))
     columns = some_columns(2, magnitude=number, row=count, field=text)
     columns["stamp"] = stamps
-    read = parse(tf.constant(list(serialise(columns, np.array([1])))), ("stamp", "magnitude", "row", "field"))
+    batch = tf.constant(list(serialise(columns, np.array([1]))))
+    read = parse(batch, ("stamp", "magnitude", "row", "field"), (32, 32, planes))
     assert read["stamp"].numpy().tobytes() == stamps[1].tobytes()
     np.testing.assert_array_equal(read["magnitude"].numpy(), [number])
     assert read["row"].numpy() == [count]
@@ -54,8 +57,9 @@ def test_big_endian_pixels_are_stored_little_endian():
 def test_a_stamp_of_another_size_is_refused():
     example = tf.train.Example()
     example.features.feature["stamp"].bytes_list.value.append(bytes(2 * 4096))
-    with pytest.raises(tf.errors.InvalidArgumentError):
-        parse(tf.constant([example.SerializeToString()]), ["stamp"])
+    for planes in (1, 3):
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            parse(tf.constant([example.SerializeToString()]), ["stamp"], (32, 32, planes))
 
 
 def test_no_rows_give_no_records():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,12 @@ from astropy.io import fits
 from astropy.wcs import WCS
 
 from ceres_fast.survey.detect import detect_frames
+from ceres_fast.survey.detect.source_extractor import PROGRAMS
+from ceres_fast.survey.simulate.constants import CONSTANTS
+from ceres_fast.survey.simulate.frame import render_exposure
+from ceres_fast.survey.simulate.frame import write_frame as write_rendered
+from ceres_fast.survey.simulate.night import plan_field
+from ceres_fast.survey.simulate.scene import build_scene
 
 SHAPE = (160, 200)
 SCALE = 0.4
@@ -120,3 +127,21 @@ def field(tmp_path: Path, write_frame: Callable[..., Path]) -> Field:
     truth = tmp_path / "night" / "asteroids.csv"
     truth.write_text("\n".join(lines) + "\n")
     return Field(tmp_path / "night", frames, truth)
+
+
+@pytest.fixture(scope="session")
+def source_extractor() -> str:
+    """The path of the program SExtractor."""
+    found = next((path for name in PROGRAMS if (path := shutil.which(name))), None)
+    if found is None:
+        pytest.skip("SExtractor is not here: install Debian's source-extractor")
+    return found
+
+
+@pytest.fixture(scope="session")
+def simulated_frame(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A simulated frame of 800 x 1000 pixels, with everything that the simulation knows; not to be changed."""
+    scene = build_scene(plan_field("F0001", 58782, 0, 1, 7, CONSTANTS), 7, (1000, 800), CONSTANTS)
+    path = tmp_path_factory.mktemp("simulated") / "F0001-1.fits"
+    write_rendered(path, render_exposure(scene, scene.field.exposures[0]))
+    return path

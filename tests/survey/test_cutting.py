@@ -18,7 +18,7 @@ def cut(field, rows):
     truth = read_truth(field.truth)
     (labelled,) = label_field([read_detections(field.frames[0])], truth, Rules())
     counts: Counter[str] = Counter()
-    return exposure_stamps(labelled, np.array(rows, int), truth, Problems("stop"), "error", counts), counts
+    return exposure_stamps(labelled, np.array(rows, int), Problems("stop"), "error", counts), counts
 
 
 def test_rows_are_those_asked_for(field):

@@ -5,9 +5,10 @@ import pytest
 from astropy.table import Table
 
 from ceres_fast.errors import InputError
-from ceres_fast.survey.catalogues import write_table
+from ceres_fast.survey.catalogues import Names, read_catalogue, write_table
 from ceres_fast.survey.detect import detect_frames
 from ceres_fast.survey.detections import read_detections
+from ceres_fast.survey.frames import read_header
 
 from .conftest import SCALE, SEEING, make_wcs
 
@@ -72,3 +73,56 @@ def test_sky_positions_that_say_nothing_come_from_the_frame(tmp_path, write_fram
     write_table(table, tmp_path / "frame.csv", "CSV")
     found = read_detections(write_frame())
     np.testing.assert_allclose((found.ra, found.dec), make_wcs().all_pix2world(found.x, found.y, 1))
+
+
+def test_rows_without_sky_positions_have_those_of_the_frame(tmp_path, write_frame):
+    table = TABLE.copy()
+    table["ALPHA_J2000"], table["DELTA_J2000"] = make_wcs().all_pix2world(table["X_IMAGE"], table["Y_IMAGE"], 1)
+    expected = np.array([table["ALPHA_J2000"], table["DELTA_J2000"]])
+    table["ALPHA_J2000"][1] = np.nan
+    write_table(table, tmp_path / "frame.csv", "CSV")
+    found = read_detections(write_frame())
+    np.testing.assert_allclose((found.ra, found.dec), expected)
+
+
+@pytest.mark.parametrize(("bits", "rejected"), [(0, [0, 0]), (4, [0, 1]), (3, [0, 0]), (6, [0, 1]), (65535, [0, 1])])
+def test_flags_reject(tmp_path, write_frame, bits, rejected):
+    path = write_frame()
+    write_table(TABLE, tmp_path / "frame.cat", "ASCII_HEAD")
+    assert read_detections(path, reject_flags=bits).rejected.tolist() == [bool(each) for each in rejected]
+
+
+def test_unknown_flags_reject_nothing_and_missing_ones_are_said(tmp_path, write_frame):
+    path = write_frame()
+    (tmp_path / "frame.csv").write_text("X_IMAGE,Y_IMAGE,FLAGS\n1,2,\n3,4,-1\n5,6,4\n")
+    assert read_detections(path, reject_flags=65535).rejected.tolist() == [False, False, True]
+    write_table(TABLE["X_IMAGE", "Y_IMAGE"], tmp_path / "frame.csv", "CSV")
+    assert not read_detections(path).rejected.any()
+    with pytest.raises(InputError, match=r"frame\.csv: has no column FLAGS"):
+        read_detections(path, reject_flags=4)
+
+
+def test_columns_may_have_other_names(tmp_path, write_frame):
+    path = write_frame(SEEING="")
+    table = Table(TABLE, names=["XPOS", "YPOS", "width", "bits"])
+    table["XWIN_IMAGE"] = table["YWIN_IMAGE"] = [1.0, 1.0]
+    write_table(table, tmp_path / "frame.csv", "CSV")
+    names = Names.parse("x=xpos, y=YPOS, width=WIDTH, flags=BITS")
+    found = read_detections(path, reject_flags=4, names=names)
+    assert (found.x.tolist(), found.y.tolist()) == ([10.0, 50.0], [20.0, 60.0])
+    assert found.info.seeing == pytest.approx(3.0 * SCALE)
+    assert found.rejected.tolist() == [False, True]
+    assert found.column("FLAGS").tolist() == [0, 4]
+    assert found.column("MAG_AUTO") is None
+    with pytest.raises(InputError, match=r"frame\.csv: has no column MAG; expected one of XPOS"):
+        read_detections(path, names=Names(magnitude="MAG")).column("MAG_AUTO")
+
+
+def test_a_catalogue_that_was_read_serves_all_ccds(tmp_path, write_frame):
+    path = write_frame()
+    write_table(TABLE, tmp_path / "other.cat", "ASCII_HEAD")
+    read = read_catalogue(tmp_path / "other.cat")
+    found = read_detections(read_header(path), read)
+    assert found.catalogue is read
+    assert found.rows.tolist() == [0, 1]
+    assert read_detections(found.info, read).x.tolist() == [10, 50]

@@ -1,10 +1,12 @@
 """Opening FITS files and reading headers that break the standard."""
 
+import numpy as np
 import pytest
 from astropy.io import fits
 
 from ceres_fast.errors import InputError
-from ceres_fast.survey.fits_files import fits_files, open_fits, readable_header
+from ceres_fast.survey.fits_files import check_whole, fits_files, open_fits, readable_header
+from ceres_fast.survey.frames import find_frames
 
 
 def test_unreadable_cards_are_left_out():
@@ -45,3 +47,14 @@ def test_a_folder_that_cannot_be_read_is_said(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("os.scandir", refused)
     assert fits_files(tmp_path) == []
     assert f"{tmp_path}: cannot be read (Permission denied)" in capsys.readouterr().err
+
+
+def test_a_file_that_goes_on_is_not_whole(tmp_path):
+    path = tmp_path / "a.fits"
+    fits.HDUList([fits.PrimaryHDU(), fits.ImageHDU(np.zeros((4, 5)))]).writeto(path)
+    with open_fits(path) as hdus:
+        check_whole(path, hdus)
+    path.write_bytes(path.read_bytes()[:4000])
+    with open_fits(path) as hdus, pytest.raises(InputError, match=r"a\.fits: its extension 1 cannot be read"):
+        check_whole(path, hdus)
+    assert find_frames([tmp_path]) == [path]

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ceres_fast.errors import CeresFastError, InputError
-from ceres_fast.survey.frames import find_frames, frame_stem, read_frame, read_info
+from ceres_fast.survey.frames import celestial, find_frames, frame_stem, read_frame, read_info
 
 from .conftest import SCALE, SHAPE, make_header, make_image, make_wcs
 
@@ -158,11 +158,13 @@ def test_frames_without_a_picture_are_refused(tmp_path, data, problem):
         read_frame(tmp_path / "dead.fits")
 
 
-def test_mosaics_are_refused_with_a_way_out(tmp_path):
+def test_a_ccd_of_a_mosaic_must_be_named(tmp_path):
     images = [fits.ImageHDU(IMAGE, name=f"CCD{number}") for number in range(4)]
     fits.HDUList([fits.PrimaryHDU(), *images]).writeto(tmp_path / "mosaic.fits")
-    with pytest.raises(InputError, match=r"mosaic\.fits: holds 4 images.*file of its own"):
+    with pytest.raises(InputError, match=r"mosaic\.fits: holds 4 images; expected .*\[1\], \[2\], \[3\], \[4\]"):
         read_frame(tmp_path / "mosaic.fits")
+    with pytest.raises(InputError, match=r"mosaic\.fits\[9\]: is not the image of a CCD"):
+        read_frame(tmp_path / "mosaic.fits", 9)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -221,3 +223,96 @@ def test_links_to_one_frame_count_once(tmp_path, write_frame):
 @pytest.mark.parametrize("name", ["a.b-1.fits", "a.b-1.FITS.fz", "a.b-1.fit.gz", "a.b-1.fts"])
 def test_stem(tmp_path, name):
     assert frame_stem(tmp_path / name) == "a.b-1"
+
+
+CENTRE = (150.0, 2.0)
+PIXEL = 0.3 / 3600
+PLACES = np.array([[1.0, 1.0], [1024.0, 2048.0], [2048.0, 4096.0], [500.5, 3999.25]])
+
+
+def distorted(projection, **cards):
+    plain = {
+        "NAXIS": 2,
+        "NAXIS1": 2048,
+        "NAXIS2": 4096,
+        "CTYPE1": f"RA---{projection}",
+        "CTYPE2": f"DEC--{projection}",
+        "CRVAL1": CENTRE[0],
+        "CRVAL2": CENTRE[1],
+        "CRPIX1": 3000.0,
+        "CRPIX2": -500.0,
+        "CD1_1": -PIXEL,
+        "CD1_2": 0.0,
+        "CD2_1": 0.0,
+        "CD2_2": PIXEL,
+    }
+    return fits.Header({**plain, **cards})
+
+
+def deprojected(xi, eta):
+    """Gnomonic projection undone, in degrees (Calabretta & Greisen 2002, section 5.1.3)."""
+    ra0, dec0 = np.radians(CENTRE)
+    xi, eta = np.radians(xi), np.radians(eta)
+    below = np.cos(dec0) - eta * np.sin(dec0)
+    ra = ra0 + np.arctan2(xi, below)
+    return np.degrees(ra), np.degrees(np.arctan2(np.sin(dec0) + eta * np.cos(dec0), np.hypot(xi, below)))
+
+
+PV = {1: {0: 1e-5, 1: 1.0004, 2: -0.0002, 4: 0.003, 5: -0.001, 7: 0.05}, 2: {1: 0.9997, 2: 0.0001, 6: 0.002, 10: -0.04}}
+
+
+def polynomial(axis, x, y):
+    """The terms of TPV, source: FITS convention "TPV World Coordinate System", which SCAMP writes as TAN."""
+    r = np.hypot(x, y)
+    terms = [1, x, y, r, x**2, x * y, y**2, x**3, x**2 * y, x * y**2, y**3]
+    return sum(value * terms[number] for number, value in PV[axis].items())
+
+
+@pytest.mark.parametrize("projection", ["TPV", "TAN"])
+def test_polynomials_of_tpv_and_scamp_are_applied(projection):
+    cards = {f"PV{axis}_{number}": value for axis in PV for number, value in PV[axis].items()}
+    wcs = celestial(distorted(projection, **cards))
+    x, y = -PIXEL * (PLACES[:, 0] - 3000), PIXEL * (PLACES[:, 1] + 500)
+    expected = deprojected(polynomial(1, x, y), polynomial(2, y, x))
+    found = wcs.all_pix2world(PLACES, 1).T
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+    bare = celestial(distorted("TAN")).all_pix2world(PLACES, 1).T
+    assert np.abs(found - bare).max() > 3 * PIXEL
+    np.testing.assert_allclose(wcs.all_world2pix(found.T, 1), PLACES, atol=1e-3)
+
+
+@pytest.mark.parametrize("projection", ["TAN-SIP", "TAN"])
+def test_polynomials_of_sip_are_applied(projection, capfd):
+    cards = {"A_ORDER": 3, "B_ORDER": 2, "A_2_0": 2e-6, "A_1_2": 1e-10, "B_0_2": -1e-6, "B_1_1": 5e-7}
+    wcs = celestial(distorted(projection, **cards))
+    u, v = PLACES[:, 0] - 3000, PLACES[:, 1] + 500
+    x = -PIXEL * (u + 2e-6 * u**2 + 1e-10 * u * v**2)
+    y = PIXEL * (v - 1e-6 * v**2 + 5e-7 * u * v)
+    found = wcs.all_pix2world(PLACES, 1).T
+    np.testing.assert_allclose(found, deprojected(x, y), atol=1e-9)
+    np.testing.assert_allclose(wcs.all_world2pix(found.T, 1), PLACES, atol=1e-3)
+    assert capfd.readouterr().err == ""
+
+
+small = st.floats(-1e-3, 1e-3)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    terms=st.lists(small, min_size=8, max_size=8),
+    place=st.tuples(st.floats(1, 2048), st.floats(1, 4096)),
+    projection=st.sampled_from(["TPV", "TAN"]),
+)
+def test_distorted_coordinates_go_there_and_back(terms, place, projection):
+    numbers = (2, 4, 5, 6)
+    cards = {"PV1_1": 1.0, "PV2_1": 1.0} | {
+        f"PV{axis}_{number}": terms[4 * (axis - 1) + k] for axis in (1, 2) for k, number in enumerate(numbers)
+    }
+    wcs = celestial(distorted(projection, **cards))
+    there = wcs.all_pix2world([place], 1)
+    np.testing.assert_allclose(wcs.all_world2pix(there, 1), [place], atol=1e-3)
+
+
+@pytest.mark.parametrize("cards", [{"CTYPE1": "LINEAR"}, {"CTYPE2": "RA---TAN"}, {"CRVAL2": 95.0}, {"CTYPE1": " "}])
+def test_coordinates_that_cannot_be_used_are_none(cards):
+    assert celestial(distorted("TAN", **cards)) is None

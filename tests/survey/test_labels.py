@@ -1,11 +1,16 @@
 """Stars, asteroids and tracks of a field are told from each other together."""
 
 import numpy as np
+import pytest
+from astropy.table import vstack
 
+from ceres_fast.survey.catalogues import read_catalogue, write_table
 from ceres_fast.survey.detections import read_detections
 from ceres_fast.survey.labels import label_field
 from ceres_fast.survey.rules import Rules
-from ceres_fast.survey.truth import SET_ASIDE, read_truth
+from ceres_fast.survey.truth import REASONS, SET_ASIDE, read_truth
+
+from .truth.files import FORMATS, Row
 
 
 def test_an_asteroid_that_passes_a_star_still_counts_for_its_track(field):
@@ -30,3 +35,35 @@ def test_two_exposures_ask_for_both(field):
 
 def test_no_exposures_give_no_labels(field):
     assert label_field([], read_truth(field.truth), Rules()) == []
+
+
+def labels_of(field, truth):
+    labelled = label_field([read_detections(path) for path in field.frames], truth, Rules())
+    return [(each.accepted.label.tolist(), each.reason.tolist()) for each in labelled]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_labels_do_not_depend_on_the_format(field, tmp_path, name):
+    truth = read_truth(field.truth)
+    (tmp_path / "truth").write_text(FORMATS[name]([Row(*row) for row in truth["designation", "mjd", "ra", "dec"]]))
+    assert labels_of(field, read_truth(tmp_path / "truth")) == labels_of(field, truth)
+
+
+def test_an_exposure_without_observations_is_labelled_between_others(field):
+    truth = read_truth(field.truth)
+    mjd = [read_detections(path).info.mjd for path in field.frames]
+    without_second = truth[np.abs(truth["mjd"] - mjd[1]) > 0.001]
+    assert labels_of(field, without_second) == labels_of(field, truth)
+    without_last = truth[np.abs(truth["mjd"] - mjd[3]) > 0.001]
+    *others, (last, reason) = labels_of(field, without_last)
+    assert others == labels_of(field, truth)[:3]
+    assert last.count(SET_ASIDE) == reason.count("set_aside") == 2
+
+
+def test_each_detection_has_one_reason_or_is_a_stamp(field):
+    catalogue = read_catalogue(field.catalogue(0)).table
+    write_table(vstack([catalogue, catalogue[:3]]), field.catalogue(0), "ASCII_HEAD")
+    for each in label_field([read_detections(path) for path in field.frames], read_truth(field.truth), Rules()):
+        assert set(each.reason) <= {"", "stationary", *REASONS}
+        is_stamp = ~each.stays & (each.accepted.label != SET_ASIDE)
+        np.testing.assert_array_equal(each.reason == "", is_stamp)

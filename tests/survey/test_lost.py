@@ -14,15 +14,22 @@ from ceres_fast.survey.problems import Problems
 from ceres_fast.survey.rules import Rules
 from ceres_fast.survey.truth import read_truth
 
-LOST = ("lost_not_detected", "lost_stationary", "lost_contested", "lost_set_aside", "lost_other")
+LOST = (
+    "lost_not_detected",
+    "lost_stationary",
+    "lost_contested",
+    "lost_flux",
+    "lost_set_aside",
+    "lost_other",
+)
 
 
 def counted(field, rules, keep=lambda rows: rows):
     truth = read_truth(field.truth)
     for labelled in label_field([read_detections(path) for path in field.frames], truth, rules):
         rows = np.flatnonzero((labelled.accepted.label == 1) & ~labelled.stays)
-        table = exposure_stamps(labelled, keep(rows), truth, Problems("stop"), "error", Counter())
-        yield count_lost(truth, labelled, table, rules), len(table)
+        table = exposure_stamps(labelled, keep(rows), Problems("stop"), "error", Counter())
+        yield count_lost(labelled, table), len(table)
 
 
 @pytest.mark.parametrize(
@@ -33,6 +40,8 @@ def counted(field, rules, keep=lambda rows: rows):
         (Rules(stationary_radius=30.0), lambda rows: rows),
         (Rules(match_radius=0.001), lambda rows: rows),
         (Rules(match_radius=25.0), lambda rows: rows),
+        (Rules(match_radius=60.0, contest_ratio=1.5), lambda rows: rows),
+        (Rules(track_exposures=5), lambda rows: rows),
     ],
 )
 def test_stamps_and_losses_add_up(field, rules, keep):
@@ -48,8 +57,8 @@ def test_without_coordinates_the_detections_say_what_is_in_the_frame(tmp_path, f
     bare = read_detections(path)._replace(ra=named.ra, dec=named.dec)
     truth = read_truth(field.truth)
     (labelled,) = label_field([bare], truth, Rules())
-    table = exposure_stamps(labelled, np.arange(0), truth, Problems("stop"), "error", Counter())
-    assert count_lost(truth, labelled, table, Rules())["validated"] == 2
+    table = exposure_stamps(labelled, np.arange(0), Problems("stop"), "error", Counter())
+    assert count_lost(labelled, table)["validated"] == 2
 
 
 def test_rates_have_names():
@@ -57,3 +66,20 @@ def test_rates_have_names():
     assert len(names) == len(RATES)
     assert names[0] == "validated at 0-0.1 arcsec/min"
     assert names[-2:] == ["validated above 5 arcsec/min", "validated at unknown rate"]
+
+
+def test_a_star_at_the_place_of_an_asteroid_is_counted_as_such(field):
+    lines = field.truth.read_text().splitlines()
+    places = [line.split(",") for line in lines[1:]]
+    faint = [
+        ",".join(["A1", *rest[:3], "25.0", *rest[4:]]) if name == "A1" else ",".join([name, *rest])
+        for name, *rest in places
+    ]
+    labelled = label_field([read_detections(path) for path in field.frames], read_truth(field.truth), Rules())[0]
+    stars, far = labelled.exposure, np.flatnonzero(labelled.stays)[:6]
+    extra = [f"S{n},{places[0][1]},{stars.ra[n]},{stars.dec[n]},20.5,0,0,1" for n in far]
+    field.truth.write_text("\n".join([lines[0], *faint, *extra]) + "\n")
+    rules = Rules(remove_stationary=False, track_exposures=1)
+    counts, _ = next(counted(field, rules))
+    assert counts["lost_flux"] >= 1
+    assert counts["validated"] == sum(counts[name] for name in LOST) + next(counted(field, rules))[1]

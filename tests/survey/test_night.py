@@ -48,7 +48,7 @@ def test_asteroids_become_stamps_and_what_stays_does_not(field):
         detection = read_catalogue(field.catalogue(number)).table[row["row"] - 1]
         assert (detection["X_IMAGE"], detection["Y_IMAGE"]) == (row["x"], row["y"])
         stamp, padded, _ = cut_stamps(read_frame(field.frames[number]).data, [row["x"]], [row["y"]])
-        np.testing.assert_array_equal(row["stamp"], stamp[0])
+        np.testing.assert_array_equal(row["stamp"][..., 0], stamp[0])
         assert row["padded"] == padded[0]
         assert row["stamp"][CENTRE, CENTRE] > 250
     row = table[0]
@@ -141,8 +141,8 @@ def test_where_chooses_frames_and_detections(field):
 def test_memory_is_that_of_one_frame(field, monkeypatch):
     alive = []
 
-    def read(path):
-        frame = read_frame(path)
+    def read(path, hdu):
+        frame = read_frame(path, hdu)
         alive.append(frame)
         assert len(alive) == 1
         alive.clear()
@@ -316,3 +316,17 @@ def test_filling_is_not_offered_where_nothing_is_left_to_fill_with(field):
     for nan in ("error", "fill"):
         with pytest.raises(InputError, match=r"1024 missing pixels \(NaN\).*Pass --on-error skip"):
             tables_of(field, nan=nan)
+
+
+def test_rejected_flags_are_counted(field):
+    for number in range(4):
+        table = read_catalogue(field.catalogue(number)).table
+        distance = np.hypot(table["X_IMAGE"] - place("A1", number)[0], table["Y_IMAGE"] - place("A1", number)[1])
+        table["FLAGS"] = np.where(distance < 2, 16 + 4, 16)
+        write_table(table, field.catalogue(number), "ASCII_HEAD")
+    (table,), counts = tables_of(field, Rules(reject_flags=4))
+    assert set(table["designation"]) - {""} == {"A2"}
+    assert counts["rejected_flags"] == 4
+    assert counts["lost_other"] == 4
+    _, counts = tables_of(field, Rules(reject_flags=3))
+    assert counts["rejected_flags"] == 0

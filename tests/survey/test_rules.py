@@ -34,14 +34,24 @@ def test_rules_of_labelling_do_not_count_as_differences():
         ({"stationary_radius": -1.0}, "above 0"),
         ({"stationary_radius": float("nan")}, "above 0"),
         ({"remove_stationary": 1}, "remove_stationary is 1"),
+        ({"bad_column_radius": 0.0}, "bad_column_radius is 0.0"),
+        ({"chance_coincidence": True}, "chance_coincidence is True"),
         ({"stationary_exposures": True}, "stationary_exposures is True"),
         ({"stationary_exposures": 2.5}, "stationary_exposures is 2.5"),
         ({"stationary_exposures": 1}, "stationary_exposures is 1"),
+        ({"reject_flags": -1}, "reject_flags is -1, not a sum of flags from 0 to 65535"),
+        ({"reject_flags": 65536}, "reject_flags is 65536"),
+        ({"reject_flags": 4.0}, "reject_flags is 4.0"),
     ],
 )
 def test_impossible_rules_are_refused(change, message):
     with pytest.raises(ValueError, match=message):
         Rules.from_dict(Rules().as_dict() | change)
+
+
+def test_rejected_flags_matter_for_classifying():
+    assert Rules().reject_flags == 0
+    assert Rules(reject_flags=65535).differences(Rules(reject_flags=4)) == ["reject_flags: 65535 here, 4 there"]
 
 
 def test_missing_rules_are_refused():

@@ -21,6 +21,8 @@ def test_what_is_not_where_is_refused(text):
 def test_numbers_are_equal_however_they_are_written():
     assert equal(570, "570.0")
     assert equal(" r ", "r")
+    assert equal(697251920515010020, "697251920515010020")
+    assert not equal(697251920515010021, "697251920515010020")  # the same as floats
     assert equal(True, "True")
     assert not equal("R", "r")
     assert not equal(1.5, "r")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ceres_fast.survey.detections import read_detections
 from ceres_fast.survey.frames import FrameInfo
 from ceres_fast.survey.rules import Rules
-from ceres_fast.survey.stationary import slowest_seen, stationary
+from ceres_fast.survey.stationary import lacks_sky, slowest_seen, stationary
 
 from .conftest import ASTEROIDS, HOT, SCALE, SEEING, make_wcs, place
 
@@ -120,3 +120,64 @@ def test_what_is_faster_than_the_slowest_moves(rate, minutes):
     moved = (100 + rate * minutes / SCALE, 80)
     if abs(rate / slowest - 1) > 0.01 and moved[0] - 100 > 1.01:
         assert masks(exposure([(100, 80)], info=infos[0]), exposure([moved], info=infos[1])) == [[rate < slowest]] * 2
+
+
+def sky_field(seed, n, exposures, shape=(4100, 2048)):
+    """Exposures of detections that are seen once each, evenly spread over dithered frames of a known size."""
+    random = np.random.default_rng(seed)
+    info = dataclasses.replace(INFO, shape=shape)
+    dithers = random.integers(-15, 16, (exposures, 2))
+    return [exposure(random.uniform(1, shape[::-1], (n, 2)), dither, info) for dither in dithers]
+
+
+@pytest.mark.parametrize(("n", "exposures"), [(350, 4), (350, 12), (3000, 4), (3000, 8)])
+def test_chance_removes_no_more_than_the_stated_share(n, exposures):
+    found = sky_field(1, n, exposures)
+    lost = np.concatenate(stationary(found, Rules()))
+    assert lost.mean() <= Rules().chance_coincidence + 3 * math.sqrt(Rules().chance_coincidence / len(lost))
+    if n * exposures > 4 * 350:
+        always_two = np.concatenate(stationary(found, Rules(chance_coincidence=1.0)))
+        assert always_two.mean() > 2 * Rules().chance_coincidence
+
+
+def test_stars_are_removed_though_more_exposures_are_asked_for():
+    random = np.random.default_rng(0)
+    stars = random.uniform(20, (2000, 4000), (500, 2))
+    found = []
+    for x, y, *_, info in sky_field(2, 3000, 4):
+        seen = stars[random.uniform(size=len(stars)) < 0.95]
+        found.append(exposure(np.vstack([seen, np.stack([x, y], axis=1)]), (0, 0), info))
+    for one, mask in zip(found, stationary(found, Rules()), strict=True):
+        assert mask[: len(one[0]) - 3000].mean() > 0.98
+        assert mask[len(one[0]) - 3000 :].mean() < 0.01
+
+
+def test_bad_columns_are_removed_with_or_without_sky_positions():
+    random = np.random.default_rng(0)
+    rows = [random.uniform(1500, 4000, 80) for _ in range(4)]
+    plain = sky_field(3, 300, 4)
+    for sky in (True, False):
+        found = []
+        for (x, y, *_, info), bad in zip(plain, rows, strict=True):
+            one = exposure(np.stack([np.append(x, np.full(80, 700.0)), np.append(y, bad)], axis=1), (0, 0), info)
+            unknown = np.full(380, np.nan)
+            found.append(one if sky else (*one[:2], unknown, unknown, info))
+        for mask in stationary(found, Rules()):
+            assert mask[300:].mean() > 0.95
+            assert mask[:300].mean() < 0.03
+
+
+def test_a_pair_without_common_sky_positions_is_compared_with_the_seeing():
+    unknown = np.array([np.nan])
+    blind = [(np.array([x]), np.array([80.0]), unknown, unknown, INFO) for x in (100.0, 101.9)]
+    assert masks(blind[0], blind[1], exposure([(20, 20)])) == [[True], [True], [False]]
+    assert masks(blind[0], exposure([(101.9, 80)]), exposure([(20, 20)])) == [[True], [True], [False]]
+
+
+def test_exposures_without_sky_positions_are_told():
+    seen, unknown = exposure([(100, 80)]), np.array([np.nan])
+    blind = (np.array([100.0]), np.array([80.0]), unknown, unknown, INFO)
+    assert lacks_sky([blind, blind])
+    assert lacks_sky([seen, blind])
+    for told in ([seen, seen], [blind], [], [seen, exposure([])]):
+        assert not lacks_sky(told)

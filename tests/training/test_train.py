@@ -105,7 +105,7 @@ def test_what_is_kept_is_the_best_epoch(trained: Path, tiny_records: Path) -> No
     assert metrics["epochs"] == len(rows)
     assert metrics["seconds"] > sum(row["seconds"] for row in rows)
     stamps, labels = read_stamps(load_manifest(tiny_records), "validation")
-    probabilities = predict(load_model(read_classifier(trained)), stamps[..., None])
+    probabilities = predict(load_model(read_classifier(trained)), stamps)
     assert cross_entropy(probabilities, labels).mean() == pytest.approx(best["val_loss"], rel=1e-3)
 
 
@@ -143,8 +143,8 @@ def test_class_weights() -> None:
 def test_the_training_loss_weighs_both_classes_alike(
     tiny_records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def prejudiced(architecture: Architecture) -> keras.Model:
-        model = tiny_network(architecture)
+    def prejudiced(architecture: Architecture, planes: tuple[str, ...]) -> keras.Model:
+        model = tiny_network(architecture, planes)
         model.get_layer("probabilities").bias.assign([1.5, -1.5])
         return model
 
@@ -153,7 +153,7 @@ def test_the_training_loss_weighs_both_classes_alike(
     settings = dataclasses.replace(QUICK, epochs=1, learning_rate=1e-30, unfrozen_learning_rate=1e-30)
     row = history(train(tiny_records, settings, tmp_path / "run"))[0]
     stamps, labels = read_stamps(load_manifest(tiny_records), "train")
-    each = cross_entropy(predict(load_model(read_classifier(tmp_path / "run")), stamps[..., None]), labels)
+    each = cross_entropy(predict(load_model(read_classifier(tmp_path / "run")), stamps), labels)
     assert labels.mean() == pytest.approx(3 / 8)
     assert row["loss"] == pytest.approx((each[labels == 0].mean() + each[labels == 1].mean()) / 2, rel=1e-4)
     assert row["loss"] > each.mean() + 0.1

@@ -1,12 +1,15 @@
 """SExtractor catalogues: one file per format, and what is common to them in `core`."""
 
 from .core import Catalogue, catalogue_places, check_against, column, find_catalogue, positions, sky_positions
-from .formats import FORMATS, SUFFIXES, check_free, read_catalogue, write_catalogue, write_table
+from .formats import FORMATS, SUFFIXES, check_free, read_catalogue, write_catalogue, write_table, write_tables
+from .names import Names
+from .parts import rows_of
 
 __all__ = [
     "FORMATS",
     "SUFFIXES",
     "Catalogue",
+    "Names",
     "catalogue_places",
     "check_against",
     "check_free",
@@ -14,7 +17,9 @@ __all__ = [
     "find_catalogue",
     "positions",
     "read_catalogue",
+    "rows_of",
     "sky_positions",
     "write_catalogue",
     "write_table",
+    "write_tables",
 ]

@@ -6,9 +6,10 @@ Source: SExtractor manual, "Output catalog", CATALOG_TYPE ASCII_HEAD.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy.io import fits
@@ -40,7 +41,7 @@ def recognises(start: bytes) -> bool:
     return re.match(rb"#\s*1\s+[A-Za-z]", start) is not None
 
 
-def read(path: Path) -> tuple[Table, Lines]:
+def read(path: Path) -> tuple[Table, Lines, dict[str, Any]]:
     """Return the table, and the lines it was read from."""
     # latin-1: any byte survives reading and writing; splitlines would also split at some of them
     lines = path.read_text(encoding="latin-1").split("\n")
@@ -62,7 +63,7 @@ def read(path: Path) -> tuple[Table, Lines]:
                 table[numbered] = table[numbered].astype(np.int64)
             table[numbered].description = description or None
             table[numbered].unit = Unit(unit, parse_strict="silent") if unit else None
-    return table, Lines(head, rows, width)
+    return table, Lines(head, rows, width), {}
 
 
 def write_back(original: Lines, path: Path, added: Mapping[str, np.ndarray], keep: np.ndarray) -> None:
@@ -74,8 +75,9 @@ def write_back(original: Lines, path: Path, added: Mapping[str, np.ndarray], kee
     _write(path, [*original.head[:last], *new, *original.head[last:]], [rows[row] for row in np.flatnonzero(keep)])
 
 
-def write_new(table: Table, path: Path, header: fits.Header) -> None:
+def write_new(parts: Sequence[tuple[Table, fits.Header]], path: Path) -> None:
     """Write a table of one-dimensional columns of numbers; the frame's header has no place in this format."""
+    ((table, _),) = parts
     for name in table.colnames:
         if table[name].ndim != 1 or table[name].dtype.kind not in "biuf":
             raise InputError(path, f"column {name} is not one number per row", action="choose the format ECSV")

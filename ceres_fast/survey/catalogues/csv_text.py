@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy.io import fits
@@ -20,7 +21,7 @@ def recognises(start: bytes) -> bool:
     return "," in line and not line.startswith("#") and any(character.isalpha() for character in line.split(",")[0])
 
 
-def read(path: Path) -> tuple[Table, list[list[str]]]:
+def read(path: Path) -> tuple[Table, list[list[str]], dict[str, Any]]:
     """Return the table, and the text of its cells, the header's first."""
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -38,7 +39,7 @@ def read(path: Path) -> tuple[Table, list[list[str]]]:
             problem = f"has {len(row)} values; the file may be cut off"
             raise InputError(path, problem, row=number, expected=f"{len(names)} values, as the header has names")
     cells = list(zip(*rows[1:], strict=True)) if len(rows) > 1 else [()] * len(names)
-    return Table({name: _typed(column) for name, column in zip(names, cells, strict=True)}), rows
+    return Table({name: _typed(column) for name, column in zip(names, cells, strict=True)}), rows, {}
 
 
 def write_back(original: list[list[str]], path: Path, added: Mapping[str, np.ndarray], keep: np.ndarray) -> None:
@@ -48,8 +49,9 @@ def write_back(original: list[list[str]], path: Path, added: Mapping[str, np.nda
     _write(path, [[*original[0], *added], *rows])
 
 
-def write_new(table: Table, path: Path, header: fits.Header) -> None:
+def write_new(parts: Sequence[tuple[Table, fits.Header]], path: Path) -> None:
     """Write a table of one-dimensional columns; the frame's header has no place in this format."""
+    ((table, _),) = parts
     for name in table.colnames:
         if table[name].ndim != 1:
             raise InputError(path, f"column {name} is not one value per row", action="choose the format ECSV")

@@ -5,6 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 from astropy.table import Table
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ceres_fast.errors import InputError
 from ceres_fast.survey.catalogues import Catalogue, check_against, column, find_catalogue, positions, sky_positions
@@ -104,3 +106,44 @@ def test_sky_positions_that_stand_for_nothing_are_unknown():
     ra, dec = sky_positions(catalogue(ALPHA_J2000=[0.0, 0.0, 10.0, 9.0], DELTA_J2000=[0.0, 1.0, 99.0, 9.0]))
     np.testing.assert_array_equal(ra, [np.nan, 0, np.nan, 9])
     np.testing.assert_array_equal(dec, [np.nan, 1, np.nan, 9])
+
+
+def test_rows_without_windowed_positions_have_the_plain_ones():
+    nan = np.nan
+    table = catalogue(
+        XWIN_IMAGE=[1.0, nan, 3.0, nan],
+        YWIN_IMAGE=[1.0, 2.0, nan, nan],
+        X_IMAGE=[9.0, 8, 7, nan],
+        Y_IMAGE=[6.0, 5, 4, 3],
+    )
+    np.testing.assert_array_equal(positions(table), [[1, 8, 7, nan], [1, 5, 4, nan]])
+
+
+def test_rows_without_windowed_sky_positions_have_the_plain_ones():
+    table = catalogue(
+        ALPHAWIN_J2000=[1.0, np.nan, 0.0],
+        DELTAWIN_J2000=[1.0, 2.0, 0.0],
+        ALPHA_J2000=[9.0, 8, 7],
+        DELTA_J2000=[6.0, 5, 4],
+    )
+    np.testing.assert_array_equal(sky_positions(table), [[1, 8, 7], [1, 5, 4]])
+
+
+known = st.lists(st.tuples(*[st.floats(1, 100) | st.just(np.nan)] * 4), min_size=1, max_size=9)
+
+
+@given(known)
+def test_every_row_has_the_first_pair_that_is_whole(rows):
+    values = np.array(rows).T
+    table = catalogue(XWIN_IMAGE=values[0], YWIN_IMAGE=values[1], X_IMAGE=values[2], Y_IMAGE=values[3])
+    for row, found in zip(rows, zip(*positions(table), strict=True), strict=True):
+        pairs = [pair for pair in (row[:2], row[2:]) if np.isfinite(pair).all()]
+        np.testing.assert_array_equal(found, pairs[0] if pairs else (np.nan, np.nan))
+
+
+def test_only_the_rows_of_a_ccd_are_compared(frame):
+    x = np.concatenate([X, X + 5000])
+    both = catalogue(X_IMAGE=x, Y_IMAGE=np.concatenate([Y, Y]))
+    check_against(both, frame.info, frame.wcs, np.arange(20))
+    with pytest.raises(InputError, match="20 of its 20 positions are outside"):
+        check_against(both, frame.info, frame.wcs, np.arange(20, 40))

@@ -148,14 +148,6 @@ def test_ldac_keeps_everything(tmp_path):
     assert len(Table.read(tmp_path / "out.cat", hdu="LDAC_OBJECTS")) == MASK.sum()
 
 
-def test_ldac_of_a_mosaic_is_refused(tmp_path):
-    write_table(TABLE, tmp_path / "F1.cat", "FITS_LDAC")
-    with fits.open(tmp_path / "F1.cat") as hdus:
-        fits.HDUList([*hdus, *[hdu.copy() for hdu in hdus[1:]]]).writeto(tmp_path / "mosaic.cat")
-    with pytest.raises(InputError, match=r"mosaic\.cat: holds the catalogues of 2 CCDs"):
-        read_catalogue(tmp_path / "mosaic.cat")
-
-
 def test_csv_keeps_text_and_names(tmp_path):
     path = tmp_path / "F1.csv"
     path.write_text('X_IMAGE,Y_IMAGE,REMARK\n1.500,2.0e0,"a, b"\n3.25,,c\n')

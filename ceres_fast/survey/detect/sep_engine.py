@@ -1,22 +1,17 @@
-"""Detecting sources in frames with `sep`, the library form of SExtractor, for those who have no catalogues yet."""
+"""Detecting sources with `sep`, the library form of SExtractor."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import sep
 from astropy.table import Table
 
-from ..console import table as print_table
-from ..console import track
-from ..errors import CeresFastError, InputError
-from .catalogues import write_table
-from .frame_info import number
-from .frames import Frame, find_frames, frame_stem, read_frame
-from .problems import OnError, Problems
+from ...errors import InputError
+from ..catalogues import write_tables
+from ..frame_info import number
+from ..frames import Frame, read_frame, read_headers
 
 PIXEL_STACK = 4_000_000
 SUB_OBJECTS = 65_536
@@ -24,8 +19,6 @@ SUB_OBJECTS = 65_536
 
 KRON_FACTOR, KRON_MINIMUM = 2.5, 3.5
 """SExtractor's PHOT_AUTOPARAMS."""
-
-FORMATS = ("ASCII_HEAD", "FITS_LDAC")
 
 COLUMNS = {
     "NUMBER": ("Running object number", ""),
@@ -86,7 +79,7 @@ def detect_frame(frame: Frame, *, threshold: float = 1.5, min_area: int = 5) -> 
         )
     except Exception as error:  # sep raises plain Exception
         action = "raise the threshold, or leave this frame out"
-        raise InputError(frame.info.path, f"sep cannot detect its sources ({error})", action=action) from error
+        raise InputError(frame.info.place, f"sep cannot detect its sources ({error})", action=action) from error
     columns = _measure(frame, data, mask, background.globalrms, objects)
     columns["BACKGROUND"] = level[objects["ypeak"], objects["xpeak"]]
     result = Table()
@@ -98,61 +91,14 @@ def detect_frame(frame: Frame, *, threshold: float = 1.5, min_area: int = 5) -> 
     return result
 
 
-def detect_frames(
-    sources: Sequence[Path],
-    *,
-    format: str = "ASCII_HEAD",
-    output: Path | None = None,
-    threshold: float = 1.5,
-    min_area: int = 5,
-    on_error: OnError = "stop",
-    overwrite: bool = False,
-) -> list[Path]:
-    """Write a catalogue for each frame, where `catalogues.find_catalogue` finds it.
-
-    Parameters
-    ----------
-    sources : sequence of pathlib.Path
-        Frames, or folders of frames.
-    format : {"ASCII_HEAD", "FITS_LDAC"}
-        Format of the catalogues.
-    output : pathlib.Path, optional
-        One folder for all catalogues. By default the catalogue of ``resamp/<stem>.fits`` is
-        ``sextractor_cat/<stem>.cat`` beside that folder, that of another frame is beside it.
-    threshold, min_area : float, int
-        As in `detect_frame`.
-    on_error : {"stop", "skip"}
-        Whether a bad frame ends the work or is left out.
-    overwrite : bool
-        Whether existing catalogues are replaced.
-
-    Returns
-    -------
-    list of pathlib.Path
-        The catalogues written.
-
-    Raises
-    ------
-    CeresFastError
-        When a catalogue exists, two frames would share one, or a frame cannot be used.
-    """
-    if format not in FORMATS:
-        raise CeresFastError(f"{format}: not a format of detections; expected {' or '.join(FORMATS)}.")
-    frames = find_frames(sources)
-    targets = _targets(frames, output, overwrite)
-    counts: Counter[str] = Counter()
-    problems = Problems(on_error)
-    written = []
-    for path, target in track(list(zip(frames, targets, strict=True)), "detecting"):
-        with problems.skipping(counts, "frames left out"):
-            frame = read_frame(path)
-            found = detect_frame(frame, threshold=threshold, min_area=min_area)
-            write_table(found, target, format, frame.header)
-            written.append(target)
-            counts["detections"] += len(found)
-    rows = [("frames", len(frames)), ("catalogues written", len(written)), *sorted(counts.items())]
-    print_table("detect", ("", "number"), rows)
-    return written
+def write_catalogue(frame: Path, target: Path, format: str, *, threshold: float, min_area: int) -> int:
+    """Detect the sources of all CCDs in a file and write their catalogue; return how many there are."""
+    parts = []
+    for info, header, _ in read_headers(frame):
+        ccd = read_frame(frame, info.hdu)
+        parts.append((detect_frame(ccd, threshold=threshold, min_area=min_area), header))
+    write_tables(parts, target, format)
+    return sum(len(table) for table, _ in parts)
 
 
 def _measure(
@@ -201,20 +147,3 @@ def _flags(frame: Frame, objects: np.ndarray, aperture: np.ndarray) -> np.ndarra
         (16, aperture & (sep.APER_TRUNC | sep.APER_HASMASKED | sep.APER_ALLMASKED)),
     )
     return np.asarray(sum(bit * (condition != 0) for bit, condition in bits), np.int64)
-
-
-def _targets(frames: Sequence[Path], output: Path | None, overwrite: bool) -> list[Path]:
-    targets = [_folder(frame, output) / f"{frame_stem(frame)}.cat" for frame in frames]
-    times = Counter(targets)
-    for target, frame in zip(targets, frames, strict=True):
-        if target.exists() and not overwrite:
-            raise InputError(target, "exists already", action="pass --overwrite to replace it")
-        if times[target] > 1:
-            raise InputError(frame, f"another frame has the catalogue {target} too", expected="a name per frame")
-    return targets
-
-
-def _folder(frame: Path, output: Path | None) -> Path:
-    if output is not None:
-        return output
-    return frame.parent.parent / "sextractor_cat" if frame.parent.name == "resamp" else frame.parent

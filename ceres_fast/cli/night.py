@@ -1,0 +1,66 @@
+"""Commands that use a classifier, and all of it at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from .options import CLASSIFIED, DEMO, HELD_OUT, LATEST, OnError, Overwrite, Seed
+
+
+def classify(
+    inputs: Annotated[
+        list[Path] | None, typer.Argument(metavar="[INPUT]...", help="FITS stamps or frames, or folders with them.")
+    ] = None,
+    run: Annotated[Path, typer.Option(help="Run directory whose exported classifier is used.")] = LATEST,
+    model: Annotated[Path | None, typer.Option(help="An exported classifier (.onnx), instead of --run.")] = None,
+    catalogue: Annotated[
+        Path | None, typer.Option(help="Catalogue of the one frame given; without it looked for beside the frame.")
+    ] = None,
+    output: Annotated[Path, typer.Option(help="A file for one table, a folder for several.")] = CLASSIFIED,
+    format_: Annotated[
+        Literal["CSV", "ECSV"] | None,
+        typer.Option("--format", help="Format of the output; without it the catalogue's own (CSV for stamps)."),
+    ] = None,
+    keep_above: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Drop rows below this probability, and those that stay in place; without it every row is kept.",
+        ),
+    ] = None,
+    on_error: OnError = "stop",
+    overwrite: Overwrite = False,
+) -> None:
+    """Add PROB_ASTEROID to frames' catalogues, or list it for stamps (default: of data/held-out).
+
+    Give all exposures of a field together: what stays in place is told from them.
+    """
+    from ..classify import classify
+
+    result = classify(
+        inputs or [HELD_OUT],
+        model or run,
+        catalogue=catalogue,
+        output=output,
+        format=format_,
+        keep_above=keep_above,
+        on_error=on_error,
+        overwrite=overwrite,
+    )
+    if result.failed:
+        raise typer.Exit(3)
+
+
+def demo(
+    out: Annotated[Path, typer.Argument(help="Folder to make.")] = DEMO,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Do it all on a small simulated survey, without a network, and draw what was found and what was lost."""
+    from ..demo import run_demo
+
+    run_demo(out, seed=seed, overwrite=overwrite)

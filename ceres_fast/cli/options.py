@@ -1,0 +1,20 @@
+"""What the commands share: the app, the names of folders, and options that mean the same everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+DATA, TRAINING, HELD_OUT = Path("data"), Path("data/training"), Path("data/held-out")
+RECORDS, LATEST, CLASSIFIED, DEMO = Path("records"), Path("runs/latest"), Path("classified"), Path("demo")
+
+OnError = Annotated[
+    Literal["stop", "skip"],
+    typer.Option(help="A file that cannot be used: stop with its name, or skip it and say how many were skipped."),
+]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random; the same seed gives the same result.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there already.")]
+RecordsFolder = Annotated[Path, typer.Option(help="Folder of the records.")]
+Run = Annotated[Path, typer.Argument(metavar="[RUN]", help="Run directory.")]

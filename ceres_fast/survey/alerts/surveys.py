@@ -1,0 +1,218 @@
+"""What is where in the packets of each survey.
+
+Sources: ztf-avro-alert, schema 3.2 to 4.02 (github.com/ZwickyTransientFacility/ztf-avro-alert); Rubin alert_packet,
+schema 7 to 11 (github.com/lsst/alert_packet), cut-outs as ap_association writes them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from astropy.io import fits
+
+from .labels import Evidence
+
+Packet = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Survey:
+    """How the packets of a survey are read.
+
+    Attributes
+    ----------
+    name : str
+        Of the survey.
+    candidate : str
+        Record of the packet that describes the detection; it tells the survey.
+    known : callable
+        Packet to columns of a stamp table.
+    evidence : callable
+        Packet to what decides the label.
+    cutout : callable
+        Packet and name of a plane to the bytes of its cut-out, None where there is none.
+    centre : callable
+        Packet, shape (ny, nx) and header of a cut-out to (x, y) of the candidate, counted from 1.
+    """
+
+    name: str
+    candidate: str
+    known: Callable[[Packet], dict[str, Any]]
+    evidence: Callable[[Packet], Evidence]
+    cutout: Callable[[Packet, str], bytes | None]
+    centre: Callable[[Packet, tuple[int, int], fits.Header], tuple[float, float]]
+
+
+def _number(record: Packet, name: str, least: float = -math.inf) -> float:
+    """Return a finite number of a record, or NaN where it is missing or below `least`."""
+    value = record.get(name)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value < math.inf:
+        return math.nan
+    return float(value)
+
+
+def _text(value: object) -> str:
+    """Return a name: no control characters, NULs or spaces around it."""
+    text = "" if value is None else "".join(letter for letter in str(value) if letter.isprintable())
+    text = text.strip()[:200]
+    return "" if text == "null" else text
+
+
+ZTF_SCALE = 1.01
+"""arcsec/pixel (Bellm et al. 2019, PASP 131, 018002)."""
+
+_ZTF_FILTERS = {1: "g", 2: "r", 3: "i"}
+_ZTF_CENTRE = 32
+"""The candidate's pixel in a whole cut-out, counted from 1."""
+_ZTF_SIDE = 63
+_ZTF_EXPOSURE = 30.0
+_ZTF_MIDDLE = 1540
+"""Middle of a quadrant of 3072x3080 pixels."""
+
+
+def _ztf_known(packet: Packet) -> dict[str, Any]:
+    candidate = packet["candidate"]
+    exposure = _number(candidate, "exptime", 1e-3)
+    exposure = _ZTF_EXPOSURE if math.isnan(exposure) else exposure  # not told before schema 3.2
+    frame = _text(candidate.get("pdiffimfilename")).rpartition("/")[2].partition("_scimref")[0]
+    return {
+        "field": _text(candidate.get("field")),
+        "frame": frame,
+        "ccd": _text(candidate.get("rcid")),
+        "x": _number(candidate, "xpos"),
+        "y": _number(candidate, "ypos"),
+        "ra": _number(candidate, "ra"),
+        "dec": _number(candidate, "dec"),
+        "mjd": _number(candidate, "jd", 0) - 2400000.5 + exposure / 2 / 86400,  # "jd" is the start
+        "exposure": exposure,
+        "filter": _ZTF_FILTERS.get(candidate.get("fid"), ""),
+        "pixel_scale": ZTF_SCALE,
+        "magnitude": _number(candidate, "magpsf", -90),
+    }
+
+
+def _ztf_evidence(packet: Packet) -> Evidence:
+    candidate = packet["candidate"]
+    score = _number(candidate, "drb", 0)
+    first = _number(candidate, "jdstarthist", 0)
+    detections = _number(candidate, "ndethist", 0)
+    return Evidence(
+        known=_text(candidate.get("ssnamenr")),
+        known_distance=_number(candidate, "ssdistnr", 0),  # -999 and -1: none
+        known_magnitude=_number(candidate, "ssmagnr", -90),
+        magnitude=_number(candidate, "magpsf", -90),
+        negative=_text(candidate.get("isdiffpos")) in ("f", "0", "False"),
+        score=_number(candidate, "rb", 0) if math.isnan(score) else score,
+        detections=1 if math.isnan(detections) else int(detections),
+        days=0.0 if math.isnan(first) else _number(candidate, "jd", 0) - first,
+    )
+
+
+def _ztf_cutout(packet: Packet, plane: str) -> bytes | None:
+    cutout = packet.get(f"cutout{plane.capitalize()}")
+    return cutout.get("stampData") if isinstance(cutout, Mapping) else None
+
+
+def _ztf_centre(packet: Packet, shape: tuple[int, int], header: fits.Header) -> tuple[float, float]:
+    candidate = packet["candidate"]
+    return _centre(shape[1], _number(candidate, "xpos")), _centre(shape[0], _number(candidate, "ypos"))
+
+
+def _centre(side: int, position: float) -> float:
+    """A cut-out may lack what is outside the CCD: near its low edge the centre is told from the other end."""
+    if not _ZTF_CENTRE <= side <= _ZTF_SIDE:
+        raise ValueError(f"is {side} pixels wide or high, not {_ZTF_CENTRE} to {_ZTF_SIDE}")
+    if side < _ZTF_SIDE and math.isnan(position):
+        raise ValueError(f"is {side} pixels wide or high, and the packet does not say at which edge it was cut")
+    return side - _ZTF_CENTRE + 1 if position < _ZTF_MIDDLE else _ZTF_CENTRE
+
+
+RUBIN_SCALE = 0.2
+"""arcsec/pixel of LSSTCam (Ivezić et al. 2019, ApJ 873, 111)."""
+
+_TAI = 37 / 86400
+"""Days by which TAI is ahead of UTC since 2017, which is before Rubin's first light."""
+
+
+def _rubin_known(packet: Packet) -> dict[str, Any]:
+    source = packet["diaSource"]
+    visit = _text(source.get("visit"))
+    detector = _text(source.get("detector"))
+    return {
+        "field": f"visit {visit}" if visit else "",
+        "frame": f"{visit}-{detector}" if visit else "",
+        "ccd": detector,
+        "x": _number(source, "x") + 1,  # Rubin's pipelines count from 0
+        "y": _number(source, "y") + 1,
+        "ra": _number(source, "ra"),
+        "dec": _number(source, "dec"),
+        "mjd": _rubin_time(source) - _TAI,
+        "exposure": _number(source, "exposureTime", 1e-3),
+        "filter": _text(source.get("band")),
+        "pixel_scale": RUBIN_SCALE,
+        "magnitude": _magnitude(_number(source, "psfFlux")),
+    }
+
+
+def _rubin_time(source: Packet) -> float:
+    now = _number(source, "midpointMjdTai", 0)
+    return _number(source, "midPointTai", 0) if math.isnan(now) else now  # its name up to schema 4
+
+
+def _magnitude(flux: float) -> float:
+    """AB magnitude of a flux in nJy."""
+    return 31.4 - 2.5 * math.log10(flux) if flux > 0 else math.nan
+
+
+def _rubin_evidence(packet: Packet) -> Evidence:
+    source, orbit = packet["diaSource"], packet.get("ssSource") or {}
+    number, flux, now = source.get("ssObjectId"), _number(source, "psfFlux"), _rubin_time(source)
+    history = [now, *(_rubin_time(each) for each in packet.get("prvDiaSources") or ())]
+    return Evidence(
+        known=_text(orbit.get("designation")) or (f"ssObject {number}" if number else ""),
+        known_distance=0.0,  # Rubin has associated them itself
+        known_magnitude=_number(orbit, "ephVmag", -90),
+        magnitude=_magnitude(flux),
+        negative=source.get("isNegative") is True or flux < 0,
+        score=_number(source, "reliability", 0),
+        detections=len(history),
+        days=now - min(each for each in history if not math.isnan(each)) if not math.isnan(now) else 0.0,
+    )
+
+
+def _rubin_cutout(packet: Packet, plane: str) -> bytes | None:
+    cutout = packet.get(f"cutout{plane.capitalize()}")
+    return cutout.get("stampData") if isinstance(cutout, Mapping) else cutout
+
+
+def _rubin_centre(packet: Packet, shape: tuple[int, int], header: fits.Header) -> tuple[float, float]:
+    """The WCS of a cut-out has the source as its reference; without one the source is in the middle."""
+    x, y = (header.get(f"CRPIX{axis}", side // 2 + 1) for axis, side in zip((1, 2), shape[::-1], strict=True))
+    if not (1 <= x <= shape[1] and 1 <= y <= shape[0]):
+        raise ValueError(f"has its source at ({x}, {y}), outside of its {shape[1]}x{shape[0]} pixels")
+    return float(x), float(y)
+
+
+SURVEYS = (
+    Survey("ZTF", "candidate", _ztf_known, _ztf_evidence, _ztf_cutout, _ztf_centre),
+    Survey("Rubin", "diaSource", _rubin_known, _rubin_evidence, _rubin_cutout, _rubin_centre),
+)
+"""The surveys whose packets are read."""
+
+
+def survey_of(packet: Packet) -> Survey:
+    """Return the survey a packet comes from.
+
+    Raises
+    ------
+    ValueError
+        When it is none of `SURVEYS`.
+    """
+    for survey in SURVEYS:
+        if isinstance(packet.get(survey.candidate), Mapping):
+            return survey
+    names = " or ".join(f"{survey.name} ({survey.candidate})" for survey in SURVEYS)
+    raise ValueError(f"holds a record of {', '.join(map(str, list(packet)[:5])) or 'nothing'}, not an alert of {names}")

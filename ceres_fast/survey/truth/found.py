@@ -1,0 +1,117 @@
+"""What a format finds in a truth file: values named as in ADES, whatever the format."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+NAMES = ("designation", "permID", "provID", "trkSub")
+"""Names of an object, the first that is there is used: a number before a provisional designation."""
+
+REQUIRED = {"mjd": (15_000.0, 120_000.0), "ra": (-180.0, 360.0), "dec": (-90.0, 90.0)}
+"""Numbers that an observation must have, and between what they must be."""
+
+_MJD_ZERO = datetime(1858, 11, 17, tzinfo=UTC)
+
+
+class Found(NamedTuple):
+    """A line of a truth file.
+
+    Parameters
+    ----------
+    place : int or str
+        The row, or the line: what an error message names.
+    values : mapping of str, or str, or None
+        Texts by their names in ADES (or in our tables: ``designation``, ``mjd``, ``magnitude`` ...; the empty text
+        where there is none); or what is wrong with the line; or None for an observation that is no position (radar).
+    """
+
+    place: int | str
+    values: Mapping[str, str] | str | None
+
+
+class UnusableError(Exception):
+    """A file or a line of it that cannot be used: what is wrong, where in the file, what was expected."""
+
+    def __init__(self, problem: str, expected: str | None = None, place: int | str | None = None) -> None:
+        super().__init__(problem)
+        self.problem, self.expected, self.place = problem, expected, place
+
+
+class Observation(NamedTuple):
+    """One row of a truth table; the units are those of `core.read_truth`."""
+
+    designation: str
+    mjd: float
+    ra: float
+    dec: float
+    magnitude: float
+    rate: float
+    position_angle: float
+    validated: bool
+    observatory: str
+
+
+def observation(values: Mapping[str, str]) -> Observation:
+    """Make an observation of texts.
+
+    Raises
+    ------
+    UnusableError
+        When it is none.
+    """
+    name = next((text for key in NAMES if (text := values.get(key, "").strip())), "")
+    if not name:
+        raise UnusableError("has no designation", "the name of the object")
+    place = {key: _number(values, key) for key in REQUIRED if key != "mjd"}
+    place["mjd"] = _time(values["obsTime"]) if "obsTime" in values else _number(values, "mjd")
+    for key, (least, most) in REQUIRED.items():
+        if not least <= place[key] <= most:
+            raise UnusableError(f"{key} is {place[key]}", f"a number from {least:g} to {most:g}")
+    return Observation(
+        name,
+        place["mjd"],
+        place["ra"],
+        place["dec"],
+        _number(values, "mag" if "mag" in values else "magnitude"),
+        _number(values, "rate"),
+        _number(values, "position_angle"),
+        _validated(values),
+        _code(values.get("stn", values.get("observatory", ""))),
+    )
+
+
+def _number(values: Mapping[str, str], name: str) -> float:
+    text = values.get(name, "").strip()
+    try:
+        return float(text) if text else math.nan
+    except ValueError:
+        raise UnusableError(f"{name} is {text!r}", "a number") from None
+
+
+def _time(text: str) -> float:
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise UnusableError(f"obsTime is {text!r}", "a time like 2019-10-26T23:00:30.5Z") from None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return (moment - _MJD_ZERO).total_seconds() / 86400
+
+
+def _validated(values: Mapping[str, str]) -> bool:
+    """Tell whether an object is validated: not where the table says no, or the observation was withdrawn."""
+    if values.get("deprecated", "").strip():
+        return False
+    text = values.get("validated", "1").strip().lower()
+    if text not in (
+        known := {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False, "": False}
+    ):
+        raise UnusableError(f"validated is {text!r}", "1 or 0")
+    return known[text]
+
+
+def _code(text: str) -> str:
+    """Return an observatory code; a table may have read 006 as the number 6."""
+    return text.strip().zfill(3) if text.strip().isdigit() else text.strip()

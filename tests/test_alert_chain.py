@@ -1,0 +1,35 @@
+"""From alert packets of three planes to an exported classifier: nothing on the way knows of one plane only."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ceres_fast.classifier import read_classifier
+from ceres_fast.engines import open_engine
+from ceres_fast.errors import InputError
+from ceres_fast.evaluation.evaluate import evaluate
+from ceres_fast.export import export_onnx, validation_stamps
+from ceres_fast.records.build import build_records
+from ceres_fast.survey.stamp_table import PLANES
+from ceres_fast.training.settings import Settings
+from ceres_fast.training.train import train
+
+from .alert_files import write_fields
+
+
+@pytest.mark.usefixtures("tiny_classifier")
+def test_three_planes_all_the_way(tmp_path: Path) -> None:
+    folder = write_fields(tmp_path / "night")
+    build_records([folder], tmp_path / "three", planes=PLANES, shards=1)
+    build_records([folder], tmp_path / "one", shards=1)
+    run = train(tmp_path / "three", Settings("xception", batch_size=16, epochs=1), tmp_path / "run")
+    classifier = read_classifier(run)
+    assert (classifier.planes, classifier.stamp_shape) == (PLANES, (32, 32, 3))
+    assert evaluate(run, tmp_path / "three").as_dict()
+    with pytest.raises(InputError, match="has stamps of the planes science; expected science, template, difference"):
+        evaluate(run, tmp_path / "one")
+    stamps = validation_stamps(tmp_path / "three")
+    engine = open_engine(export_onnx(run, stamps=stamps))
+    assert engine.classifier.planes == PLANES
+    assert np.isfinite(engine.predict(stamps)).all()
