@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TypeVar
 
 from rich.console import Console
@@ -16,6 +18,8 @@ errors = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 Item = TypeVar("Item")
 
+_kept: ContextVar[list[str] | None] = ContextVar("_kept", default=None)
+
 
 def say(message: str, style: str | None = None) -> None:
     """Print a line (or several) on standard output."""
@@ -23,8 +27,22 @@ def say(message: str, style: str | None = None) -> None:
 
 
 def warn(message: str) -> None:
-    """Print a warning on standard error."""
+    """Print a warning on standard error, or keep it where `warnings_kept` asks for that."""
+    if (kept := _kept.get()) is not None:
+        kept.append(message)
+        return
     errors.print(Text("warning: ", "bold yellow") + Text(message))
+
+
+@contextmanager
+def warnings_kept() -> Iterator[list[str]]:
+    """Collect the warnings of a block instead of printing them: those of a worker are printed elsewhere, once."""
+    kept: list[str] = []
+    token = _kept.set(kept)
+    try:
+        yield kept
+    finally:
+        _kept.reset(token)
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

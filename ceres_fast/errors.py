@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from os import PathLike
+from typing import Any
 
 
 class CeresFastError(Exception):
@@ -46,3 +47,13 @@ class InputError(CeresFastError):
         if action:
             message += f" {action[0].upper()}{action[1:]}" + ("" if action.endswith(".") else ".")
         super().__init__(message)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # An exception is unpickled from its message alone, which is not what this class is made from.
+        return _restored, (str(self), vars(self))
+
+
+def _restored(message: str, state: dict[str, Any]) -> InputError:
+    error = InputError.__new__(InputError, message)
+    vars(error).update(state)
+    return error

@@ -29,7 +29,8 @@ DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
 
 
 @contextmanager
-def _disk_errors(path: Path, numbers: Container[int] | None = None) -> Iterator[None]:
+def disk_errors(path: Path, numbers: Container[int] | None = None) -> Iterator[None]:
+    """Turn an OSError (of these `numbers`) into a CeresFastError that says that `path` cannot be written."""
     try:
         yield
     except OSError as error:
@@ -56,14 +57,14 @@ def atomic_file(path: Path) -> Iterator[Path]:
     """
     if path.is_dir():
         raise CeresFastError(f"{path}: is a folder, and a file is to be written. Choose another name.")
-    with _disk_errors(path):
+    with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         stem, suffix = path.name.split(".")[0], "".join(path.suffixes)
         descriptor, name = tempfile.mkstemp(prefix=f".{stem}.", suffix=suffix, dir=path.parent)
         os.close(descriptor)
     temporary = Path(name)
     try:
-        with _disk_errors(path, DISK):
+        with disk_errors(path, DISK):
             yield temporary
             temporary.chmod(0o666 & ~_umask())
             _fsync(temporary)
@@ -101,20 +102,31 @@ def atomic_directory(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
         When `path` exists (before or after the block) and `overwrite` is false, or the disk refuses.
     """
     refuse_existing(path, overwrite)
-    with _disk_errors(path):
+    with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.partial-", dir=path.parent))
     try:
-        with _disk_errors(path, DISK):
+        with disk_errors(path, DISK):
             yield temporary
-            for file in temporary.rglob("*"):
-                _fsync(file)
-            temporary.chmod(0o777 & ~_umask())
-            refuse_existing(path, overwrite)
-            _swap_in(temporary, path)
-            _fsync(path.parent)
+            move_directory(temporary, path, overwrite=overwrite)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def move_directory(new: Path, path: Path, *, overwrite: bool = False) -> None:
+    """Fsync a finished directory and rename it to `path`, in place of what is there.
+
+    Raises
+    ------
+    CeresFastError
+        When `path` exists and `overwrite` is false.
+    """
+    for file in [new, *new.rglob("*")]:
+        _fsync(file)
+    new.chmod(0o777 & ~_umask())
+    refuse_existing(path, overwrite)
+    _swap_in(new, path)
+    _fsync(path.parent)
 
 
 def _swap_in(new: Path, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""From stamps or frames to records: read, group, split, write."""
+"""From stamps or frames to records: parts, groups, splits, shards."""
 
 from __future__ import annotations
 
@@ -7,28 +7,38 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from .. import __version__
-from ..console import progress, table, warn
-from ..errors import CeresFastError, InputError
-from ..files import atomic_directory, sha256_of, write_text
+from ..console import say, warn
+from ..errors import CeresFastError
+from ..files import DISK, disk_errors, move_directory, sha256_of, write_text
+from ..survey.catalogues import Names
 from ..survey.night import COUNTS
-from ..survey.problems import NanPolicy, OnError
+from ..survey.problems import FURTHER, LOUD, NanPolicy, OnError
 from ..survey.rules import Rules
 from ..survey.selection import Where
 from ..survey.stamp_table import CLASSES, PLANES
+from .assembly import frame_order, plan_shard, read_tables, write_planned
 from .manifest import MANIFEST, Manifest, load_manifest, write_manifest
 from .manifest_checks import FORMAT_VERSION, class_counts, described_stamp, shard_name, valid_name
-from .schema import KINDS
+from .partial import LOCK, PARTS, PLANS, RECORDS, partial_folder
+from .parts import Part, PartMaker, clear_others
+from .reconcile import Made, reconcile
+from .scheduler import Workers
 from .schema import described as described_columns
-from .shards import write_shard
-from .sources import Choice, Source, find_sources
+from .sources import Source, find_sources
 from .sources import described as described_sources
 from .splits import FRACTIONS, SPLITS, check_fractions, group_stamps, leaks, split_groups
+from .summary import show_summary
+from .units import Choice, Unit
 
 SOURCES_FILE = "sources.sha256"
+WRITTEN_ALONE = 30_000
+"""Stamps that this process writes sooner than its workers start TensorFlow."""
+
 _OURS = re.compile(rf"{re.escape(MANIFEST)}|{re.escape(SOURCES_FILE)}|.+\.tfrecord-\d{{5}}-of-\d{{5}}")
 
 
@@ -47,11 +57,19 @@ def build_records(
     nan: NanPolicy = "error",
     overwrite: bool = False,
     planes: Sequence[str] = PLANES[:1],
+    names: Names | None = None,
+    observatory: str | None = None,
+    hold_out: Where = (),
+    preset: str | None = None,
+    workers: int | None = 1,
+    scheduler: str | None = None,
 ) -> Manifest:
     """Build TFRecord shards of stamps and their manifest.
 
-    The same sources and arguments give the same bytes. All stamps are held in memory: 8 to 10 kB each, with what is
-    known of it.
+    The same sources and arguments give the same bytes, whatever the workers. What is finished when a build is
+    interrupted is kept in ``.NAME.partial`` beside `out`, and the same build goes on from there. In memory are what
+    is known of all stamps, without their pixels (about 1 kB each), and for each worker one frame and the stamps of
+    its field.
 
     Parameters
     ----------
@@ -68,7 +86,7 @@ def build_records(
     fractions : mapping of str to float
         Share of train, validation, calibration and test.
     seed : int, default 0
-        Decides the split and the order of the stamps.
+        Decides the split and the order of the frames.
     where : sequence of (name, allowed values)
         Only what has one of the values under that header keyword or in that catalogue column.
     rules : Rules, optional
@@ -81,6 +99,18 @@ def build_records(
         Replace `out` where it holds records already.
     planes : sequence of str
         What the planes of the stamps show: a row of `PLANE_SETS`.
+    names : Names, optional
+        What the columns of the catalogues are called; by default as SExtractor calls them.
+    observatory : str, optional
+        Code of the observatory that took the frames, where the truth file has observations of several.
+    hold_out : sequence of (name, values)
+        What makes up the test split, for example whole nights.
+    preset : str, optional
+        A published set whose class counts the splits are to have.
+    workers : int or None, default 1
+        Processes of this machine; 1 works in this process, None takes one per core.
+    scheduler : str, optional
+        Address of a running Dask scheduler, instead of `workers`. Its workers must see the same files.
 
     Returns
     -------
@@ -92,47 +122,114 @@ def build_records(
     InputError
         For an input that cannot be used.
     CeresFastError
-        When `out` exists, a class is missing, there are too few groups, or the disk refuses.
+        When `out` exists or is being built, a class is missing, there are too few groups, the scheduler does not
+        answer, or the disk refuses.
     """
     _check_arguments(name, shards, fractions, seed)
-    found = find_sources(sources, truth)
+    # The workers of a cluster may have another current folder.
+    found = find_sources([source.absolute() for source in sources] if scheduler else sources, truth)
     _check_out(out, overwrite)
     rules = rules or Rules()
     if all(source.kind != "frames" for source in found):
         # Stamps and alerts do not show what stays in place: nothing was removed here, and nothing may be claimed.
         rules = replace(rules, remove_stationary=False)
-    columns, counts = _read(found, Choice(where, rules, on_error, nan, tuple(planes)))
-    _check_stamps(columns)
-    columns["group"] = group_stamps(columns)
-    split_of = split_groups(columns["group"], columns["label"], fractions, seed)
-    if leaking := leaks(split_of, columns):
-        raise AssertionError(f"the split leaks: {leaking[0]}")
-    # Read before the folder is made, so that what goes wrong with a source is not taken for a full disk.
-    listing = "".join(f"{line}\n" for source in found for line in source.listed())
-    with atomic_directory(out, overwrite=overwrite) as folder:
-        write_text(folder / SOURCES_FILE, listing)
+    choice = Choice(where, rules, on_error, nan, tuple(planes), names, observatory)
+    with Workers(workers, scheduler) as pool, partial_folder(out.absolute() if scheduler else out) as folder:
+        pool.check_paths({source.folder: "" for source in found} | {folder / LOCK: (folder / LOCK).read_text()})
+        made = _make_parts(found, choice, pool, folder / PARTS)
+        parts = [part for _, _, part in made]
+        columns = read_tables([folder / PARTS / part.key for part in parts])
+        counts = _counts(found, parts)
+        _check_stamps(columns, counts)
+        columns["group"] = group_stamps(columns)
+        split_of, dropped = split_groups(columns["group"], columns["label"], fractions, seed), Counter[str]()
+        if leaking := leaks(split_of, columns):
+            raise AssertionError(f"the split leaks: {leaking[0]}")
+        records = folder / RECORDS
+        splits = _write(folder, [part.key for part in parts], columns, split_of, name, shards, seed, pool)
+        written = sum(shard["count"] for split in splits.values() for shard in split["shards"])
         scales = columns["pixel_scale"][(split_of == "train") & np.isfinite(columns["pixel_scale"])]
-        manifest = Manifest(
-            format_version=FORMAT_VERSION,
-            ceres_fast=__version__,
-            name=name,
-            stamp=described_stamp(planes),
-            classes=list(CLASSES),
-            columns=described_columns(),
-            seed=seed,
-            fractions=dict(fractions),
-            where=[[key, [str(value) for value in values]] for key, values in where],
-            nan=nan,
-            rules=rules.as_dict(),
-            pixel_scale=float(np.median(scales)) if scales.size else None,
-            sources=described_sources(found),
-            sources_file={"file": SOURCES_FILE, "sha256": sha256_of(folder / SOURCES_FILE)},
-            counts={key: counts[key] for key in sorted(counts, key=_place_of_count)},
-            splits=_write(folder, columns, split_of, name, shards, seed),
-        )
-        write_manifest(manifest, folder)
-    _summarise(manifest, out)
+        with disk_errors(out, DISK):
+            write_text(records / SOURCES_FILE, _listing(found, made))
+            manifest = Manifest(
+                format_version=FORMAT_VERSION,
+                ceres_fast=__version__,
+                name=name,
+                stamp=described_stamp(planes),
+                classes=list(CLASSES),
+                columns=described_columns(),
+                seed=seed,
+                fractions=dict(fractions),
+                hold_out=_as_lists(hold_out),
+                preset=preset,
+                where=_as_lists(where),
+                nan=nan,
+                rules=rules.as_dict(),
+                pixel_scale=float(np.median(scales)) if scales.size else None,
+                sources=described_sources(found),
+                sources_file={"file": SOURCES_FILE, "sha256": sha256_of(records / SOURCES_FILE)},
+                counts={key: counts[key] for key in sorted(counts, key=_place_of_count)},
+                reconciliation=reconcile(_made(found, made), dropped, written),
+                splits=splits,
+            )
+            write_manifest(manifest, records)
+            for file in records.iterdir():
+                if not _OURS.fullmatch(file.name):
+                    file.unlink()  # of a worker that ended while it wrote
+            move_directory(records, out, overwrite=overwrite)
+    show_summary(manifest, out)
     return load_manifest(out)
+
+
+def _make_parts(
+    sources: Sequence[Source], choice: Choice, pool: Workers, folder: Path
+) -> list[tuple[Source, Unit, Part]]:
+    units = [(source, unit) for source in sources for unit in source.units(choice, pool)]
+    make = PartMaker(folder, choice)
+    tasks = [(unit, make.key(unit)) for _, unit in units]
+    clear_others(folder, {key for _, key in tasks})
+    parts = pool.run(make, tasks, "cutting stamps")
+    if reused := sum(part.reused for part in parts):
+        say(f"{reused} of {len(parts)} parts were there already, from a build that was interrupted")
+    _show_warnings(parts)
+    made = [(source, unit, part) for (source, unit), part in zip(units, parts, strict=True)]
+    for source in sources:
+        source.check(choice, _counts([source], [part for of, _, part in made if of is source]))
+    return made
+
+
+def _show_warnings(parts: Sequence[Part]) -> None:
+    """Print the first warnings of all parts, as one process would have done."""
+    warnings = [message for part in parts for message in part.warnings if message != FURTHER]
+    for message in [*warnings[:LOUD], *([FURTHER] if len(warnings) > LOUD else [])]:
+        warn(message)
+
+
+def _counts(sources: Sequence[Source], parts: Sequence[Part]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for happened in (*(source.counts for source in sources), *(part.counts for part in parts)):
+        counts.update(happened)
+    return counts
+
+
+def _made(sources: Sequence[Source], made: Sequence[tuple[Source, Unit, Part]]) -> list[Made]:
+    return [
+        *(Made(source.kind, source.counts, 0) for source in sources),
+        *(Made(unit.kind, part.counts, part.rows) for _, unit, part in made),
+    ]
+
+
+def _listing(sources: Sequence[Source], made: Sequence[tuple[Source, Unit, Part]]) -> str:
+    """Return SHA-256 and name of every file, as ``sha256sum`` writes them: source by source, by name."""
+    lines: list[list[str]] = []
+    for source in sources:
+        listed = (line for of, _, part in made if of is source for line in part.listed)
+        lines += sorted(listed, key=lambda line: line[1])
+    return "".join(f"{sha256}  {name}\n" for sha256, name in lines)
+
+
+def _as_lists(conditions: Where) -> list[list[Any]]:
+    return [[key, [str(value) for value in values]] for key, values in conditions]
 
 
 def _place_of_count(key: str) -> tuple[int, str]:
@@ -162,31 +259,10 @@ def _check_out(out: Path, overwrite: bool) -> None:
         )
 
 
-def _read(sources: Sequence[Source], choice: Choice) -> tuple[dict[str, np.ndarray], Counter[str]]:
-    parts: dict[str, list[np.ndarray]] = {column: [] for column in ("stamp", *KINDS)}
-    counts: Counter[str] = Counter()
-    with progress() as bar:
-        for source in sources:
-            task = bar.add_task(f"reading {source.name}", total=len(source.files))
-            for stamps, happened in source.tables(choice):
-                counts += happened
-                if len(sources) > 1:
-                    stamps["source"] = np.strings.add(f"{source.name}/", np.asarray(stamps["source"]))
-                for column, values in parts.items():
-                    values.append(np.asarray(stamps[column]))
-                bar.advance(task, happened["files"])
-    if not any(map(len, parts["label"])):
+def _check_stamps(columns: Mapping[str, np.ndarray], counts: Mapping[str, int]) -> None:
+    if not len(columns["label"]):
         left_out = ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items())) or "nothing found"
         raise CeresFastError(f"no stamp is left ({left_out}). Look at --where and at the sources.")
-    return {column: np.concatenate(values) for column, values in parts.items()}, counts
-
-
-def _check_stamps(columns: Mapping[str, np.ndarray]) -> None:
-    bad = np.flatnonzero(~np.isfinite(columns["stamp"]).all(axis=(1, 2, 3)))
-    if bad.size:
-        row = int(columns["row"][bad[0]])
-        problem = f"a stamp has missing pixels (NaN), as have {bad.size - 1} others"
-        raise InputError(columns["source"][bad[0]], problem, row=row if row > 0 else None, action="pass --nan fill")
     missing = [name for label, name in enumerate(CLASSES) if not (columns["label"] == label).any()]
     if missing:
         raise CeresFastError(
@@ -195,35 +271,29 @@ def _check_stamps(columns: Mapping[str, np.ndarray]) -> None:
 
 
 def _write(
-    folder: Path, columns: Mapping[str, np.ndarray], split_of: np.ndarray, name: str, shards: int, seed: int
-) -> dict[str, dict[str, object]]:
-    described: dict[str, dict[str, object]] = {}
-    with progress() as bar:
-        task = bar.add_task("writing records", total=len(split_of))
-        for number, split in enumerate(SPLITS):
-            members = np.random.default_rng([seed, number]).permutation(np.flatnonzero(split_of == split))
-            entries = []
-            for part, rows in enumerate(np.array_split(members, shards)):
-                entries.append(write_shard(folder / shard_name(name, split, part, shards), columns, rows))
-                bar.advance(task, len(rows))
-            described[split] = {
-                "groups": len(np.unique(columns["group"][members])),
-                "classes": class_counts(entries),
-                "shards": entries,
-            }
+    folder: Path,
+    keys: Sequence[str],
+    columns: Mapping[str, np.ndarray],
+    split_of: np.ndarray,
+    name: str,
+    shards: int,
+    seed: int,
+    pool: Workers,
+) -> dict[str, dict[str, Any]]:
+    """Write the shards of all splits, and return what the manifest says of them."""
+    plans = []
+    members = {split: np.flatnonzero(split_of == split) for split in SPLITS}
+    with disk_errors(folder, DISK):
+        for number, (split, rows) in enumerate(members.items()):
+            ordered = rows[frame_order(columns["source"][rows], [seed, number])]
+            for part, chosen in enumerate(np.array_split(ordered, shards)):
+                path = folder / RECORDS / shard_name(name, split, part, shards)
+                plans.append(plan_shard(path, folder / PLANS, folder / PARTS, keys, columns, chosen))
+    writers = pool if len(split_of) > WRITTEN_ALONE else Workers()
+    entries = iter(writers.run(write_planned, plans, "writing records"))
+    described = {}
+    for split, rows in members.items():
+        of_split = [next(entries) for _ in range(shards)]
+        groups = len(np.unique(columns["group"][rows]))
+        described[split] = {"groups": groups, "classes": class_counts(of_split), "shards": of_split}
     return described
-
-
-def _summarise(manifest: Manifest, out: Path) -> None:
-    rows = []
-    for split in manifest.splits:
-        per_class = manifest.class_counts(split)
-        groups, shards = manifest.splits[split]["groups"], len(manifest.splits[split]["shards"])
-        rows.append((split, per_class["asteroid"], per_class["non_asteroid"], groups, shards))
-        if not all(per_class.values()):
-            missing = min(per_class, key=lambda name: per_class[name])
-            warn(f"split {split} has no {missing}: too few groups hold one. Add sources.")
-    total = [sum(int(row[column]) for row in rows) for column in range(1, 5)]
-    table(f"Records in {out}", ("split", "asteroid", "non-asteroid", "groups", "shards"), [*rows, ("all", *total)])
-    counts = [(reason.replace("_", " "), count) for reason, count in manifest.counts.items()]
-    table("From the sources to the records", ("what", "count"), counts)

@@ -39,6 +39,10 @@ class Manifest:
         Decides the split and the order of the stamps.
     fractions : dict
         Share of each split that was asked for.
+    hold_out : list
+        ``[name, [value, …]]``: what makes up the test split; empty where the fractions decide.
+    preset : str or None
+        The published set whose class counts the splits have.
     where : list
         ``[name, [value, …]]``: conditions a stamp had to meet.
     nan : str
@@ -53,6 +57,8 @@ class Manifest:
         ``file`` and ``sha256`` of the list of the sources' files and their SHA-256.
     counts : dict
         What happened to the inputs: how many files were read, how many detections were left out, and why.
+    reconciliation : dict
+        Account: ``input``, ``dropped`` {reason: count}, ``kept``; input is the sum of the others.
     splits : dict
         Split: ``groups`` (count), ``classes`` {name: count}, ``shards``, a list of ``file``, ``count``, ``asteroids``,
         ``bytes``, ``sha256``.
@@ -70,6 +76,8 @@ class Manifest:
     columns: dict[str, dict[str, str]]
     seed: int
     fractions: dict[str, float]
+    hold_out: list[list[Any]]
+    preset: str | None
     where: list[list[Any]]
     nan: str
     rules: dict[str, Any]
@@ -77,6 +85,7 @@ class Manifest:
     sources: list[dict[str, Any]]
     sources_file: dict[str, str]
     counts: dict[str, int]
+    reconciliation: dict[str, dict[str, Any]]
     splits: dict[str, dict[str, Any]]
     folder: Path = field(default=Path(), compare=False)
     sha256: str = field(default="", compare=False)

@@ -11,6 +11,7 @@ from typing import Any
 from ..errors import InputError
 from ..survey.rules import Rules
 from ..survey.stamp_table import CLASSES, PLANE_SETS, stamp_shape
+from .reconcile import imbalance
 from .splits import SPLITS
 
 FORMAT_VERSION = 2
@@ -128,6 +129,10 @@ def _condition(value: Any) -> bool:
     return isinstance(value, list) and len(value) == 2 and _text(value[0]) and _list(_text)(value[1])
 
 
+def _balanced(value: Any) -> bool:
+    return _object(input=_count, dropped=_objects(_count), kept=_count)(value) and not imbalance(value)
+
+
 _MANIFEST: dict[str, Check] = {
     "format_version": _count,
     "ceres_fast": _text,
@@ -137,6 +142,8 @@ _MANIFEST: dict[str, Check] = {
     "columns": _objects(_object(type=lambda value: value in ("float", "int", "str"), unit=_text, meaning=_text)),
     "seed": _count,
     "fractions": _object(**dict.fromkeys(SPLITS, _positive)),
+    "hold_out": _list(_condition),
+    "preset": lambda value: value is None or (_text(value) and re.fullmatch(r"\w+(/\d+)?", value) is not None),
     "where": _list(_condition),
     "nan": lambda value: value in ("error", "fill"),
     "rules": lambda value: isinstance(value, dict),
@@ -144,6 +151,7 @@ _MANIFEST: dict[str, Check] = {
     "sources": _list(_object(name=_text, kind=lambda value: value in ("stamps", "frames", "alerts"), files=_count)),
     "sources_file": _object(file=_text, sha256=_sha256),
     "counts": _objects(_count),
+    "reconciliation": _objects(_balanced),
     "splits": lambda value: isinstance(value, dict) and value.keys() == set(SPLITS),
 }
 _SPLIT: dict[str, Check] = {

@@ -14,7 +14,8 @@ from .manifest import Manifest
 from .manifest_checks import REBUILD
 from .schema import KINDS, empty, parse
 from .shards import check_shards, check_size
-from .splits import leaks
+from .splits import Leak, leaks
+from .splits.leaks import LEAK_COLUMNS
 
 _READ_AT_ONCE = 1024
 _INTERLEAVED = 8
@@ -24,8 +25,6 @@ _PARALLEL, _PREFETCHED = 4, 4
 
 _SHUFFLED = 16384
 """Stamps in the shuffle buffer, 64 MB: a whole split where it is smaller, else on top of shards mixed when written."""
-
-_LEAK_COLUMNS = ("designation", "field", "ccd", "source", "ra", "dec", "pixel_scale")
 
 
 def stamp_dataset(
@@ -180,14 +179,32 @@ def check_records(manifest: Manifest, *, on_error: OnError = "stop") -> Manifest
         Naming the shard that is damaged, or what is in two splits.
     """
     manifest = check_shards(manifest, on_error=on_error)
-    parts = {split: read_columns(manifest, split, _LEAK_COLUMNS) for split in manifest.splits}
-    splits = np.repeat(list(parts), [len(part["source"]) for part in parts.values()])
-    columns = {name: np.concatenate([part[name] for part in parts.values()]) for name in _LEAK_COLUMNS}
-    if found := leaks(splits, columns):
+    splits, columns = read_all(manifest, LEAK_COLUMNS)
+    refuse_leaks(manifest, leaks(splits, columns))
+    return manifest
+
+
+def read_all(manifest: Manifest, names: Sequence[str]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Read columns of all splits, one split after the other.
+
+    Returns
+    -------
+    splits : numpy.ndarray of str
+        Name of the split of each stamp, (n,).
+    columns : dict of str to numpy.ndarray
+        As `read_columns` gives them.
+    """
+    parts = [read_columns(manifest, split, names) for split in manifest.splits]
+    splits = np.repeat(list(manifest.splits), [len(part[names[0]]) for part in parts])
+    return splits, {name: np.concatenate([part[name] for part in parts]) for name in names}
+
+
+def refuse_leaks(manifest: Manifest, found: Sequence[Leak]) -> None:
+    """Raise InputError where something was found in more than one split."""
+    if found:
         more = f" and {len(found) - 1} more" if len(found) > 1 else ""
         problem = f"{found[0]}{more} in more than one split"
         raise InputError(manifest.folder, problem, expected="whole groups in each split", action=REBUILD)
-    return manifest
 
 
 @contextmanager

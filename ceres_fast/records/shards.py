@@ -12,7 +12,7 @@ import numpy as np
 
 from ..console import warn
 from ..errors import CeresFastError, InputError
-from ..files import sha256_of
+from ..files import atomic_file, sha256_of
 from ..survey.problems import OnError, Problems
 from ..tensorflow_quiet import tf
 from .manifest import Manifest
@@ -26,7 +26,7 @@ _RESTORE = f"copy the shard again from where it is whole, or {REBUILD}"
 
 
 def write_shard(path: Path, columns: Mapping[str, np.ndarray], rows: np.ndarray) -> dict[str, Any]:
-    """Write rows of a stamp table as one TFRecord file.
+    """Write rows of a stamp table as one TFRecord file, whole or not at all.
 
     Parameters
     ----------
@@ -47,16 +47,17 @@ def write_shard(path: Path, columns: Mapping[str, np.ndarray], rows: np.ndarray)
     CeresFastError
         When the disk refuses, or takes less than it was given.
     """
-    size = 0
-    try:
-        with tf.io.TFRecordWriter(str(path)) as writer:
-            for record in serialise(columns, rows):
-                writer.write(record)
-                size += len(record) + _FRAMING
-    except tf.errors.OpError as error:
-        raise _disk_refuses(path, error.message) from error
-    if path.stat().st_size != size:
-        raise _disk_refuses(path, f"{path.stat().st_size} of {size} bytes were written")
+    with atomic_file(path) as temporary:
+        size = 0
+        try:
+            with tf.io.TFRecordWriter(str(temporary)) as writer:
+                for record in serialise(columns, rows):
+                    writer.write(record)
+                    size += len(record) + _FRAMING
+        except tf.errors.OpError as error:
+            raise _disk_refuses(path, error.message) from error
+        if temporary.stat().st_size != size:
+            raise _disk_refuses(path, f"{temporary.stat().st_size} of {size} bytes were written")
     asteroids = int((columns["label"][rows] == 1).sum())
     return {"file": path.name, "count": len(rows), "asteroids": asteroids, "bytes": size, "sha256": sha256_of(path)}
 

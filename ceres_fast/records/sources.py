@@ -1,44 +1,38 @@
-"""Where records come from: folders of stamps, a folder per class, or folders of frames with their catalogues."""
+"""Where records come from: a folder per class of stamps, frames with their catalogues, or alert packets."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from astropy.table import Table
 
+from ..console import warn, warnings_kept
 from ..errors import CeresFastError, InputError
 from ..files import sha256_of
-from ..survey.alerts import alert_tables, alert_units, is_alerts
+from ..survey.alerts import alert_units, is_alerts
 from ..survey.catalogues import find_catalogue
-from ..survey.fits_files import fits_files
+from ..survey.fields import grouped, read_infos
+from ..survey.frame_info import FrameInfo
 from ..survey.frames import find_frames
-from ..survey.night import survey_tables
-from ..survey.problems import NanPolicy, OnError
-from ..survey.rules import Rules
+from ..survey.missing import companion_files
+from ..survey.night import check_truth
+from ..survey.problems import OnError
 from ..survey.selection import Where
-from ..survey.stamp_folders import CLASS_FOLDERS, folder_tables, is_class_folders
+from ..survey.stamp_folders import is_class_folders, labelled_files
 from ..survey.stamp_table import PLANES
-from ..survey.truth import read_truth
+from .scheduler import Workers
+from .units import Choice, FieldUnit, PacketUnit, SourceFile, StampUnit, Unit, truth_of
 
 TRUTH = "asteroids.csv"
 """Name of the truth table that is looked for in a folder of frames."""
 
-
-@dataclass(frozen=True)
-class Choice:
-    """What is taken from the sources, and what is done about bad input."""
-
-    where: Where
-    rules: Rules
-    on_error: OnError
-    nan: NanPolicy
-    planes: tuple[str, ...] = PLANES[:1]
+STAMPS_AT_ONCE, HEADERS_AT_ONCE = 2048, 64
 
 
 @dataclass(frozen=True)
@@ -53,11 +47,17 @@ class Source(ABC):
         Its last part, made unique among the sources; what the manifest calls it.
     truth : pathlib.Path or None
         The truth table of a folder of frames.
+    prefix : str
+        Goes in front of the column ``source``: the name where there are several sources.
+    counts : collections.Counter
+        What happened to the input while units were looked for; the rest is in the counts of the units.
     """
 
     folder: Path
     name: str
     truth: Path | None
+    prefix: str = ""
+    counts: Counter[str] = field(default_factory=Counter)
 
     kind = ""
 
@@ -70,13 +70,15 @@ class Source(ABC):
     def _find(self) -> list[Path]: ...
 
     @abstractmethod
-    def tables(self, choice: Choice) -> Iterator[tuple[Table, Counter[str]]]:
-        """Yield stamp tables, and counts of what happened to the input."""
+    def units(self, choice: Choice, workers: Workers) -> list[Unit]:
+        """Return the units of work, always in the same order; every file is listed by one of them."""
 
-    def listed(self) -> list[str]:
-        """Return a line for each file: SHA-256 and name, as ``sha256sum`` writes them."""
-        names = {file: self._name_of(file) for file in self.files}
-        return [f"{sha256_of(file)}  {name}" for file, name in sorted(names.items(), key=lambda item: item[1])]
+    def check(self, choice: Choice, counts: Mapping[str, int]) -> None:  # noqa: B027 - most sources have nothing to check
+        """Raise CeresFastError when what was counted says that something is wrong with the source as a whole."""
+
+    def named(self, files: Iterable[Path]) -> tuple[SourceFile, ...]:
+        """Return files with their names in the records."""
+        return tuple(SourceFile(file, self._name_of(file)) for file in files)
 
     def _name_of(self, file: Path) -> str:
         folder = (self.folder if self.folder.is_dir() else self.folder.parent).resolve()
@@ -91,13 +93,18 @@ class StampFolders(Source):
     kind = "stamps"
 
     def _find(self) -> list[Path]:
-        folders = [folder for folder in sorted(self.folder.iterdir()) if folder.name.lower() in CLASS_FOLDERS]
-        return [file for folder in folders if folder.is_dir() for file in fits_files(folder)]
+        return [file for file, _ in labelled_files(self.folder)]
 
-    def tables(self, choice: Choice) -> Iterator[tuple[Table, Counter[str]]]:
-        """Read the stamps."""
+    def units(self, choice: Choice, workers: Workers) -> list[Unit]:
+        """Return some stamps each."""
         _refuse_planes(self, choice)
-        return folder_tables(self.folder, where=choice.where, on_error=choice.on_error, nan=choice.nan)
+        units: list[Unit] = []
+        labelled = labelled_files(self.folder)
+        for chunk in _chunks(labelled, STAMPS_AT_ONCE):
+            files = self.named(file for file, _ in chunk)
+            labels = tuple(label for _, label in chunk)
+            units.append(StampUnit(files[0].name, self.prefix, files, files, self.folder, labels))
+        return units
 
 
 class Frames(Source):
@@ -106,17 +113,51 @@ class Frames(Source):
     kind = "frames"
 
     def _find(self) -> list[Path]:
-        frames = find_frames([self.folder])
-        catalogues = [catalogue for frame in frames if (catalogue := find_catalogue(frame))]
-        return [*frames, *catalogues, self._truth()]
+        return [
+            *dict.fromkeys(file for frame in find_frames([self.folder]) for file in _files_of(frame)),
+            self._truth(),
+        ]
 
-    def tables(self, choice: Choice) -> Iterator[tuple[Table, Counter[str]]]:
-        """Cut and label the detections, field by field."""
+    def units(self, choice: Choice, workers: Workers) -> list[Unit]:
+        """Return the exposures of a field and CCD in a night each, and the files that belong to none."""
         _refuse_planes(self, choice)
-        truth = read_truth(self._truth())
-        return survey_tables(
-            [self.folder], truth, choice.rules, where=choice.where, on_error=choice.on_error, nan=choice.nan
-        )
+        frames = find_frames([self.folder])
+        self.counts.update(self._read_truth(choice).meta["counts"])
+        truth, sha256 = self._truth(), sha256_of(self._truth())
+        units: list[Unit] = []
+        listed: set[SourceFile] = set()
+        for infos in self._fields(frames, choice, workers):
+            paths = dict.fromkeys(file for info in infos for file in _files_of(info.path))
+            files = self.named(paths)
+            first = self._name_of(infos[0].path) + infos[0].brackets
+            new = tuple(file for file in files if file not in listed)
+            listed.update(new)
+            units.append(FieldUnit(first, self.prefix, files, new, self.folder, tuple(infos), truth, sha256))
+        others = [file for file in self.named(self.files) if file not in listed]
+        for chunk in map(tuple, _chunks(others, HEADERS_AT_ONCE)):
+            units.append(Unit(chunk[0].name, self.prefix, chunk, chunk))
+        return units
+
+    def _fields(self, frames: Sequence[Path], choice: Choice, workers: Workers) -> list[list[FrameInfo]]:
+        look = partial(_look, where=choice.where, on_error=choice.on_error)
+        infos: list[FrameInfo] = []
+        chunks = _chunks(frames, HEADERS_AT_ONCE)
+        for found, counts, warnings in workers.run(look, chunks, f"looking at {self.name}"):
+            infos += found
+            self.counts.update(counts)
+            for warning in warnings:
+                warn(warning)
+        fields, copies = grouped(infos, on_error=choice.on_error)
+        self.counts.update(copies)
+        return fields
+
+    def check(self, choice: Choice, counts: Mapping[str, int]) -> None:
+        """Refuse a truth table of another night."""
+        check_truth(self._read_truth(choice), counts)
+
+    def _read_truth(self, choice: Choice) -> Table:
+        truth = self._truth()
+        return truth_of(truth, sha256_of(truth), choice.observatory, choice.on_error)
 
     def _truth(self) -> Path:
         if self.truth is None or not self.truth.is_file():
@@ -137,12 +178,16 @@ class Alerts(Source):
     def _find(self) -> list[Path]:
         return sorted({file for unit in alert_units(self.folder) for file in unit.files})
 
-    def tables(self, choice: Choice) -> Iterator[tuple[Table, Counter[str]]]:
-        """Label the alerts and cut their stamps."""
-        for unit in alert_units(self.folder):
-            yield from alert_tables(
-                unit, planes=choice.planes, where=choice.where, on_error=choice.on_error, nan=choice.nan
-            )
+    def units(self, choice: Choice, workers: Workers) -> list[Unit]:
+        """Return some packets each."""
+        units: list[Unit] = []
+        listed: set[SourceFile] = set()
+        for packets in alert_units(self.folder):
+            files = self.named(packets.files)
+            new = tuple(file for file in files if file not in listed)
+            listed.update(new)
+            units.append(PacketUnit(f"{self.name}/{packets.name}", self.prefix, files, new, packets))
+        return units
 
 
 def _refuse_planes(source: Source, choice: Choice) -> None:
@@ -153,6 +198,22 @@ def _refuse_planes(source: Source, choice: Choice) -> None:
             expected="alert packets",
             action=f"pass --planes {PLANES[0]}, or build records from alert packets only",
         )
+
+
+def _files_of(frame: Path) -> list[Path]:
+    """Return the files that decide what the stamps of a frame are: itself, its catalogue, its masks and weights."""
+    catalogue = find_catalogue(frame)
+    return [frame, *([catalogue] if catalogue else []), *companion_files(frame)]
+
+
+def _look(paths: Sequence[Path], *, where: Where, on_error: OnError) -> tuple[list[FrameInfo], Counter[str], list[str]]:
+    with warnings_kept() as warnings:
+        infos, counts = read_infos(paths, where=where, on_error=on_error)
+    return infos, counts, warnings
+
+
+def _chunks(items: Sequence[Any], size: int) -> list[Sequence[Any]]:
+    return [items[start : start + size] for start in range(0, len(items), size)]
 
 
 def find_sources(folders: Sequence[Path], truth: Path | None) -> list[Source]:
@@ -176,7 +237,8 @@ def find_sources(folders: Sequence[Path], truth: Path | None) -> list[Source]:
         names[name] += 1
         unique = name if names[name] == 1 else f"{name}-{names[name]}"
         kind = StampFolders if is_class_folders(folder) else Alerts if is_alerts(folder) else Frames
-        sources.append(kind(folder, unique, truth or folder / TRUTH))
+        prefix = f"{unique}/" if len(folders) > 1 else ""
+        sources.append(kind(folder, unique, truth or folder / TRUTH, prefix))
     return sources
 
 

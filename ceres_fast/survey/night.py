@@ -3,40 +3,44 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from astropy.table import Table, vstack
 
+from ..console import warn
 from ..errors import CeresFastError, InputError
 from .catalogues import Names
+from .catalogues.core import OUTSIDE_PIXELS
 from .cutting import exposure_stamps
 from .detections import Detections, read_detections
-from .exposures import group_exposures
+from .fields import leave_out, survey_fields
 from .frame_info import FrameInfo
-from .frames import find_frames, read_headers
 from .labels import Labelled, label_field
 from .lost import count_lost
 from .problems import NanPolicy, OnError, Problems
 from .rules import Rules
-from .selection import Where, equal, matching
+from .selection import Where, matching
 from .stamp_table import empty_table
-from .truth import REASONS
 
 COUNTS = {
     "files": "frames and catalogues read",
+    "frames_found": "frames found",
     "frames": "frames used",
     "bad_frames": "frames left out because they or their catalogues cannot be used",
     "frames_not_selected": "frames left out by --where",
     "single_exposures": "frames without a second exposure: what stays in place cannot be told",
+    "empty_catalogues": "exposures of which no detection is known",
     "detections": "detections in the catalogues",
+    "bad_frame_detections": "detections in frames left out",
     "not_selected": "detections left out by --where",
     "rejected_flags": "detections left out by --reject-flags",
     "stationary": "detections that stay in place",
     "contested": "detections that two asteroids, or two detections of one, lay claim to",
     "flux_mismatch": "detections at the place of an asteroid that are much brighter than it",
     "set_aside": "detections near a known asteroid that cannot be called either class",
+    "outside_frame": "detections outside the frame",
     "bad_stamps": "stamps left out: missing pixels, or all pixels equal",
     "asteroid": "stamps of asteroids",
     "non_asteroid": "stamps of no asteroid",
@@ -94,33 +98,23 @@ def survey_tables(
         yield table, field_counts + (Counter() if number else counts)
     if not fields:
         yield empty_table(), counts
-    elif total["frames"] and not total["validated"]:
+    else:
+        check_truth(truth, total)
+
+
+def check_truth(truth: Table, counts: Mapping[str, int]) -> None:
+    """Raise CeresFastError when frames were used and no validated asteroid was in any of them."""
+    if not counts.get("frames") or counts.get("validated"):
+        return
+    path = truth.meta.get("path", "the truth table")
+    if not truth["validated"].any():
         raise CeresFastError(
-            f"{truth.meta.get('path', 'the truth table')}: none of its {len(truth)} rows is in any frame; expected the "
-            "asteroids of these nights, with the times of the middle of each exposure (MJD, UTC)."
+            f"{path}: none of its {len(truth)} rows is validated; expected asteroids that are certain."
         )
-
-
-def survey_fields(
-    sources: Sequence[Path], *, where: Where = (), on_error: OnError = "stop"
-) -> tuple[list[list[FrameInfo]], Counter[str]]:
-    """Return the frames in sources by field, CCD and night, and how many were bad or not selected.
-
-    Names of `where` that are no keyword of a header are left to the catalogues.
-    """
-    counts: Counter[str] = Counter()
-    problems = Problems(on_error)
-    infos = []
-    for path in find_frames(sources):
-        with problems.skipping(counts, "bad_frames"):
-            for info, header, _ in read_headers(path):
-                if all(
-                    any(equal(header[name], value) for value in allowed) for name, allowed in where if name in header
-                ):
-                    infos.append(info)
-                else:
-                    counts["frames_not_selected"] += 1
-    return group_exposures(infos, lambda _, error: problems.report(error, counts, "bad_frames")), counts
+    raise CeresFastError(
+        f"{path}: none of its {len(truth)} rows is in any frame; expected the asteroids of these nights, with the "
+        "times of the middle of each exposure (MJD, UTC)."
+    )
 
 
 def field_stamps(
@@ -171,19 +165,19 @@ def field_stamps(
     """
     counts: Counter[str] = Counter(files=2 * sum(info.part == 0 for info in frames))
     problems = Problems(on_error)
-    exposures: list[Detections] = []
-    for info in frames:
-        with problems.skipping(counts, "bad_frames"):
-            exposures.append(_exposure(info, rules, names))
-    counts["single_exposures"] += int(rules.remove_stationary and len(exposures) == 1)
+    exposures = _exposures(frames, rules, names, problems, counts)
+    counts["single_exposures"] += int(rules.remove_stationary and sum(len(e.x) > 0 for e in exposures) == 1)
     tables = []
     for labelled in label_field(exposures, truth, rules):
-        chosen = _chosen(labelled.exposure, where)
-        rows = _count_rows(labelled, chosen, counts)
+        dropped = _dropped(labelled, where, problems, counts)
+        rows = np.flatnonzero(dropped == "")
         table = empty_table()
-        with problems.skipping(counts, "bad_frames"):
+        try:
             table = exposure_stamps(labelled, rows, problems, nan, counts)
             counts["frames"] += 1
+        except InputError as error:
+            problems.report(error, counts, "bad_frames")
+            counts["bad_frame_detections"] += len(rows)
         table["source"] = np.full(len(table), _relative(labelled.exposure.info, sources))
         tables.append(table)
         counts += count_lost(labelled, table)
@@ -191,6 +185,22 @@ def field_stamps(
     counts["asteroid"] += int((table["label"] == 1).sum())
     counts["non_asteroid"] += int((table["label"] == 0).sum())
     return table, counts
+
+
+def _exposures(
+    frames: Sequence[FrameInfo], rules: Rules, names: Names | None, problems: Problems, counts: Counter[str]
+) -> list[Detections]:
+    exposures: list[Detections] = []
+    for info in frames:
+        try:
+            exposures.append(_exposure(info, rules, names))
+        except InputError as error:
+            leave_out(info, error, problems, counts)
+    for exposure in exposures:
+        if len(exposure.x) == 0:
+            counts["empty_catalogues"] += 1
+            warn(f"{exposure.catalogue.path}: has no rows; in this field, less is known of what stays in place")
+    return exposures
 
 
 def _exposure(info: FrameInfo, rules: Rules, names: Names | None) -> Detections:
@@ -208,14 +218,35 @@ def _exposure(info: FrameInfo, rules: Rules, names: Names | None) -> Detections:
     return exposure
 
 
-def _count_rows(labelled: Labelled, chosen: np.ndarray, counts: Counter[str]) -> np.ndarray:
-    """Count what happens to the detections of an exposure, and return the rows that become stamps."""
-    reason = labelled.reason
-    counts["detections"] += len(chosen)
-    counts["not_selected"] += int((~chosen).sum())
-    for name in ("stationary", "rejected_flags", *REASONS):
-        counts[name] += int((chosen & (reason == name)).sum())
-    return np.flatnonzero(chosen & (reason == ""))
+def _dropped(labelled: Labelled, where: Where, problems: Problems, counts: Counter[str]) -> np.ndarray:
+    """Return why each detection of an exposure becomes no stamp, "" where it does: (n,), str; and count them."""
+    reason = np.where(_chosen(labelled.exposure, where), labelled.reason, "not_selected").astype("U20")
+    outside = np.flatnonzero((reason == "") & _is_outside(labelled.exposure))
+    if len(outside):
+        problems.report(_outside(labelled.exposure, outside), counts, "outside_frame", len(outside))
+    counts["detections"] += len(reason)
+    counts += Counter(reason[reason != ""].tolist())
+    reason[outside] = "outside_frame"
+    return reason
+
+
+def _is_outside(exposure: Detections) -> np.ndarray:
+    """Tell which detections are so far outside the frame that a stamp of them shows nothing of it."""
+    ny, nx = exposure.info.shape
+    x, y, off = exposure.x, exposure.y, OUTSIDE_PIXELS
+    return (x < 0.5 - off) | (x >= nx + 0.5 + off) | (y < 0.5 - off) | (y >= ny + 0.5 + off)
+
+
+def _outside(exposure: Detections, rows: np.ndarray) -> InputError:
+    ny, nx = exposure.info.shape
+    more = f", as are {len(rows) - 1} others" if len(rows) > 1 else ""
+    return InputError(
+        exposure.catalogue.path,
+        f"x={exposure.x[rows[0]]:.1f}, y={exposure.y[rows[0]]:.1f} is outside the frame {exposure.info.place}{more}",
+        row=int(exposure.rows[rows[0]]) + 1,
+        expected=f"positions in {nx}x{ny} pixels",
+        action="correct the catalogue, or pass --on-error skip to leave such detections out",
+    )
 
 
 def _chosen(exposure: Detections, where: Where) -> np.ndarray:

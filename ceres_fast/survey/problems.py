@@ -13,7 +13,10 @@ from ..errors import InputError
 OnError = Literal["stop", "skip"]
 NanPolicy = Literal["error", "fill"]
 
-_LOUD = 10
+LOUD = 10
+"""How many bad inputs are named in a warning each."""
+
+FURTHER = "further bad inputs are only counted"
 
 
 class Problems:
@@ -45,7 +48,7 @@ class Problems:
             raise error
         counts[name] += amount
         self._seen += 1
-        if self._seen <= _LOUD:
+        if self._seen <= LOUD:
             warn(f"left out: {error}")
-        if self._seen == _LOUD:
-            warn("further bad inputs are only counted")
+        if self._seen == LOUD:
+            warn(FURTHER)

@@ -170,18 +170,24 @@ def folder_tables(
     InputError
         For a bad stamp, and for a class folder without a stamp.
     """
+    files = labelled_files(folder)
+    problems = Problems(on_error)
+    for start in range(0, len(files), chunk):
+        yield stamp_files_table(folder, files[start : start + chunk], where, problems, nan)
+
+
+def labelled_files(folder: Path) -> list[tuple[Path, int]]:
+    """Return the stamps in a folder per class, and their labels; raises as `folder_tables` does."""
     classes = _class_folders(folder)
     if not classes:
         raise InputError(folder, "has no folder per class", expected=f"folders {' and '.join(reversed(CLASSES))}")
-    problems = Problems(on_error)
-    files = [(file, label) for subfolder, label in classes for file in _stamp_files(subfolder)]
-    for start in range(0, len(files), chunk):
-        yield _read_chunk(folder, files[start : start + chunk], where, problems, nan)
+    return [(file, label) for subfolder, label in classes for file in _stamp_files(subfolder)]
 
 
-def _read_chunk(
+def stamp_files_table(
     folder: Path, files: Sequence[tuple[Path, int]], where: Where, problems: Problems, nan: NanPolicy
 ) -> tuple[Table, Counter[str]]:
+    """Read some stamps of a folder per class (`labelled_files`); returns what `folder_tables` yields."""
     counts: Counter[str] = Counter(files=len(files))
     rows: list[dict[str, Any]] = []
     stamps: list[np.ndarray] = []

@@ -13,10 +13,8 @@ from astropy.io import fits
 
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.files import sha256_of
-from ceres_fast.records import build
-from ceres_fast.records import sources as records_sources
+from ceres_fast.records import build, units
 from ceres_fast.records.build import build_records
-from ceres_fast.records.manifest import load_manifest
 from ceres_fast.records.pipeline import check_records, read_columns
 from ceres_fast.survey.detect import detect_frames
 from ceres_fast.survey.rules import Rules
@@ -58,6 +56,11 @@ def test_what_the_manifest_says(built, class_folders):
     assert built.rules == Rules(remove_stationary=False).as_dict()
     assert built.sources == [{"name": "stamps", "kind": "stamps", "files": 120}]
     assert built.counts == {"files": 120}
+    assert built.reconciliation == {
+        "stamp_files": {"input": 120, "dropped": {}, "kept": 120},
+        "records": {"input": 120, "dropped": {}, "kept": 120},
+    }
+    assert (built.hold_out, built.preset) == ([], None)
     assert sum(split["groups"] for split in built.splits.values()) == 12
     assert {file.name for file in built.folder.iterdir()} == {
         "manifest.json",
@@ -118,13 +121,13 @@ def test_missing_pixels(sources, tmp_path):
 
 
 def test_a_stamp_that_stays_without_value_is_refused(class_folders, tmp_path, monkeypatch):
-    def tables(*args, **options):
-        for table, counts in real(*args, **options):
-            table["stamp"][5, 1, 1] = np.inf
-            yield table, counts
+    def spoilt(*args):
+        table, counts = real(*args)
+        table["stamp"][5, 1, 1] = np.inf
+        return table, counts
 
-    real = records_sources.folder_tables
-    monkeypatch.setattr(records_sources, "folder_tables", tables)
+    real = units.stamp_files_table
+    monkeypatch.setattr(units, "stamp_files_table", spoilt)
     with pytest.raises(InputError, match=r"asteroid/s012\.fits: a stamp has missing pixels"):
         build_records([class_folders], tmp_path / "r")
 
@@ -136,6 +139,7 @@ def test_a_stamp_that_stays_without_value_is_refused(class_folders, tmp_path, mo
         ({"name": ""}, "name ''"),
         ({"shards": 0}, "0 shards"),
         ({"seed": -1}, "seed -1"),
+        ({"workers": 0}, "0 workers"),
         ({"fractions": {"train": 1.0}}, "adding up to 1"),
         ({"where": [("KIND", ["bogus"])]}, "no stamp is asteroid"),
         ({"where": [("KIND", ["none"])]}, r"no stamp is left \(files 120, not_selected 120\)"),
@@ -146,7 +150,7 @@ def test_a_stamp_that_stays_without_value_is_refused(class_folders, tmp_path, mo
 def test_wrong_arguments(class_folders, tmp_path, options, message):
     with pytest.raises(CeresFastError, match=message):
         build_records([class_folders], tmp_path / "r", **options)
-    assert list(tmp_path.iterdir()) == []
+    assert not (tmp_path / "r").exists()
 
 
 def test_wrong_sources(class_folders, tmp_path):
@@ -201,33 +205,34 @@ def test_overwrite_refuses_a_file_and_a_source(sources, class_folders, tmp_path)
     assert len(list(sources.rglob("*.fits"))) == 120
 
 
-def test_two_builds_into_one_folder(class_folders, tmp_path, monkeypatch):
-    out = tmp_path / "r"
+def test_two_builds_into_one_folder(class_folders, copied, monkeypatch):
+    before = contents(copied)
 
-    def slower(manifest, folder):
-        monkeypatch.setattr(build, "write_manifest", real)
-        build_records([class_folders], out, shards=1)
+    def second(manifest, folder):
+        with pytest.raises(CeresFastError, match=rf"is being built by process {os.getpid()} on") as caught:
+            build_records([class_folders], copied, shards=1, overwrite=True)
+        refused.append(caught.value)
         real(manifest, folder)
 
-    real = build.write_manifest
-    monkeypatch.setattr(build, "write_manifest", slower)
-    with pytest.raises(CeresFastError, match="exists already"):
-        build_records([class_folders], out, shards=2)
-    check_records(load_manifest(out))
-    assert len(load_manifest(out).shards("train")) == 1
-    assert [file.name for file in tmp_path.iterdir()] == ["r"]
-
-
-def test_two_builds_that_overwrite_leave_one_of_them_whole(class_folders, copied, monkeypatch):
-    def slower(manifest, folder):
-        monkeypatch.setattr(build, "write_manifest", real)
-        build_records([class_folders], copied, shards=1, overwrite=True)
-        real(manifest, folder)
-
-    real = build.write_manifest
-    monkeypatch.setattr(build, "write_manifest", slower)
-    check_records(build_records([class_folders], copied, shards=2, overwrite=True))
+    refused, real = [], build.write_manifest
+    monkeypatch.setattr(build, "write_manifest", second)
+    build_records([class_folders], copied, shards=3, overwrite=True)
+    assert len(refused) == 1
+    assert contents(copied) == before
     assert [file.name for file in copied.parent.iterdir()] == ["records"]
+
+
+def test_what_appears_while_a_build_runs_is_not_replaced(class_folders, tmp_path, monkeypatch):
+    def late(manifest, folder):
+        real(manifest, folder)
+        (tmp_path / "r").mkdir()
+        (tmp_path / "r" / "thesis.tex").write_text("years of work")
+
+    real = build.write_manifest
+    monkeypatch.setattr(build, "write_manifest", late)
+    with pytest.raises(CeresFastError, match="exists already"):
+        build_records([class_folders], tmp_path / "r")
+    assert [file.name for file in (tmp_path / "r").iterdir()] == ["thesis.tex"]
 
 
 @pytest.fixture
@@ -246,54 +251,78 @@ def test_a_full_disk_is_one_clear_line_and_costs_nothing(class_folders, copied, 
         build_records([class_folders], copied, shards=3, overwrite=True)
     assert "\n" not in str(caught.value)
     assert contents(copied) == before
+    files_of_at_most(resource.RLIM_INFINITY)
+    build_records([class_folders], copied, shards=3, overwrite=True)
+    assert contents(copied) == before
     assert [file.name for file in copied.parent.iterdir()] == ["records"]
 
 
 KILLED = """
 import sys, time
 from pathlib import Path
-from ceres_fast.records import build
-from ceres_fast.records import sources as records_sources
+from ceres_fast.records import build, sources
 
-real, written = build.write_shard, []
+def slow(name, calls):
+    real, done = getattr(build, name), []
 
-def slow(path, columns, rows):
-    entry = real(path, columns, rows)
-    written.append(path)
-    if len(written) == 5 and sys.argv[3] == "wait":
-        print("half way", flush=True)
-        time.sleep(600)
-    return entry
+    def wait(*args):
+        result = real(*args)
+        done.append(result)
+        if len(done) == calls:
+            print("half way", flush=True)
+            time.sleep(600)
+        return result
 
-build.write_shard = slow
+    return wait
+
+sources.STAMPS_AT_ONCE = 16
+where = sys.argv[3]
+if where == "parts":
+    made, make = [], build.PartMaker.__call__
+
+    def wait(self, task):
+        part = make(self, task)
+        made.append(part)
+        if len(made) == 3:
+            (self.folder / ".half").mkdir()
+            (self.folder / ".half" / "stamps.npy").write_bytes(b"cut")
+            print("half way", flush=True)
+            time.sleep(600)
+        return part
+
+    build.PartMaker.__call__ = wait
+elif where == "shards":
+    build.write_planned = slow("write_planned", 5)
 build.build_records([Path(sys.argv[1])], Path(sys.argv[2]), shards=3, overwrite=True)
 """
 
 
-def run_build(sources, out, *, wait):
-    command = [sys.executable, "-c", KILLED, str(sources), str(out), "wait" if wait else "go on"]
+def run_build(sources, out, where="nowhere"):
+    command = [sys.executable, "-c", KILLED, str(sources), str(out), where]
     environment = os.environ | {"PYTHONHASHSEED": "1"}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen(command, env=environment, cwd=Path(__file__).parents[2], **pipes)
 
 
 @pytest.mark.slow
-def test_killed_half_way_the_old_records_stay(class_folders, copied):
+@pytest.mark.parametrize(("where", "parts"), [("parts", 3), ("shards", 8)])
+def test_killed_half_way_the_old_records_stay_and_the_next_build_goes_on(class_folders, copied, capsys, where, parts):
     before = contents(copied)
-    with run_build(class_folders, copied, wait=True) as process:
+    with run_build(class_folders, copied, where) as process:
         assert process.stdout.readline() == "half way\n"
         process.send_signal(signal.SIGKILL)
     assert contents(copied) == before
-    left = [file.name for file in copied.parent.iterdir() if file.name != "records"]
-    assert len(left) == 1
-    assert left[0].startswith(".records.partial-")
-    build_records([class_folders], copied, shards=3, overwrite=True)
+    assert {file.name for file in copied.parent.iterdir()} == {"records", ".records.partial"}
+    with run_build(class_folders, copied) as process:
+        said = process.communicate()[0]
+    assert f"{parts} of 8 parts were there already" in said
     assert contents(copied) == before
+    assert [file.name for file in copied.parent.iterdir()] == ["records"]
 
 
 @pytest.mark.slow
 def test_bytes_do_not_depend_on_the_process_and_tensorflow_is_quiet(class_folders, built, tmp_path):
-    with run_build(class_folders, tmp_path / "r", wait=False) as process:
+    with run_build(class_folders, tmp_path / "r") as process:
         chatter = process.communicate()[1]
     assert (process.returncode, chatter) == (0, "")
     assert contents(tmp_path / "r") == contents(built.folder)
@@ -351,6 +380,10 @@ def test_frames_with_catalogues(frames, tmp_path):
     assert stamps == {name: manifest.counts[name] for name in manifest.classes}
     assert min(stamps.values()) > 50
     assert manifest.counts["stationary"] > manifest.counts["detections"] / 2
+    assert manifest.reconciliation["frames"] == {"input": 12, "dropped": {}, "kept": 12}
+    assert manifest.reconciliation["detections"]["input"] == manifest.counts["detections"]
+    assert manifest.reconciliation["detections"]["kept"] == sum(stamps.values())
+    assert manifest.reconciliation["records"]["kept"] == sum(stamps.values())
     for split in manifest.splits:
         read = read_columns(manifest, split, ["source", "field", "label", "designation", "rate", "row"])
         assert len(set(read["field"])) == 1
@@ -358,6 +391,35 @@ def test_frames_with_catalogues(frames, tmp_path):
         assert ((read["designation"] != "") == (read["label"] == 1)).all()
         assert (np.isfinite(read["rate"]) == (read["label"] == 1)).all()
         assert (read["row"] > 0).all()
+
+
+@pytest.mark.slow
+def test_any_number_of_workers_gives_the_same_bytes(frames, class_folders, tmp_path, monkeypatch, capfd):
+    one = build_records([frames, class_folders], tmp_path / "one", shards=2)
+    monkeypatch.setattr(build, "WRITTEN_ALONE", 0)
+    capfd.readouterr()
+    two = build_records([frames, class_folders], tmp_path / "two", shards=2, workers=2)
+    assert contents(two.folder) == contents(one.folder)
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.slow
+def test_a_bad_frame_costs_its_detections_and_they_are_counted(frames, tmp_path, capsys):
+    kept = Path(shutil.copytree(frames, tmp_path / "frames"))
+    bad, cut = sorted(kept.rglob("*.fits"))[:2]
+    bad.write_bytes(b"no FITS")
+    cut.write_bytes(cut.read_bytes()[:-9000])
+    with pytest.raises(InputError, match=bad.name):
+        build_records([kept], tmp_path / "r")
+    manifest = build_records([kept], tmp_path / "r", on_error="skip")
+    assert manifest.reconciliation["frames"] == {"input": 12, "dropped": {"bad_frames": 2}, "kept": 10}
+    whole = build_records([frames], tmp_path / "whole").reconciliation["detections"]
+    lost = manifest.reconciliation["detections"]
+    assert lost["input"] == whole["input"]
+    assert lost["dropped"]["bad_frame_detections"] > 0
+    said = capsys.readouterr().err
+    assert bad.name in said
+    assert cut.name in said
 
 
 @pytest.mark.slow

@@ -140,3 +140,9 @@ def test_no_json_object(copied):
     (copied / "manifest.json").write_text("[]")
     with pytest.raises(InputError, match="not an object"):
         load_manifest(copied)
+
+
+def test_an_account_that_does_not_add_up(copied):
+    change(copied, reconciliation={"records": {"input": 3, "dropped": {"over_quota": 1}, "kept": 1}})
+    with pytest.raises(InputError, match="reconciliation"):
+        load_manifest(copied)

@@ -43,8 +43,24 @@ def test_no_stamps_give_an_empty_file(tmp_path, some_columns):
 
 
 def test_writing_where_there_is_no_folder_is_one_clear_line(tmp_path, some_columns):
+    (tmp_path / "file").touch()
     with pytest.raises(CeresFastError, match="cannot be written"):
-        write_shard(tmp_path / "none" / "a", some_columns(1), np.array([0]))
+        write_shard(tmp_path / "file" / "a", some_columns(1), np.array([0]))
+
+
+def test_a_shard_that_cannot_be_finished_leaves_the_old_one(tmp_path, some_columns, monkeypatch):
+    write_shard(tmp_path / "a", some_columns(1), np.array([0]))
+    before = (tmp_path / "a").read_bytes()
+
+    def broken(*args):
+        yield b"x"
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shards, "serialise", broken)
+    with pytest.raises(KeyboardInterrupt):
+        write_shard(tmp_path / "a", some_columns(1), np.array([0]))
+    assert [file.name for file in tmp_path.iterdir()] == ["a"]
+    assert (tmp_path / "a").read_bytes() == before
 
 
 def test_a_disk_that_takes_less_than_it_is_given_is_noticed(tmp_path, some_columns, monkeypatch):

@@ -9,8 +9,9 @@ from astropy.io import fits
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.survey.catalogues import read_catalogue, write_table
 from ceres_fast.survey.exposures import group_exposures
+from ceres_fast.survey.fields import survey_fields
 from ceres_fast.survey.frames import read_frame, read_info
-from ceres_fast.survey.night import COUNTS, field_stamps, survey_fields, survey_tables
+from ceres_fast.survey.night import COUNTS, field_stamps, survey_tables
 from ceres_fast.survey.rules import Rules
 from ceres_fast.survey.stamp_table import CENTRE, COLUMNS
 from ceres_fast.survey.stamps import cut_stamps
@@ -282,7 +283,7 @@ def test_a_single_exposure_is_counted_as_such(field):
 def test_fields_are_found_in_several_sources(field):
     fields, counts = survey_fields([field.frames[0], field.folder], where=[("FILTER", ["r"])])
     assert [[info.frame for info in group] for group in fields] == [[f"F0001-{number}" for number in (1, 2, 3, 4)]]
-    assert not counts
+    assert counts == {"frames_found": 4}
 
 
 def test_no_machine_path_is_in_the_table(field, tmp_path):

@@ -1,0 +1,102 @@
+"""From parts to shards: whole frames in an order that the seed decides, cut into shards of equal length."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .parts import STAMPS, read_table
+
+OWNER, PLACE = "_part", "_place"
+"""Columns that say in which part (a number) and at which row of it (from 0) a stamp is."""
+
+
+def read_tables(folders: Sequence[Path]) -> dict[str, np.ndarray]:
+    """Return the columns of all parts, in the order of the parts, without the stamps; and `OWNER` and `PLACE`."""
+    tables = [read_table(folder) for folder in folders]
+    sizes = [len(table["label"]) for table in tables]
+    columns = {name: np.concatenate([table.pop(name) for table in tables]) for name in list(tables[0])}
+    columns[OWNER] = np.repeat(np.arange(len(sizes)), sizes)
+    columns[PLACE] = np.concatenate([np.arange(size) for size in sizes])
+    return columns
+
+
+def frame_order(sources: np.ndarray, seed: Sequence[int]) -> np.ndarray:
+    """Return rows with whole frames in random order, and the rows of a frame in theirs.
+
+    Parameters
+    ----------
+    sources : numpy.ndarray of str
+        The frame that each row is from, (n,).
+    seed : sequence of int
+        Decides the order; the order in which frames come does not.
+
+    Returns
+    -------
+    numpy.ndarray of int
+        Shape (n,), rows counted from 0.
+    """
+    names, frame = np.unique(sources, return_inverse=True)
+    place = np.random.default_rng(seed).permutation(len(names))
+    return np.argsort(place[frame], kind="stable")
+
+
+@dataclass(frozen=True)
+class ShardPlan:
+    """A shard that is to be written: the file, the columns of its rows, and the parts that their stamps are in."""
+
+    path: Path
+    columns: Path
+    parts: Path
+    keys: tuple[str, ...]
+
+
+def plan_shard(
+    path: Path, folder: Path, parts: Path, keys: Sequence[str], columns: Mapping[str, np.ndarray], rows: np.ndarray
+) -> ShardPlan:
+    """Write the columns of the rows of a shard into `folder`, for a worker to read."""
+    used, owner = np.unique(columns[OWNER][rows], return_inverse=True)
+    plan = ShardPlan(path, folder / f"{path.name}.npz", parts, tuple(keys[number] for number in used))
+    np.savez(plan.columns, **{name: values[rows] for name, values in columns.items()} | {OWNER: owner})
+    return plan
+
+
+def write_planned(plan: ShardPlan) -> dict[str, Any]:
+    """Write a shard, whole or not at all, and return its entry in the manifest (`shards.write_shard`)."""
+    from .shards import write_shard  # here: the workers that make parts need no TensorFlow
+
+    with np.load(plan.columns, allow_pickle=False) as table:
+        columns: dict[str, Any] = {name: table[name] for name in table.files}
+    owner, place = columns.pop(OWNER), columns.pop(PLACE)
+    columns["stamp"] = PartStamps([plan.parts / key / STAMPS for key in plan.keys], owner, place)
+    return write_shard(plan.path, columns, np.arange(len(owner)))
+
+
+class PartStamps:
+    """The stamps of several parts as one array of which rows are asked for; only these are read.
+
+    Parameters
+    ----------
+    files : sequence of pathlib.Path
+        ``.npy`` files of stamps.
+    owner, place : numpy.ndarray of int
+        Shape (n,): for each row its file, and its row there.
+    """
+
+    def __init__(self, files: Sequence[Path], owner: np.ndarray, place: np.ndarray) -> None:
+        self._files, self._owner, self._place = files, owner, place
+
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        owner, place = self._owner[rows], self._place[rows]
+        stamps = None
+        for number in np.unique(owner):
+            wanted = owner == number
+            # Mapped and let go again: survey-scale records have more parts than a process may have open files.
+            found = np.load(self._files[number], mmap_mode="r", allow_pickle=False)[place[wanted]]
+            stamps = np.empty((len(rows), *found.shape[1:]), found.dtype) if stamps is None else stamps
+            stamps[wanted] = found
+        return stamps if stamps is not None else np.empty((0, 0), np.float32)

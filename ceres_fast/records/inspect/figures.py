@@ -1,0 +1,130 @@
+"""Pictures of records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ...files import atomic_file
+from .report import known
+
+CLASS_COLOURS = {"asteroid": "tab:orange", "non_asteroid": "tab:blue"}
+SPLIT_COLOURS = {"train": "0.35", "validation": "tab:blue", "calibration": "tab:green", "test": "tab:red"}
+PANELS = (
+    ("magnitude", 1, "magnitude of asteroids", "linear"),
+    ("magnitude", 0, "magnitude of non-asteroids", "linear"),
+    ("rate", 1, "rate of asteroids (arcsec/min)", "log"),
+)
+"""Column, label, title and scale of a histogram."""
+
+_COLUMNS, _PAIRS = 10, 5
+_BINS = 25
+
+
+def _save(figure: Figure, path: Path) -> None:
+    with atomic_file(path) as temporary:
+        figure.savefig(temporary, dpi=120)
+
+
+def draw_distributions(splits: np.ndarray, columns: Mapping[str, np.ndarray], path: Path) -> None:
+    """Draw the classes of each split, and for each split how magnitudes and rates are distributed."""
+    figure = Figure(figsize=(12, 7), layout="constrained")
+    classes, *others = figure.subplots(2, 2).flat
+    names = list(dict.fromkeys(splits))
+    _draw_classes(classes, names, splits, columns["label"])
+    for axes, (column, label, title, scale) in zip(others, PANELS, strict=True):
+        rows = columns["label"] == label
+        _draw_histogram(axes, names, splits[rows], known(columns, column)[rows], scale)
+        axes.set(xlabel=title, ylabel="share of the split")
+    _save(figure, path)
+
+
+def _draw_classes(axes: Axes, names: Sequence[str], splits: np.ndarray, labels: np.ndarray) -> None:
+    for number, (name, colour) in enumerate(CLASS_COLOURS.items()):
+        counts = [int(((splits == split) & (labels == 1 - number)).sum()) for split in names]
+        bars = axes.barh(
+            np.arange(len(names)) + (number - 0.5) * 0.4, counts, 0.38, color=colour, label=name.replace("_", "-")
+        )
+        axes.bar_label(bars, [f"{count:,}" for count in counts], padding=3, size=9)
+    axes.set_yticks(range(len(names)), names)
+    axes.invert_yaxis()
+    axes.margins(x=0.15)
+    axes.set(xlabel="stamps")
+    axes.legend(frameon=False, loc="lower right")
+
+
+def _draw_histogram(axes: Axes, names: Sequence[str], splits: np.ndarray, values: np.ndarray, scale: str) -> None:
+    usable = np.isfinite(values) & ((values > 0) | (scale == "linear"))
+    if not usable.any():
+        axes.text(0.5, 0.5, "not known for any stamp", ha="center", va="center", color="0.4", transform=axes.transAxes)
+        axes.set(xticks=[], yticks=[])
+        return
+    low, high = values[usable].min(), values[usable].max()
+    if scale == "log":
+        bins = np.geomspace(low / 1.05, high * 1.05, _BINS + 1)
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:g}")
+    else:
+        bins = np.linspace(low - 0.05, high + 0.05, _BINS + 1)
+    for name in names:
+        here = values[usable & (splits == name)]
+        if here.size:
+            axes.hist(
+                here,
+                bins.tolist(),
+                weights=np.full(here.size, 1 / here.size),
+                histtype="step",
+                lw=1.6,
+                color=SPLIT_COLOURS[name],
+                label=f"{name} ({here.size:,})",
+            )
+    axes.legend(frameon=False, fontsize=9)
+
+
+def _show(axes: Axes, stamp: np.ndarray) -> None:
+    finite = stamp[np.isfinite(stamp)]
+    low, high = np.percentile(finite, [1, 99.5]) if finite.size else (0, 1)
+    axes.imshow(stamp, cmap="gray", origin="lower", vmin=low, vmax=max(high, np.nextafter(low, np.inf) + 1e-6))
+    axes.set_axis_on()
+    axes.set(xticks=[], yticks=[])
+
+
+def draw_stamps(
+    stamps: Sequence[np.ndarray], captions: Sequence[str], colours: Sequence[str], title: str, path: Path
+) -> None:
+    """Draw stamps (32, 32), row 1 below, with a caption above and a frame in the colour of the split each."""
+    rows = max(1, -(-len(stamps) // _COLUMNS))
+    figure = Figure(figsize=(_COLUMNS * 1.05, rows * 1.25 + 0.6), layout="constrained")
+    figure.suptitle(title if len(stamps) else f"{title}: none")
+    all_axes = figure.subplots(rows, _COLUMNS, squeeze=False).flat
+    for axes in all_axes:
+        axes.set_axis_off()
+    for axes, stamp, caption, colour in zip(figure.axes, stamps, captions, colours, strict=False):
+        _show(axes, stamp)
+        axes.set_title(caption, size=8, pad=2)
+        for spine in axes.spines.values():
+            spine.set(color=colour, linewidth=2)
+    handles = [figure.axes[0].plot([], [], color=colour, lw=3)[0] for colour in SPLIT_COLOURS.values()]
+    figure.legend(
+        handles, list(SPLIT_COLOURS), loc="outside lower center", ncols=len(handles), frameon=False, fontsize=8
+    )
+    _save(figure, path)
+
+
+def draw_pairs(pairs: Sequence[tuple[np.ndarray, np.ndarray]], captions: Sequence[tuple[str, str]], path: Path) -> None:
+    """Draw pairs of stamps that should not be alike beside each other, with a caption each."""
+    rows = -(-len(pairs) // _PAIRS)
+    figure = Figure(figsize=(_PAIRS * 2.6, rows * 1.7 + 0.6), layout="constrained")
+    figure.suptitle("stamps that are alike, in other splits or with other labels")
+    for axes in figure.subplots(rows, 2 * _PAIRS, squeeze=False).flat:
+        axes.set_axis_off()
+    for number, (both, words) in enumerate(zip(pairs, captions, strict=True)):
+        for side in (0, 1):
+            axes = figure.axes[2 * number + side]
+            _show(axes, both[side])
+            axes.set_title(words[side], size=7, pad=2)
+    _save(figure, path)

@@ -1,0 +1,216 @@
+"""Doing the same work in this process, in processes of this machine, or on a cluster."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from ..console import progress
+from ..errors import CeresFastError
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+CONNECTING = 10
+"""Seconds after which a scheduler that does not answer, or has no worker, is an error."""
+
+DEATHS = 2
+"""How often a task may take its worker down with it and is tried again."""
+
+_AHEAD = 2
+"""Tasks per worker that are handed out at a time: one to work on, one that waits."""
+
+
+class Workers:
+    """Where tasks are done: `run` gives the same results in the same order everywhere.
+
+    A cluster of processes is started when there is more than one task for it.
+
+    Parameters
+    ----------
+    workers : int or None
+        1 works in this process, without Dask. More are processes of this machine; None: one per core.
+    scheduler : str or None
+        Address of a running ``dask`` scheduler, for example ``tcp://10.0.0.1:8786``; `workers` does not count then.
+
+    Raises
+    ------
+    CeresFastError
+        When `workers` is below 1, or the scheduler does not answer.
+    """
+
+    def __init__(self, workers: int | None = 1, scheduler: str | None = None) -> None:
+        if workers is not None and workers < 1:
+            raise CeresFastError(f"{workers} workers: expected 1 or more.")
+        self._count = workers or len(os.sched_getaffinity(0))
+        self._address = scheduler
+        self._client: Any = None
+        self._open = ExitStack()
+        if scheduler:
+            self._client = self._open.enter_context(_connected(scheduler))
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._open.close()
+
+    def run(self, function: Callable[[Task], Result], tasks: Sequence[Task], what: str) -> list[Result]:
+        """Return ``[function(task) for task in tasks]``; `what` is shown beside the progress bar.
+
+        Raises
+        ------
+        CeresFastError
+            Whatever `function` raises, as it raised it; and when a task has ended its worker more than `DEATHS` times.
+        """
+        if not self._address and self._count > 1 < len(tasks) and self._client is None:
+            self._client = self._open.enter_context(_local(self._count))
+        with progress() as bar:
+            shown = bar.add_task(what, total=len(tasks))
+            done = self._in_order(function, tasks) if self._client is None else self._anyhow(function, tasks)
+            results: dict[int, Result] = {}
+            for number, result in done:
+                results[number] = result
+                bar.advance(shown)
+        return [results[number] for number in range(len(tasks))]
+
+    def check_paths(self, wanted: dict[Path, str]) -> None:
+        """Make sure that every worker of a cluster sees some files with the same content, and some folders.
+
+        Parameters
+        ----------
+        wanted : dict
+            Paths of files with what is in them, and of folders with "".
+
+        Raises
+        ------
+        CeresFastError
+            Naming a path that a worker does not see.
+        """
+        if not self._address:
+            return
+        try:
+            missing = self._client.run(_missing, {str(path): content for path, content in wanted.items()})
+        except Exception as error:  # whatever a worker raises that cannot import this package
+            raise CeresFastError(
+                f"{self._address}: its workers cannot run ceres-fast ({error}). Install the same version there."
+            ) from error
+        for worker, paths in missing.items():
+            if paths:
+                raise CeresFastError(
+                    f"{paths[0]}: is not there for the worker {worker}. A cluster needs a file system that all its "
+                    "machines share, at the same place."
+                )
+
+    @staticmethod
+    def _in_order(function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[tuple[int, Result]]:
+        return ((number, function(task)) for number, task in enumerate(tasks))
+
+    def _anyhow(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[tuple[int, Result]]:
+        from dask.distributed import KilledWorker, as_completed
+
+        waiting = enumerate(tasks)
+        numbers: dict[Any, int] = {}
+
+        def submit(count: int) -> list[Any]:
+            futures = {
+                self._client.submit(function, task, pure=False): number for number, task in islice(waiting, count)
+            }
+            numbers.update(futures)
+            return list(futures)
+
+        workers = max(1, sum(self._client.nthreads().values()))
+        running = as_completed(submit(_AHEAD * workers), loop=self._client.loop)
+        try:
+            for future in running:
+                result = future.result()
+                running.update(submit(1))
+                yield numbers.pop(future), result
+        except KilledWorker as error:
+            raise CeresFastError(
+                f"a worker ended {DEATHS + 1} times at the same piece of work, as when memory runs out. Ask for fewer "
+                "workers, or run again: what is finished is not done again."
+            ) from error
+        finally:
+            self._client.cancel(list(numbers))
+
+
+@contextmanager
+def _local(count: int) -> Iterator[Any]:
+    import dask
+    from dask.distributed import Client, LocalCluster
+
+    quiet = {
+        "distributed.scheduler.allowed-failures": DEATHS,
+        "distributed.comm.timeouts.connect": f"{CONNECTING}s",
+        "logging.distributed": "critical",
+    }
+    with (
+        dask.config.set(quiet),
+        # Dask would stop or restart workers that hold much memory; here none does, and the system is the judge.
+        LocalCluster(
+            n_workers=count,
+            threads_per_worker=1,
+            processes=True,
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",  # None warns where port 8787 is taken
+            scheduler_kwargs={"dashboard": False},
+            memory_limit=0,
+            silence_logs=logging.CRITICAL,
+        ) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        yield client
+
+
+@contextmanager
+def _connected(address: str) -> Iterator[Any]:
+    import dask
+    from dask.distributed import Client
+
+    _check_answers(address)
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    with dask.config.set({"distributed.comm.timeouts.connect": f"{CONNECTING}s"}):
+        try:
+            client = Client(address, timeout=CONNECTING, set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise _no_answer(address, error) from error
+        with client:
+            try:
+                client.wait_for_workers(1, timeout=CONNECTING)
+            except TimeoutError as error:
+                raise CeresFastError(f"{address}: the scheduler has no worker. Start some: `dask worker`.") from error
+            yield client
+
+
+def _check_answers(address: str) -> None:
+    """Raise CeresFastError where nothing listens: Dask goes on trying for longer."""
+    try:
+        place = urlsplit(address)
+        if place.scheme not in ("tcp", "tls") or not place.hostname or not place.port:
+            raise ValueError("expected tcp://HOST:PORT")
+        with socket.create_connection((place.hostname, place.port), timeout=CONNECTING / 2) as connection:
+            # A scheduler speaks first. Dask would wait for ever for something else that listens.
+            if place.scheme == "tcp" and not connection.recv(1):
+                raise ConnectionError("it says nothing")
+    except (OSError, ValueError) as error:
+        raise _no_answer(address, error) from error
+
+
+def _no_answer(address: str, error: Exception) -> CeresFastError:
+    return CeresFastError(f"{address}: no Dask scheduler answers there ({error}). Is it running, at this address?")
+
+
+def _missing(wanted: dict[str, str]) -> list[str]:
+    return [path for path, content in wanted.items() if not _is_there(Path(path), content)]
+
+
+def _is_there(path: Path, content: str) -> bool:
+    return path.is_file() and path.read_text() == content if content else path.exists()

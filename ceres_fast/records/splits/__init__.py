@@ -1,0 +1,18 @@
+"""Which stamps must stay together, and which split each stamp goes to."""
+
+from .divide import Division, divide
+from .fractions import FRACTIONS, SPLITS, check_fractions, split_groups
+from .groups import group_stamps
+from .leaks import Leak, leaks
+
+__all__ = [
+    "FRACTIONS",
+    "SPLITS",
+    "Division",
+    "Leak",
+    "check_fractions",
+    "divide",
+    "group_stamps",
+    "leaks",
+    "split_groups",
+]

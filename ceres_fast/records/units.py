@@ -1,0 +1,150 @@
+"""Units of work: what is turned into stamps at a time, by one process and with bounded memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+from astropy.table import Table
+
+from ..console import warnings_kept
+from ..survey.alerts import AlertUnit, alert_tables
+from ..survey.catalogues import Names
+from ..survey.frame_info import FrameInfo
+from ..survey.night import field_stamps
+from ..survey.problems import NanPolicy, OnError, Problems
+from ..survey.rules import Rules
+from ..survey.selection import Where
+from ..survey.stamp_folders import stamp_files_table
+from ..survey.stamp_table import PLANES
+from ..survey.truth import read_truth
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is taken from the sources, and what is done about bad input."""
+
+    where: Where
+    rules: Rules
+    on_error: OnError
+    nan: NanPolicy
+    planes: tuple[str, ...] = PLANES[:1]
+    names: Names | None = None
+    observatory: str | None = None
+
+
+class SourceFile(NamedTuple):
+    """A file, and its name in the records: relative to the folder above its source."""
+
+    path: Path
+    name: str
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A unit of work; one of this class itself has files to be listed, and no stamps.
+
+    Parameters
+    ----------
+    name : str
+        Of its first file, as the records name it; no two units have the same.
+    prefix : str
+        Goes in front of the column ``source``.
+    files : tuple of SourceFile
+        What it is made from: where one of them has changed, it is made again.
+    listed : tuple of SourceFile
+        Those whose SHA-256 it finds out. A file that several units are made from is listed once.
+    """
+
+    name: str
+    prefix: str
+    files: tuple[SourceFile, ...]
+    listed: tuple[SourceFile, ...]
+
+    kind: ClassVar[str] = "files"
+
+    @property
+    def decides(self) -> list[Any]:
+        """What else decides what it gives, beside its files and the choice; JSON can hold it."""
+        return []
+
+    def tables(self, choice: Choice) -> Iterator[tuple[Table, Counter[str]]]:
+        """Yield stamp tables, and counts of what happened to the input."""
+        return iter(())
+
+
+@dataclass(frozen=True)
+class StampUnit(Unit):
+    """Some stamps of a folder per class."""
+
+    folder: Path
+    labels: tuple[int, ...]
+
+    kind = "stamps"
+
+    def tables(self, choice: Choice) -> Iterator[tuple[Table, Counter[str]]]:
+        """Read the stamps."""
+        files = [(file.path, label) for file, label in zip(self.files, self.labels, strict=True)]
+        yield stamp_files_table(self.folder, files, choice.where, Problems(choice.on_error), choice.nan)
+
+
+@dataclass(frozen=True)
+class FieldUnit(Unit):
+    """The exposures of one field and CCD in one night: what stays in place is told from all of them."""
+
+    folder: Path
+    frames: tuple[FrameInfo, ...]
+    truth: Path
+    truth_sha256: str
+
+    kind = "frames"
+
+    @property
+    def decides(self) -> list[Any]:
+        """The truth, which is the same for all fields and so not one of its files."""
+        return [self.truth_sha256]
+
+    def tables(self, choice: Choice) -> Iterator[tuple[Table, Counter[str]]]:
+        """Cut and label the detections."""
+        with warnings_kept():  # what is odd in the truth was said when the fields were looked for
+            truth = truth_of(self.truth, self.truth_sha256, choice.observatory, choice.on_error)
+        yield field_stamps(
+            self.frames,
+            truth,
+            choice.rules,
+            sources=[self.folder],
+            where=choice.where,
+            on_error=choice.on_error,
+            nan=choice.nan,
+            names=choice.names,
+        )
+
+
+@dataclass(frozen=True)
+class PacketUnit(Unit):
+    """Some alert packets."""
+
+    packets: AlertUnit
+
+    kind = "alerts"
+
+    @property
+    def decides(self) -> list[Any]:
+        """Which part of an archive it is."""
+        return [self.packets.start, self.packets.count]
+
+    def tables(self, choice: Choice) -> Iterator[tuple[Table, Counter[str]]]:
+        """Label the alerts and cut their stamps."""
+        return alert_tables(
+            self.packets, planes=choice.planes, where=choice.where, on_error=choice.on_error, nan=choice.nan
+        )
+
+
+@lru_cache(maxsize=2)
+def truth_of(path: Path, sha256: str, observatory: str | None, on_error: OnError) -> Table:
+    """Read a truth file once per process; it is known by its SHA-256."""
+    return read_truth(path, observatory=observatory, on_error=on_error)

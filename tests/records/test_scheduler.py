@@ -1,0 +1,135 @@
+"""The same results in this process, in several, and on a cluster; and errors that say what is wrong."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ceres_fast.errors import CeresFastError, InputError
+from ceres_fast.records.scheduler import Workers
+
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+
+
+def double(number):
+    time.sleep(0.01 * (5 - number % 5))
+    return 2 * number
+
+
+def refuse_seven(number):
+    if number == 7:
+        raise InputError("file.fits", "is bad", row=3, expected="better", action="mend it")
+    return number
+
+
+def die(number):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def who(number):
+    return os.getpid()
+
+
+@pytest.fixture(scope="module")
+def two():
+    with Workers(2) as workers:
+        workers.run(who, [1, 2], "starting")
+        yield workers
+
+
+def test_one_worker_is_this_process():
+    with Workers(1) as workers:
+        assert workers.run(who, [1, 2, 3], "x") == [os.getpid()] * 3
+        assert workers.run(double, [], "x") == []
+
+
+def test_for_one_task_no_process_is_started():
+    with Workers(2) as workers:
+        assert workers.run(who, [1], "x") == [os.getpid()]
+
+
+@pytest.mark.parametrize("count", [0, -1])
+def test_too_few_workers(count):
+    with pytest.raises(CeresFastError, match=f"{count} workers"):
+        Workers(count)
+
+
+@pytest.mark.slow
+def test_results_come_in_the_order_of_the_tasks(two):
+    assert two.run(double, range(40), "x") == [2 * number for number in range(40)]
+    assert os.getpid() not in two.run(who, range(4), "x")
+
+
+@pytest.mark.slow
+def test_an_error_arrives_as_it_was_raised_and_ends_the_work(two):
+    with pytest.raises(InputError) as here:
+        Workers().run(refuse_seven, range(100), "x")
+    with pytest.raises(InputError) as there:
+        two.run(refuse_seven, range(100), "x")
+    assert str(there.value) == str(here.value)
+    assert (there.value.path, there.value.row) == ("file.fits", 3)
+    assert two.run(double, [1, 2], "x") == [2, 4]
+
+
+@pytest.mark.slow
+def test_work_that_ends_its_worker_ends_in_an_error(two, capfd):
+    with pytest.raises(CeresFastError, match="a worker ended 3 times at the same piece of work"):
+        two.run(die, [1, 2], "x")
+    assert two.run(double, [1, 2], "x") == [2, 4]
+    assert "Traceback" not in capfd.readouterr().err
+
+
+CLUSTER = """
+import sys
+from dask.distributed import LocalCluster
+
+if __name__ == "__main__":
+    with LocalCluster(n_workers=1, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0") as cluster:
+        print(cluster.scheduler_address, flush=True)
+        sys.stdin.read()
+"""
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    """The address of a cluster that another process has started."""
+    program = tmp_path_factory.mktemp("cluster") / "cluster.py"
+    program.write_text(CLUSTER)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
+    with subprocess.Popen([sys.executable, str(program)], env=os.environ | {"PYTHONPATH": path}, **pipes) as process:
+        yield process.stdout.readline().strip()
+        process.stdin.close()
+
+
+@pytest.mark.slow
+def test_a_cluster_by_its_address(address, tmp_path):
+    (tmp_path / "lock").write_text("here")
+    with Workers(scheduler=address) as workers:
+        assert workers.run(abs, [-1, 2, -3], "x") == [1, 2, 3]
+        workers.check_paths({tmp_path: "", tmp_path / "lock": "here"})
+        for path, content in ((tmp_path / "none", ""), (tmp_path / "lock", "another")):
+            with pytest.raises(CeresFastError, match=rf"{path.name}: is not there for the worker tcp.*share"):
+                workers.check_paths({path: content})
+
+
+@pytest.mark.parametrize(
+    "wrong", ["nonsense", "tcp://", "http://127.0.0.1:1", "tcp://127.0.0.1", "tcp://127.0.0.1:99999999"]
+)
+def test_an_address_that_is_none(wrong):
+    with pytest.raises(CeresFastError, match="no Dask scheduler answers there"):
+        Workers(scheduler=wrong)
+
+
+def test_an_address_where_nothing_listens_or_something_else_does():
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(CeresFastError, match="timed out"):
+            Workers(scheduler=f"tcp://127.0.0.1:{port}")
+    with pytest.raises(CeresFastError, match="refused"):
+        Workers(scheduler=f"tcp://127.0.0.1:{port}")
