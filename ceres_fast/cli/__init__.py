@@ -31,6 +31,7 @@ COMMANDS = (
     survey.simulate,
     survey.detect,
     records.build_records,
+    records.inspect,
     training.train,
     training.evaluate,
     training.export,

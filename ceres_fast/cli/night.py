@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from .options import CLASSIFIED, DEMO, HELD_OUT, LATEST, OnError, Overwrite, Seed
+from .options import CLASSIFIED, Columns, DEMO, HELD_OUT, LATEST, OnError, Overwrite, Seed
 
 
 def classify(
@@ -19,6 +19,7 @@ def classify(
     catalogue: Annotated[
         Path | None, typer.Option(help="Catalogue of the one frame given; without it looked for beside the frame.")
     ] = None,
+    columns: Columns = "",
     output: Annotated[Path, typer.Option(help="A file for one table, a folder for several.")] = CLASSIFIED,
     format_: Annotated[
         Literal["CSV", "ECSV"] | None,
@@ -40,11 +41,13 @@ def classify(
     Give all exposures of a field together: what stays in place is told from them.
     """
     from ..classify import classify
+    from ..survey.catalogues import Names
 
     result = classify(
         inputs or [HELD_OUT],
         model or run,
         catalogue=catalogue,
+        names=Names.parse(columns) if columns else None,
         output=output,
         format=format_,
         keep_above=keep_above,

@@ -18,3 +18,11 @@ Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random; the s
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there already.")]
 RecordsFolder = Annotated[Path, typer.Option(help="Folder of the records.")]
 Run = Annotated[Path, typer.Argument(metavar="[RUN]", help="Run directory.")]
+Columns = Annotated[
+    str,
+    typer.Option(
+        metavar="WHAT=NAME[,WHAT=NAME]",
+        help="What your catalogues call their columns, where it is not as SExtractor does: "
+        "x=XPOS,y=YPOS,ra=RA,dec=DEC,magnitude=MAG,flags=FLAGS,width=FWHM. Positions are in pixels from 1.",
+    ),
+]

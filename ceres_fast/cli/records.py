@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from .options import RECORDS, TRAINING, OnError, Overwrite, RecordsFolder, Seed
+from .options import RECORDS, TRAINING, Columns, OnError, Overwrite, RecordsFolder, Seed
 
 
 def build_records(
@@ -15,22 +15,57 @@ def build_records(
         list[Path] | None,
         typer.Argument(
             metavar="[SOURCE]...",
-            help="A folder with a folder of FITS stamps per class (asteroid, non_asteroid), or folders with frames and "
-            "their catalogues.",
+            help="Folders with frames and their catalogues; folders with a folder of FITS stamps per class (asteroid, "
+            "non_asteroid); or alert packets: Avro files, folders of them, archives of a night (.tar, .tar.gz).",
         ),
     ] = None,
     records: RecordsFolder = RECORDS,
     truth: Annotated[
-        Path | None, typer.Option(help="Table of validated asteroids; without it asteroids.csv in the source.")
+        Path | None,
+        typer.Option(
+            help="Known asteroids: an MPC 80-column report, ADES PSV or XML, CSV or ECSV; without it asteroids.csv in "
+            "the source. The word skybot asks the SkyBoT service (needs a network and --observatory).",
+        ),
     ] = None,
+    observatory: Annotated[
+        str | None,
+        typer.Option(help="MPC code of the observatory that took the frames, where the truth has those of several."),
+    ] = None,
+    columns: Columns = "",
+    planes: Annotated[
+        Literal["science", "science,template,difference"],
+        typer.Option(help="Planes of the stamps. Only alert packets have all three."),
+    ] = "science",
     name: Annotated[str, typer.Option(help="First part of the shards' names.")] = "stamps",
     shards: Annotated[int, typer.Option(min=1, help="Shards per split.")] = 8,
     where: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME=VALUE[,VALUE]", help="Only stamps whose header or column NAME has one of the values."
+            metavar="NAME=VALUE[,VALUE]",
+            help="Only stamps whose header, catalogue column or alert field NAME has one of the values.",
         ),
     ] = None,
+    hold_out: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="WHAT=VALUE[,VALUE]",
+            help="Make up the test split of a night (night=20191026: the UTC date of the noon before), field, ccd or "
+            "filter; what is linked to it elsewhere is in no split.",
+        ),
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(help="Draw the class counts of a published set: table1, or an eighth of it, table1/8."),
+    ] = None,
+    reject_flags: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=65535,
+            help="Leave out detections with any of these bits of SExtractor's FLAGS (sum of 1 neighbours, 2 deblended, 4 "
+            "saturated, 8 cut off at the edge, 16 and more: measurement incomplete); the classifier will not score them.",
+        ),
+    ] = 0,
     keep_stationary: Annotated[
         bool, typer.Option("--keep-stationary", help="Do not remove detections that stay in place between exposures.")
     ] = False,
@@ -38,12 +73,20 @@ def build_records(
         Literal["error", "fill"],
         typer.Option(help="Missing pixels: an error, or filled with the stamp's median and counted in the record."),
     ] = "error",
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes; without it one per core. The records are the same.")
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="tcp://HOST:PORT", help="A running Dask scheduler whose workers see the same paths."),
+    ] = None,
     on_error: OnError = "stop",
     seed: Seed = 0,
     overwrite: Overwrite = False,
 ) -> None:
     """Compile labelled stamps into TFRecord shards and a manifest (default: of data/training)."""
     from ..records.build import build_records
+    from ..survey.catalogues import Names
     from ..survey.rules import Rules
     from ..survey.selection import parse_where
 
@@ -51,12 +94,34 @@ def build_records(
         sources or [TRAINING],
         records,
         truth=truth,
+        observatory=observatory,
+        names=Names.parse(columns) if columns else None,
+        planes=planes.split(","),
         name=name,
         shards=shards,
         where=[parse_where(text) for text in where or []],
-        rules=Rules(remove_stationary=not keep_stationary),
+        hold_out=[parse_where(text, option="--hold-out") for text in hold_out or []],
+        preset=preset,
+        rules=Rules(remove_stationary=not keep_stationary, reject_flags=reject_flags),
         nan=nan,
+        workers=workers,
+        scheduler=scheduler,
         on_error=on_error,
         seed=seed,
         overwrite=overwrite,
     )
+
+
+def inspect(
+    records: Annotated[Path, typer.Argument(metavar="[RECORDS]", help="Folder of the records.")] = RECORDS,
+    output: Annotated[
+        Path | None, typer.Option(help="Folder for the report; without it RECORDS-inspection beside the records.")
+    ] = None,
+    number: Annotated[int, typer.Option(min=1, help="Stamps of each class in the pictures.")] = 40,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Prove that no asteroid, field or stamp is in two splits, and show what is in records; a leak is an error."""
+    from ..records.inspect import inspect_records
+
+    inspect_records(records, output, seed=seed, number=number, overwrite=overwrite)

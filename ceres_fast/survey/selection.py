@@ -16,8 +16,8 @@ Where: TypeAlias = Sequence[tuple[str, Sequence[str]]]
 """Names, each with the values that are allowed for it."""
 
 
-def parse_where(text: str) -> tuple[str, list[str]]:
-    """Read ``NAME=VALUE[,VALUE]``.
+def parse_where(text: str, option: str = "--where") -> tuple[str, list[str]]:
+    """Read ``NAME=VALUE[,VALUE]``, the value of an option.
 
     Raises
     ------
@@ -27,7 +27,7 @@ def parse_where(text: str) -> tuple[str, list[str]]:
     name, equals, values = text.partition("=")
     allowed = [value.strip() for value in values.split(",")]
     if not (name.strip() and equals and all(allowed)):
-        raise CeresFastError(f"--where {text}: expected NAME=VALUE[,VALUE], for example LABEL=asteroid,bogus.")
+        raise CeresFastError(f"{option} {text}: expected NAME=VALUE[,VALUE], for example LABEL=asteroid,bogus.")
     return name.strip(), allowed
 
 
