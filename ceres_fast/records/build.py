@@ -31,7 +31,7 @@ from .scheduler import Workers
 from .schema import described as described_columns
 from .sources import Source, find_sources
 from .sources import described as described_sources
-from .splits import FRACTIONS, SPLITS, check_fractions, group_stamps, leaks, split_groups
+from .splits import FRACTIONS, SPLITS, Division, divide, group_stamps, leaks
 from .summary import show_summary
 from .units import Choice, Unit
 
@@ -104,9 +104,9 @@ def build_records(
     observatory : str, optional
         Code of the observatory that took the frames, where the truth file has observations of several.
     hold_out : sequence of (name, values)
-        What makes up the test split, for example whole nights.
+        What makes up the test split, for example whole nights (`splits.Division`).
     preset : str, optional
-        A published set whose class counts the splits are to have.
+        A published set whose class counts the splits are to have, for example ``table1``.
     workers : int or None, default 1
         Processes of this machine; 1 works in this process, None takes one per core.
     scheduler : str, optional
@@ -125,16 +125,18 @@ def build_records(
         When `out` exists or is being built, a class is missing, there are too few groups, the scheduler does not
         answer, or the disk refuses.
     """
-    _check_arguments(name, shards, fractions, seed)
-    # The workers of a cluster may have another current folder.
-    found = find_sources([source.absolute() for source in sources] if scheduler else sources, truth)
+    _check_arguments(name, shards)
+    division = Division(fractions, seed, hold_out, preset)
+    if scheduler:  # its workers may have another current folder
+        sources, out, truth = [source.absolute() for source in sources], out.absolute(), truth and truth.absolute()
+    found = find_sources(sources, truth)
     _check_out(out, overwrite)
     rules = rules or Rules()
     if all(source.kind != "frames" for source in found):
         # Stamps and alerts do not show what stays in place: nothing was removed here, and nothing may be claimed.
         rules = replace(rules, remove_stationary=False)
     choice = Choice(where, rules, on_error, nan, tuple(planes), names, observatory)
-    with Workers(workers, scheduler) as pool, partial_folder(out.absolute() if scheduler else out) as folder:
+    with Workers(workers, scheduler) as pool, partial_folder(out) as folder:
         pool.check_paths({source.folder: "" for source in found} | {folder / LOCK: (folder / LOCK).read_text()})
         made = _make_parts(found, choice, pool, folder / PARTS)
         parts = [part for _, _, part in made]
@@ -142,7 +144,7 @@ def build_records(
         counts = _counts(found, parts)
         _check_stamps(columns, counts)
         columns["group"] = group_stamps(columns)
-        split_of, dropped = split_groups(columns["group"], columns["label"], fractions, seed), Counter[str]()
+        split_of, dropped = divide(columns, division)
         if leaking := leaks(split_of, columns):
             raise AssertionError(f"the split leaks: {leaking[0]}")
         records = folder / RECORDS
@@ -236,16 +238,13 @@ def _place_of_count(key: str) -> tuple[int, str]:
     return (list(COUNTS).index(key) if key in COUNTS else len(COUNTS), key)
 
 
-def _check_arguments(name: str, shards: int, fractions: Mapping[str, float], seed: int) -> None:
-    check_fractions(fractions)
+def _check_arguments(name: str, shards: int) -> None:
     if not valid_name(name):
         raise CeresFastError(
             f"name {name!r}: expected letters, digits, '.', '_' and '-', as it becomes part of file names."
         )
     if not 1 <= shards <= 99999:
         raise CeresFastError(f"{shards} shards: expected 1 to 99999.")
-    if seed < 0:
-        raise CeresFastError(f"seed {seed}: expected 0 or more.")
 
 
 def _check_out(out: Path, overwrite: bool) -> None:

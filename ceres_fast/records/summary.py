@@ -22,7 +22,12 @@ def show_summary(manifest: Manifest, out: Path) -> None:
     total = [sum(int(row[column]) for row in rows) for column in range(1, 5)]
     table(f"Records in {out}", ("split", "asteroid", "non-asteroid", "groups", "shards"), [*rows, ("all", *total)])
     table("From the sources to the records", ("what", "count"), account_rows(manifest.reconciliation))
-    told = {name for account in ACCOUNTS.values() for name in (account.what, *account.reasons, account.kept)}
+    told = {
+        name
+        for key, account in ACCOUNTS.items()
+        if key in manifest.reconciliation
+        for name in (account.what, *account.reasons, account.kept)
+    }
     others = [(name.replace("_", " "), count) for name, count in manifest.counts.items() if name not in told]
     if others:
         table("Also counted", ("what", "count"), others)
