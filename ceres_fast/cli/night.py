@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from .options import CLASSIFIED, Columns, DEMO, HELD_OUT, LATEST, OnError, Overwrite, Seed
+from .options import CLASSIFIED, DEMO, HELD_OUT, LATEST, Columns, OnError, Overwrite, Seed
 
 
 def classify(

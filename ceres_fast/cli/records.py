@@ -62,8 +62,8 @@ def build_records(
         typer.Option(
             min=0,
             max=65535,
-            help="Leave out detections with any of these bits of SExtractor's FLAGS (sum of 1 neighbours, 2 deblended, 4 "
-            "saturated, 8 cut off at the edge, 16 and more: measurement incomplete); the classifier will not score them.",
+            help="Leave out detections with any of these bits of SExtractor's FLAGS (sum of 1 neighbours, 2 deblended, "
+            "4 saturated, 8 cut off at the edge, 16 and more: measurement incomplete). Such are not scored either.",
         ),
     ] = 0,
     keep_stationary: Annotated[

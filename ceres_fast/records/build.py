@@ -21,6 +21,7 @@ from ..survey.problems import FURTHER, LOUD, NanPolicy, OnError
 from ..survey.rules import Rules
 from ..survey.selection import Where
 from ..survey.stamp_table import CLASSES, PLANES
+from ..survey.truth.skybot import SKYBOT, skybot_file
 from .assembly import frame_order, plan_shard, read_tables, write_planned
 from .manifest import MANIFEST, Manifest, load_manifest, write_manifest
 from .manifest_checks import FORMAT_VERSION, class_counts, described_stamp, shard_name, valid_name
@@ -78,7 +79,8 @@ def build_records(
     out : pathlib.Path
         Folder to make; it appears when it is complete.
     truth : pathlib.Path, optional
-        Truth table of the frames; ``asteroids.csv`` in the source folder by default.
+        Truth table of the frames; ``asteroids.csv`` in the source folder by default. ``skybot`` asks the SkyBoT
+        service, and keeps its answer as ``NAME-skybot.csv`` beside `out`.
     name : str, default "stamps"
         First part of the names of the shards.
     shards : int, default 8
@@ -129,8 +131,10 @@ def build_records(
     division = Division(fractions, seed, hold_out, preset)
     if scheduler:  # its workers may have another current folder
         sources, out, truth = [source.absolute() for source in sources], out.absolute(), truth and truth.absolute()
-    found = find_sources(sources, truth)
     _check_out(out, overwrite)
+    if truth == SKYBOT:
+        truth = skybot_file(sources, observatory, out.with_name(f"{out.name}-skybot.csv"), on_error=on_error)
+    found = find_sources(sources, truth)
     rules = rules or Rules()
     if all(source.kind != "frames" for source in found):
         # Stamps and alerts do not show what stays in place: nothing was removed here, and nothing may be claimed.

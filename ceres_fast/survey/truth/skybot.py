@@ -13,15 +13,21 @@ from pathlib import Path
 import numpy as np
 from astropy.table import Table, vstack
 
+from ...console import say
 from ...errors import CeresFastError, InputError
 from ..exposures import group_exposures
+from ..fields import read_infos
 from ..frame_info import FrameInfo
-from ..frames import read_header
+from ..frames import find_frames, read_header
+from ..problems import OnError
 from . import observatories
 from .core import read_truth, write_truth
 
 CERTAIN = 1.0
 """An asteroid whose predicted place is less certain than this (arcsec) is known, but not validated."""
+
+SKYBOT = Path("skybot")
+"""What stands for a truth file where SkyBoT is to be asked."""
 
 MARGIN = 0.02
 """The cone is this much (deg) larger than the frame: asteroids at the edge, and what the pointing is off."""
@@ -31,6 +37,20 @@ NOT_VALIDATED = ("Comet", "Planet", "Satellite")
 
 STEP = 1.0
 """Hours between predictions for a field; between them places are interpolated."""
+
+
+def skybot_file(folders: Sequence[Path], observatory: str | None, path: Path, *, on_error: OnError = "stop") -> Path:
+    """Return `path`, the truth table of the frames in folders that SkyBoT gave, or now gives.
+
+    Frames that cannot be read are errors, or passed over with ``on_error="skip"``. Raises as `truth_from_skybot`.
+    """
+    if observatory is None:
+        raise CeresFastError("SkyBoT must know who looks. Pass --observatory CODE, the MPC code of the observatory.")
+    if not path.exists():
+        infos, _ = read_infos(find_frames(folders), on_error=on_error)
+        truth_from_skybot(infos, observatory, path)
+    say(f"known asteroids: {path}, as SkyBoT gave them; delete it to ask again")
+    return path
 
 
 def truth_from_skybot(infos: Sequence[FrameInfo], observatory: str, path: Path) -> Table:

@@ -7,7 +7,7 @@ from astropy.table import MaskedColumn, QTable
 
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.survey.frames import read_info
-from ceres_fast.survey.truth.skybot import cone, from_skybot, query_skybot, truth_from_skybot
+from ceres_fast.survey.truth.skybot import cone, from_skybot, query_skybot, skybot_file, truth_from_skybot
 
 imcce = pytest.importorskip("astroquery.imcce")
 
@@ -85,3 +85,15 @@ def test_a_frame_without_coordinates_is_named(write_frame):
     bare = write_frame("bare.fits", CTYPE1="", CTYPE2="")
     with pytest.raises(InputError, match=r"bare\.fits: has no coordinates"):
         cone(read_info(bare))
+
+
+def test_frames_of_a_folder_are_asked_for_and_the_file_is_used_again(field, tmp_path, monkeypatch):
+    monkeypatch.setattr(imcce.Skybot, "cone_search", lambda *_, **__: answer())
+    path = tmp_path / "known.csv"
+    assert skybot_file([field.frames[0].parent], "950", path) == path
+    before = path.read_bytes()
+    monkeypatch.setattr(imcce.Skybot, "cone_search", None)
+    skybot_file([field.frames[0].parent], "950", path)
+    assert path.read_bytes() == before
+    with pytest.raises(CeresFastError, match="--observatory CODE"):
+        skybot_file([tmp_path], None, tmp_path / "other.csv")
