@@ -28,7 +28,7 @@ from .scores import PROBABILITY, Scores, catalogue_of
 from .truth_table import designation
 from .write import Layer, write_injected
 
-BRIGHTER, FAINTER = 2.5, 1.0
+BRIGHTER, FAINTER = 3.0, 1.0
 """Magnitudes around the depth of a field between which asteroids are drawn by default."""
 
 BEFORE_RADIUS = 1.0

@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from ...files import atomic_file
 from .completeness import Completeness
@@ -26,12 +29,13 @@ def draw_completeness(completeness: Completeness, path: Path) -> None:
     by_magnitude.set(xlabel="magnitude")
     by_magnitude.legend(frameon=False)
     by_rate.set(xlabel="rate (arcsec/min)", xscale="log")
+    _plain_numbers(by_rate.xaxis)
     _map(figure, both, completeness)
     with atomic_file(path) as temporary:
         figure.savefig(temporary, dpi=110, metadata={"Software": None})  # no version: the same bytes everywhere
 
 
-def _points(axes, completeness: Completeness, stage: str, by: str, colour: str) -> None:  # type: ignore[no-untyped-def]
+def _points(axes: Axes, completeness: Completeness, stage: str, by: str, colour: str) -> None:
     table = completeness.of_stage(stage, by)
     table = table[table["injected"] > 0]
     middle = np.sqrt(table["low"] * table["high"]) if by == "rate" else (table["low"] + table["high"]) / 2
@@ -43,7 +47,13 @@ def _points(axes, completeness: Completeness, stage: str, by: str, colour: str) 
         axes.plot(steps, limit(steps), color=colour, lw=1)
 
 
-def _map(figure: Figure, axes, completeness: Completeness) -> None:  # type: ignore[no-untyped-def]
+def _plain_numbers(axis: Axis) -> None:
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_locator(NullLocator())
+
+
+def _map(figure: Figure, axes: Axes, completeness: Completeness) -> None:
     rows = completeness.injected
     magnitude, rate = np.asarray(rows["magnitude"], float), np.log10(np.asarray(rows["rate"], float))
     total, rates, magnitudes = np.histogram2d(rate, magnitude, MAP_BINS)
@@ -56,4 +66,5 @@ def _map(figure: Figure, axes, completeness: Completeness) -> None:  # type: ign
             colour = "white" if share[row, column] < 0.6 else "black"
             axes.text(*place, f"{share[row, column]:.0%}\n{count:.0f}", color=colour, size=7, ha="center", va="center")
     axes.set(xlabel="magnitude", ylabel="rate (arcsec/min)", yscale="log", title="moving: share found, number injected")
+    _plain_numbers(axes.yaxis)
     figure.colorbar(mesh, ax=axes)

@@ -68,7 +68,7 @@ def inject_frames(
         Asteroids per field, CCD and night.
     magnitude : tuple of float, optional
         Brightest and faintest, drawn uniformly, in the system of the header's zero point (MAGZPT; 0 without one, as
-        `detect` has it). By default from 2.5 mag brighter to 1 mag fainter than the depth of the field, which is
+        `detect` has it). By default from 3 mag brighter to 1 mag fainter than the depth of the field, which is
         where a star has a signal-to-noise ratio of 5 (`conditions.Conditions`), the median of its exposures.
     rate : tuple of float
         Slowest and fastest, arcsec/min, drawn uniformly in the logarithm.

@@ -35,9 +35,10 @@ NEIGHBOUR = 0.02
 RADIUS = 4.0
 """Half side of a star's box in units of the stars' half-light diameter; 99.7 % of a Moffat profile's light."""
 
-MOST_STARS = 150
-FINE = ((64, 4), (8, 2))
-"""How many stars are needed for how many samples per pixel. Fewer stars leave samples without a pixel near them."""
+MOST_STARS = 200
+FINE = ((200, 4), (8, 2))
+"""How many stars are needed for how many samples per pixel. Fewer stars leave samples without a pixel near them, and
+these are interpolated, slowly."""
 
 FEWEST_FOR_MOFFAT = 3
 MOFFAT_FWHM = 0.738
