@@ -151,7 +151,7 @@ def _rows(each: Field, views: Sequence[View], names: Mapping[Path, Path]) -> lis
 def add_found(each: Field, names: Mapping[Path, Path], folder: Path, rules: Rules, scores: Scores | None) -> None:
     """Add to the rows of a field what was detected of its asteroids.
 
-    Columns ``detected`` (a detection within the radius of matching that was not there before), ``moving`` (one of
+    Columns ``detected`` (a detection within the radius of matching, a pixel at least, that was not there before), ``moving`` (one of
     them does not seem to stay in place), ``called`` (a classifier calls one of these an asteroid; where there is a
     classifier), all bool, and ``measured``, MAG_AUTO of the nearest, NaN where there is none.
     """
@@ -170,7 +170,7 @@ def add_found(each: Field, names: Mapping[Path, Path], folder: Path, rules: Rule
         i, j, distance = pairs_within(
             tangent_plane(rows["ra"], rows["dec"], centre),
             tangent_plane(detections.ra, detections.dec, centre),
-            rules.match_radius,
+            float(np.fmax(rules.match_radius, exposure.info.pixel_scale)),
         )
         for name, chosen in stages.items():
             rows[name] = np.isin(np.arange(len(rows)), i[chosen[j]])

@@ -17,20 +17,21 @@ from ..frames import Frame
 from ..neighbours import pairs_within
 from ..simulate.render import Profile, Psf
 
-LEAST_SIGNAL = 50.0
-"""Least signal-to-noise ratio of a star that is measured."""
+CLEAN = ((50.0, 0.02), (20.0, 0.05), (20.0, 0.15))
+"""What is asked of a star: its least signal-to-noise ratio, and the largest share of its light that a neighbour in its
+box may have. The first row that enough stars meet is used."""
 
 WIDTHS = 0.15
 """Share by which a star's width may differ from that of most stars; cosmic rays are narrower, galaxies wider."""
+
+MERGED = 2
+"""FLAGS bit of a deblended detection: whether its neighbour matters is told by its light."""
 
 ROUND = 0.3
 """Largest ellipticity of a star."""
 
 FULL = 0.7
 """Share of the saturation that a star's peak may reach: detectors are not linear to the end."""
-
-NEIGHBOUR = 0.02
-"""A neighbour inside a star's box with more than this share of its light spoils it."""
 
 RADIUS = 4.0
 """Half side of a star's box in units of the stars' half-light diameter; 99.7 % of a Moffat profile's light."""
@@ -108,7 +109,7 @@ def measure_stars(frame: Frame, sky: np.ndarray, detections: Table) -> Profile:
         raise InputError(
             frame.info.path,
             f"has {len(rows)} isolated, unsaturated stars",
-            expected=f"{FEWEST_FOR_MOFFAT} at least, with a signal-to-noise ratio above {LEAST_SIGNAL:g}",
+            expected=f"{FEWEST_FOR_MOFFAT} at least, with a signal-to-noise ratio above {CLEAN[-1][0]:g}",
             action="leave this frame out",
         )
     if len(rows) < FINE[-1][0]:
@@ -122,8 +123,17 @@ def measure_stars(frame: Frame, sky: np.ndarray, detections: Table) -> Profile:
 
 def find_stars(frame: Frame, detections: Table) -> tuple[np.ndarray, float]:
     """Return the rows of isolated, unsaturated stars, brightest first, and the half-light diameter of most stars."""
+    found: tuple[np.ndarray, float] = np.empty(0, int), math.nan
+    for signal, neighbour in CLEAN:
+        found = _stars(frame, detections, signal, neighbour)
+        if len(found[0]) >= FINE[-1][0]:
+            break
+    return found
+
+
+def _stars(frame: Frame, detections: Table, signal: float, neighbour: float) -> tuple[np.ndarray, float]:
     flux, width = np.asarray(detections["FLUX_AUTO"]), np.asarray(detections["FWHM_IMAGE"])
-    clean = (flux > LEAST_SIGNAL * np.asarray(detections["FLUXERR_AUTO"])) & (np.asarray(detections["FLAGS"]) == 0)
+    clean = (flux > signal * np.asarray(detections["FLUXERR_AUTO"])) & (np.asarray(detections["FLAGS"]) & ~MERGED == 0)
     clean &= (np.asarray(detections["ELLIPTICITY"]) < ROUND) & (width > 0)
     peak = np.asarray(detections["FLUX_MAX"] + detections["BACKGROUND"])
     clean &= ~(peak > FULL * frame.info.saturation)
@@ -134,7 +144,7 @@ def find_stars(frame: Frame, detections: Table) -> tuple[np.ndarray, float]:
     places = np.stack([detections["X_IMAGE"], detections["Y_IMAGE"]], axis=1)
     half = _half(typical)
     i, j, _ = pairs_within(places[rows], places, half)
-    spoilt = (rows[i] != j) & (flux[j] > NEIGHBOUR * flux[rows[i]])
+    spoilt = (rows[i] != j) & (flux[j] > neighbour * flux[rows[i]])
     alone = np.setdiff1d(rows, rows[i[spoilt]])
     alone = alone[[_whole(frame.data, places[row], half) for row in alone]] if len(alone) else alone
     return alone[np.argsort(-flux[alone], kind="stable")][:MOST_STARS], typical
