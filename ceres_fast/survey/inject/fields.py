@@ -151,9 +151,9 @@ def _rows(each: Field, views: Sequence[View], names: Mapping[Path, Path]) -> lis
 def add_found(each: Field, names: Mapping[Path, Path], folder: Path, rules: Rules, scores: Scores | None) -> None:
     """Add to the rows of a field what was detected of its asteroids.
 
-    Columns ``detected`` (a detection within the radius of matching, a pixel at least, that was not there before), ``moving`` (one of
-    them does not seem to stay in place), ``called`` (a classifier calls one of these an asteroid; where there is a
-    classifier), all bool, and ``measured``, MAG_AUTO of the nearest, NaN where there is none.
+    Columns ``detected`` (a detection within the radius of matching, a pixel at least, that was not there before),
+    ``moving`` (one of them does not seem to stay in place), ``called`` (a classifier calls one of these an asteroid;
+    where there is a classifier), all bool, and ``measured``, MAG_AUTO of the nearest, NaN where there is none.
     """
     exposures = [_detections(exposure, names, folder, scores) for exposure in each.exposures]
     for exposure, detections, stays, rows in zip(

@@ -10,6 +10,7 @@ import numpy as np
 from astropy.nddata import NDData
 from astropy.table import Table
 from photutils.psf import EPSFBuilder, ImagePSF, extract_stars
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from ...console import warn
 from ...errors import InputError
@@ -36,10 +37,20 @@ FULL = 0.7
 RADIUS = 4.0
 """Half side of a star's box in units of the stars' half-light diameter; 99.7 % of a Moffat profile's light."""
 
-MOST_STARS = 200
-FINE = ((200, 4), (8, 2))
-"""How many stars are needed for how many samples per pixel. Fewer stars leave samples without a pixel near them, and
-these are interpolated, slowly."""
+FEWEST, MOST_STARS = 12, 100
+STARS_PER_SAMPLE = 2
+"""Stars needed for each of the samples of a pixel: fewer leave samples without a pixel near them."""
+
+SAMPLED = 9.0
+"""Samples wanted across the FWHM; with fewer, smoothing makes the profile wider."""
+
+SMOOTHING = {2: "quartic", 3: "quadratic", 4: "quadratic"}
+"""Kernel by samples per pixel (`photutils.psf.EPSFBuilder`)."""
+
+ITERATIONS = 5
+
+CORE = 1.25
+"""Where the profile becomes round, in half-light diameters from its centre; wholly so one diameter farther out."""
 
 FEWEST_FOR_MOFFAT = 3
 MOFFAT_FWHM = 0.738
@@ -112,13 +123,13 @@ def measure_stars(frame: Frame, sky: np.ndarray, detections: Table) -> Profile:
             expected=f"{FEWEST_FOR_MOFFAT} at least, with a signal-to-noise ratio above {CLEAN[-1][0]:g}",
             action="leave this frame out",
         )
-    if len(rows) < FINE[-1][0]:
+    if len(rows) < FEWEST:
         warn(
             f"{frame.info.path}: has {len(rows)} isolated, unsaturated stars; a round Moffat profile of their width "
-            f"stands for them ({FINE[-1][0]} are needed to measure the profile itself)"
+            f"stands for them ({FEWEST} are needed to measure the profile itself)"
         )
         return Psf(MOFFAT_FWHM * width)
-    return _effective(frame, sky, detections[rows], _half(width))
+    return _effective(frame, sky, detections[rows], width)
 
 
 def find_stars(frame: Frame, detections: Table) -> tuple[np.ndarray, float]:
@@ -126,7 +137,7 @@ def find_stars(frame: Frame, detections: Table) -> tuple[np.ndarray, float]:
     found: tuple[np.ndarray, float] = np.empty(0, int), math.nan
     for signal, neighbour in CLEAN:
         found = _stars(frame, detections, signal, neighbour)
-        if len(found[0]) >= FINE[-1][0]:
+        if len(found[0]) >= FEWEST:
             break
     return found
 
@@ -176,19 +187,45 @@ def _whole(data: np.ndarray, place: np.ndarray, half: int) -> bool:
     return box.shape == (2 * half + 3, 2 * half + 3) and bool(np.isfinite(box).all())
 
 
-def _effective(frame: Frame, sky: np.ndarray, stars: Table, half: int) -> StarImage:
-    samples = next(samples for least, samples in FINE if len(stars) >= least)
+def _effective(frame: Frame, sky: np.ndarray, stars: Table, width: float) -> StarImage:
+    half, samples = _half(width), _samples(len(stars), width)
     places = Table({"x": stars["X_IMAGE"] - 1, "y": stars["Y_IMAGE"] - 1})
     data = np.where(np.isfinite(frame.data), frame.data - sky, 0.0)
-    with warnings.catch_warnings():
+    # Threads for the linear algebra of fits to 25 pixels only wait for each other, ten times as long on a busy machine.
+    with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of single stars that cannot be fitted: they are left out of the mean
         boxes = extract_stars(NDData(data), places, size=2 * half + 1)
-        model, _ = EPSFBuilder(oversampling=samples, maxiters=6, progress_bar=False)(boxes)
-    steps = np.arange(-half, half + 1, dtype=float)
-    total = np.maximum(model.evaluate(*np.meshgrid(steps, steps), 1.0, 0.0, 0.0), 0).sum()
+        model, _ = EPSFBuilder(
+            oversampling=samples,
+            smoothing_kernel=SMOOTHING[samples],
+            maxiters=ITERATIONS,
+            progress_bar=False,
+        )(boxes)
+    share = _round_wings(model.data, samples, width)
+    total = share.sum() / samples**2
     if not (np.isfinite(total) and total > 0):
         raise InputError(
             frame.info.path, "its stars give no profile", expected="stars that look alike", action="leave it out"
         )
-    normal = ImagePSF(model.data / total, oversampling=samples, origin=model.origin)
-    return StarImage(normal, half, len(stars))
+    return StarImage(ImagePSF(share / total, oversampling=samples, origin=model.origin), half, len(stars))
+
+
+def _samples(stars: int, width: float) -> int:
+    """Return the samples per pixel that a width asks for, as far as the stars allow."""
+    asked = math.ceil(SAMPLED / (MOFFAT_FWHM * width))
+    allowed = math.isqrt(stars // STARS_PER_SAMPLE)
+    return max(2, min(asked, allowed, max(SMOOTHING)))
+
+
+def _round_wings(share: np.ndarray, samples: int, width: float) -> np.ndarray:
+    """Replace the wings of a profile by their mean at each distance.
+
+    They are all noise there, and noise that is cut off at zero would add up to several per cent of the light.
+    """
+    rows, columns = (np.arange(length) - (length - 1) / 2 for length in share.shape)
+    distance = np.hypot(rows[:, None], columns) / samples
+    ring = np.round(distance).astype(int)
+    mean = np.bincount(ring.ravel(), share.ravel()) / np.bincount(ring.ravel())
+    wings = np.interp(distance, np.arange(len(mean)), np.maximum(mean, 0))
+    weight = np.clip(distance / width - CORE, 0, 1)
+    return (1 - weight) * share + weight * wings

@@ -59,17 +59,17 @@ def header_of(number: int, **other: object) -> fits.Header:
 
 
 def star_places(number: int) -> np.ndarray:
-    """Return the 1-based places of the stars in an exposure, shape (49, 2)."""
-    grid = np.stack(np.meshgrid(np.arange(7), np.arange(7)), axis=-1).reshape(-1, 2) * 40.0 + 30
+    """Return the 1-based places of the stars in an exposure, shape (25, 2)."""
+    grid = np.stack(np.meshgrid(np.arange(5), np.arange(5)), axis=-1).reshape(-1, 2) * 56.0 + 36
     return grid + np.random.default_rng(7).uniform(-2, 2, grid.shape) + DITHERS[number]
 
 
-def pixels_of(number: int, stars: int = 49, flux: float = 60_000) -> np.ndarray:
+def pixels_of(number: int, stars: int = 25, flux: float = 60_000) -> np.ndarray:
     """Draw an exposure, ADU, float64; `flux` is that of the stars, in electrons."""
     random = np.random.default_rng(number)
     light = np.zeros((SIDE, SIDE), np.float32)
     places = star_places(number)[:stars]
-    brightness = flux * np.random.default_rng(8).uniform(0.5, 2, 49)[:stars]
+    brightness = flux * np.random.default_rng(8).uniform(0.5, 2, 25)[:stars]
     add_points(light, places[:, 0], places[:, 1], brightness, PSF)
     return SKY + random.poisson(light) / GAIN + random.normal(0, NOISE, light.shape)
 

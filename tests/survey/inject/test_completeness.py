@@ -31,7 +31,7 @@ def rows(n=60, exposures=3, **columns):
 
 
 def of(table):
-    return Completeness.of(table, {name: 3 for name in table["designation"]})
+    return Completeness.of(table, dict.fromkeys(table["designation"], 3))
 
 
 def test_fit_finds_the_function_that_drew_the_data():
@@ -84,7 +84,7 @@ def test_track_needs_three_exposures():
 def test_track_counts_asteroids_that_are_inside_long_enough():
     table = rows()[2:]  # the first asteroid is inside one exposure of three
     assert of(table).of_stage("track", "all")["injected"][0] == 59
-    single = Completeness.of(table, {name: 1 for name in table["designation"]})
+    single = Completeness.of(table, dict.fromkeys(table["designation"], 1))
     assert single.of_stage("track", "all")["injected"][0] == 60
 
 
@@ -95,7 +95,9 @@ def test_classifier_is_the_last_stage():
     assert completeness.of_stage("track", "all")["found"][0] == 0
 
 
-@pytest.mark.parametrize("table", [rows(), rows(1, 1), rows(3, 1, detected=np.zeros(3, bool), moving=np.zeros(3, bool))])
+@pytest.mark.parametrize(
+    "table", [rows(), rows(1, 1), rows(3, 1, detected=np.zeros(3, bool), moving=np.zeros(3, bool))]
+)
 def test_files_are_written_and_printed_whatever_was_found(tmp_path, capsys, table):
     completeness = of(table)
     write_completeness(completeness, tmp_path)

@@ -79,4 +79,6 @@ def test_places_follow_the_distorted_coordinates():
     asteroids = draw()
     x, y = asteroids.pixels(WCSES[1], MIDDLES[1])
     ra, dec = WCSES[1].all_pix2world(x, y, 1)
-    assert SkyCoord(ra, dec, unit="deg").separation(SkyCoord(*asteroids.sky(MIDDLES[1]), unit="deg")).arcsec.max() < 0.01
+    assert (
+        SkyCoord(ra, dec, unit="deg").separation(SkyCoord(*asteroids.sky(MIDDLES[1]), unit="deg")).arcsec.max() < 0.01
+    )

@@ -8,18 +8,18 @@ import pytest
 from ceres_fast.errors import InputError
 from ceres_fast.survey.detect import detect_frame
 from ceres_fast.survey.frames import read_frame
-from ceres_fast.survey.inject.conditions import sky_of
 from ceres_fast.survey.inject.stars import StarImage, find_stars, full_width, measure_stars
 from ceres_fast.survey.simulate.render import Psf
 
-from .conftest import PSF, SIDE, pixels_of, star_places
+from .conftest import PSF, SIDE, SKY, pixels_of, star_places
 
 STEPS = np.arange(-25, 26, dtype=np.float32)
 
 
 def measured(path):
     frame = read_frame(path)
-    return measure_stars(frame, sky_of(frame)[0].back(), detect_frame(frame))
+    # The known sky: one that is measured takes up to 2 % of the light of stars that stand so close.
+    return measure_stars(frame, np.full(frame.data.shape, SKY), detect_frame(frame))
 
 
 def light_within(psf, radius, at=(0.0, 0.0)):
@@ -31,7 +31,7 @@ def light_within(psf, radius, at=(0.0, 0.0)):
 def test_profile_is_the_known_one(write_frame, at):
     psf = measured(write_frame())
     assert isinstance(psf, StarImage)
-    assert psf.stars > 30
+    assert psf.stars > 20
     assert full_width(psf) == pytest.approx(full_width(PSF), rel=0.03)
     for radius in (3, 6, 20):
         assert light_within(psf, radius, at) == pytest.approx(light_within(PSF, radius, at), rel=0.02)
@@ -73,7 +73,7 @@ def test_saturated_frame_has_no_stars(write_frame):
 
 def test_stars_beside_missing_pixels_edges_and_neighbours_are_not_used(write_frame):
     image = pixels_of(0).astype(np.float32)
-    gap, twin = star_places(0)[24], star_places(0)[10]
+    gap, twin = star_places(0)[12], star_places(0)[8]
     image[int(gap[1]) + 5, :] = np.nan
     image[int(twin[1]) + 7 : int(twin[1]) + 10, int(twin[0]) : int(twin[0]) + 3] += 3000
     frame = read_frame(write_frame(data=image))
@@ -81,7 +81,7 @@ def test_stars_beside_missing_pixels_edges_and_neighbours_are_not_used(write_fra
     rows, width = find_stars(frame, found)
     places = np.stack([found["X_IMAGE"], found["Y_IMAGE"]], axis=1)[rows]
     assert width == pytest.approx(PSF.fwhm / 0.738, rel=0.1)
-    assert len(rows) > 30
+    assert len(rows) > 18
     assert np.hypot(*(places - gap).T).min() > 10
     assert np.hypot(*(places - twin).T).min() > 10
     assert (places > 15).all()
