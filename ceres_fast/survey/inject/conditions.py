@@ -58,16 +58,15 @@ def measure(frame: Frame, *, threshold: float, min_area: int) -> Conditions:
     Parameters
     ----------
     frame : Frame
-        The frame.
+        The frame, which `check` has passed.
     threshold, min_area : float, int
         As in `detect.detect_frame`.
 
     Raises
     ------
     InputError
-        When the header does not give time, exposure time, gain or coordinates, or the frame has too few stars.
+        When the frame has too few stars, or a sky without noise.
     """
-    check(frame.info, frame.wcs)
     background, _ = sky_of(frame)
     level = background.back()
     detections = detect_frame(frame, threshold=threshold, min_area=min_area)

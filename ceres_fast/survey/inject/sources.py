@@ -12,6 +12,7 @@ from ..frame_info import FrameInfo
 from ..frames import find_frames
 from ..problems import Problems
 from .ccds import heads
+from .conditions import check
 from .write import KEYWORD
 
 
@@ -23,7 +24,8 @@ def find_fields(
     Raises
     ------
     InputError
-        For a bad frame, one that holds synthetic asteroids already, or two files that would have one name.
+        For a bad frame, one whose header lacks what is needed (`conditions.check`), one that holds synthetic
+        asteroids already, or two files that would have one name.
     """
     infos: list[FrameInfo] = []
     for path in find_frames(sources):
@@ -36,6 +38,8 @@ def find_fields(
                     expected="frames as the camera took them",
                     action="name the folder of the originals",
                 )
+            for head in found:
+                check(head.info, head.wcs)
             infos += [head.info for head in found]
     groups = group_exposures(infos, lambda _, error: problems.report(error, counts, "frames left out"))
     names: dict[Path, Path] = {}
