@@ -81,7 +81,7 @@ def test_truth_is_what_records_are_built_from(night, tmp_path):
     assert truth["validated"].mean() > 0.8
     ((table, counts),) = survey_tables([out], truth, Rules())
     assert counts["validated"] == truth["validated"].sum()
-    assert (table["label"] == 1).sum() >= 0.8 * truth["validated"].sum()
+    assert (table["label"] == 1).sum() >= 0.7 * truth["validated"].sum()  # the others pass stars
     assert set(table["designation"][table["label"] == 1]) <= set(truth["designation"])
 
 
