@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -25,6 +26,20 @@ DE_VAUCOULEURS_MIXTURE = (
     np.array([0.00878, 0.04156, 0.13598, 0.3172, 0.49648]),
     np.array([0.0165, 0.05464, 0.16629, 0.51903, 2.0948]),
 )
+
+
+class Profile(Protocol):
+    """What is asked of a star's image; `Psf` is one, `inject.stars.StarImage` another."""
+
+    @property
+    def step(self) -> float:
+        """Longest distance (pixels) between the points that make up a trail."""
+
+    def profile(self, dx: np.ndarray, dy: np.ndarray) -> np.ndarray:
+        """Return the share of a source's flux in pixels at offsets (dx, dy) from its centre."""
+
+    def reach(self, flux: np.ndarray) -> np.ndarray:
+        """Return the radius (pixels) out to which sources of a flux (electrons) are drawn."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +68,11 @@ class Psf:
         """Core width α of the round profile (1 + r²/α²)^−β, in pixels."""
         return self.fwhm / (2 * np.sqrt(2 ** (1 / self.beta) - 1))
 
+    @property
+    def step(self) -> float:
+        """A quarter of the FWHM."""
+        return 0.25 * self.fwhm
+
     def quadratic(self) -> tuple[float, float, float]:
         """Return (xx, xy, yy) of r² = xx·dx² + 2·xy·dx·dy + yy·dy², which keeps the area of the round profile."""
         ratio = 1 - self.ellipticity
@@ -76,7 +96,7 @@ class Psf:
         return self.core * np.sqrt(np.maximum((peak / FAINTEST) ** (1 / self.beta) - 1, 0))
 
 
-def add_points(image: np.ndarray, x: np.ndarray, y: np.ndarray, flux: np.ndarray, psf: Psf) -> None:
+def add_points(image: np.ndarray, x: np.ndarray, y: np.ndarray, flux: np.ndarray, psf: Profile) -> None:
     """Add point sources to an image.
 
     Parameters
@@ -87,7 +107,7 @@ def add_points(image: np.ndarray, x: np.ndarray, y: np.ndarray, flux: np.ndarray
         1-based pixel positions, shape (n,).
     flux : numpy.ndarray
         Electrons, shape (n,).
-    psf : Psf
+    psf : Profile
         Their profile.
     """
     for chosen, half in _by_size(psf.reach(flux)):
@@ -99,7 +119,7 @@ def add_points(image: np.ndarray, x: np.ndarray, y: np.ndarray, flux: np.ndarray
 
 
 def add_trails(
-    image: np.ndarray, x: np.ndarray, y: np.ndarray, dx: np.ndarray, dy: np.ndarray, flux: np.ndarray, psf: Psf
+    image: np.ndarray, x: np.ndarray, y: np.ndarray, dx: np.ndarray, dy: np.ndarray, flux: np.ndarray, psf: Profile
 ) -> None:
     """Add sources that move by (dx, dy) pixels during the exposure, centred on (x, y); see `add_points`."""
     owner, points_x, points_y, share = trail_points(x, y, dx, dy, psf)
@@ -107,10 +127,10 @@ def add_trails(
 
 
 def trail_points(
-    x: np.ndarray, y: np.ndarray, dx: np.ndarray, dy: np.ndarray, psf: Psf
+    x: np.ndarray, y: np.ndarray, dx: np.ndarray, dy: np.ndarray, psf: Profile
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return (owner, x, y, share of the flux) of the points that make up trails, a quarter of a FWHM apart at most."""
-    pieces = np.maximum(1, np.ceil(np.hypot(dx, dy) / (0.25 * psf.fwhm))).astype(int)
+    """Return (owner, x, y, share of the flux) of the points that make up trails, `Profile.step` apart at most."""
+    pieces = np.maximum(1, np.ceil(np.hypot(dx, dy) / psf.step)).astype(int)
     owner = np.repeat(np.arange(len(x)), pieces)
     first = np.repeat(np.cumsum(pieces) - pieces, pieces)
     along = (np.arange(len(owner)) - first + 0.5) / pieces[owner] - 0.5
@@ -118,7 +138,7 @@ def trail_points(
 
 
 def box_flux(
-    x: np.ndarray, y: np.ndarray, dx: np.ndarray, dy: np.ndarray, flux: np.ndarray, psf: Psf, side: int
+    x: np.ndarray, y: np.ndarray, dx: np.ndarray, dy: np.ndarray, flux: np.ndarray, psf: Profile, side: int
 ) -> np.ndarray:
     """Return the electrons trails leave in the box of `side` x `side` pixels around the pixel of (x, y); shape (n,)."""
     owner, points_x, points_y, share = trail_points(x, y, dx, dy, psf)

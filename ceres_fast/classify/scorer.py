@@ -1,0 +1,34 @@
+"""Classifying injected frames: what `survey.inject` is handed, because nothing in `survey/` imports an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ..engines import open_engine
+from ..survey.problems import OnError
+from .classify import classify
+
+
+def scorer(model: Path, on_error: OnError = "stop") -> Callable[[Path, Path], float]:
+    """Return a function that classifies the frames in a folder and returns the classifier's threshold.
+
+    Parameters
+    ----------
+    model : pathlib.Path
+        The exported classifier, or its run folder.
+    on_error : {"stop", "skip"}
+        As in `classify`.
+
+    Raises
+    ------
+    CeresFastError
+        When the classifier cannot be used: now, and not after hours of injecting.
+    """
+    threshold = open_engine(model).classifier.threshold
+
+    def score(frames: Path, tables: Path) -> float:
+        classify([frames], model, output=tables, on_error=on_error)
+        return threshold
+
+    return score
