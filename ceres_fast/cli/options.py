@@ -9,6 +9,7 @@ import typer
 
 DATA, TRAINING, HELD_OUT = Path("data"), Path("data/training"), Path("data/held-out")
 RECORDS, LATEST, CLASSIFIED, DEMO = Path("records"), Path("runs/latest"), Path("classified"), Path("demo")
+INJECTED = Path("injected")
 
 OnError = Annotated[
     Literal["stop", "skip"],

@@ -7,7 +7,14 @@ from typing import Annotated, Literal
 
 import typer
 
-from .options import DATA, OnError, Overwrite, Seed
+from .options import DATA, INJECTED, TRAINING, OnError, Overwrite, Seed
+
+Engine = Annotated[
+    Literal["sep", "source-extractor"],
+    typer.Option(help="What detects: the library sep, or the program SExtractor (Debian's source-extractor)."),
+]
+Threshold = Annotated[float, typer.Option(min=0.1, help="Detection threshold, in standard deviations of the sky.")]
+MinArea = Annotated[int, typer.Option(min=1, help="Least number of connected pixels above the threshold.")]
 
 
 def simulate(
@@ -37,10 +44,7 @@ def detect(
     sources: Annotated[
         list[Path] | None, typer.Argument(metavar="[FRAME|FOLDER]...", help="FITS frames, or folders with them.")
     ] = None,
-    engine: Annotated[
-        Literal["sep", "source-extractor"],
-        typer.Option(help="What detects: the library sep, or the program SExtractor (Debian's source-extractor)."),
-    ] = "sep",
+    engine: Engine = "sep",
     format_: Annotated[
         Literal["ASCII_HEAD", "FITS_LDAC", "FITS_1.0"],
         typer.Option("--format", help="Catalogue format (FITS_1.0 with the program SExtractor only)."),
@@ -49,10 +53,8 @@ def detect(
         Path | None,
         typer.Option(help="Folder for the catalogues; without it beside each frame, or in ../sextractor_cat."),
     ] = None,
-    threshold: Annotated[
-        float, typer.Option(min=0.1, help="Detection threshold, in standard deviations of the sky.")
-    ] = 1.5,
-    min_area: Annotated[int, typer.Option(min=1, help="Least number of connected pixels above the threshold.")] = 5,
+    threshold: Threshold = 1.5,
+    min_area: MinArea = 5,
     on_error: OnError = "stop",
     overwrite: Overwrite = False,
 ) -> None:
@@ -67,5 +69,70 @@ def detect(
         threshold=threshold,
         min_area=min_area,
         on_error=on_error,
+        overwrite=overwrite,
+    )
+
+
+def inject(
+    sources: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[FRAME|FOLDER]...", help="FITS frames, or folders with them; they are not changed."),
+    ] = None,
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="Folder to make: the frames with synthetic asteroids, their catalogues, asteroids.csv, completeness."
+        ),
+    ] = INJECTED,
+    number: Annotated[int, typer.Option(min=1, help="Asteroids per field, CCD and night.")] = 100,
+    magnitude: Annotated[
+        tuple[float, float] | None,
+        typer.Option(
+            metavar="BRIGHTEST FAINTEST",
+            help="Drawn uniformly; without it from 3 mag above to 1 mag below the depth (S/N 5) of each field.",
+        ),
+    ] = None,
+    rate: Annotated[
+        tuple[float, float],
+        typer.Option(metavar="SLOWEST FASTEST", help="arcsec/min, drawn uniformly in the logarithm."),
+    ] = (0.2, 10.0),
+    position_angle: Annotated[
+        tuple[float, float],
+        typer.Option(metavar="FROM TO", help="Direction of motion, deg from north through east."),
+    ] = (0.0, 360.0),
+    truth: Annotated[
+        Path | None,
+        typer.Option(
+            help="Known real asteroids in these frames; handed on, so that records do not call them non-asteroids."
+        ),
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="Classifier (.onnx): also count which detections it calls asteroids.")
+    ] = None,
+    engine: Engine = "sep",
+    threshold: Threshold = 1.5,
+    min_area: MinArea = 5,
+    on_error: OnError = "stop",
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Put synthetic asteroids into real frames, and measure which of them are found (default: of data/training)."""
+    from ..classify.scorer import scorer
+    from ..survey.inject import inject_frames
+
+    inject_frames(
+        sources or [TRAINING],
+        out,
+        number_per_field=number,
+        magnitude=magnitude,
+        rate=rate,
+        position_angle=position_angle,
+        truth=truth,
+        scorer=scorer(model, on_error) if model else None,
+        engine=engine,
+        threshold=threshold,
+        min_area=min_area,
+        on_error=on_error,
+        seed=seed,
         overwrite=overwrite,
     )

@@ -5,22 +5,21 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from astropy.table import Table, vstack
 
-from ..catalogues import column
-from ..detections import Detections
+from ..detections import Detections, read_detections
 from ..frame_info import FrameInfo
+from ..frames import read_frame
 from ..neighbours import pairs_within, tangent_plane
 from ..problems import Problems
 from ..rules import Rules
 from ..simulate.streams import stream
 from ..simulate.survey import VALIDATED_SHARE, VALIDATED_SNR
 from ..stationary import stationary
-from .ccds import detections_of, image_number, read_ccd
 from .conditions import Conditions, measure
 from .paint import View, paint
 from .population import Asteroids, Population, draw_asteroids
@@ -77,7 +76,7 @@ def plan_field(
     exposures = []
     for info in infos:
         with problems.skipping(counts, "frames left out"):
-            exposures.append(measure(read_ccd(info), threshold=threshold, min_area=min_area))
+            exposures.append(measure(read_frame(info.path, info.hdu), threshold=threshold, min_area=min_area))
     if not exposures:
         return None
     depth = float(np.median([exposure.depth for exposure in exposures]))
@@ -104,10 +103,10 @@ def write_files(fields: Sequence[Field], names: Mapping[Path, Path], folder: Pat
         layers = {}
         for each, exposure in ccds:
             random = stream(seed, *_names(exposure.info), exposure.info.frame, "light")
-            light, view = paint(read_ccd(exposure.info), exposure, each.asteroids, random)
+            light, view = paint(read_frame(exposure.info.path, exposure.info.hdu), exposure, each.asteroids, random)
             views[id(each)].append(view)
             number = int(view.inside.sum())
-            layers[image_number(exposure.info)] = Layer(light, number, exposure.info.saturation, random)
+            layers[exposure.info.hdu] = Layer(light, number, exposure.info.saturation, random)
         write_injected(path, folder / names[path], layers, seed)
     for each in fields:
         each.rows = _rows(each, views[id(each)], names)
@@ -178,12 +177,12 @@ def add_found(each: Field, names: Mapping[Path, Path], folder: Path, rules: Rule
 
 
 def _detections(exposure: Conditions, names: Mapping[Path, Path], folder: Path, scores: Scores | None) -> Detections:
-    frame = folder / names[exposure.info.path]
-    return detections_of(frame, exposure.info, None if scores is None else catalogue_of(frame, scores))
+    info = replace(exposure.info, path=folder / names[exposure.info.path])
+    return read_detections(info, None if scores is None else catalogue_of(info.path, scores))
 
 
 def _column(detections: Detections, name: str) -> np.ndarray:
-    values = column(detections.catalogue, name)
+    values = detections.column(name)
     return np.full(len(detections.x), math.nan) if values is None else values
 
 

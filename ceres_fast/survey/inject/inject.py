@@ -16,10 +16,10 @@ from ...console import say, track, warn
 from ...console import table as print_table
 from ...errors import CeresFastError
 from ...files import atomic_directory, refuse_existing
-from ..detect import detect_frames
+from ..detect import EngineName, detect_frames
+from ..missing import companion_files
 from ..problems import OnError, Problems
 from ..rules import Rules
-from .ccds import companion_files
 from .completeness import Completeness, write_completeness
 from .conditions import DEPTH_SIGNAL
 from .fields import Field, add_found, plan_field, write_files
@@ -42,7 +42,7 @@ def inject_frames(
     position_angle: tuple[float, float] = (0.0, 360.0),
     truth: Path | None = None,
     seed: int = 0,
-    engine: str = "sep",
+    engine: EngineName = "sep",
     threshold: float = 1.5,
     min_area: int = 5,
     scorer: Scorer | None = None,
@@ -125,8 +125,7 @@ def inject_frames(
         _copy_companions(fields, names, folder)
         injected = vstack([field.table for field in fields], metadata_conflicts="silent")
         write_truth(folder / TRUTH_FILE, injected, known)
-        engines: dict[str, Any] = {} if engine == "sep" else {"engine": engine}
-        detect_frames([folder], on_error=on_error, **finding, **engines)
+        detect_frames([folder], on_error=on_error, engine=engine, **finding)
         with TemporaryDirectory() as tables:
             scores = Scores(scorer(folder, Path(tables)), folder, Path(tables)) if scorer else None
             for field in fields:

@@ -9,9 +9,8 @@ from pathlib import Path
 from ...errors import InputError
 from ..exposures import group_exposures
 from ..frame_info import FrameInfo
-from ..frames import find_frames
+from ..frames import find_frames, read_headers
 from ..problems import Problems
-from .ccds import heads
 from .conditions import check
 from .write import KEYWORD
 
@@ -30,7 +29,7 @@ def find_fields(
     infos: list[FrameInfo] = []
     for path in find_frames(sources):
         with problems.skipping(counts, "frames left out"):
-            found = heads(path)
+            found = read_headers(path)
             if any(KEYWORD in head.header for head in found):
                 raise InputError(
                     path,

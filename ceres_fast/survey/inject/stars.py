@@ -10,7 +10,7 @@ import numpy as np
 from astropy.nddata import NDData
 from astropy.table import Table
 from photutils.psf import EPSFBuilder, ImagePSF, extract_stars
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from ...console import warn
 from ...errors import InputError
