@@ -56,7 +56,8 @@ def inspect_records(
     -------
     dict
         What ``report.json`` holds: ``records``, ``manifest_sha256``, ``stamps``, ``sound``, ``splits``, ``classes``,
-        ``findings`` (``what``, ``count``, ``examples``, ``leak``).
+        ``not_compared`` (stamps with too little background to tell whether their noise is another's), ``findings``
+        (``what``, ``count``, ``examples``, ``leak``).
 
     Raises
     ------
@@ -81,6 +82,7 @@ def inspect_records(
         "sound": not any(finding.leak for finding in findings),
         "splits": split_numbers(splits, columns),
         "classes": class_numbers(columns),
+        "not_compared": int((~pixels.noise.any(axis=1)).sum()),
         "findings": [finding.as_dict() for finding in findings],
     }
     with atomic_directory(output, overwrite=overwrite) as temporary:
@@ -178,7 +180,8 @@ def _caption(row: int, splits: np.ndarray, columns: Mapping[str, np.ndarray]) ->
 
 def _tell(report: Mapping[str, Any], findings: Sequence[Finding], output: Path) -> None:
     header, rows = split_rows(report["splits"])
-    table(f"Records {report['records']}", header, rows)
+    # The first columns fit a terminal; the report has them all.
+    table(f"Records {report['records']}", header[:5], [row[:5] for row in rows])
     for finding in findings:
         if not finding.leak:
             warn(f"{finding.count:,} {finding.what}, for example {finding.examples[0]}")
