@@ -27,6 +27,10 @@ class Pairs(NamedTuple):
         """Return the pairs for which `chosen` (k,) is true."""
         return Pairs(*(values[chosen] for values in self))
 
+    def rows(self) -> list[tuple[int, int]]:
+        """Return the two rows of each pair."""
+        return list(zip(self.one.tolist(), self.other.tolist(), strict=True))
+
 
 def identical_pairs(digests: np.ndarray, kinds: np.ndarray, usable: np.ndarray) -> Pairs:
     """Return pairs of equal stamps of different kinds: each stamp with the first one that equals it.

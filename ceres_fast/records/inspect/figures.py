@@ -124,13 +124,14 @@ def draw_stamps(
 def draw_pairs(pairs: Sequence[tuple[np.ndarray, np.ndarray]], captions: Sequence[tuple[str, str]], path: Path) -> None:
     """Draw pairs of stamps that should not be alike beside each other, with a caption each."""
     rows = -(-len(pairs) // _PAIRS)
-    figure = Figure(figsize=(_PAIRS * 2.6, rows * 1.7 + 0.6), layout="constrained")
+    figure = Figure(figsize=(_PAIRS * 2.6, rows * 1.6 + 0.5), layout="constrained")
     figure.suptitle("stamps that are alike, in other splits or with other labels")
-    for axes in figure.subplots(rows, 2 * _PAIRS, squeeze=False).flat:
-        axes.set_axis_off()
+    # A narrow column keeps each pair apart from the next.
+    for row in figure.subplots(rows, 3 * _PAIRS, squeeze=False, width_ratios=[1, 1, 0.2] * _PAIRS):
+        for axes in row:
+            axes.set_axis_off()
     for number, (both, words) in enumerate(zip(pairs, captions, strict=True)):
-        for side in (0, 1):
-            axes = figure.axes[2 * number + side]
-            _show(axes, both[side])
-            axes.set_title(words[side], size=7, pad=2)
+        for axes, stamp, caption in zip(figure.axes[3 * number :], both, words, strict=False):
+            _show(axes, stamp)
+            axes.set_title(caption, size=7, pad=2)
     _save(figure, path)

@@ -85,7 +85,7 @@ def as_text(report: Mapping[str, Any]) -> str:
         found = [finding for finding in report["findings"] if finding["leak"] is leak]
         lines += ["", f"{title}: {len(found) or 'none'}"]
         for finding in found:
-            lines.append(f"  {finding['count']:,} {finding['what']}")
+            lines.append(f"  {finding['what']}: {finding['count']:,}")
             lines += [f"    {example}" for example in finding["examples"]]
             if finding["count"] > len(finding["examples"]):
                 lines.append(f"    … and {finding['count'] - len(finding['examples']):,} more")

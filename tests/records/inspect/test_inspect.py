@@ -7,38 +7,38 @@ from astropy.io import fits
 from matplotlib import image
 
 from ceres_fast.errors import CeresFastError, InputError
-from ceres_fast.records import build
 from ceres_fast.records.build import build_records
-from ceres_fast.records.inspect import inspect_records
+from ceres_fast.records.inspect import inspect, inspect_records, pixels
 from ceres_fast.records.inspect.inspect import NUMBERS, REPORT
-from ceres_fast.records.splits import SPLITS, split_groups
-
-
-def built_with(folder, records, monkeypatch, change=lambda splits, columns: splits):
-    """Build records in which `change` has put stamps into other splits, as a faulty builder would."""
-    kept = {}
-
-    def grouped(columns):
-        kept.update(columns)
-        return columns["field"]
-
-    monkeypatch.setattr(build, "group_stamps", grouped)
-    monkeypatch.setattr(build, "split_groups", lambda *arguments: change(split_groups(*arguments), kept))
-    monkeypatch.setattr(build, "leaks", lambda *arguments: [])
-    build_records([folder], records, shards=2)
-    return records
+from ceres_fast.records.manifest import load_manifest
+from ceres_fast.records.pipeline import read_all
+from ceres_fast.records.splits import SPLITS
 
 
 @pytest.fixture
-def sources(class_folders, tmp_path):
-    return shutil.copytree(class_folders, tmp_path / "sources")
+def changed(monkeypatch):
+    """Return a function that lets `inspect_records` read other columns or stamps than the shards hold.
 
+    The shards stay whole, so that nothing but the fault is found. Columns and stamps are changed in place.
+    """
 
-def rewrite(path, stamp=None, **cards):
-    with fits.open(path) as hdus:
-        header, pixels = hdus[0].header, hdus[0].data if stamp is None else stamp
-    header.update(cards)
-    fits.writeto(path, np.asarray(pixels, np.float32), header, overwrite=True)
+    def change(of_columns=lambda splits, columns: None, of_stamps=lambda stamps: None):
+        read, batches = inspect.read_all, pixels._batches
+
+        def read_changed(manifest, names):
+            splits, columns = read(manifest, names)
+            of_columns(splits, columns)
+            return splits, columns
+
+        def one_batch(manifest):
+            stamps = np.concatenate([each for _, each in batches(manifest)])
+            of_stamps(stamps)
+            yield 0, stamps
+
+        monkeypatch.setattr(inspect, "read_all", read_changed)
+        monkeypatch.setattr(pixels, "_batches", one_batch)
+
+    return change
 
 
 def leaks_of(output):
@@ -87,18 +87,19 @@ def test_any_number_of_stamps_can_be_shown(copied, tmp_path, number):
     inspect_records(copied, tmp_path / "i", number=number)
 
 
-def test_a_moved_stamp_is_a_leak_of_asteroid_place_and_group(sources, tmp_path, monkeypatch):
-    def move_one(splits, columns):
-        (row,) = np.flatnonzero(columns["source"] == "asteroid/s000.fits")
-        splits[row] = "test" if splits[row] == "train" else "train"
-        return splits
+def test_a_moved_stamp_is_a_leak_of_asteroid_place_and_group(copied, tmp_path, changed):
+    where = {}
 
-    records = built_with(sources, tmp_path / "r", monkeypatch, move_one)
-    with pytest.raises(CeresFastError, match=r"these records leak: 1 groups .* See .*report.txt, and build"):
-        inspect_records(records, tmp_path / "i")
-    found = leaks_of(tmp_path / "i")
-    assert [finding["examples"] for finding in found.values()] == [
-        ["group F00"],
+    def move(splits, columns):
+        (row,) = np.flatnonzero(columns["source"] == "asteroid/s000.fits")
+        where.update(splits=splits.copy(), columns=columns)
+        splits[row] = "test" if splits[row] == "train" else "train"
+
+    changed(move)
+    with pytest.raises(CeresFastError, match=r"leak: groups in more than one split: 1 .* See .*report.txt, and build"):
+        inspect_records(copied, tmp_path / "i")
+    assert [finding["examples"] for finding in leaks_of(tmp_path / "i").values()] == [
+        [f"group {where['columns']['group'][where['columns']['field'] == 'F00'][0]}"],
         ["asteroid 2020 A0"],
         ["stamps of field F00/1"],
     ]
@@ -106,86 +107,82 @@ def test_a_moved_stamp_is_a_leak_of_asteroid_place_and_group(sources, tmp_path, 
     assert (tmp_path / "i" / "distributions.png").is_file()
 
 
-def test_sky_under_another_name_is_a_leak(sources, tmp_path, monkeypatch):
-    for number in range(110, 120):
-        (path,) = sources.rglob(f"s{number:03d}.fits")
-        rewrite(path, RA=10.0, DEC=5.0 + (number - 110) / 10 + 3 / 3600)
+def test_sky_under_another_name_is_a_leak(copied, tmp_path, changed):
+    def shift(splits, columns):
+        rows = np.flatnonzero(splits == "test")[:3], np.flatnonzero(splits == "validation")[:3]
+        columns["ra"][rows[1]], columns["dec"][rows[1]] = columns["ra"][rows[0]], columns["dec"][rows[0]] + 3 / 3600
 
-    def apart(splits, columns):
-        splits[np.isin(columns["field"], ["F00"])] = "train"
-        splits[np.isin(columns["field"], ["F11"])] = "test"
-        return splits
-
-    records = built_with(sources, tmp_path / "r", monkeypatch, apart)
-    with pytest.raises(CeresFastError, match="10 cut-outs that overlap one of another split"):
-        inspect_records(records, tmp_path / "i")
+    changed(shift)
+    with pytest.raises(CeresFastError, match="cut-outs that overlap one of another split: 3 "):
+        inspect_records(copied, tmp_path / "i")
 
 
-def test_a_stamp_that_is_there_twice_under_another_name_is_a_leak(sources, tmp_path, monkeypatch, capsys):
-    """Another field, file, asteroid and place on the sky: nothing but the pixels tells."""
-    with fits.open(sources / "asteroid" / "s000.fits") as hdus:
-        pixels = hdus[0].data.copy()
-    rewrite(sources / "asteroid" / "s110.fits", pixels)
+def test_a_stamp_that_is_there_twice_under_another_name_is_a_leak(class_folders, tmp_path):
+    """In other fields, files and places of the sky, of other asteroids: nothing but the pixels tells."""
+    sources = shutil.copytree(class_folders, tmp_path / "sources")
+    pixels_of_first = fits.getdata(sources / "asteroid" / "s000.fits")
+    for field in range(1, 12):
+        path = sources / "asteroid" / f"s{10 * field:03d}.fits"
+        fits.writeto(path, pixels_of_first, fits.getheader(path), overwrite=True)
+    manifest = build_records([sources], tmp_path / "r")
+    expected = 12 - max(manifest.splits[split]["groups"] for split in manifest.splits)
+    with pytest.raises(CeresFastError, match="stamps with exactly the pixels of one of another split: "):
+        inspect_records(tmp_path / "r")
+    (finding,) = leaks_of(tmp_path / "r-inspection").values()
+    assert finding["count"] == expected
+    assert all("asteroid/s" in example and " = " in example for example in finding["examples"])
+    assert (tmp_path / "r-inspection" / "alike.png").is_file()
 
-    def apart(splits, columns):
-        splits[columns["field"] == "F00"], splits[columns["field"] == "F11"] = "train", "test"
-        return splits
 
-    records = built_with(sources, tmp_path / "r", monkeypatch, apart)
-    with pytest.raises(CeresFastError, match="1 stamps with exactly the pixels of one of another split"):
-        inspect_records(records, tmp_path / "i")
-    (finding,) = leaks_of(tmp_path / "i").values()
-    assert finding["examples"] == ["train asteroid asteroid/s000.fits = test asteroid asteroid/s110.fits"]
-    assert (tmp_path / "i" / "alike.png").is_file()
+def test_a_scaled_copy_in_another_split_is_shown_and_no_leak(copied, tmp_path, changed, capsys):
+    def copy(stamps):
+        stamps[-1] = stamps[0] * 1.7 + 20
 
-
-def test_a_scaled_copy_in_another_split_is_shown_and_no_leak(sources, tmp_path, monkeypatch, capsys):
-    with fits.open(sources / "asteroid" / "s000.fits") as hdus:
-        rewrite(sources / "asteroid" / "s110.fits", hdus[0].data * 1.7 + 20)
-
-    def apart(splits, columns):
-        splits[columns["field"] == "F00"], splits[columns["field"] == "F11"] = "train", "test"
-        return splits
-
-    report = inspect_records(built_with(sources, tmp_path / "r", monkeypatch, apart), tmp_path / "i")
+    # Both non-asteroids, so that it is the splits that differ.
+    changed(lambda splits, columns: columns["label"].put([0, -1], 0), copy)
+    report = inspect_records(copied, tmp_path / "i")
     (finding,) = looked_at(report).values()
-    assert "nearly the same noise" in finding["what"]
-    assert finding["examples"] == ["test asteroid asteroid/s110.fits = train asteroid asteroid/s000.fits"]
+    assert "of two splits with nearly the same noise" in finding["what"]
+    assert finding["count"] == 1
     assert "nearly the same noise" in capsys.readouterr().err
     assert (tmp_path / "i" / "alike.png").is_file()
 
 
-def test_two_labels_for_one_stamp_or_place(sources, tmp_path, monkeypatch):
-    asteroid, other = sources / "asteroid" / "s000.fits", sources / "non_asteroid" / "s005.fits"
-    with fits.open(asteroid) as hdus:
-        rewrite(other, hdus[0].data.copy())
-    rewrite(sources / "non_asteroid" / "s016.fits", RA=11.0, DEC=5.1 + 0.2 / 3600)
-    found = looked_at(inspect_records(built_with(sources, tmp_path / "r", monkeypatch), tmp_path / "i"))
-    assert {what.split(" ")[-1]: finding["count"] for what, finding in found.items()} == {
-        "labels": 1,
-        "non-asteroid": 1,
-    }
+def test_two_labels_for_one_stamp_or_place(copied, tmp_path, changed):
+    rows = {}
 
+    def relabel(splits, columns):
+        train = splits == "train"
+        rows["other"] = np.flatnonzero(train & (columns["label"] == 0))[:2]
+        rows["asteroid"] = np.flatnonzero(train & (columns["label"] == 1))[:2]
+        one, other = rows["asteroid"][1], rows["other"][1]
+        columns["ra"][other], columns["dec"][other] = columns["ra"][one], columns["dec"][one] + 0.2 / 3600
 
-def test_strange_values_are_counted(sources, tmp_path, monkeypatch):
-    rewrite(sources / "non_asteroid" / "s005.fits", PIXSCALE=0.9)
-    read = build._read
+    def copy(stamps):
+        stamps[rows["other"][0]] = stamps[rows["asteroid"][0]]
 
-    def with_constant(*arguments):
-        columns, counts = read(*arguments)
-        columns["stamp"][columns["source"] == "non_asteroid/s006.fits"] = 5
-        columns["padded"][columns["source"] == "non_asteroid/s007.fits"] = 600
-        columns["filled"][columns["source"] == "non_asteroid/s008.fits"] = 513
-        return columns, counts
-
-    monkeypatch.setattr(build, "_read", with_constant)
-    found = looked_at(inspect_records(built_with(sources, tmp_path / "r", monkeypatch), tmp_path / "i"))
-    assert [finding["examples"][0].split("/")[-1] for finding in found.values()] == [
-        "s006.fits",
-        "s007.fits",
-        "s008.fits",
-        "s005.fits",
+    changed(relabel, copy)
+    found = looked_at(inspect_records(copied, tmp_path / "i"))
+    assert [(what.split(" ")[-1], finding["count"]) for what, finding in found.items()] == [
+        ("labels", 1),
+        ("non-asteroid", 1),
     ]
+
+
+def test_strange_values_are_counted(copied, tmp_path, changed):
+    def strange(splits, columns):
+        columns["padded"][1], columns["filled"][2], columns["pixel_scale"][3] = 600, 513, 0.9
+        columns["field"][4], columns["ra"][4] = "", np.nan
+
+    def constant(stamps):
+        stamps[0], stamps[5, 0, 0] = 5, np.nan
+
+    changed(strange, constant)
+    report = inspect_records(copied, tmp_path / "i")
+    _, columns = read_all(load_manifest(copied), ["source"])
+    examples = [finding["examples"] for finding in looked_at(report).values()]
+    assert [example.split(" ")[-1] for (example,) in examples] == columns["source"][[0, 5, 1, 2, 3, 4]].tolist()
+    assert report["not_compared"] == 1
 
 
 def test_a_damaged_shard_is_named(copied, tmp_path):
