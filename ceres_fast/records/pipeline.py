@@ -14,7 +14,7 @@ from .manifest import Manifest
 from .manifest_checks import REBUILD
 from .schema import KINDS, empty, parse
 from .shards import check_shards, check_size
-from .splits import Leak, leaks
+from .splits import leaks
 from .splits.leaks import LEAK_COLUMNS
 
 _READ_AT_ONCE = 1024
@@ -180,7 +180,10 @@ def check_records(manifest: Manifest, *, on_error: OnError = "stop") -> Manifest
     """
     manifest = check_shards(manifest, on_error=on_error)
     splits, columns = read_all(manifest, LEAK_COLUMNS)
-    refuse_leaks(manifest, leaks(splits, columns))
+    if found := leaks(splits, columns):
+        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+        problem = f"{found[0]}{more} in more than one split"
+        raise InputError(manifest.folder, problem, expected="whole groups in each split", action=REBUILD)
     return manifest
 
 
@@ -197,14 +200,6 @@ def read_all(manifest: Manifest, names: Sequence[str]) -> tuple[np.ndarray, dict
     parts = [read_columns(manifest, split, names) for split in manifest.splits]
     splits = np.repeat(list(manifest.splits), [len(part[names[0]]) for part in parts])
     return splits, {name: np.concatenate([part[name] for part in parts]) for name in names}
-
-
-def refuse_leaks(manifest: Manifest, found: Sequence[Leak]) -> None:
-    """Raise InputError where something was found in more than one split."""
-    if found:
-        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
-        problem = f"{found[0]}{more} in more than one split"
-        raise InputError(manifest.folder, problem, expected="whole groups in each split", action=REBUILD)
 
 
 @contextmanager

@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-NEAR = 0.9
+NEAR = 0.85
 """Correlation of the noise (`ceres_fast.records.inspect.pixels.noise_of`) from which two stamps count as one."""
 
 _DIMENSIONS = 64
-_CANDIDATE = 0.8
+_CANDIDATE = 0.7
 """Correlation after projection from which the noise itself is compared: 4 standard deviations below `NEAR`."""
 
 _AT_ONCE = 1024
@@ -26,6 +26,10 @@ class Pairs(NamedTuple):
     def where(self, chosen: np.ndarray) -> Pairs:
         """Return the pairs for which `chosen` (k,) is true."""
         return Pairs(*(values[chosen] for values in self))
+
+    def rows(self) -> list[tuple[int, int]]:
+        """Return the two rows of each pair."""
+        return list(zip(self.one.tolist(), self.other.tolist(), strict=True))
 
 
 def identical_pairs(digests: np.ndarray, kinds: np.ndarray, usable: np.ndarray) -> Pairs:
@@ -50,7 +54,7 @@ def identical_pairs(digests: np.ndarray, kinds: np.ndarray, usable: np.ndarray) 
 def near_pairs(noise: np.ndarray, kinds: np.ndarray) -> Pairs:
     """Return pairs of stamps of different kinds with nearly the same noise: at most one for each stamp and other kind.
 
-    The noise is projected to 64 random directions, which keeps correlations to 0.02 near `NEAR`; all pairs of kinds
+    The noise is projected to 64 random directions, which keeps correlations to 0.04 near `NEAR`; all pairs of kinds
     are compared so, and the best with all pixels. 100,000 stamps take a quarter of a minute.
 
     Parameters

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from ...files import atomic_file
 from .report import known
@@ -22,7 +23,7 @@ PANELS = (
 """Column, label, title and scale of a histogram."""
 
 _COLUMNS, _PAIRS = 10, 5
-_BINS = 25
+_BINS = 18
 
 
 def _save(figure: Figure, path: Path) -> None:
@@ -39,7 +40,7 @@ def draw_distributions(splits: np.ndarray, columns: Mapping[str, np.ndarray], pa
     for axes, (column, label, title, scale) in zip(others, PANELS, strict=True):
         rows = columns["label"] == label
         _draw_histogram(axes, names, splits[rows], known(columns, column)[rows], scale)
-        axes.set(xlabel=title, ylabel="share of the split")
+        axes.set_xlabel(title)
     _save(figure, path)
 
 
@@ -67,7 +68,9 @@ def _draw_histogram(axes: Axes, names: Sequence[str], splits: np.ndarray, values
     if scale == "log":
         bins = np.geomspace(low / 1.05, high * 1.05, _BINS + 1)
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter(NullFormatter())
     else:
         bins = np.linspace(low - 0.05, high + 0.05, _BINS + 1)
     for name in names:
@@ -77,11 +80,14 @@ def _draw_histogram(axes: Axes, names: Sequence[str], splits: np.ndarray, values
                 here,
                 bins.tolist(),
                 weights=np.full(here.size, 1 / here.size),
-                histtype="step",
+                # The large split as an area: four lines over each other cannot be told apart.
+                histtype="stepfilled" if name == "train" else "step",
                 lw=1.6,
                 color=SPLIT_COLOURS[name],
+                alpha=0.35 if name == "train" else 1,
                 label=f"{name} ({here.size:,})",
             )
+    axes.set_ylabel("share of the split")
     axes.legend(frameon=False, fontsize=9)
 
 
@@ -118,13 +124,14 @@ def draw_stamps(
 def draw_pairs(pairs: Sequence[tuple[np.ndarray, np.ndarray]], captions: Sequence[tuple[str, str]], path: Path) -> None:
     """Draw pairs of stamps that should not be alike beside each other, with a caption each."""
     rows = -(-len(pairs) // _PAIRS)
-    figure = Figure(figsize=(_PAIRS * 2.6, rows * 1.7 + 0.6), layout="constrained")
+    figure = Figure(figsize=(_PAIRS * 2.6, rows * 1.6 + 0.5), layout="constrained")
     figure.suptitle("stamps that are alike, in other splits or with other labels")
-    for axes in figure.subplots(rows, 2 * _PAIRS, squeeze=False).flat:
-        axes.set_axis_off()
+    # A narrow column keeps each pair apart from the next.
+    for row in figure.subplots(rows, 3 * _PAIRS, squeeze=False, width_ratios=[1, 1, 0.2] * _PAIRS):
+        for axes in row:
+            axes.set_axis_off()
     for number, (both, words) in enumerate(zip(pairs, captions, strict=True)):
-        for side in (0, 1):
-            axes = figure.axes[2 * number + side]
-            _show(axes, both[side])
-            axes.set_title(words[side], size=7, pad=2)
+        for axes, stamp, caption in zip(figure.axes[3 * number :], both, words, strict=False):
+            _show(axes, stamp)
+            axes.set_title(caption, size=7, pad=2)
     _save(figure, path)

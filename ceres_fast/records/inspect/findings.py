@@ -36,6 +36,9 @@ class Finding:
     examples: list[str]
     leak: bool = False
 
+    def __str__(self) -> str:
+        return f"{self.what}: {self.count:,}"
+
     def as_dict(self) -> dict[str, Any]:
         """Return it for the report."""
         return asdict(self)

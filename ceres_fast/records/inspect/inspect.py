@@ -56,7 +56,8 @@ def inspect_records(
     -------
     dict
         What ``report.json`` holds: ``records``, ``manifest_sha256``, ``stamps``, ``sound``, ``splits``, ``classes``,
-        ``findings`` (``what``, ``count``, ``examples``, ``leak``).
+        ``not_compared`` (stamps with too little background to tell whether their noise is another's), ``findings``
+        (``what``, ``count``, ``examples``, ``leak``).
 
     Raises
     ------
@@ -81,6 +82,7 @@ def inspect_records(
         "sound": not any(finding.leak for finding in findings),
         "splits": split_numbers(splits, columns),
         "classes": class_numbers(columns),
+        "not_compared": int((~pixels.noise.any(axis=1)).sum()),
         "findings": [finding.as_dict() for finding in findings],
     }
     with atomic_directory(output, overwrite=overwrite) as temporary:
@@ -147,7 +149,7 @@ def _draw(
     number: int,
 ) -> None:
     draw_distributions(splits, columns, folder / "distributions.png")
-    pairs = [rows for found in alike.values() for rows in zip(found.one, found.other, strict=True)][:_PAIRS_SHOWN]
+    pairs = list(dict.fromkeys(rows for found in alike.values() for rows in found.rows()))[:_PAIRS_SHOWN]
     chosen = [_some(np.flatnonzero(columns["label"] == label), random, number) for label in range(len(CLASSES))]
     stamps = read_some(manifest, np.unique(np.concatenate([*chosen, np.array(pairs, np.int64).reshape(-1)])))
     magnitudes = known(columns, "magnitude")
@@ -162,7 +164,7 @@ def _draw(
         )
     if pairs:
         draw_pairs(
-            [(stamps[int(one)], stamps[int(other)]) for one, other in pairs],
+            [(stamps[one], stamps[other]) for one, other in pairs],
             [(_caption(one, splits, columns), _caption(other, splits, columns)) for one, other in pairs],
             folder / "alike.png",
         )
@@ -178,14 +180,13 @@ def _caption(row: int, splits: np.ndarray, columns: Mapping[str, np.ndarray]) ->
 
 def _tell(report: Mapping[str, Any], findings: Sequence[Finding], output: Path) -> None:
     header, rows = split_rows(report["splits"])
-    table(f"Records {report['records']}", header, rows)
+    # The first columns fit a terminal; the report has them all.
+    table(f"Records {report['records']}", header[:5], [row[:5] for row in rows])
     for finding in findings:
         if not finding.leak:
-            warn(f"{finding.count:,} {finding.what}, for example {finding.examples[0]}")
+            warn(f"{finding}, for example {finding.examples[0]}")
     say(f"written to {output}")
     if found := [finding for finding in findings if finding.leak]:
-        counted = "; ".join(
-            f"{finding.count:,} {finding.what} (for example {finding.examples[0]})" for finding in found
-        )
+        counted = "; ".join(f"{finding} (for example {finding.examples[0]})" for finding in found)
         raise CeresFastError(f"these records leak: {counted}. See {output / REPORT}, and {REBUILD}.")
     say("sound: whole shards, and no group, asteroid, place, piece of sky or stamp in two splits")

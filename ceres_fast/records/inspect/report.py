@@ -18,8 +18,8 @@ _PERCENTILES = (5, 50, 95)
 
 
 def split_numbers(splits: np.ndarray, columns: Mapping[str, np.ndarray]) -> dict[str, dict[str, int]]:
-    """Return {split: numbers of stamps by class, groups, asteroids, places, nights}, and the same for ``all``."""
-    counted = {"groups": columns["group"], "asteroids": columns["designation"], "places": places(columns)}
+    """Return {split: numbers of stamps by class, groups, designations, places, nights}, and the same for ``all``."""
+    counted = {"groups": columns["group"], "designations": columns["designation"], "places": places(columns)}
     counted["nights"] = nights(columns["mjd"])
     names = list(dict.fromkeys(splits))
     result = {}
@@ -60,12 +60,12 @@ def _spread(values: np.ndarray) -> list[float] | None:
 
 def split_rows(numbers: Mapping[str, Mapping[str, int]]) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
     """Return the header and the rows of the table of splits."""
-    header = ("split", "asteroid", "non-asteroid", "asteroid share", "groups", "asteroids", "places", "nights")
+    header = ("split", "asteroid", "non-asteroid", "share", "groups", "designations", "places", "nights")
     rows = []
     for split, of in numbers.items():
         total = of["asteroid"] + of["non_asteroid"]
         share = f"{of['asteroid'] / total:.1%}" if total else "-"
-        rest = (of[key] for key in ("groups", "asteroids", "places", "nights"))
+        rest = (of[key] for key in ("groups", "designations", "places", "nights"))
         rows.append((split, of["asteroid"], of["non_asteroid"], share, *rest))
     return header, rows
 
@@ -85,10 +85,14 @@ def as_text(report: Mapping[str, Any]) -> str:
         found = [finding for finding in report["findings"] if finding["leak"] is leak]
         lines += ["", f"{title}: {len(found) or 'none'}"]
         for finding in found:
-            lines.append(f"  {finding['count']:,} {finding['what']}")
+            lines.append(f"  {finding['what']}: {finding['count']:,}")
             lines += [f"    {example}" for example in finding["examples"]]
             if finding["count"] > len(finding["examples"]):
                 lines.append(f"    … and {finding['count'] - len(finding['examples']):,} more")
+    lines += [
+        "",
+        f"Not compared, as there is too little background beside the sources: {report['not_compared']:,} stamps",
+    ]
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 

@@ -28,7 +28,7 @@ _CELLS_PER_DEGREE = 10
 def group_stamps(columns: Mapping[str, np.ndarray]) -> np.ndarray:
     """Return the name of the group of each stamp.
 
-    Time and memory grow with the number of stamps, not of pairs: 8 s and 1 GB for a million.
+    Time and memory grow with the number of stamps, not of pairs: 3 to 10 s for a million.
 
     Parameters
     ----------

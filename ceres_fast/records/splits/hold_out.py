@@ -108,6 +108,8 @@ def _refuse_missing(name: str, wanted: list[str], values: np.ndarray) -> None:
 def _tell(hold_out: Where, held: np.ndarray, dropped: Mapping[str, np.ndarray], labels: np.ndarray) -> None:
     asked = " ".join(f"{name}={','.join(values)}" for name, values in hold_out)
     lost = np.any(list(dropped.values()), axis=0)
+    if held.all():
+        raise CeresFastError(f"--hold-out {asked}: that is every stamp; nothing is left to train on.")
     if (held | lost).all():
         raise CeresFastError(
             f"--hold-out {asked}: {held.sum()} stamps are held out, and every one of the other {lost.sum()} shares an "

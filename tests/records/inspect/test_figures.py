@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+from matplotlib import image
+from matplotlib.figure import Figure
+
+from ceres_fast.records.inspect import figures
+from ceres_fast.records.inspect.figures import draw_distributions, draw_pairs, draw_stamps
+from ceres_fast.records.splits import SPLITS
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """Every figure that is saved."""
+    kept: list[Figure] = []
+    save = figures._save
+    monkeypatch.setattr(figures, "_save", lambda figure, path: (kept.append(figure), save(figure, path)))
+    return kept
+
+
+def columns_of(count, **known):
+    columns = {"label": np.arange(count) % 2, "magnitude": np.full(count, np.nan), "rate": np.full(count, np.nan)}
+    return columns | known
+
+
+def texts(axes):
+    return [text.get_text() for text in axes.texts]
+
+
+def test_unknown_values_are_said(tmp_path, drawn):
+    draw_distributions(np.repeat(SPLITS, 3), columns_of(12), tmp_path / "a.png")
+    assert image.imread(tmp_path / "a.png").ndim == 3
+    assert [texts(axes) for axes in drawn[0].axes[1:]] == [["not known for any stamp"]] * 3
+
+
+@pytest.mark.parametrize("rate", [0.7, np.linspace(0.01, 300, 12), np.append(np.zeros(11), 2.0)])
+def test_histograms_are_shares_of_each_split(tmp_path, drawn, rate):
+    known = {"magnitude": np.append(np.linspace(15, 22, 11), 99.0), "rate": np.broadcast_to(rate, 12)}
+    draw_distributions(np.repeat(SPLITS, 3), columns_of(12, **known), tmp_path / "a.png")
+    asteroids, others, rates = drawn[0].axes[1:]
+    assert others.get_xlim()[1] < 30
+    assert asteroids.get_xlim()[1] < 30
+    assert rates.get_xscale() == "log"
+    for polygon in others.patches:
+        heights = polygon.get_xy()[:, 1]
+        assert heights.max() <= 1
+
+
+def test_the_classes_of_each_split_are_counted(tmp_path, drawn):
+    labels = np.array([0, 0, 1, 0, 1, 1])
+    draw_distributions(np.repeat(["train", "test"], 3), columns_of(6, label=labels), tmp_path / "a.png")
+    assert texts(drawn[0].axes[0]) == ["1", "2", "2", "1"]
+
+
+@pytest.mark.parametrize("count", [0, 1, 10, 11])
+def test_stamps(tmp_path, drawn, count):
+    stamps = list(np.random.default_rng(0).normal(0, 1, (count, 32, 32)))
+    draw_stamps(stamps, ["18.0 mag"] * count, ["tab:red"] * count, "asteroids", tmp_path / "a.png")
+    pictures = [axes for axes in drawn[0].axes if axes.images]
+    assert len(pictures) == count
+    assert all(axes.images[0].origin == "lower" for axes in pictures)
+    assert drawn[0].get_suptitle() == ("asteroids" if count else "asteroids: none")
+
+
+@pytest.mark.parametrize("value", [0, -5, 3e38, np.nan, np.inf])
+def test_constant_and_strange_stamps(tmp_path, value):
+    stamp = np.full((32, 32), value, np.float32)
+    draw_stamps([stamp], [""], ["tab:red"], "odd", tmp_path / "a.png")
+    draw_pairs([(stamp, stamp)] * 6, [("one", "other")] * 6, tmp_path / "b.png")
+    assert image.imread(tmp_path / "b.png").ndim == 3
