@@ -13,7 +13,19 @@ from typing import Any
 from ceres_fast.files import write_json
 from ceres_fast.tensorflow_quiet import tf
 
-PACKAGES = ("ceres-fast", "tensorflow", "keras", "onnxruntime", "tf2onnx", "numpy", "astropy", "scikit-learn")
+PACKAGES = (
+    "ceres-fast",
+    "tensorflow",
+    "keras",
+    "onnxruntime",
+    "tf2onnx",
+    "numpy",
+    "astropy",
+    "scikit-learn",
+    "dask",
+    "sep",
+    "fastavro",
+)
 
 
 def machine() -> dict[str, Any]:
