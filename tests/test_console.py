@@ -53,3 +53,14 @@ def test_progress_is_drawn_on_a_terminal_and_wiped_at_the_end(monkeypatch: pytes
     assert "reading" in screen.getvalue()
     assert "3/3" in screen.getvalue()
     assert screen.getvalue().endswith("\x1b[1A\x1b[2K")
+
+
+def test_warnings_can_be_kept_for_later(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(KeyError), console.warnings_kept() as outer:
+        console.warn("one")
+        with console.warnings_kept() as inner:
+            console.warn("two")
+        raise KeyError
+    console.warn("three")
+    assert (outer, inner) == (["one"], ["two"])
+    assert capsys.readouterr().err == "warning: three\n"

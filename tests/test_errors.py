@@ -1,5 +1,6 @@
 """What an error says: the file, the row, what was expected, what to do; one line."""
 
+import pickle
 from pathlib import Path
 
 import pytest
@@ -31,3 +32,10 @@ def test_it_is_an_error_the_user_can_act_on_and_says_where() -> None:
     error = InputError("catalogue.cat", "has no X_IMAGE", row=7)
     assert isinstance(error, CeresFastError)
     assert (error.path, error.row) == ("catalogue.cat", 7)
+
+
+def test_it_comes_back_from_another_process_as_it_was() -> None:
+    error = InputError("catalogue.cat", "has no X_IMAGE", row=7, expected="it", action="add it")
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is InputError
+    assert (str(again), again.args, vars(again)) == (str(error), error.args, vars(error))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import islice
@@ -152,22 +154,35 @@ def _local(count: int) -> Iterator[Any]:
         "distributed.comm.timeouts.connect": f"{CONNECTING}s",
         "logging.distributed": "critical",
     }
-    with (
-        dask.config.set(quiet),
-        # Dask would stop or restart workers that hold much memory; here none does, and the system is the judge.
-        LocalCluster(
-            n_workers=count,
-            threads_per_worker=1,
-            processes=True,
-            host="127.0.0.1",
-            dashboard_address="127.0.0.1:0",  # None warns where port 8787 is taken
-            scheduler_kwargs={"dashboard": False},
-            memory_limit=0,
-            silence_logs=logging.CRITICAL,
-        ) as cluster,
-        Client(cluster, set_as_default=False) as client,
-    ):
-        yield client
+    with ExitStack() as opened:
+        opened.enter_context(dask.config.set(quiet))
+        with _interrupts_ignored():
+            # Dask would stop or restart workers that hold much memory; here none does, and the system is the judge.
+            cluster = LocalCluster(
+                n_workers=count,
+                threads_per_worker=1,
+                processes=True,
+                host="127.0.0.1",
+                dashboard_address="127.0.0.1:0",  # None warns where port 8787 is taken
+                scheduler_kwargs={"dashboard": False},
+                memory_limit=0,
+                silence_logs=logging.CRITICAL,
+            )
+            opened.enter_context(cluster)
+        yield opened.enter_context(Client(cluster, set_as_default=False))
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Ignore Ctrl-C, as processes that start meanwhile will always do: it is this one that ends them, quietly."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

@@ -47,7 +47,7 @@ def read_infos(
         chosen = [info for info, header, _ in heads if _is_chosen(header, where)]
         counts["frames_not_selected"] += len(heads) - len(chosen)
         infos += chosen
-    return infos, counts
+    return infos, +counts
 
 
 def _is_chosen(header: fits.Header, where: Where) -> bool:

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from astropy.io import fits
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.files import sha256_of
 from ceres_fast.records import build, units
+from ceres_fast.records import sources as records_sources
 from ceres_fast.records.build import build_records
 from ceres_fast.records.pipeline import check_records, read_columns
 from ceres_fast.survey.detect import detect_frames
@@ -302,6 +304,84 @@ def run_build(sources, out, where="nowhere"):
     environment = os.environ | {"PYTHONHASHSEED": "1"}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen(command, env=environment, cwd=Path(__file__).parents[2], **pipes)
+
+
+def interrupted(sources, out, monkeypatch, **options):
+    """Build in parts of 16 stamps, and stop when the shards would be written."""
+
+    def stop(plan):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(records_sources, "STAMPS_AT_ONCE", 16)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(build, "write_planned", stop)
+        build_records([sources], out, **options)
+
+
+def test_only_what_has_changed_since_is_made_again(sources, tmp_path, monkeypatch, capsys):
+    interrupted(sources, tmp_path / "r", monkeypatch)
+    with fits.open(sources / "asteroid" / "s000.fits", mode="update") as hdus:
+        hdus[0].data[0, 0] += 1
+    (tmp_path / "r").parent.joinpath(".r.partial", "parts", ".half").mkdir()
+    went_on = build_records([sources], tmp_path / "r")
+    assert "7 of 8 parts were there already" in capsys.readouterr().out
+    assert contents(went_on.folder) == contents(build_records([sources], tmp_path / "anew").folder)
+    assert {file.name for file in tmp_path.iterdir()} == {"sources", "r", "anew"}
+
+
+def test_other_options_begin_anew(sources, tmp_path, monkeypatch, capsys):
+    interrupted(sources, tmp_path / "r", monkeypatch)
+    build_records([sources], tmp_path / "r", nan="fill")
+    assert "were there already" not in capsys.readouterr().out
+
+
+def test_another_seed_needs_no_other_parts(sources, tmp_path, monkeypatch, capsys):
+    interrupted(sources, tmp_path / "r", monkeypatch)
+    build_records([sources], tmp_path / "r", seed=3, shards=2)
+    assert "8 of 8 parts were there already" in capsys.readouterr().out
+
+
+def test_warnings_are_printed_once_also_of_parts_that_were_there(sources, tmp_path, monkeypatch, capsys):
+    for number in range(0, 120, 10):
+        (sources / "asteroid" / f"s{number:03d}.fits").write_bytes(b"none")
+    interrupted(sources, tmp_path / "r", monkeypatch, on_error="skip")
+    first = capsys.readouterr().err
+    build_records([sources], tmp_path / "r", on_error="skip")
+    again = capsys.readouterr().err
+    assert first.count("left out: ") == again.count("left out: ") == 10
+    assert again.count("further bad inputs are only counted") == 1
+
+
+def test_what_the_division_drops_is_accounted_for(class_folders, tmp_path, monkeypatch):
+    def drop(columns, division):
+        splits, counts = real(columns, division)
+        splits[:5] = ""
+        return splits, counts + Counter(over_quota=5)
+
+    real = build.divide
+    monkeypatch.setattr(build, "divide", drop)
+    manifest = build_records([class_folders], tmp_path / "r")
+    assert manifest.reconciliation["records"] == {"input": 120, "dropped": {"over_quota": 5}, "kept": 115}
+    assert sum(manifest.count(split) for split in manifest.splits) == 115
+
+
+def test_a_field_is_held_out(class_folders, tmp_path):
+    manifest = build_records([class_folders], tmp_path / "r", hold_out=[("field", ["F03"])])
+    assert manifest.hold_out == [["field", ["F03"]]]
+    assert set(read_columns(manifest, "test", ["field"])["field"]) == {"F03"}
+    assert manifest.count("test") == 10
+
+
+def test_a_count_that_is_wrong_stops_the_build(class_folders, tmp_path, monkeypatch):
+    def wrong(*args):
+        table, counts = real(*args)
+        return table, counts + Counter(bad_stamps=1)
+
+    real = units.stamp_files_table
+    monkeypatch.setattr(units, "stamp_files_table", wrong)
+    with pytest.raises(AssertionError, match=r"account of stamp_files does not add up: of 120, 121 are accounted for"):
+        build_records([class_folders], tmp_path / "r")
+    assert not (tmp_path / "r").exists()
 
 
 @pytest.mark.slow

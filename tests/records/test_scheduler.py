@@ -84,6 +84,33 @@ def test_work_that_ends_its_worker_ends_in_an_error(two, capfd):
     assert "Traceback" not in capfd.readouterr().err
 
 
+INTERRUPTED = """
+import time
+from ceres_fast.records.scheduler import Workers
+
+if __name__ == "__main__":
+    with Workers(2) as workers:
+        workers.run(abs, [1, 2], "x")
+        print("started", flush=True)
+        workers.run(time.sleep, [600, 600], "x")
+"""
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_the_workers_and_only_this_process_speaks(tmp_path):
+    (tmp_path / "program.py").write_text(INTERRUPTED)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, str(tmp_path / "program.py")]
+    with subprocess.Popen(command, env=environment, start_new_session=True, **pipes) as process:
+        assert process.stdout.readline() == "started\n"
+        os.killpg(process.pid, signal.SIGINT)
+        said = process.communicate(timeout=60)[1]
+    assert said.count("Traceback") == said.count("KeyboardInterrupt") == 1
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
+
+
 CLUSTER = """
 import sys
 from dask.distributed import LocalCluster

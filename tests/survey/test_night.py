@@ -7,6 +7,7 @@ import pytest
 from astropy.io import fits
 
 from ceres_fast.errors import CeresFastError, InputError
+from ceres_fast.records.reconcile import Made, reconcile
 from ceres_fast.survey.catalogues import read_catalogue, write_table
 from ceres_fast.survey.exposures import group_exposures
 from ceres_fast.survey.fields import survey_fields
@@ -24,7 +25,10 @@ def tables_of(field, rules=None, **options):
     tables, counts = zip(
         *survey_tables([field.folder], read_truth(field.truth), rules or Rules(), **options), strict=True
     )
-    return tables, sum(counts, start=Counter())
+    total = sum(counts, start=Counter())
+    # Whatever happens, every frame and every detection is accounted for.
+    reconcile([Made("frames", total, rows := sum(map(len, tables)))], {}, rows)
+    return tables, total
 
 
 def test_asteroids_become_stamps_and_what_stays_does_not(field):
@@ -330,3 +334,47 @@ def test_rejected_flags_are_counted(field):
     assert counts["lost_other"] == 4
     _, counts = tables_of(field, Rules(reject_flags=3))
     assert counts["rejected_flags"] == 0
+
+
+READABLE = {"frame cut": 9, "frame empty": 9, "frame constant": 9, "no time": 9, "no sky": 9, "other frame": 9}
+
+
+@pytest.mark.parametrize("how", [*READABLE, "no catalogue", "no positions", "catalogue cut"])
+def test_the_detections_of_a_bad_frame_are_counted_where_they_can_be(field, how):
+    damage(field, how)
+    _, counts = tables_of(field, on_error="skip")
+    assert counts["detections"] == 27 + READABLE.get(how, 9 if how == "no positions" else 0)
+    # Those of a frame that is found bad last of all were told apart before.
+    lost = counts["bad_frame_detections"]
+    assert lost == (2 if how == "frame constant" else counts["detections"] - 27)
+
+
+def test_detections_outside_the_frame_stop_or_are_left_out_and_counted(field):
+    table = read_catalogue(field.catalogue(1)).table
+    for _ in range(30):
+        table.add_row(table[0])
+    table["X_IMAGE"][-3:], table["Y_IMAGE"][-3:] = [250.0, 100.0, -17.0], [100.0, 300.0, 100.0]
+    table.remove_columns(["ALPHA_J2000", "DELTA_J2000"])
+    write_table(table, field.catalogue(1), "ASCII_HEAD")
+    rules = Rules(remove_stationary=False)
+    with pytest.raises(InputError, match=r"F0001-2\.cat, row 37: x=250\.0, y=100\.0 is outside .*, as are 2 others"):
+        tables_of(field, rules)
+    _, counts = tables_of(field, rules, on_error="skip")
+    assert counts["outside_frame"] == 3
+    assert counts["bad_stamps"] == 0
+
+
+def test_an_empty_catalogue_is_said(field, capsys):
+    catalogue = read_catalogue(field.catalogue(1))
+    write_table(catalogue.table[:0], field.catalogue(1), "ASCII_HEAD")
+    _, counts = tables_of(field)
+    assert counts["empty_catalogues"] == 1
+    assert "F0001-2.cat: has no rows" in capsys.readouterr().err
+
+
+def test_of_two_exposures_of_which_one_is_empty_nothing_is_told(field):
+    catalogue = read_catalogue(field.catalogue(1))
+    write_table(catalogue.table[:0], field.catalogue(1), "ASCII_HEAD")
+    (group,) = group_exposures([read_info(frame) for frame in field.frames[:2]])
+    _, counts = field_stamps(group, read_truth(field.truth), Rules())
+    assert (counts["single_exposures"], counts["stationary"]) == (1, 0)
