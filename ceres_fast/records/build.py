@@ -129,11 +129,11 @@ def build_records(
     """
     _check_arguments(name, shards)
     division = Division(fractions, seed, hold_out, preset)
-    if scheduler:  # its workers may have another current folder
-        sources, out, truth = [source.absolute() for source in sources], out.absolute(), truth and truth.absolute()
     _check_out(out, overwrite)
     if truth == SKYBOT:
         truth = skybot_file(sources, observatory, out.with_name(f"{out.name}-skybot.csv"), on_error=on_error)
+    if scheduler:  # its workers may have another current folder
+        sources, out, truth = [source.absolute() for source in sources], out.absolute(), truth and truth.absolute()
     found = find_sources(sources, truth)
     rules = rules or Rules()
     if all(source.kind != "frames" for source in found):
@@ -147,10 +147,7 @@ def build_records(
         columns = read_tables([folder / PARTS / part.key for part in parts])
         counts = _counts(found, parts)
         _check_stamps(columns, counts)
-        columns["group"] = group_stamps(columns)
-        split_of, dropped = divide(columns, division)
-        if leaking := leaks(split_of, columns):
-            raise AssertionError(f"the split leaks: {leaking[0]}")
+        split_of, dropped = _divided(columns, division)
         records = folder / RECORDS
         splits = _write(folder, [part.key for part in parts], columns, split_of, name, shards, seed, pool)
         written = sum(shard["count"] for split in splits.values() for shard in split["shards"])
@@ -179,12 +176,26 @@ def build_records(
                 splits=splits,
             )
             write_manifest(manifest, records)
-            for file in records.iterdir():
-                if not _OURS.fullmatch(file.name):
-                    file.unlink()  # of a worker that ended while it wrote
+            _remove_others(records)
             move_directory(records, out, overwrite=overwrite)
     show_summary(manifest, out)
     return load_manifest(out)
+
+
+def _divided(columns: dict[str, np.ndarray], division: Division) -> tuple[np.ndarray, Counter[str]]:
+    """Add the column ``group``, and return the split of each stamp and why some are in none."""
+    columns["group"] = group_stamps(columns)
+    split_of, dropped = divide(columns, division)
+    if leaking := leaks(split_of, columns):
+        raise AssertionError(f"the split leaks: {leaking[0]}")
+    return split_of, dropped
+
+
+def _remove_others(records: Path) -> None:
+    """Remove what a worker left that ended while it wrote."""
+    for file in records.iterdir():
+        if not _OURS.fullmatch(file.name):
+            file.unlink()
 
 
 def _make_parts(
