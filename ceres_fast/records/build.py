@@ -141,7 +141,7 @@ def build_records(
         rules = replace(rules, remove_stationary=False)
     choice = Choice(where, rules, on_error, nan, tuple(planes), names, observatory)
     with Workers(workers, scheduler) as pool, partial_folder(out) as folder:
-        pool.check_paths({source.folder: "" for source in found} | {folder / LOCK: (folder / LOCK).read_text()})
+        pool.check({source.folder: "" for source in found} | {folder / LOCK: (folder / LOCK).read_text()})
         made = _make_parts(found, choice, pool, folder / PARTS)
         parts = [part for _, _, part in made]
         columns = read_tables([folder / PARTS / part.key for part in parts])

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from .. import __version__
 from ..console import progress
 from ..errors import CeresFastError
 
@@ -83,8 +84,8 @@ class Workers:
                 bar.advance(shown)
         return [results[number] for number in range(len(tasks))]
 
-    def check_paths(self, wanted: dict[Path, str]) -> None:
-        """Make sure that every worker of a cluster sees some files with the same content, and some folders.
+    def check(self, wanted: dict[Path, str]) -> None:
+        """Make sure that every worker of a cluster has this version, and sees some files and folders.
 
         Parameters
         ----------
@@ -94,20 +95,21 @@ class Workers:
         Raises
         ------
         CeresFastError
-            Naming a path that a worker does not see.
+            Naming the worker, and its version or a path that it does not see.
         """
         if not self._address:
             return
+        install = f"Install ceres-fast {__version__} with the `train` extra there."
         try:
-            missing = self._client.run(_missing, {str(path): content for path, content in wanted.items()})
+            seen = self._client.run(_look, {str(path): content for path, content in wanted.items()})
         except Exception as error:  # whatever a worker raises that cannot import this package
-            raise CeresFastError(
-                f"{self._address}: its workers cannot run ceres-fast ({error}). Install the same version there."
-            ) from error
-        for worker, paths in missing.items():
-            if paths:
+            raise CeresFastError(f"{self._address}: its workers cannot run ceres-fast ({error}). {install}") from error
+        for worker, (version, missing) in seen.items():
+            if version != __version__:
+                raise CeresFastError(f"the worker {worker} has ceres-fast {version}. {install}")
+            if missing:
                 raise CeresFastError(
-                    f"{paths[0]}: is not there for the worker {worker}. A cluster needs a file system that all its "
+                    f"{missing[0]}: is not there for the worker {worker}. A cluster needs a file system that all its "
                     "machines share, at the same place."
                 )
 
@@ -223,8 +225,9 @@ def _no_answer(address: str, error: Exception) -> CeresFastError:
     return CeresFastError(f"{address}: no Dask scheduler answers there ({error}). Is it running, at this address?")
 
 
-def _missing(wanted: dict[str, str]) -> list[str]:
-    return [path for path, content in wanted.items() if not _is_there(Path(path), content)]
+def _look(wanted: dict[str, str]) -> tuple[str, list[str]]:
+    """Return the version that runs here, and which paths are not as they should be."""
+    return __version__, [path for path, content in wanted.items() if not _is_there(Path(path), content)]
 
 
 def _is_there(path: Path, content: str) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ceres_fast.errors import CeresFastError, InputError
+from ceres_fast.records import scheduler
 from ceres_fast.records.scheduler import Workers
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
@@ -86,6 +87,7 @@ def test_work_that_ends_its_worker_ends_in_an_error(two, capfd):
 
 INTERRUPTED = """
 import time
+from ceres_fast.records import scheduler
 from ceres_fast.records.scheduler import Workers
 
 if __name__ == "__main__":
@@ -105,10 +107,8 @@ def test_ctrl_c_ends_the_workers_and_only_this_process_speaks(tmp_path):
     with subprocess.Popen(command, env=environment, start_new_session=True, **pipes) as process:
         assert process.stdout.readline() == "started\n"
         os.killpg(process.pid, signal.SIGINT)
-        said = process.communicate(timeout=60)[1]
+        said = process.communicate(timeout=60)[1]  # ends when the last process that could write there has ended
     assert said.count("Traceback") == said.count("KeyboardInterrupt") == 1
-    with pytest.raises(ProcessLookupError):
-        os.killpg(process.pid, 0)
 
 
 CLUSTER = """
@@ -135,14 +135,17 @@ def address(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_a_cluster_by_its_address(address, tmp_path):
+def test_a_cluster_by_its_address(address, tmp_path, monkeypatch):
     (tmp_path / "lock").write_text("here")
     with Workers(scheduler=address) as workers:
         assert workers.run(abs, [-1, 2, -3], "x") == [1, 2, 3]
-        workers.check_paths({tmp_path: "", tmp_path / "lock": "here"})
+        workers.check({tmp_path: "", tmp_path / "lock": "here"})
         for path, content in ((tmp_path / "none", ""), (tmp_path / "lock", "another")):
             with pytest.raises(CeresFastError, match=rf"{path.name}: is not there for the worker tcp.*share"):
-                workers.check_paths({path: content})
+                workers.check({path: content})
+        monkeypatch.setattr(scheduler, "__version__", "999")
+        with pytest.raises(CeresFastError, match=r"the worker tcp.* has ceres-fast .*Install ceres-fast 999"):
+            workers.check({})
 
 
 @pytest.mark.parametrize(
