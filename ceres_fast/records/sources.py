@@ -21,11 +21,11 @@ from ..survey.fields import grouped, read_infos
 from ..survey.frame_info import FrameInfo
 from ..survey.frames import find_frames
 from ..survey.missing import companion_files
-from ..survey.night import check_truth
 from ..survey.problems import OnError
 from ..survey.selection import Where
 from ..survey.stamp_folders import is_class_folders, labelled_files
 from ..survey.stamp_table import PLANES
+from ..survey.truth_checks import check_times, check_truth
 from .scheduler import Workers
 from .units import Choice, FieldUnit, PacketUnit, SourceFile, StampUnit, Unit, truth_of
 
@@ -126,7 +126,9 @@ class Frames(Source):
         truth, sha256 = self._truth(), sha256_of(self._truth())
         units: list[Unit] = []
         listed: set[SourceFile] = set()
-        for infos in self._fields(frames, choice, workers):
+        fields = self._fields(frames, choice, workers)
+        check_times(self._read_truth(choice), [info for infos in fields for info in infos], choice.rules)
+        for infos in fields:
             paths = dict.fromkeys(file for info in infos for file in _files_of(info.path))
             files = self.named(paths)
             first = self._name_of(infos[0].path) + infos[0].brackets

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from astropy.table import Table, vstack
 
 from ..console import warn
-from ..errors import CeresFastError, InputError
+from ..errors import InputError
 from .catalogues import Names
 from .catalogues.core import OUTSIDE_PIXELS
 from .cutting import exposure_stamps
@@ -23,6 +23,7 @@ from .problems import NanPolicy, OnError, Problems
 from .rules import Rules
 from .selection import Where, matching
 from .stamp_table import empty_table
+from .truth_checks import check_truth
 
 COUNTS = {
     "files": "frames and catalogues read",
@@ -100,21 +101,6 @@ def survey_tables(
         yield empty_table(), counts
     else:
         check_truth(truth, total)
-
-
-def check_truth(truth: Table, counts: Mapping[str, int]) -> None:
-    """Raise CeresFastError when frames were used and no validated asteroid was in any of them."""
-    if not counts.get("frames") or counts.get("validated"):
-        return
-    path = truth.meta.get("path", "the truth table")
-    if not truth["validated"].any():
-        raise CeresFastError(
-            f"{path}: none of its {len(truth)} rows is validated; expected asteroids that are certain."
-        )
-    raise CeresFastError(
-        f"{path}: none of its {len(truth)} rows is in any frame; expected the asteroids of these nights, with the "
-        "times of the middle of each exposure (MJD, UTC)."
-    )
 
 
 def field_stamps(

@@ -80,8 +80,9 @@ class Rules:
     track_hours : float
         Observations farther than this in time from an exposure do not tell where the asteroid is in it; in hours.
     extrapolation : float
-        How far the motion of an asteroid is followed beyond its observations (to set aside, never to call a
-        detection an asteroid), in units of the time between the first and the last.
+        How far beyond its observations the motion of an asteroid is known well enough for `aside_radius`, in units of
+        the time between the first and the last. Farther, `match_radius` is added to it for each such unit (what an
+        asteroid of `unknown_rate` moves, at most). Nothing beyond the observations is ever called an asteroid.
     unknown_rate : float
         How fast an asteroid that was observed once may be; in arcsec/min. In the other exposures detections are set
         aside within the distance it can have moved.

@@ -22,8 +22,9 @@ def known_at(truth: Table, info: FrameInfo, rules: Rules) -> Table:
     """Predict where the known asteroids are in the middle of an exposure.
 
     Between two observations of an asteroid it moves on a great circle at a constant rate; beyond the first or the
-    last it goes on as it did from the first to the last. Only observations within `Rules.track_hours` of the exposure
-    are used: over a few hours the turning of the Earth bends the path of a main-belt asteroid by less than 1 arcsec.
+    last it goes on as it did from the first to the last, and its place is less and less certain. Only observations
+    within `Rules.track_hours` of the exposure are used: over a few hours the turning of the Earth bends the path of a
+    main-belt asteroid by less than 1 arcsec.
 
     Parameters
     ----------
@@ -65,13 +66,14 @@ def known_at(truth: Table, info: FrameInfo, rules: Rules) -> Table:
     ]
     ra, dec = _moved(truth, start, drift[0] * -minutes[start], drift[1])
     beyond = np.maximum(minutes[first], -minutes[last]).clip(0)
-    followed = ~moving | observed | (beyond <= rules.extrapolation * (minutes[last] - minutes[first]))
+    spans = beyond / np.where(moving, minutes[last] - minutes[first], np.inf)
+    astray = np.minimum(rules.match_radius * (spans - rules.extrapolation).clip(0), rules.unknown_rate * beyond)
     guess = ~moving & ~observed & ~np.isfinite(rate + angle)
 
     validated = np.asarray(truth["validated"], bool)
     speed = np.abs(np.nan_to_num(rate)) / 60
     tolerance = rules.match_radius + np.minimum(speed * (rules.timing_error + exposure / 2), rules.match_radius)
-    aside = np.maximum(rules.aside_radius, tolerance) + np.where(guess, rules.unknown_rate * beyond, 0)
+    aside = np.maximum(rules.aside_radius, tolerance) + np.where(guess, rules.unknown_rate * beyond, astray)
     known = {
         "designation": np.asarray(truth["designation"], str)[first],
         "ra": ra,
@@ -84,7 +86,7 @@ def known_at(truth: Table, info: FrameInfo, rules: Rules) -> Table:
         "aside": aside,
         "trail": np.minimum(speed * exposure / 2, LONGEST_TRAIL),
     }
-    return Table(known)[followed]
+    return Table(known)
 
 
 def _by_object(truth: Table, mjd: float, window: float) -> tuple[Table, np.ndarray, np.ndarray]:

@@ -81,14 +81,25 @@ def test_the_rate_of_the_file_moves_a_single_observation():
     assert known["trail"][0] == pytest.approx(0.3)
 
 
-def test_motion_is_followed_beyond_the_observations_but_not_far_nor_believed():
+def test_motion_is_followed_beyond_the_observations_but_not_believed():
     truth = observations(("A", 0, 10.0, 5.0, 20.0), ("A", 10, 10.0, 5.001, 20.0))
-    for minutes, length, validated in [(5, 1, True), (10.4, 1, True), (12, 1, False), (29, 1, False), (31, 0, None)]:
+    for minutes, validated in [(5, True), (10.4, True), (12, False), (30, False), (31, False), (100, False)]:
         known = known_at(truth, exposure(minutes), Rules())
-        assert len(known) == length
-        if length:
-            assert known["validated"].tolist() == [validated]
-            assert known["dec"][0] == pytest.approx(5 + 0.0001 * minutes)
+        assert known["validated"].tolist() == [validated]
+        assert known["dec"][0] == pytest.approx(5 + 0.0001 * minutes)
+
+
+@pytest.mark.parametrize(("minutes", "more"), [(-25, 1.0), (-20, 0.0), (30, 0.0), (35, 1.0), (110, 16.0)])
+def test_far_beyond_the_observations_more_is_set_aside(minutes, more):
+    truth = observations(("A", 0, 10.0, 5.0, 20.0), ("A", 10, 10.0, 5.001, 20.0))
+    known = known_at(truth, exposure(minutes), Rules())
+    assert known["aside"][0] == pytest.approx(5.0 + more, abs=1e-4)
+
+
+def test_no_more_is_set_aside_than_for_an_asteroid_observed_once():
+    truth = observations(("A", 0, 10.0, 5.0, 20.0), ("A", 0.1, 10.0, 5.00001, 20.0))
+    known = known_at(truth, exposure(60), Rules())
+    assert known["aside"][0] == pytest.approx(5.0 + 59.9)
 
 
 def test_observations_of_other_nights_do_not_matter():
