@@ -10,7 +10,13 @@ import pytest
 from ceres_fast.records.build import build_records
 from ceres_fast.records.manifest import Manifest
 from ceres_fast.records.pipeline import read_columns
+from ceres_fast.records.reconcile import ACCOUNTS
 from ceres_fast.records.schema import KINDS
+from ceres_fast.records.splits.hold_out import LINKED, UNKNOWN
+from ceres_fast.records.splits.quotas import OVER
+from ceres_fast.survey import night
+from ceres_fast.survey.alerts import tables
+from ceres_fast.survey.alerts.labels import REASONS
 from ceres_fast.survey.stamp_table import PLANE_SETS
 
 from ..alert_files import write_fields
@@ -57,3 +63,10 @@ def test_every_column_and_key_is_on_the_page(page):
     keys = [name for name in Manifest.__annotations__ if name not in ("folder", "sha256")]
     for name in (*KINDS, *keys):
         assert f"`{name}`" in page
+
+
+def test_every_count_and_reason_is_on_the_page(page):
+    of_accounts = {reason for account in ACCOUNTS.values() for reason in account.reasons}
+    counts = {*night.COUNTS, *tables.COUNTS, *of_accounts, OVER, LINKED, UNKNOWN}
+    for name in (*ACCOUNTS, *REASONS, *(name for name in counts if not name.startswith("set_aside_"))):
+        assert re.search(rf"\b{name}\b", page), name
