@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astropy.table import vstack
 from sklearn.model_selection import StratifiedGroupKFold
 
 from benchmarks.machine import write_result
@@ -28,7 +27,8 @@ from ceres_fast.console import say, table
 from ceres_fast.evaluation.scores import score
 from ceres_fast.model.stem import Normalise
 from ceres_fast.records.splits import group_stamps
-from ceres_fast.survey.stamp_folders import folder_tables
+from ceres_fast.survey.problems import Problems
+from ceres_fast.survey.stamp_folders import labelled_files, stamp_files_table
 from ceres_fast.tensorflow_quiet import tf
 from ceres_fast.training.settings import Settings
 from ceres_fast.training.train import class_weights, compiled_model
@@ -106,7 +106,7 @@ def fit(
 
 
 def read(folder: Path) -> dict[str, np.ndarray]:
-    stamps = vstack([part for part, _ in folder_tables(folder, where=WHERE, on_error="stop", nan="fill")])
+    stamps, _ = stamp_files_table(folder, labelled_files(folder), WHERE, Problems("stop"), "fill")
     columns = {name: np.asarray(stamps[name]) for name in stamps.colnames}
     group = group_stamps(columns)
     return {

@@ -114,16 +114,17 @@ class Classifier:
         Raises
         ------
         InputError
-            When the text is not JSON, not this format, of a newer version, or has missing, unknown or wrong values.
+            When the text is not JSON, not this format, of another version, or has missing, unknown or wrong values.
         """
         values = _json_object(text, where)
         version = values.get("format_version")
         if version != FORMAT_VERSION or isinstance(version, bool):
+            newer = isinstance(version, int) and version > FORMAT_VERSION
             raise InputError(
                 where,
                 f"describes a classifier in format version {shown(version)}",
                 expected=f"version {FORMAT_VERSION}",
-                action="use the version of ceres-fast that wrote it or a newer one, or train again",
+                action="install a newer ceres-fast" if newer else "train again, or use the ceres-fast that wrote it",
             )
         _check_keys(values, where)
         try:

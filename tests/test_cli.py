@@ -31,6 +31,8 @@ HEAVY = (
     "scipy",
     "sep",
     "dask",
+    "photutils",
+    "fastavro",
 )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..classifier import Classifier, read_classifier
+from ..classifier import CLASSIFIER_FILE, Classifier, read_classifier
 from ..console import say, warn
 from ..errors import InputError
 from ..files import write_json, write_text
@@ -85,7 +85,7 @@ def _checked(classifier: Classifier, manifest: Manifest, split: str, on_error: O
             expected=f"{', '.join(classifier.planes)}, as the classifier was trained on",
             action="build the records again with the classifier's --planes",
         )
-    if differences := Rules.from_dict(classifier.rules).differences(Rules.from_dict(manifest.rules)):
+    if differences := _rules(classifier).differences(Rules.from_dict(manifest.rules)):
         raise InputError(
             path,
             f"was built by other rules than the classifier's ({'; '.join(differences)})",
@@ -97,6 +97,18 @@ def _checked(classifier: Classifier, manifest: Manifest, split: str, on_error: O
             f"the same survey, the {split} split may hold what it was trained on, and the scores are then too good"
         )
     return check_records(manifest, on_error=on_error)
+
+
+def _rules(classifier: Classifier) -> Rules:
+    try:
+        return Rules.from_dict(classifier.rules)
+    except (ValueError, OverflowError) as error:
+        assert classifier.folder is not None
+        raise InputError(
+            classifier.folder / CLASSIFIER_FILE,
+            f"was trained on detections chosen by rules that this version does not know ({error})",
+            action="use the version of ceres-fast that trained it, or train again",
+        ) from error
 
 
 def _predict(classifier: Classifier, manifest: Manifest, split: str) -> Predictions:

@@ -36,13 +36,13 @@ class Manifest:
     columns : dict
         Name: ``type`` (float, int, str), ``unit``, ``meaning``.
     seed : int
-        Decides the split and the order of the stamps.
+        Decides the splits and the order of the frames.
     fractions : dict
         Share of each split that was asked for.
     hold_out : list
         ``[name, [value, …]]``: what makes up the test split; empty where the fractions decide.
     preset : str or None
-        The published set whose class counts the splits have.
+        The published set whose class counts the splits have: ``table1``, or a part of it, ``table1/8``.
     where : list
         ``[name, [value, …]]``: conditions a stamp had to meet.
     nan : str

@@ -24,7 +24,8 @@ _PARALLEL, _PREFETCHED = 4, 4
 """Threads per step of the pipeline, and batches ready before they are asked for."""
 
 _SHUFFLED = 16384
-"""Stamps in the shuffle buffer, 64 MB: a whole split where it is smaller, else on top of shards mixed when written."""
+"""Stamps in the shuffle buffer, 64 MB for each plane. Shards hold whole frames one after the other, so this and the
+interleaving of shards are what mixes frames and classes."""
 
 
 def stamp_dataset(

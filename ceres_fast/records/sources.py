@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ STAMPS_AT_ONCE, HEADERS_AT_ONCE = 2048, 64
 
 @dataclass(frozen=True)
 class Source(ABC):
-    """One folder that records are built from.
+    """One folder, or archive, that records are built from.
 
     Parameters
     ----------
@@ -81,10 +82,12 @@ class Source(ABC):
         return tuple(SourceFile(file, self._name_of(file)) for file in files)
 
     def _name_of(self, file: Path) -> str:
-        folder = (self.folder if self.folder.is_dir() else self.folder.parent).resolve()
-        inside = file.resolve().is_relative_to(folder)
+        folder = self.folder if self.folder.is_dir() else self.folder.parent
+        # A link keeps the place it has in the folder: two links may lead to files of one name.
+        places = ((file, folder), (file.resolve(), folder.resolve()))
+        inside = (place.relative_to(above).as_posix() for place, above in places if place.is_relative_to(above))
         # No path of this machine goes into the records: a file from elsewhere is known by its name.
-        return f"{self.name}/{file.resolve().relative_to(folder).as_posix() if inside else file.name}"
+        return f"{self.name}/{next(inside, file.name)}"
 
 
 class StampFolders(Source):
@@ -224,11 +227,10 @@ def find_sources(folders: Sequence[Path], truth: Path | None) -> list[Source]:
     Raises
     ------
     CeresFastError
-        When there is none, one is no folder, or one is inside another.
+        When there is none, one is neither a folder nor alert packets, or one is inside another.
     """
     if not folders:
-        raise CeresFastError("no source given; expected folders of stamps (a folder per class) or of frames.")
-    names: Counter[str] = Counter()
+        raise CeresFastError("no source given; expected folders of stamps or of frames, or alert packets.")
     sources: list[Source] = []
     for folder in folders:
         if not folder.is_dir() and not (folder.is_file() and is_alerts(folder)):
@@ -236,8 +238,8 @@ def find_sources(folders: Sequence[Path], truth: Path | None) -> list[Source]:
             raise InputError(folder, problem, expected="a folder of stamps, frames or alerts, or an archive of alerts")
         _refuse_nested(folder, [source.folder for source in sources])
         name = folder.resolve().name
-        names[name] += 1
-        unique = name if names[name] == 1 else f"{name}-{names[name]}"
+        taken = {source.name for source in sources}
+        unique = next(free for free in chain([name], (f"{name}-{n}" for n in count(2))) if free not in taken)
         kind = StampFolders if is_class_folders(folder) else Alerts if is_alerts(folder) else Frames
         prefix = f"{unique}/" if len(folders) > 1 else ""
         sources.append(kind(folder, unique, truth or folder / TRUTH, prefix))

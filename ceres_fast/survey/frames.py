@@ -152,6 +152,12 @@ def find_frames(sources: Sequence[Path]) -> list[Path]:
     return sorted(found.values())
 
 
+def relative_to_sources(path: Path, sources: Sequence[Path]) -> Path:
+    """Return a frame's path relative to the folder among `sources` that holds it; its name where none does."""
+    folders = (source for source in sources if source.is_dir() and path.is_relative_to(source))
+    return path.relative_to(next(folders, path.parent))
+
+
 def celestial(header: fits.Header) -> WCS | None:
     """Return the celestial coordinates of a header, or None where it has none that can be used.
 

@@ -17,6 +17,7 @@ from .cutting import exposure_stamps
 from .detections import Detections, read_detections
 from .fields import leave_out, survey_fields
 from .frame_info import FrameInfo
+from .frames import relative_to_sources
 from .labels import Labelled, label_field
 from .lost import count_lost
 from .problems import NanPolicy, OnError, Problems
@@ -164,7 +165,8 @@ def field_stamps(
         except InputError as error:
             problems.report(error, counts, "bad_frames")
             counts["bad_frame_detections"] += len(rows)
-        table["source"] = np.full(len(table), _relative(labelled.exposure.info, sources))
+        info = labelled.exposure.info
+        table["source"] = np.full(len(table), relative_to_sources(info.path, sources).as_posix() + info.brackets)
         tables.append(table)
         counts += count_lost(labelled, table)
     table = vstack(tables, metadata_conflicts="silent") if tables else empty_table()
@@ -246,9 +248,3 @@ def _chosen(exposure: Detections, where: Where) -> np.ndarray:
             raise InputError(exposure.catalogue.path, f"--where names {name}, which is not there", expected=expected)
         chosen &= matching(exposure.catalogue.table[columns[name.upper()]][exposure.rows], allowed)
     return chosen
-
-
-def _relative(info: FrameInfo, sources: Sequence[Path]) -> str:
-    folders = (source for source in sources if source.is_dir() and info.path.is_relative_to(source))
-    folder = next(folders, info.path.parent)
-    return info.path.relative_to(folder).as_posix() + info.brackets

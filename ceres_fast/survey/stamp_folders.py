@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ from astropy.table import Table
 from ..errors import CeresFastError, InputError
 from .fits_files import fits_files, frame_stem, open_fits, readable_header
 from .frame_info import middle, number, text
-from .problems import NanPolicy, OnError, Problems
+from .problems import NanPolicy, Problems
 from .selection import Where, keeps
 from .stamp_table import CLASSES, STAMP_SIZE, empty_table, stamp_table
 from .stamps import fill_missing
@@ -135,49 +135,21 @@ def is_class_folders(path: Path) -> bool:
     return path.is_dir() and bool(_class_folders(path))
 
 
-def folder_tables(
-    folder: Path,
-    *,
-    where: Where = (),
-    on_error: OnError = "stop",
-    nan: NanPolicy = "error",
-    chunk: int = 2048,
-) -> Iterator[tuple[Table, Counter[str]]]:
-    """Read a folder per class of FITS stamps, `chunk` stamps at a time.
+def labelled_files(folder: Path) -> list[tuple[Path, int]]:
+    """Return the stamps in a folder per class, and their labels.
 
     Parameters
     ----------
     folder : pathlib.Path
         Holds `asteroid/` and `non_asteroid/` (`CLASS_FOLDERS`), each searched recursively.
-    where : sequence of (name, allowed values)
-        Keep only stamps whose header has one of the allowed values for each name.
-    on_error : {"stop", "skip"}
-        Whether a bad stamp ends the work or is left out and counted.
-    nan : {"error", "fill"}
-        As in `read_stamp`.
-    chunk : int
-        How many stamps a table holds at most.
-
-    Yields
-    ------
-    table : astropy.table.Table
-        A stamp table (`stamp_table.COLUMNS`).
-    counts : collections.Counter
-        ``files`` seen, ``bad_stamps`` left out, ``not_selected`` by `where`, ``filled_stamps`` with missing pixels.
 
     Raises
     ------
     InputError
-        For a bad stamp, and for a class folder without a stamp.
+        When there is no such folder.
+    CeresFastError
+        When one of them holds no stamp.
     """
-    files = labelled_files(folder)
-    problems = Problems(on_error)
-    for start in range(0, len(files), chunk):
-        yield stamp_files_table(folder, files[start : start + chunk], where, problems, nan)
-
-
-def labelled_files(folder: Path) -> list[tuple[Path, int]]:
-    """Return the stamps in a folder per class, and their labels; raises as `folder_tables` does."""
     classes = _class_folders(folder)
     if not classes:
         raise InputError(folder, "has no folder per class", expected=f"folders {' and '.join(reversed(CLASSES))}")
@@ -187,7 +159,33 @@ def labelled_files(folder: Path) -> list[tuple[Path, int]]:
 def stamp_files_table(
     folder: Path, files: Sequence[tuple[Path, int]], where: Where, problems: Problems, nan: NanPolicy
 ) -> tuple[Table, Counter[str]]:
-    """Read some stamps of a folder per class (`labelled_files`); returns what `folder_tables` yields."""
+    """Read stamps of a folder per class.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        What the column ``source`` is relative to.
+    files : sequence of (pathlib.Path, int)
+        Stamps and their labels, from `labelled_files`.
+    where : sequence of (name, allowed values)
+        Keep only stamps whose header has one of the allowed values for each name.
+    problems : Problems
+        Whether a bad stamp ends the work or is left out and counted.
+    nan : {"error", "fill"}
+        As in `read_stamp`.
+
+    Returns
+    -------
+    table : astropy.table.Table
+        A stamp table (`stamp_table.COLUMNS`).
+    counts : collections.Counter
+        ``files`` seen, ``bad_stamps`` left out, ``not_selected`` by `where`, ``filled_stamps`` with missing pixels.
+
+    Raises
+    ------
+    InputError
+        For a bad stamp.
+    """
     counts: Counter[str] = Counter(files=len(files))
     rows: list[dict[str, Any]] = []
     stamps: list[np.ndarray] = []

@@ -16,6 +16,7 @@ from astropy.table import Table
 from ceres_fast.classify import classify
 from ceres_fast.classify.scores import FILLED, FLAGS, NOT_SCORED, PADDED, PROBABILITY, STATIONARY
 from ceres_fast.classify.task import SLOW
+from ceres_fast.cli import EXTRAS
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.survey.catalogues import FORMATS, read_catalogue, write_table
 from ceres_fast.survey.rules import Rules
@@ -435,7 +436,7 @@ def test_names_with_brackets_are_said_as_they_are(
     assert "[old]/[/]x.fits" in capsys.readouterr().err
 
 
-BLOCKED = ("tensorflow", "keras", "tf2onnx", "onnx", "sklearn", "matplotlib", "dask")
+BLOCKED = tuple(EXTRAS["train"])
 
 WITHOUT = f"""
 import sys

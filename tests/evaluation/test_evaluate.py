@@ -169,6 +169,15 @@ def test_other_rules_are_refused(tmp_path: Path, tiny_records: Path) -> None:
     assert not (strict / "evaluation-test").exists()
 
 
+@pytest.mark.parametrize("strange", [{"of_tomorrow": 1.0}, {"match_radius": -1.0}])
+def test_rules_of_another_version_are_refused(tmp_path: Path, tiny_records: Path, strange: dict[str, float]) -> None:
+    run = write_run(tmp_path / "run")
+    classifier = read_classifier(run)
+    replace(classifier, rules={**classifier.rules, **strange}).write(run)
+    with pytest.raises(InputError, match=rf"classifier.json: was trained .* rules .*{next(iter(strange))}"):
+        evaluate(run, tiny_records)
+
+
 def test_records_of_other_planes_are_refused(tmp_path: Path, tiny_records: Path) -> None:
     run = write_run(tmp_path / "run", planes=PLANES)
     with pytest.raises(InputError, match="of the planes science; expected science, template, difference, as"):

@@ -45,6 +45,25 @@ def made(make, folder):
     return make((unit, make.key(unit)))
 
 
+def test_links_keep_their_places_in_the_folder(make, sources, tmp_path):
+    """Two links may lead to files of one name, size and time, which would be taken for one."""
+    stored = [file.rename(tmp_path / file.name) for file in sorted((sources / "asteroid").iterdir())]
+    (sources / "asteroid" / "night").mkdir()
+    for number, file in enumerate(stored):
+        (sources / "asteroid" / "night" / f"{number:03d}.fits").symlink_to(file)
+    names = {file.name for file in unit_of(sources).listed}
+    assert {f"sources/asteroid/night/{number:03d}.fits" for number in range(len(stored))} < names
+    for digest, name in made(make, sources).listed:
+        assert digest == sha256_of(sources.parent / name)
+
+
+def test_every_source_has_a_name_of_its_own(class_folders, tmp_path):
+    folders = [tmp_path / "a" / "x", tmp_path / "b" / "x-2", tmp_path / "c" / "x", tmp_path / "d" / "x"]
+    for folder in folders:
+        shutil.copytree(class_folders, folder)
+    assert [source.name for source in find_sources(folders, None)] == ["x", "x-2", "x-3", "x-4"]
+
+
 def test_a_part_holds_the_stamps_and_says_what_was_read(make, sources):
     part = made(make, sources)
     folder = make.folder / part.key

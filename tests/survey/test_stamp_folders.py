@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ceres_fast.errors import CeresFastError, InputError
-from ceres_fast.survey.stamp_folders import folder_tables, is_class_folders, read_stamp
+from ceres_fast.survey.problems import Problems
+from ceres_fast.survey.stamp_folders import is_class_folders, labelled_files, read_stamp, stamp_files_table
 from ceres_fast.survey.stamp_table import COLUMNS, STAMP_SIZE
 
 STAMP = np.random.default_rng(0).normal(100, 5, (STAMP_SIZE, STAMP_SIZE)).astype(np.float32)
@@ -48,13 +49,12 @@ def folders(tmp_path):
     return tmp_path
 
 
-def read_all(folder, **options):
-    tables, counts = zip(*folder_tables(folder, **options), strict=True)
-    return [row for table in tables for row in table], sum(counts, start=type(counts[0])())
+def read_all(folder, where=(), on_error="stop", nan="error"):
+    return stamp_files_table(folder, labelled_files(folder), where, Problems(on_error), nan)
 
 
 def test_rows_say_what_the_headers_say(folders):
-    ((table, counts),) = folder_tables(folders)
+    table, counts = read_all(folders)
     assert table.colnames == ["stamp", *(column.name for column in COLUMNS)]
     assert table["label"].tolist() == [1, 1, 0, 0, 0]
     assert table["source"].tolist()[:3] == ["asteroid/a0.fits", "asteroid/a1.fits", "non_asteroid/n0.fits"]
@@ -64,13 +64,6 @@ def test_rows_say_what_the_headers_say(folders):
     assert table["stamp"].dtype == np.float32
     np.testing.assert_array_equal(table["stamp"][4, ..., 0], STAMP - 2)
     assert +counts == {"files": 5}
-
-
-def test_chunks_hold_the_same_rows(folders):
-    whole, _ = read_all(folders)
-    chunks = list(folder_tables(folders, chunk=2))
-    assert [len(table) for table, _ in chunks] == [2, 2, 1]
-    assert [row["source"] for table, _ in chunks for row in table] == [row["source"] for row in whole]
 
 
 def test_where_chooses_by_header(folders):
@@ -125,7 +118,7 @@ def test_filling_does_not_save_a_stamp_without_a_picture(folders, kind):
 def test_many_bad_stamps_are_not_all_named(folders, capsys):
     for number in range(30):
         write(folders / "asteroid" / f"bad{number}.fits", BAD["constant"][0])
-    _, counts = read_all(folders, on_error="skip", chunk=4)
+    _, counts = read_all(folders, on_error="skip")
     assert counts["bad_stamps"] == 30
     assert capsys.readouterr().err.count("left out") == 10
 
@@ -135,13 +128,13 @@ def test_class_folders_are_told_from_frames(folders, tmp_path):
     assert not is_class_folders(folders / "asteroid")
     assert not is_class_folders(folders / "nowhere")
     with pytest.raises(InputError, match="has no folder per class"):
-        list(folder_tables(folders / "asteroid"))
+        labelled_files(folders / "asteroid")
 
 
 def test_an_empty_class_is_said(tmp_path):
     (tmp_path / "asteroid").mkdir()
     with pytest.raises(CeresFastError, match="asteroid: no stamps found"):
-        list(folder_tables(tmp_path))
+        labelled_files(tmp_path)
 
 
 def test_real_stamps(shared_data):

@@ -9,7 +9,7 @@ from pathlib import Path
 from ...errors import InputError
 from ..exposures import group_exposures
 from ..frame_info import FrameInfo
-from ..frames import find_frames, read_headers
+from ..frames import find_frames, read_headers, relative_to_sources
 from ..problems import Problems
 from .conditions import check
 from .write import KEYWORD
@@ -44,16 +44,11 @@ def find_fields(
     names: dict[Path, Path] = {}
     taken: dict[Path, Path] = {}
     for path in dict.fromkeys(info.path for group in groups for info in group):
-        names[path] = _relative(path, sources)
+        names[path] = relative_to_sources(path, sources)
         if (other := taken.setdefault(names[path], path)) != path:
             problem = f"would be written to {names[path]}, as {other} would"
             raise InputError(path, problem, expected="a name per frame", action="name the folder above both")
     return _batches(groups), names
-
-
-def _relative(path: Path, sources: Sequence[Path]) -> Path:
-    folders = (source for source in sources if source.is_dir() and path.is_relative_to(source))
-    return path.relative_to(next(folders, path.parent))
 
 
 def _batches(groups: Sequence[list[FrameInfo]]) -> list[list[list[FrameInfo]]]:
