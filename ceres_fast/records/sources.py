@@ -85,9 +85,10 @@ class Source(ABC):
         folder = self.folder if self.folder.is_dir() else self.folder.parent
         # A link keeps the place it has in the folder: two links may lead to files of one name.
         places = ((file, folder), (file.resolve(), folder.resolve()))
-        inside = (place.relative_to(above).as_posix() for place, above in places if place.is_relative_to(above))
-        # No path of this machine goes into the records: a file from elsewhere is known by its name.
-        return f"{self.name}/{next(inside, file.name)}"
+        inside = (place.relative_to(above) for place, above in places if place.is_relative_to(above))
+        # No path of this machine goes into the records: a file from elsewhere is known by its name. Python takes
+        # ../x.csv to be in the folder ".".
+        return f"{self.name}/{next((path.as_posix() for path in inside if '..' not in path.parts), file.name)}"
 
 
 class StampFolders(Source):

@@ -154,8 +154,9 @@ def find_frames(sources: Sequence[Path]) -> list[Path]:
 
 def relative_to_sources(path: Path, sources: Sequence[Path]) -> Path:
     """Return a frame's path relative to the folder among `sources` that holds it; its name where none does."""
-    folders = (source for source in sources if source.is_dir() and path.is_relative_to(source))
-    return path.relative_to(next(folders, path.parent))
+    inside = (path.relative_to(source) for source in sources if source.is_dir() and path.is_relative_to(source))
+    # Python takes ../b/x.fits to be in the folder "."
+    return next((place for place in inside if ".." not in place.parts), Path(path.name))
 
 
 def celestial(header: fits.Header) -> WCS | None:

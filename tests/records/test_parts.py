@@ -57,6 +57,18 @@ def test_links_keep_their_places_in_the_folder(make, sources, tmp_path):
         assert digest == sha256_of(sources.parent / name)
 
 
+def test_files_are_named_alike_from_everywhere(sources, tmp_path, monkeypatch):
+    names = {file.name for file in unit_of(sources).files}
+    (tmp_path / "truth.csv").touch()
+    monkeypatch.chdir(sources)
+    (source,) = find_sources([Path()], Path("../truth.csv"))
+    assert {file.name for file in unit_of(Path()).files} == names
+    assert [file.name for file in source.named([Path("../truth.csv"), tmp_path / "truth.csv"])] == [
+        "sources/truth.csv",
+        "sources/truth.csv",
+    ]
+
+
 def test_every_source_has_a_name_of_its_own(class_folders, tmp_path):
     folders = [tmp_path / "a" / "x", tmp_path / "b" / "x-2", tmp_path / "c" / "x", tmp_path / "d" / "x"]
     for folder in folders:

@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import math
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ceres_fast.errors import CeresFastError, InputError
-from ceres_fast.survey.frames import celestial, find_frames, frame_stem, read_frame, read_info
+from ceres_fast.survey.frames import celestial, find_frames, frame_stem, read_frame, read_info, relative_to_sources
 
 from .conftest import SCALE, SHAPE, make_header, make_image, make_wcs
 
@@ -316,3 +317,14 @@ def test_distorted_coordinates_go_there_and_back(terms, place, projection):
 @pytest.mark.parametrize("cards", [{"CTYPE1": "LINEAR"}, {"CTYPE2": "RA---TAN"}, {"CRVAL2": 95.0}, {"CTYPE1": " "}])
 def test_coordinates_that_cannot_be_used_are_none(cards):
     assert celestial(distorted("TAN", **cards)) is None
+
+
+def test_frames_are_named_by_their_place_in_a_source(tmp_path, monkeypatch):
+    for name in ("a", "b"):
+        (tmp_path / name / "night").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "a")
+    here, other, there = Path(), Path("../b"), tmp_path / "a"
+    assert relative_to_sources(Path("night/1.fits"), [other, here]) == Path("night/1.fits")
+    assert relative_to_sources(there / "night" / "1.fits", [here, there]) == Path("night/1.fits")
+    assert relative_to_sources(Path("../b/night/1.fits"), [here, other]) == Path("night/1.fits")
+    assert relative_to_sources(Path("../b/night/1.fits"), [here]) == Path("1.fits")

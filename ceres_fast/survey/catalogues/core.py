@@ -183,7 +183,9 @@ def find_catalogue(frame_path: Path) -> Path | None:
 
 def catalogue_places(frame_path: Path) -> list[Path]:
     """Return where the catalogue of a frame is looked for, the first that is there wins."""
-    folders = (frame_path.parent.parent / "sextractor_cat", frame_path.parent)
+    folder = frame_path.parent
+    above = folder / ".." if folder.name in ("", "..") else folder.parent  # the parent of "." is "." in Python
+    folders = (above / "sextractor_cat", folder)
     return [folder / f"{frame_stem(frame_path)}{ending}" for folder in folders for ending in ENDINGS]
 
 

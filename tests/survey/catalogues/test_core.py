@@ -1,6 +1,7 @@
 """Where detections are, whose they are, and where catalogues lie."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -90,6 +91,25 @@ def test_catalogues_are_found(tmp_path, place):
     path.parent.mkdir()
     path.write_text("x")
     assert find_catalogue(tmp_path / "resamp" / "F1-1.fits.fz") == path
+
+
+@pytest.mark.parametrize(("current", "frame"), [("resamp", "F1-1.fits"), ("other", "../resamp/F1-1.fits")])
+def test_catalogues_are_found_from_the_current_folder(tmp_path, monkeypatch, current, frame):
+    for folder in ("resamp", "other", "sextractor_cat"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "sextractor_cat" / "F1-1.cat").write_text("x")
+    monkeypatch.chdir(tmp_path / current)
+    found = find_catalogue(Path(frame))
+    assert found is not None
+    assert found.samefile(tmp_path / "sextractor_cat" / "F1-1.cat")
+
+
+def test_a_catalogue_above_the_current_folder_is_found(tmp_path, monkeypatch):
+    (tmp_path / "resamp" / "new").mkdir(parents=True)
+    (tmp_path / "sextractor_cat").mkdir()
+    (tmp_path / "sextractor_cat" / "F1-1.cat").write_text("x")
+    monkeypatch.chdir(tmp_path / "resamp" / "new")
+    assert find_catalogue(Path("../F1-1.fits")) == Path("../../sextractor_cat/F1-1.cat")
 
 
 def test_rows_without_a_position_are_not_of_another_frame(write_frame):
