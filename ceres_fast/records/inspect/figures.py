@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, NullLocator
 
 from ...files import atomic_file
 from .report import known
@@ -23,7 +24,7 @@ PANELS = (
 """Column, label, title and scale of a histogram."""
 
 _COLUMNS, _PAIRS = 10, 5
-_BINS = 18
+_BINS, _DECADES = 18, 5
 
 
 def _save(figure: Figure, path: Path) -> None:
@@ -55,7 +56,8 @@ def _draw_classes(axes: Axes, names: Sequence[str], splits: np.ndarray, labels: 
     axes.invert_yaxis()
     axes.margins(x=0.15)
     axes.set(xlabel="stamps")
-    axes.legend(frameon=False, loc="lower right")
+    # Above the axes: beside bars of any length there is no place that is always free.
+    axes.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(CLASS_COLOURS))
 
 
 def _draw_histogram(axes: Axes, names: Sequence[str], splits: np.ndarray, values: np.ndarray, scale: str) -> None:
@@ -68,9 +70,9 @@ def _draw_histogram(axes: Axes, names: Sequence[str], splits: np.ndarray, values
     if scale == "log":
         bins = np.geomspace(low / 1.05, high * 1.05, _BINS + 1)
         axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_locator(FixedLocator(_ticks(bins[0], bins[-1])))
         axes.xaxis.set_major_formatter("{x:g}")
-        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.xaxis.set_minor_locator(NullLocator())
     else:
         bins = np.linspace(low - 0.05, high + 0.05, _BINS + 1)
     for name in names:
@@ -89,6 +91,14 @@ def _draw_histogram(axes: Axes, names: Sequence[str], splits: np.ndarray, values
             )
     axes.set_ylabel("share of the split")
     axes.legend(frameon=False, fontsize=9)
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Return plain numbers on a logarithmic axis: 1, 2 and 5 of each decade, or over many decades the decades."""
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    digits = (1, 2, 5) if len(decades) <= _DECADES else (1,)
+    inside = [tick for decade in decades for digit in digits if low <= (tick := digit * 10.0**decade) <= high]
+    return inside or [float(f"{math.sqrt(low * high):.3g}")]
 
 
 def _show(axes: Axes, stamp: np.ndarray) -> None:

@@ -67,3 +67,23 @@ def test_constant_and_strange_stamps(tmp_path, value):
     draw_stamps([stamp], [""], ["tab:red"], "odd", tmp_path / "a.png")
     draw_pairs([(stamp, stamp)] * 6, [("one", "other")] * 6, tmp_path / "b.png")
     assert image.imread(tmp_path / "b.png").ndim == 3
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [
+        (0.15, 11, [0.2, 0.5, 1, 2, 5, 10]),
+        (0.1, 1, [0.1, 0.2, 0.5, 1]),
+        (0.66, 0.74, [0.699]),
+        (0.01, 1e6, [0.01, 0.1, 1, 10, 100, 1000, 1e4, 1e5, 1e6]),
+    ],
+)
+def test_rates_have_plain_ticks(low, high, ticks):
+    assert figures._ticks(low, high) == pytest.approx(ticks)
+
+
+def test_no_legend_is_on_the_bars(tmp_path, drawn):
+    draw_distributions(np.repeat(SPLITS, 3), columns_of(12), tmp_path / "a.png")
+    axes = drawn[0].axes[0]
+    legend, inside = (each.get_window_extent() for each in (axes.get_legend(), axes))
+    assert not legend.overlaps(inside)
