@@ -137,6 +137,8 @@ def build_records(
     found = find_sources(sources, truth)
     rules = rules or Rules()
     if all(source.kind != "frames" for source in found):
+        if truth:
+            warn(f"{truth}: is not read: stamps and alerts have labels of their own, and no source has frames")
         # Stamps and alerts do not show what stays in place: nothing was removed here, and nothing may be claimed.
         rules = replace(rules, remove_stationary=False)
     choice = Choice(where, rules, on_error, nan, tuple(planes), names, observatory)

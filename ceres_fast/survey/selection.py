@@ -16,6 +16,9 @@ Where: TypeAlias = Sequence[tuple[str, Sequence[str]]]
 """Names, each with the values that are allowed for it."""
 
 
+_EXAMPLES = {"--where": "LABEL=asteroid,bogus", "--hold-out": "night=20191026,20191027"}
+
+
 def parse_where(text: str, option: str = "--where") -> tuple[str, list[str]]:
     """Read ``NAME=VALUE[,VALUE]``, the value of an option.
 
@@ -27,7 +30,7 @@ def parse_where(text: str, option: str = "--where") -> tuple[str, list[str]]:
     name, equals, values = text.partition("=")
     allowed = [value.strip() for value in values.split(",")]
     if not (name.strip() and equals and all(allowed)):
-        raise CeresFastError(f"{option} {text}: expected NAME=VALUE[,VALUE], for example LABEL=asteroid,bogus.")
+        raise CeresFastError(f"{option} {text}: expected NAME=VALUE[,VALUE], for example {_EXAMPLES[option]}.")
     return name.strip(), allowed
 
 

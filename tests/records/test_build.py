@@ -502,6 +502,11 @@ def test_a_bad_frame_costs_its_detections_and_they_are_counted(frames, tmp_path,
     assert cut.name in said
 
 
+def test_a_truth_table_that_no_source_needs_is_said(class_folders, tmp_path, capsys):
+    build_records([class_folders], tmp_path / "r", truth=tmp_path / "known.csv")
+    assert "known.csv: is not read" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_frames_and_stamps_together_and_a_truth_table_from_elsewhere(frames, class_folders, tmp_path):
     bare = Path(shutil.copytree(frames, tmp_path / "bare"))

@@ -18,6 +18,11 @@ def test_what_is_not_where_is_refused(text):
         parse_where(text)
 
 
+def test_the_example_is_of_the_option():
+    with pytest.raises(CeresFastError, match=r"--hold-out night: .* for example night="):
+        parse_where("night", option="--hold-out")
+
+
 def test_numbers_are_equal_however_they_are_written():
     assert equal(570, "570.0")
     assert equal(" r ", "r")

@@ -56,7 +56,8 @@ def _read(text: str) -> Table:
         return ascii_tables.read(text.split("\n"), format=kind) if kind else ascii_tables.read(text.split("\n"))
     except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
         reason = (str(error) or type(error).__name__).strip().splitlines()[0]
-        raise UnusableError(f"is no table ({reason})", EXPECTED) from error
+        # Where it had to guess, astropy lists what it tried, and that says nothing of the file.
+        raise UnusableError(f"is no table ({reason})" if kind else "is in no format known here", EXPECTED) from error
 
 
 def _texts(column: np.ndarray) -> list[str]:
