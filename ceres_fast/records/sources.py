@@ -26,7 +26,7 @@ from ..survey.problems import OnError
 from ..survey.selection import Where
 from ..survey.stamp_folders import is_class_folders, labelled_files
 from ..survey.stamp_table import PLANES
-from ..survey.truth_checks import check_times, check_truth
+from ..survey.truth_checks import check_observatory, check_times, check_truth
 from .scheduler import Workers
 from .units import Choice, FieldUnit, PacketUnit, SourceFile, StampUnit, Unit, truth_of
 
@@ -131,7 +131,9 @@ class Frames(Source):
         units: list[Unit] = []
         listed: set[SourceFile] = set()
         fields = self._fields(frames, choice, workers)
-        check_times(self._read_truth(choice), [info for infos in fields for info in infos], choice.rules)
+        taken = [info for infos in fields for info in infos]
+        check_times(self._read_truth(choice), taken, choice.rules)
+        check_observatory(self._read_truth(choice), taken)
         for infos in fields:
             paths = dict.fromkeys(file for info in infos for file in _files_of(info.path))
             files = self.named(paths)

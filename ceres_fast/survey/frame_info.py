@@ -14,6 +14,7 @@ TEXT_KEYWORDS = {
     "field": ("OBJECT", "FIELD", "FIELDID", "TARGNAME", "TARGET"),
     "ccd": ("CCDNAME", "CCD_NAME", "CCDID", "CCD_ID", "CCDNUM", "RCID", "CHIPNAME", "CHIPID", "DETECTOR", "IMAGEID"),
     "filter": ("FILTER", "FILTER1", "WFFBAND", "INSFILTE", "FILTNAM", "BAND"),
+    "observatory": ("OBSCODE", "MPCCODE", "MPC_CODE", "OBSERVAT"),
 }
 """Keywords for names, the first that is there wins. RCID: ZTF; WFFBAND: INT/WFC."""
 
@@ -61,6 +62,8 @@ class FrameInfo:
         ADU.
     shape : tuple of int
         (ny, nx).
+    observatory : str
+        What the header says of who took it: an MPC code, or a name.
     hdu : int
         Number of the HDU that holds the image, from 0.
     extension : str
@@ -90,6 +93,7 @@ class FrameInfo:
     part: int = 0
     order: tuple[int, ...] = (0,)
     images: int = 1
+    observatory: str = ""
 
     @property
     def parts(self) -> int:

@@ -202,6 +202,7 @@ def _head(path: Path, hdus: fits.HDUList, layout: Layout, hdu: int) -> FrameHead
         part=part,
         order=tuple(layout.images.index(ccd) for ccd in layout.ccds),
         images=len(layout.images),
+        observatory=text(header, "observatory"),
     )
     return FrameHeader(info, header, wcs)
 

@@ -12,6 +12,7 @@ from ..console import warn
 from ..errors import CeresFastError
 from .frame_info import FrameInfo
 from .rules import Rules
+from .truth import observatories
 
 LEAST_VALIDATED, MISSING_SHARE = 20, 0.9
 """Of so many validated asteroids, no more than this share is undetected where times and positions are right."""
@@ -28,6 +29,18 @@ def check_times(truth: Table, frames: Sequence[FrameInfo], rules: Rules) -> None
         f"of {_between(taken)}; expected the asteroids of these nights, with the times of the middle of each exposure "
         "(MJD, UTC)."
     )
+
+
+def check_observatory(truth: Table, frames: Sequence[FrameInfo]) -> None:
+    """Warn when the validated observations are of one observatory, and the frames say that another took them."""
+    told = set(map(str, truth["observatory"][np.asarray(truth["validated"], bool)])) - {""}
+    named = {info.observatory for info in frames if observatories.exists(info.observatory)}
+    if told and named and not told & named:
+        of, by = (", ".join(observatories.describe(code) for code in sorted(codes)) for codes in (told, named))
+        warn(
+            f"{truth.meta.get('path', 'the truth table')}: its observations are of {of}, and the frames say {by}. From "
+            'elsewhere on Earth a main-belt asteroid is up to 9" away: pass the observations of these frames'
+        )
 
 
 def _between(mjd: np.ndarray) -> str:

@@ -9,7 +9,7 @@ from astropy.table import Table
 from ceres_fast.errors import CeresFastError
 from ceres_fast.survey.frame_info import FrameInfo
 from ceres_fast.survey.rules import Rules
-from ceres_fast.survey.truth_checks import check_times, check_truth
+from ceres_fast.survey.truth_checks import check_observatory, check_times, check_truth
 
 TRUTH = Table({"mjd": [58782.9, 58782.95], "validated": [True, True]}, meta={"path": "report.txt"})
 
@@ -42,3 +42,21 @@ def test_none_in_any_frame_is_refused():
     with pytest.raises(CeresFastError, match="none of its 2 rows is validated"):
         check_truth(Table({"validated": [False, False]}), {"frames": 1})
     check_truth(TRUTH, {})
+
+
+@pytest.mark.parametrize(
+    ("told", "validated", "named", "warned"),
+    [
+        (["568", "568"], [True, True], ["950", ""], True),
+        (["568", "950"], [True, True], ["950"], False),
+        (["568", "950"], [True, False], ["950"], True),
+        (["568", "568"], [True, True], ["Roque de los Muchachos", ""], False),
+        (["", ""], [True, True], ["950"], False),
+    ],
+)
+def test_observations_of_another_observatory_are_warned_of(capsys, told, validated, named, warned):
+    truth = Table({"observatory": told, "validated": validated}, meta={"path": "report.txt"})
+    check_observatory(truth, [FrameInfo(Path("f"), "f", observatory=name) for name in named])
+    said = capsys.readouterr().err
+    assert ("report.txt: its observations are of 568 (" in said) is warned
+    assert ("the frames say 950 (La Palma)" in said) is warned
