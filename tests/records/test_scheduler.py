@@ -86,11 +86,13 @@ def test_work_that_ends_its_worker_ends_in_an_error(two, capfd):
 
 
 INTERRUPTED = """
+import signal
 import time
 from ceres_fast.records import scheduler
 from ceres_fast.records.scheduler import Workers
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are started to ignore it
     with Workers(2) as workers:
         workers.run(abs, [1, 2], "x")
         print("started", flush=True)
@@ -107,7 +109,11 @@ def test_ctrl_c_ends_the_workers_and_only_this_process_speaks(tmp_path):
     with subprocess.Popen(command, env=environment, start_new_session=True, **pipes) as process:
         assert process.stdout.readline() == "started\n"
         os.killpg(process.pid, signal.SIGINT)
-        said = process.communicate(timeout=60)[1]  # ends when the last process that could write there has ended
+        try:
+            said = process.communicate(timeout=60)[1]  # ends when the last process that could write there has ended
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
     assert said.count("Traceback") == said.count("KeyboardInterrupt") == 1
 
 
