@@ -11,8 +11,7 @@ from astropy.table import Table, vstack
 
 from ..console import warn
 from ..errors import InputError
-from .catalogues import Names
-from .catalogues.core import OUTSIDE_PIXELS
+from .catalogues import Names, far_outside
 from .cutting import exposure_stamps
 from .detections import Detections, read_detections
 from .fields import leave_out, survey_fields
@@ -209,20 +208,15 @@ def _exposure(info: FrameInfo, rules: Rules, names: Names | None) -> Detections:
 def _dropped(labelled: Labelled, where: Where, problems: Problems, counts: Counter[str]) -> np.ndarray:
     """Return why each detection of an exposure becomes no stamp, "" where it does: (n,), str; and count them."""
     reason = np.where(_chosen(labelled.exposure, where), labelled.reason, "not_selected").astype("U20")
-    outside = np.flatnonzero((reason == "") & _is_outside(labelled.exposure))
+    outside = np.flatnonzero(
+        (reason == "") & far_outside(labelled.exposure.x, labelled.exposure.y, labelled.exposure.info)
+    )
     if len(outside):
         problems.report(_outside(labelled.exposure, outside), counts, "outside_frame", len(outside))
     counts["detections"] += len(reason)
     counts += Counter(reason[reason != ""].tolist())
     reason[outside] = "outside_frame"
     return reason
-
-
-def _is_outside(exposure: Detections) -> np.ndarray:
-    """Tell which detections are so far outside the frame that a stamp of them shows nothing of it."""
-    ny, nx = exposure.info.shape
-    x, y, off = exposure.x, exposure.y, OUTSIDE_PIXELS
-    return (x < 0.5 - off) | (x >= nx + 0.5 + off) | (y < 0.5 - off) | (y >= ny + 0.5 + off)
 
 
 def _outside(exposure: Detections, rows: np.ndarray) -> InputError:

@@ -1,6 +1,15 @@
 """SExtractor catalogues: one file per format, and what is common to them in `core`."""
 
-from .core import Catalogue, catalogue_places, check_against, column, find_catalogue, positions, sky_positions
+from .core import (
+    Catalogue,
+    catalogue_places,
+    check_against,
+    column,
+    far_outside,
+    find_catalogue,
+    positions,
+    sky_positions,
+)
 from .formats import FORMATS, SUFFIXES, check_free, read_catalogue, write_catalogue, write_table, write_tables
 from .names import Names
 from .parts import rows_of
@@ -14,6 +23,7 @@ __all__ = [
     "check_against",
     "check_free",
     "column",
+    "far_outside",
     "find_catalogue",
     "positions",
     "read_catalogue",

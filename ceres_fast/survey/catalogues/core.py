@@ -140,6 +140,13 @@ def _on_sphere(ra: np.ndarray, dec: np.ndarray) -> np.ndarray:
     return np.isfinite(ra) & (np.abs(dec) <= 90) & ((ra != 0) | (dec != 0))
 
 
+def far_outside(x: np.ndarray, y: np.ndarray, info: FrameInfo) -> np.ndarray:
+    """Tell which 1-based positions, (n,), are more than `OUTSIDE_PIXELS` outside a frame; NaN is nowhere."""
+    ny, nx = info.shape
+    low, off = 0.5 - OUTSIDE_PIXELS, OUTSIDE_PIXELS + 0.5
+    return (x < low) | (x >= nx + off) | (y < low) | (y >= ny + off)
+
+
 def check_against(
     catalogue: Catalogue, info: FrameInfo, wcs: WCS | None, rows: np.ndarray | slice = slice(None)
 ) -> None:
@@ -157,9 +164,9 @@ def check_against(
     action = f"find the catalogue of {info.path.name}, or run detect on it"
     ny, nx = info.shape
     off = OUTSIDE_PIXELS
-    inside = (x > 0.5 - off) & (x < nx + 0.5 + off) & (y > 0.5 - off) & (y < ny + 0.5 + off)
-    if inside[given].mean() < 1 - OUTSIDE_SHARE:
-        problem = f"{(given & ~inside).sum()} of its {given.sum()} positions are outside the frame {info.place}"
+    outside = far_outside(x, y, info)
+    if outside[given].mean() > OUTSIDE_SHARE:
+        problem = f"{(given & outside).sum()} of its {given.sum()} positions are outside the frame {info.place}"
         raise InputError(catalogue.path, problem, expected=f"positions in {nx}x{ny} pixels", action=action)
     if wcs is None or (everywhere := sky_positions(catalogue)) is None:
         return

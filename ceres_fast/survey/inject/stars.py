@@ -161,13 +161,6 @@ def _stars(frame: Frame, detections: Table, signal: float, neighbour: float) -> 
     return alone[np.argsort(-flux[alone], kind="stable")][:MOST_STARS], typical
 
 
-def full_width(psf: Profile) -> float:
-    """Return the FWHM of a profile in pixels: the diameter of the circle with the area above half of its peak."""
-    steps = np.arange(-15, 15.01, 0.05)
-    share = psf.profile(steps[None, :], steps[:, None])
-    return float(2 * np.sqrt((share > share.max() / 2).sum() * 0.05**2 / np.pi))
-
-
 def _half(width: float) -> int:
     return max(6, math.ceil(RADIUS * width))
 

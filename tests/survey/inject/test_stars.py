@@ -8,12 +8,19 @@ import pytest
 from ceres_fast.errors import InputError
 from ceres_fast.survey.detect import detect_frame
 from ceres_fast.survey.frames import read_frame
-from ceres_fast.survey.inject.stars import StarImage, find_stars, full_width, measure_stars
+from ceres_fast.survey.inject.stars import StarImage, find_stars, measure_stars
 from ceres_fast.survey.simulate.render import Psf
 
 from .conftest import PSF, SIDE, SKY, pixels_of, star_places
 
 STEPS = np.arange(-25, 26, dtype=np.float32)
+
+
+def full_width(psf):
+    """Return the FWHM of a profile in pixels: the diameter of the circle with the area above half of its peak."""
+    steps = np.arange(-15, 15.01, 0.05)
+    share = psf.profile(steps[None, :], steps[:, None])
+    return 2 * np.sqrt((share > share.max() / 2).sum() * 0.05**2 / np.pi)
 
 
 def measured(path):
