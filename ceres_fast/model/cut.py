@@ -1,0 +1,154 @@
+"""Cut a classifier at its freeze boundary: what training cannot change (prefix), and the rest (suffix)."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from .build import BASE, Base
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A classifier in two parts that share its layers: ``suffix(prefix(stamps))`` is what the classifier gives.
+
+    Attributes
+    ----------
+    prefix : keras.Model
+        Stamps (n, 32, 32, planes) float32 in ADU to a list of tensors (n, *shape), or where it is one, to that, as
+        Keras has it. Nothing in it is trained or random.
+    suffix : keras.Model
+        What the prefix gives to probabilities (n, 2) float32. Training it trains the classifier.
+    shapes : tuple of tuple of int
+        Of the tensors, without the batch axis.
+    dtype : str
+        Of the tensors: ``float32``, ``float16`` or ``bfloat16``.
+    names : tuple of str
+        Where the tensors come from: the kind of a layer of the base and its number among that kind, from 0. Unlike the
+        names that Keras gives by counting, they are the same in every process.
+    """
+
+    prefix: keras.Model
+    suffix: keras.Model
+    shapes: tuple[tuple[int, ...], ...]
+    dtype: str
+    names: tuple[str, ...]
+
+
+def cut(model: keras.Model) -> Cut | None:
+    """Cut a classifier as late as nothing trained is before the cut.
+
+    Parameters
+    ----------
+    model : keras.Model
+        From `build_model`: stem, base, and a head that is a plain stack of layers.
+
+    Returns
+    -------
+    Cut or None
+        None where no frozen layer with weights is before the first trained one, as when training from scratch.
+
+    Notes
+    -----
+    Where the tensors at the cut are larger than those before a layer without weights (activation, padding, sum …), the
+    cut is before that layer: doing it again is cheaper than reading what it gives.
+    """
+    base = model.get_layer(BASE)
+    graph = _Graph(base)
+    tensors = graph.ordered(_pulled_back(graph, graph.frontier()))
+    inner = _alike(base, Base(base.input, tensors, name="prefix"))
+    if not inner.weights:
+        return None
+    number = model.layers.index(base)
+    images = model.layers[number - 1].output
+    prefix = keras.Model(model.input, keras.tree.flatten(inner(images)), name=f"{model.name}_prefix")
+    inputs = [keras.Input(tensor.shape[1:], dtype=tensor.dtype) for tensor in tensors]
+    features = inputs[0]
+    if tensors != [base.output]:
+        features = _alike(base, Base(tensors, base.output, name=BASE))(inputs)
+    for layer in model.layers[number + 1 :]:
+        features = layer(features)
+    suffix = keras.Model(inputs, features, name=f"{model.name}_suffix")
+    # Under mixed_float16, `compile` scales the loss of a model by the model's own policy.
+    suffix.dtype_policy = prefix.dtype_policy = model.dtype_policy
+    shapes = tuple(tuple(tensor.shape[1:]) for tensor in tensors)
+    return Cut(prefix, suffix, shapes, tensors[0].dtype, graph.names(tensors))
+
+
+def _alike(base: Base, part: Base) -> Base:
+    part.by_moving_statistics = base.by_moving_statistics
+    part.dtype_policy = base.dtype_policy
+    return part
+
+
+class _Graph:
+    """The layers of a base in topological order, and the tensors between them."""
+
+    def __init__(self, base: Base) -> None:
+        self.output = base.output
+        self.layers = base.layers
+        self.inputs = {layer: keras.tree.flatten(layer.input) for layer in self.layers}
+        self.producer = {id(tensor): layer for layer in self.layers for tensor in keras.tree.flatten(layer.output)}
+
+    def of(self, tensor: Any) -> keras.Layer:
+        """Return what gives a tensor."""
+        return self.producer[id(tensor)]
+
+    def frontier(self) -> list[Any]:
+        """Return the tensors that never change and that something else takes, or that are the output."""
+        changing: set[keras.Layer] = set()
+        for layer in self.layers:
+            if _changes(layer) or any(self.of(tensor) in changing for tensor in self.inputs[layer]):
+                changing.add(layer)
+        taken = [tensor for layer in changing for tensor in self.inputs[layer]] + [self.output]
+        return [tensor for tensor in taken if self.of(tensor) not in changing]
+
+    def ordered(self, tensors: Iterable[Any]) -> list[Any]:
+        """Return each tensor once, in the order of the layers."""
+        found = {id(tensor): tensor for tensor in tensors}
+        return sorted(found.values(), key=lambda tensor: self.layers.index(self.of(tensor)))
+
+    def names(self, tensors: list[Any]) -> tuple[str, ...]:
+        """Return names that do not depend on what was built before."""
+        seen: Counter[str] = Counter()
+        names = {}
+        for layer in self.layers:
+            kind = type(layer).__name__
+            names[layer] = f"{kind} {seen[kind]}"
+            seen[kind] += 1
+        return tuple(names[self.of(tensor)] for tensor in tensors)
+
+
+def _changes(layer: keras.Layer) -> bool:
+    # A layer that trains may change more than its trainable weights (BatchNormalization). What it has beside weights is
+    # the state of a random number generator.
+    return bool(layer.trainable and layer.variables) or len(layer.variables) > len(layer.weights)
+
+
+def _pulled_back(graph: _Graph, frontier: list[Any]) -> list[Any]:
+    best = graph.ordered(frontier)
+    for tensor in best:
+        others = [other for other in best if other is not tensor]
+        behind = [tensor]
+        while (last := _last_without_weights(graph, behind)) is not None:
+            behind = [one for one in behind if one is not last] + graph.inputs[graph.of(last)]
+            candidate = graph.ordered([*others, *behind])
+            if _size(candidate) < _size(best):
+                best = candidate
+    return best
+
+
+def _last_without_weights(graph: _Graph, tensors: list[Any]) -> Any | None:
+    light = [
+        tensor for tensor in graph.ordered(tensors) if graph.inputs[graph.of(tensor)] and not graph.of(tensor).variables
+    ]
+    return light[-1] if light else None
+
+
+def _size(tensors: Iterable[Any]) -> int:
+    return sum(math.prod(tensor.shape[1:]) for tensor in tensors)

@@ -1,0 +1,143 @@
+"""An entry of the cache: a folder of shards and ``meta.json``, which says what they are and which of them are whole."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...console import warn
+from ...errors import CeresFastError
+from ...files import atomic_file, read_json, sha256_of, write_json
+from .layout import Layout
+
+META = "meta.json"
+
+_SPARE = 2**28
+"""Bytes to leave free on the disk, for the run that the features are for."""
+
+_ADVICE = (
+    "Make room (`ceres-fast cache ls`, `ceres-fast cache clear`), choose another --cache-dir, halve the features with "
+    "--cache-half, or train without them (--no-prefix-cache)."
+)
+
+
+class NoRoom(CeresFastError):  # noqa: N818 (a reason to go on without, as StopIteration is)
+    """The features cannot be kept where they should be: the disk is full, or the folder cannot be written."""
+
+
+class Entry:
+    """A folder of the cache as it should be; who calls its methods holds its lock.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Its place; the name is the key.
+    layout : Layout
+        Of its rows.
+    about : dict
+        What ``meta.json`` says beside the shards; ``made_from`` has to be the same for the shards to be used.
+    """
+
+    def __init__(self, folder: Path, layout: Layout, about: dict[str, Any]) -> None:
+        self.folder, self.layout, self.about = folder, layout, about
+        self._shards: dict[str, dict[str, Any]] = {}
+        self._whole: dict[str, dict[str, Any]] = {}
+
+    def missing(self) -> list[int]:
+        """Return the shards that are not there or not whole; each is read once in the life of this object."""
+        self._shards = self._read_meta()
+        numbers = range(self.layout.shards)
+        with ThreadPoolExecutor() as pool:
+            whole = list(pool.map(self._is_whole, numbers))
+        return [number for number in numbers if not whole[number]]
+
+    def room_for(self, shards: Sequence[int]) -> int:
+        """Return the bytes that these shards take.
+
+        Raises
+        ------
+        NoRoom
+            When the disk has not as many to spare.
+        """
+        needed = sum(self.layout.rows_in(number) for number in shards) * self.layout.row_bytes
+        free = shutil.disk_usage(self.folder).free
+        if needed + _SPARE > free:
+            raise no_room(f"{self.folder}: would take {megabytes(needed)}, and {megabytes(free)} are free.")
+        return needed
+
+    def write(self, shard: int, rows: np.ndarray) -> None:
+        """Write a shard, whole or not at all, and then into ``meta.json`` that it is there.
+
+        Raises
+        ------
+        NoRoom
+            When the disk refuses.
+        """
+        path = self.folder / self.layout.file(shard)
+        try:
+            with atomic_file(path) as temporary:
+                np.save(temporary, rows)
+                written = {"bytes": temporary.stat().st_size, "sha256": sha256_of(temporary)}
+            self._shards[path.name] = self._whole[path.name] = written
+            self._write_meta()
+        except CeresFastError as error:
+            raise no_room(str(error)) from error
+
+    def remove_leftovers(self) -> None:
+        """Remove what a process that was killed had not finished writing."""
+        for path in self.folder.glob(".*"):
+            path.unlink()
+
+    def discard(self, shards: Sequence[int]) -> None:
+        """Remove shards, so that the disk has as much room as before they were written."""
+        for number in shards:
+            path = self.folder / self.layout.file(number)
+            path.unlink(missing_ok=True)
+            self._shards.pop(path.name, None)
+        with suppress(CeresFastError):  # a shard that is named and not there is computed again
+            self._write_meta()
+
+    def _write_meta(self) -> None:
+        write_json(self.folder / META, self.about | {"shards": dict(sorted(self._shards.items()))})
+
+    def _read_meta(self) -> dict[str, dict[str, Any]]:
+        path = self.folder / META
+        if not path.exists():
+            return {}
+        with suppress(CeresFastError):
+            meta = read_json(path, what="what the cache says of an entry")
+            shards = meta.get("shards")
+            if meta.get("made_from") == self.about["made_from"] and isinstance(shards, dict):
+                return shards
+        warn(f"{path}: is damaged, or of another format; the features are computed again")
+        return {}
+
+    def _is_whole(self, shard: int) -> bool:
+        path = self.folder / self.layout.file(shard)
+        said = self._shards.get(path.name)
+        if said is None or said == self._whole.get(path.name):
+            return said is not None
+        try:
+            if {"bytes": path.stat().st_size, "sha256": sha256_of(path)} == said:
+                self._whole[path.name] = said
+                return True
+        except OSError:
+            pass
+        warn(f"{path}: is missing, cut or altered; it is computed again")
+        return False
+
+
+def no_room(problem: str) -> NoRoom:
+    """Return the error that says what is wrong and what to do about it."""
+    return NoRoom(f"{problem} {_ADVICE}")
+
+
+def megabytes(size: int) -> str:
+    """Return a number of bytes as a text, in MB."""
+    return f"{size / 1e6:,.1f} MB"

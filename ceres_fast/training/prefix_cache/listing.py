@@ -1,0 +1,136 @@
+"""What is in the cache, and making room in it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ...console import warn
+from ...errors import CeresFastError
+from ...files import read_json
+from .entry import META
+from .lock import LOCK, try_to_hold
+
+KEY_DIGITS = 16
+"""Hexadecimal digits of the name of an entry."""
+
+_KEY = re.compile(rf"[0-9a-f]{{{KEY_DIGITS}}}")
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An entry of the cache.
+
+    Attributes
+    ----------
+    key : str
+        Name of its folder.
+    backbone : str
+        Row of `BACKBONES`; ``?`` here and below where ``meta.json`` cannot be read.
+    cut : str
+        Where the classifier is cut: `Cut.names`.
+    records, split : str
+        Whose stamps.
+    stamps, variants : int
+        How many, and rows of each.
+    dtype : str
+        Of the features.
+    bytes : int
+        On the disk.
+    whole : bool
+        Whether all of it has been computed.
+    last_used : datetime.datetime
+        UTC.
+    """
+
+    key: str
+    backbone: str
+    cut: str
+    records: str
+    split: str
+    stamps: int
+    variants: int
+    dtype: str
+    bytes: int
+    whole: bool
+    last_used: datetime
+
+
+def entries(folder: Path) -> list[Listed]:
+    """Return the entries of a cache, the one used last first; a folder that is not there has none."""
+    if not folder.is_dir():
+        return []
+    listed = [_listed(path) for path in folder.iterdir() if _is_entry(path)]
+    return sorted(listed, key=lambda entry: (entry.last_used, entry.key), reverse=True)
+
+
+def clear(folder: Path, keys: Sequence[str] | None = None) -> list[Listed]:
+    """Delete entries that nobody uses, and say of which this is not so.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Of the cache. What is no entry of it is left alone.
+    keys : sequence of str, optional
+        Which; without it, all.
+
+    Returns
+    -------
+    list of Listed
+        What was deleted.
+
+    Raises
+    ------
+    CeresFastError
+        When there is no such entry, and then nothing is deleted; or when the system refuses.
+    """
+    there = {entry.key: entry for entry in entries(folder)}
+    if strange := [key for key in keys or () if key not in there]:
+        raise CeresFastError(f"{folder}: has no entry {strange[0]}. `ceres-fast cache ls` lists what there is.")
+    return [there[key] for key in (there if keys is None else dict.fromkeys(keys)) if _deleted(folder / key)]
+
+
+def _deleted(path: Path) -> bool:
+    held = try_to_hold(path)
+    if held is None:
+        warn(f"{path}: is in use, and is kept")
+        return False
+    with held:
+        try:
+            shutil.rmtree(path)
+        except OSError as error:
+            raise CeresFastError(f"{path}: cannot be deleted ({error.strerror}).") from error
+    return True
+
+
+def _is_entry(path: Path) -> bool:
+    return bool(_KEY.fullmatch(path.name)) and not path.is_symlink() and (path / LOCK).is_file()
+
+
+def _listed(path: Path) -> Listed:
+    sizes = {file.name: file.stat().st_size for file in path.iterdir()}
+    used = datetime.fromtimestamp((path / LOCK).stat().st_mtime, UTC)
+    told = _told(path / META)
+    return Listed(key=path.name, **told, bytes=sum(sizes.values()), last_used=used)
+
+
+def _told(path: Path) -> dict[str, Any]:
+    try:
+        meta = read_json(path, what="what the cache says of an entry")
+        made, layout = meta["made_from"], meta["made_from"]["layout"]
+        return {
+            "backbone": made["backbone"],
+            "cut": " + ".join(made["cut"]),
+            "records": meta["records"],
+            **{name: layout[name] for name in ("split", "variants", "dtype")},
+            "stamps": layout["count"],
+            "whole": len(meta["shards"]) == -(-layout["count"] * layout["variants"] // layout["shard_rows"]),
+        }
+    except (CeresFastError, KeyError, TypeError):
+        unknown = dict.fromkeys(("backbone", "cut", "records", "split", "dtype"), "?")
+        return {**unknown, "stamps": 0, "variants": 0, "whole": False}

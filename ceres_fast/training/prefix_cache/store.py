@@ -1,0 +1,105 @@
+"""Reading rows of the cache, in any order."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import InputError
+from ...tensorflow_quiet import tf
+from .layout import Layout
+from .lock import Held
+
+_AT_ONCE = os.sysconf("SC_IOV_MAX")
+"""Rows that the system reads by one call."""
+
+
+class FeatureRows:
+    """Rows of an entry of the cache, which nobody can clear as long as this lives.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        The entry, whole.
+    layout : Layout
+        Of its rows.
+    held : Held
+        The entry's lock, shared; given back by `close`, or when the object is no longer used.
+
+    Attributes
+    ----------
+    count : int
+        Stamps.
+    variants : int
+        Rows of each stamp: row = stamp * variants + variant.
+    shapes : tuple of tuple of int
+        Of the tensors in a row, without the batch axis.
+    dtype : numpy.dtype
+        float32, float16 or bfloat16.
+    """
+
+    def __init__(self, folder: Path, layout: Layout, held: Held) -> None:
+        self.folder, self.count, self.variants, self.shapes = folder, layout.count, layout.variants, layout.shapes
+        self.dtype = np.dtype(tf.as_dtype(layout.dtype).as_numpy_dtype)
+        self.close = weakref.finalize(self, held.release)
+        self._layout = layout
+
+    def read(self, rows: np.ndarray) -> np.ndarray:
+        """Read rows; threads may do so at the same time.
+
+        Parameters
+        ----------
+        rows : numpy.ndarray of int
+            Numbers of rows, (n,), from 0, in any order.
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (n, values in a row), of `dtype`, C-contiguous.
+
+        Raises
+        ------
+        IndexError
+            When there is no such row.
+        InputError
+            When a shard is cut while it is used.
+        """
+        values = np.empty((len(rows), self._layout.size), self._layout.stored)
+        if len(rows) and not 0 <= rows.min() <= rows.max() < self._layout.rows:
+            raise IndexError(f"rows {rows.min()} to {rows.max()} of {self._layout.rows}")
+        with ExitStack() as undo:
+            parts = list(self._parts(rows, undo))
+            # All of it is asked for first: a disk answers many questions at once faster than one after the other.
+            if hasattr(os, "posix_fadvise"):
+                for descriptor, offset, places in parts:
+                    os.posix_fadvise(descriptor, offset, len(places) * self._layout.row_bytes, os.POSIX_FADV_WILLNEED)
+            for descriptor, offset, places in parts:
+                done = os.preadv(descriptor, [values[place] for place in places], offset)
+                if done != len(places) * self._layout.row_bytes:
+                    raise InputError(self.folder, "a shard has been cut", action="start again: it is computed again")
+        return values.view(self.dtype)
+
+    def _parts(self, rows: np.ndarray, undo: ExitStack) -> Iterator[tuple[int, int, np.ndarray]]:
+        """Open the shards; yield of neighbouring rows the file descriptor, the offset, and their places in `rows`."""
+        order = np.argsort(rows)
+        shards, numbers = np.divmod(rows[order], self._layout.shard_rows)
+        apart = (np.diff(numbers) != 1) | (np.diff(shards) != 0)
+        opened: dict[int, tuple[int, int]] = {}
+        for run in np.split(np.arange(len(rows)), np.flatnonzero(apart) + 1):
+            for first in range(0, len(run), _AT_ONCE):
+                some = run[first : first + _AT_ONCE]
+                shard = int(shards[some[0]])
+                if shard not in opened:
+                    opened[shard] = self._open(shard)
+                    undo.callback(os.close, opened[shard][0])
+                descriptor, header = opened[shard]
+                yield descriptor, header + int(numbers[some[0]]) * self._layout.row_bytes, order[some]
+
+    def _open(self, shard: int) -> tuple[int, int]:
+        descriptor = os.open(self.folder / self._layout.file(shard), os.O_RDONLY)
+        return descriptor, os.fstat(descriptor).st_size - self._layout.rows_in(shard) * self._layout.row_bytes
