@@ -1,10 +1,30 @@
-"""Augmentation of raw stamps, on the device."""
+"""Augmentation of raw stamps, on the device and in training only.
+
+Flips and rotations of a stamp are chosen by the feed, so that a cache which holds all eight shows the same ones; shifts
+and noise are drawn here for each stamp.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import keras
 from keras import ops
+
+from ..errors import CeresFastError
+
+VARIANTS = 8
+"""Flips and rotations of a square; 0 leaves it as it is."""
+
+SHIFT = 2
+"""Pixels by which a stamp is moved at most, along both axes: about the error of a centre."""
+
+NOISE = 0.5
+"""Added noise as a share of the stamp's own: together they are 12 % above it."""
+
+_SIGMA = 1.4826
+"""Standard deviation of Gaussian noise over its median absolute deviation."""
 
 
 def dihedral(stamps: Any, variants: Any) -> Any:
@@ -24,3 +44,76 @@ def dihedral(stamps: Any, variants: Any) -> Any:
     stamps = ops.where(turns % 2 == 1, ops.transpose(stamps, (0, 2, 1, 3)), stamps)
     stamps = ops.where(ops.logical_or(turns == 1, turns == 2), ops.flip(stamps, axis=1), stamps)
     return ops.where(turns >= 2, ops.flip(stamps, axis=2), stamps)
+
+
+def shift(stamps: Any, seed: keras.random.SeedGenerator) -> Any:
+    """Move each stamp by up to `SHIFT` whole pixels along both axes; the pixels of the edge are repeated."""
+    count, (_, rows, columns, planes) = ops.shape(stamps)[0], stamps.shape
+    moves = keras.random.randint((count, 2), -SHIFT, SHIFT + 1, seed=seed)
+    y = ops.clip(ops.arange(rows) - moves[:, :1], 0, rows - 1)
+    x = ops.clip(ops.arange(columns) - moves[:, 1:], 0, columns - 1)
+    places = ops.reshape(y[:, :, None] * columns + x[:, None, :], (-1, rows * columns, 1))
+    pixels = ops.reshape(stamps, (-1, rows * columns, planes))
+    return ops.reshape(ops.take_along_axis(pixels, places, axis=1), (-1, rows, columns, planes))
+
+
+def noise(stamps: Any, seed: keras.random.SeedGenerator) -> Any:
+    """Add Gaussian noise in ADU: `NOISE` times that of each plane of each stamp, which its MAD tells."""
+    centred = stamps - ops.median(stamps, axis=(1, 2), keepdims=True)
+    sigma = _SIGMA * ops.median(ops.abs(centred), axis=(1, 2), keepdims=True)
+    return stamps + NOISE * sigma * keras.random.normal(ops.shape(stamps), seed=seed)
+
+
+Step = Callable[[Any, Any, keras.random.SeedGenerator], Any]
+
+AUGMENTATIONS: dict[str, Step] = {
+    "dihedral": lambda stamps, variants, seed: stamps if variants is None else dihedral(stamps, variants),
+    "shift": lambda stamps, variants, seed: shift(stamps, seed),
+    "noise": lambda stamps, variants, seed: noise(stamps, seed),
+}
+"""By name, in the order in which they are done."""
+
+NONE = "none"
+
+
+def parse(text: str) -> tuple[str, ...]:
+    """Return the augmentations that ``none`` or a list like ``dihedral,shift`` names, in the order of the table.
+
+    Raises
+    ------
+    CeresFastError
+        When one is not known.
+    """
+    names = {name.strip() for name in text.split(",")} - {NONE}
+    if strange := sorted(names - set(AUGMENTATIONS)):
+        known = ", ".join(AUGMENTATIONS)
+        raise CeresFastError(f"unknown augmentation {strange[0]!r}; expected {NONE}, or some of {known}, with commas.")
+    return tuple(name for name in AUGMENTATIONS if name in names)
+
+
+class Augment(keras.layers.Layer):
+    """Some of `AUGMENTATIONS`, with the random state of those that draw.
+
+    Parameters
+    ----------
+    names : sequence of str
+        As `parse` returns them.
+    seed : int
+        Of what is drawn here.
+    """
+
+    def __init__(self, names: Sequence[str], seed: int) -> None:
+        super().__init__(dtype="float32")
+        self.names = tuple(names)
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    @property
+    def variants(self) -> int:
+        """Return what a feed needs to be told: of how many variants each stamp is drawn."""
+        return VARIANTS if "dihedral" in self.names else 1
+
+    def call(self, stamps: Any, variants: Any) -> Any:
+        """Return augmented stamps, (n, side, side, planes) float32 in ADU; variants (n,) are the feed's, or None."""
+        for name in self.names:
+            stamps = AUGMENTATIONS[name](stamps, variants, self.seed_generator)
+        return stamps

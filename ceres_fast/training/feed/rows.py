@@ -1,0 +1,177 @@
+"""Rows: what one stamp is fed as, by number and in any order; here those of the records themselves."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Mapping
+from itertools import accumulate
+from math import prod
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from ...errors import InputError
+from ...records.manifest import Manifest
+from ...records.manifest_checks import REBUILD
+from ...records.schema import parse
+from ...records.shards import check_size, damage
+from ...tensorflow_quiet import tf
+
+_BEFORE, _AFTER = 12, 4
+"""Bytes that TFRecord puts around a record: its length (8) and the CRC of that (4), the CRC of the data (4)."""
+
+_INDEXED_AT_ONCE = 1024
+
+
+class Rows(Protocol):
+    """The tensors of each example, flattened and put one after the other, as rows of one dtype.
+
+    Attributes
+    ----------
+    count : int
+        Stamps, numbered from 0 in the order of the shards.
+    variants : int
+        1, or 8 where each stamp is there in its 8 flips and rotations: row = stamp * variants + variant.
+    shapes : tuple of tuple of int
+        Of the tensors in a row, without the batch axis.
+    dtype : numpy.dtype
+        float32, float16 or bfloat16.
+    """
+
+    @property
+    def count(self) -> int: ...
+    @property
+    def variants(self) -> int: ...
+    @property
+    def shapes(self) -> tuple[tuple[int, ...], ...]: ...
+    @property
+    def dtype(self) -> np.dtype: ...
+
+    def read(self, rows: np.ndarray) -> np.ndarray:
+        """Return rows by number, in any order: (len(rows), width), C-contiguous. May be called by several threads."""
+        ...
+
+
+def width(rows: Rows) -> int:
+    """Return the number of values in a row."""
+    return sum(prod(shape) for shape in rows.shapes)
+
+
+def size(rows: Rows) -> int:
+    """Return the bytes that all rows take in memory."""
+    return rows.count * rows.variants * width(rows) * rows.dtype.itemsize
+
+
+class RecordRows:
+    """The raw stamps of a split, by random access to its shards.
+
+    Where the records lie in the shards is found once, by reading all of them; that takes 12 bytes a stamp, and whatever
+    is damaged shows there. Afterwards a read costs one system call per stamp.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        Of records that `check_records` has checked.
+    split : str
+        One of its splits.
+
+    Raises
+    ------
+    InputError
+        When a shard is missing, cut or altered; it names the shard and the row.
+    """
+
+    variants = 1
+    dtype = np.dtype(np.float32)
+
+    def __init__(self, manifest: Manifest, split: str) -> None:
+        self.shapes: tuple[tuple[int, ...], ...] = (manifest.stamp_shape,)
+        self._shards = list(zip(manifest.shards(split), manifest.splits[split]["shards"], strict=True))
+        lengths = [_lengths(path, shard) for path, shard in self._shards]
+        self._first = np.array([0, *accumulate(map(len, lengths))])
+        self._lengths = np.concatenate([*lengths, np.empty(0, np.int32)])
+        self._starts = np.concatenate([*map(_starts, lengths), np.empty(0, np.int64)])
+        self.count = len(self._lengths)
+        self._files: dict[int, int] = {}
+        self._lock = threading.Lock()
+        weakref.finalize(self, _close, self._files)
+
+    def read(self, rows: np.ndarray) -> np.ndarray:
+        """Return stamps by number: float32 (len(rows), 32 * 32 * planes) in ADU, axes (y, x, plane).
+
+        Raises
+        ------
+        InputError
+            When a record cannot be read any more; it names the shard and the row.
+        """
+        shards = np.searchsorted(self._first, rows, side="right") - 1
+        places = zip(shards.tolist(), self._starts[rows].tolist(), self._lengths[rows].tolist(), strict=True)
+        records = [self._record(*place) for place in places]
+        try:
+            return _pixels(records, self.shapes[0])
+        except tf.errors.InvalidArgumentError:
+            raise self._unreadable(records, rows) from None
+
+    def _record(self, shard: int, start: int, length: int) -> bytes:
+        record = os.pread(self._file(shard), length, start)
+        if len(record) != length:
+            raise damage(*self._shards[shard])
+        return record
+
+    def _file(self, shard: int) -> int:
+        if (file := self._files.get(shard)) is not None:
+            return file
+        with self._lock:
+            if shard not in self._files:
+                check_size(*self._shards[shard])
+                self._files[shard] = os.open(self._shards[shard][0], os.O_RDONLY | os.O_CLOEXEC)
+            return self._files[shard]
+
+    def _unreadable(self, records: list[bytes], rows: np.ndarray) -> InputError:
+        bad = next((row for record, row in zip(records, rows, strict=True) if not self._holds_stamp(record)), rows[0])
+        shard = int(np.searchsorted(self._first, bad, side="right")) - 1
+        return InputError(
+            self._shards[shard][0],
+            "the record holds no stamp",
+            row=int(bad - self._first[shard]) + 1,
+            expected=f"a stamp of shape {self.shapes[0]}",
+            action=f"copy the shard again from where it is whole, or {REBUILD}",
+        )
+
+    def _holds_stamp(self, record: bytes) -> bool:
+        try:
+            _pixels([record], self.shapes[0])
+        except tf.errors.InvalidArgumentError:
+            return False
+        return True
+
+
+def _lengths(path: Path, shard: Mapping[str, Any]) -> np.ndarray:
+    # By TensorFlow, which compares the checksums on the way: reading by place does not.
+    check_size(path, shard)
+    try:
+        batches = tf.data.TFRecordDataset(str(path)).batch(_INDEXED_AT_ONCE).map(tf.strings.length)
+        lengths = np.concatenate([np.empty(0, np.int32), *batches.as_numpy_iterator()])
+    except tf.errors.OpError:
+        raise damage(path, shard) from None
+    if len(lengths) != shard["count"]:
+        raise damage(path, shard)
+    return lengths
+
+
+def _starts(lengths: np.ndarray) -> np.ndarray:
+    ends = np.cumsum(lengths + np.int64(_BEFORE + _AFTER))
+    return ends - _AFTER - lengths
+
+
+def _pixels(records: list[bytes], shape: tuple[int, ...]) -> np.ndarray:
+    with tf.device("CPU:0"):  # TensorFlow would carry the pixels to a GPU and back to reshape them
+        return parse(tf.constant(records), ("stamp",), shape)["stamp"].numpy().reshape(len(records), -1)
+
+
+def _close(files: dict[int, int]) -> None:
+    while files:
+        os.close(files.popitem()[1])

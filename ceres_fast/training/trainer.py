@@ -1,0 +1,132 @@
+"""Trainer: Keras's fit for a network that is fed by a `Feed`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from ..survey.stamp_table import CLASSES
+from ..tensorflow_quiet import tf
+from .augment import Augment
+from .devices import replicas
+from .feed.feed import Feed, FollowEpochs, feed_errors
+
+_SEED = "seed_state"
+
+
+class Trainer(keras.Model):
+    """A network and what it is fed with; compiled and fitted like any Keras model.
+
+    `save_weights` holds the weights, the optimiser's variables and the state of everything that draws at random, so
+    that a run goes on from it as if it had not been stopped.
+
+    Parameters
+    ----------
+    network : keras.Model
+        The classifier, or what follows the prefix that a cache holds: one input for each tensor of a row.
+    train, validation : Feed
+        Of the two splits.
+    class_weights : mapping of int to float, optional
+        Weight of each label in the training loss; all 1 without it. Validation is never weighted.
+    augment : Augment, optional
+        What is done to the stamps in training.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        train: Feed,
+        validation: Feed,
+        class_weights: Mapping[int, float] | None = None,
+        augment: Augment | None = None,
+    ) -> None:
+        # Keras scales the loss where the policy of what is compiled is mixed_float16; the stamps stay as they are.
+        super().__init__(name=network.name, dtype=_policy(network), autocast=False)
+        self.network, self.augment = network, augment
+        self.train_feed, self.validation_feed = train, validation
+        self._of_label = None if class_weights is None else [class_weights[label] for label in range(len(CLASSES))]
+        self.built = True
+
+    def call(self, inputs: list[Any], training: bool | None = None) -> Any:
+        """Return the probabilities of the classes, (b, 2), of one tensor for each input of the network."""
+        return self.network(keras.tree.pack_sequence_as(self.network.input, inputs), training=training)
+
+    def fit(self, *arguments: Any, callbacks: list[keras.callbacks.Callback] | None = None, **options: Any) -> Any:
+        """Fit as Keras does; the training feed follows the epochs, and its errors are raised as they were."""
+        with feed_errors(self.train_feed, self.validation_feed):
+            return super().fit(*arguments, callbacks=[FollowEpochs(self.train_feed), *(callbacks or [])], **options)
+
+    def train_step(self, batch: tuple[Any, ...]) -> dict[str, Any]:
+        """Learn from a batch of the training feed."""
+        tensors, labels, variants = self.train_feed.unpack(batch)
+        if self.augment is not None:
+            tensors = [self.augment(tensors[0], variants)]
+        weights = None if self._of_label is None else tf.linalg.matvec(labels, self._of_label)
+        with tf.GradientTape() as tape:
+            predicted = self(tensors, training=True)
+            loss = self.compute_loss(tensors, labels, predicted, weights, training=True)
+            part = loss * _share(labels)
+            scaled = self.optimizer.scale_loss(part)
+        variables = self.trainable_variables
+        self.optimizer.apply_gradients(zip(tape.gradient(scaled, variables), variables, strict=True))
+        return self._measured(tensors, labels, predicted, weights, loss)
+
+    def test_step(self, batch: tuple[Any, ...]) -> dict[str, Any]:
+        """Measure a batch of the validation feed."""
+        tensors, labels, _ = self.validation_feed.unpack(batch)
+        predicted = self(tensors, training=False)
+        loss = self.compute_loss(tensors, labels, predicted, None, training=False)
+        return self._measured(tensors, labels, predicted, None, loss)
+
+    def save_own_variables(self, store: Any) -> None:
+        """Save the random state of all layers, which Keras leaves out."""
+        for number, state in enumerate(self._random_state()):
+            store[f"{_SEED}_{number}"] = state
+
+    def load_own_variables(self, store: Any) -> None:
+        """Put the random state of all layers back."""
+        for number, state in enumerate(self._random_state()):
+            state.assign(store[f"{_SEED}_{number}"])
+
+    def _random_state(self) -> list[keras.Variable]:
+        weights = {id(weight) for weight in self.weights}
+        return [variable for variable in self.variables if id(variable) not in weights]
+
+    def _measured(self, tensors: list[Any], labels: Any, predicted: Any, weights: Any, loss: Any) -> dict[str, Any]:
+        for metric in self.metrics:
+            if metric.name == "loss":  # Keras has divided the loss by the number of replicas
+                metric.update_state(loss * replicas(), sample_weight=tf.shape(labels)[0])
+        return self.compute_metrics(tensors, labels, predicted, sample_weight=weights)
+
+    def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
+        # For a strategy, Keras would draw a batch here to learn what the network takes: not what a feed gives.
+        with self.distribute_strategy.scope():
+            tensors = [np.zeros((1, *tensor.shape[1:]), np.float32) for tensor in self.network.inputs]
+            self._symbolic_build(data_batch=(tensors, np.zeros((1, len(CLASSES)), np.float32), None))
+
+
+def _share(labels: Any) -> Any:
+    """Return by what to multiply a replica's mean loss so that all of them sum to the mean over the whole batch.
+
+    Keras divides by the number of replicas, which is right where all have as many stamps: not in the last batch.
+    """
+    if replicas() == 1:
+        return 1.0
+    here = tf.cast(tf.shape(labels)[0], tf.float32)
+    together = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, here)
+    return here * replicas() / together
+
+
+def _policy(network: keras.Model) -> str:
+    scaled = any(layer.dtype_policy.name == "mixed_float16" for layer in _layers(network))
+    return "mixed_float16" if scaled else "float32"
+
+
+def _layers(network: keras.Model) -> Iterator[keras.layers.Layer]:
+    for layer in network.layers:
+        yield layer
+        if isinstance(layer, keras.Model):
+            yield from _layers(layer)
