@@ -111,7 +111,8 @@ def trained(strategy, precision, fused):
         last = keras.layers.Dense(2, activation="softmax", dtype="float32")
         model = keras.Sequential([keras.Input((6,)), hidden, last])
         FusedAdam._fits = checked if fused else lambda *given: False
-        optimizer = TwoRateAdam(hidden.trainable_variables, 0.1, decay=0.01, learning_rate=0.05, use_ema=True, ema_momentum=0.5)
+        options = {"learning_rate": 0.05, "use_ema": True, "ema_momentum": 0.5}
+        optimizer = TwoRateAdam(hidden.trainable_variables, 0.1, decay=0.01, **options)
         if precision == "mixed_float16":
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         model.compile(optimizer, "categorical_crossentropy")
