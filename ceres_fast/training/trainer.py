@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from ..errors import CeresFastError
 from ..survey.stamp_table import CLASSES
 from ..tensorflow_quiet import tf
 from .augment import Augment
@@ -54,10 +55,23 @@ class Trainer(keras.Model):
         """Return the probabilities of the classes, (b, 2), of one tensor for each input of the network."""
         return self.network(keras.tree.pack_sequence_as(self.network.input, inputs), training=training)
 
+    def compile(self, *arguments: Any, steps_per_execution: int = 1, **options: Any) -> None:
+        """Compile as Keras does.
+
+        Raises
+        ------
+        CeresFastError
+            When several devices are to take several steps at once: Keras cannot (its issue 19246).
+        """
+        if steps_per_execution > 1 and replicas() > 1:
+            raise CeresFastError(f"{replicas()} devices take one step per execution: leave --steps-per-execution out.")
+        super().compile(*arguments, steps_per_execution=steps_per_execution, **options)
+
     def fit(self, *arguments: Any, callbacks: list[keras.callbacks.Callback] | None = None, **options: Any) -> Any:
         """Fit as Keras does; the training feed follows the epochs, and its errors are raised as they were."""
         with feed_errors(self.train_feed, self.validation_feed):
-            return super().fit(*arguments, callbacks=[FollowEpochs(self.train_feed), *(callbacks or [])], **options)
+            callbacks = [FollowEpochs(self.train_feed), *(callbacks or [])]
+            return super().fit(*arguments, callbacks=callbacks, shuffle=False, **options)
 
     def train_step(self, batch: tuple[Any, ...]) -> dict[str, Any]:
         """Learn from a batch of the training feed."""

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
-
 import numpy as np
 
 from ...tensorflow_quiet import tf
-from ..devices import free_memory, replicas
+from ..devices import devices, free_memory
 from .rows import Rows, size, width
 
 SHARE = 0.25
@@ -18,9 +15,6 @@ UNKNOWN = 1 << 30
 """Bytes that the rows may take where nobody says how much memory is free."""
 
 _READ_AT_ONCE = 512
-_THREADS = 4
-_ALIGNED = 64
-"""Bytes. TensorFlow takes an array of the host that begins at a multiple of it as it is; any other it copies."""
 
 
 def fits_on_device(*rows: Rows) -> bool:
@@ -29,27 +23,22 @@ def fits_on_device(*rows: Rows) -> bool:
     They may take a quarter of the memory that is free there (`ceres_fast.training.devices.free_memory`), or 1 GiB
     where that is not known. Several devices are always fed from the host: each has to be given its part of a batch.
     """
-    if replicas() > 1:
+    if len(devices()) > 1:
         return False
     free = free_memory()
     return sum(map(size, rows)) <= (UNKNOWN if free is None else SHARE * free)
 
 
-def resident(rows: Rows) -> tf.Tensor:
-    """Return all rows as one tensor on the device: (count * variants, width)."""
-    host = _aligned((rows.count * rows.variants, width(rows)), rows.dtype)
+def resident(rows: Rows) -> tf.Variable:
+    """Return all rows on the device: (count * variants, width).
 
-    def fill(start: int) -> None:
-        host[start : start + _READ_AT_ONCE] = rows.read(np.arange(start, min(start + _READ_AT_ONCE, len(host))))
-
-    with ThreadPoolExecutor(_THREADS) as threads:
-        for _ in threads.map(fill, range(0, len(host), _READ_AT_ONCE)):
-            pass
-    return tf.convert_to_tensor(host)
-
-
-def _aligned(shape: tuple[int, int], dtype: Any) -> np.ndarray:
-    needed = shape[0] * shape[1] * dtype.itemsize
-    memory = np.empty(needed + _ALIGNED, np.uint8)
-    begin = -memory.ctypes.data % _ALIGNED
-    return memory[begin : begin + needed].view(dtype).reshape(shape)
+    They are written there part by part into memory that is taken once. From a whole array, TensorFlow would make two
+    copies on the way, and even ``variable[a:b].assign`` makes one.
+    """
+    total = rows.count * rows.variants
+    held = tf.Variable(tf.raw_ops.Empty(shape=(total, width(rows)), dtype=rows.dtype), trainable=False)
+    for start in range(0, total, _READ_AT_ONCE):
+        end = min(start + _READ_AT_ONCE, total)
+        part = tf.convert_to_tensor(rows.read(np.arange(start, end)))
+        tf.raw_ops.ResourceStridedSliceAssign(ref=held.handle, begin=[start], end=[end], strides=[1], value=part)
+    return held
