@@ -48,6 +48,7 @@ def tiny_classifier(monkeypatch: pytest.MonkeyPatch) -> None:
     from .tiny_networks import tiny_network
 
     monkeypatch.setattr("ceres_fast.training.train.build_model", tiny_network)
+    monkeypatch.setattr("ceres_fast.training.start.build_model", tiny_network)
     monkeypatch.setattr("ceres_fast.model.load.build_model", tiny_network)
 
 

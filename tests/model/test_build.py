@@ -97,6 +97,15 @@ def test_from_scratch_everything_is_trained(experiment: int) -> None:
 
 
 @pytest.mark.usefixtures("reuse_networks")
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_weights_that_are_filled_in_later_freeze_what_the_experiment_freezes(experiment: int) -> None:
+    expected = trained(build_model(Architecture("xception", experiment, "imagenet")))
+    filled = build_model(Architecture("xception", experiment, "none"), pretrained=True)
+    assert trained(filled) == expected
+    assert filled.get_layer(BASE).by_moving_statistics
+
+
+@pytest.mark.usefixtures("reuse_networks")
 @pytest.mark.parametrize("backbone", BACKBONES)
 def test_pre_trained_normalisation_stays_in_inference_mode(backbone: str) -> None:
     model = build_model(Architecture(backbone, 3, dropout=0.0))

@@ -1,15 +1,115 @@
-"""Settings that cannot be meant are refused before anything is read."""
+"""Settings that cannot be meant are refused before anything is read, by a message that names the option."""
 
+from __future__ import annotations
+
+import dataclasses
 import math
+from typing import Any
 
 import pytest
 
 from ceres_fast.errors import CeresFastError
+from ceres_fast.training.setting_checks import CHECKS
 from ceres_fast.training.settings import Settings
 
+WRONG: dict[str, list[Any]] = {
+    "backbone": ["vgg16", "all", None],
+    "experiment": [4, "2", 2.0, True],
+    "weights": ["", "a\0b", None],
+    "normalise": ["maxmin"],
+    "precision": ["float16"],
+    "dense": [0, 1.5],
+    "dropout": [-0.1, 1, math.nan],
+    "start_from": [""],
+    "batch_size": [0, 128.0, True],
+    "epochs": [0],
+    "patience": [0],
+    "monitor": ["loss"],
+    "loss": ["hinge"],
+    "class_weights": [1, "true"],
+    "augment": ["", "dihedral,", "dihedral,dihedral", "none,shift", "dihedral, shift", "rotate", None],
+    "seed": [-1, 2**32, 0.5],
+    "optimizer": ["sgd"],
+    "learning_rate": [0, -1e-3, math.nan, math.inf, "fast"],
+    "unfrozen_learning_rate": [0, -1e-3, math.nan, math.inf],
+    "schedule": ["linear"],
+    "warmup_epochs": [-1, 0.5],
+    "weight_decay": [-0.1, math.nan, math.inf],
+    "average": [-0.1, 1, math.nan],
+    "prefix_cache": [0],
+    "cache_dir": [""],
+    "cache_half": ["no"],
+    "jit": [None],
+    "steps_per_execution": [-1],
+    "deterministic": [1],
+    "tensorboard": [1],
+}
 
-@pytest.mark.parametrize("name", ["learning_rate", "unfrozen_learning_rate"])
-@pytest.mark.parametrize("rate", [0, -1e-3, math.nan, math.inf])
-def test_learning_rates_are_above_zero(name: str, rate: float) -> None:
-    with pytest.raises(CeresFastError, match=f"{name.replace('_', ' ')} {rate:g}: expected a number above 0"):
-        Settings("xception", **{name: rate})
+
+def test_every_setting_has_a_check() -> None:
+    assert list(CHECKS) == [field.name for field in dataclasses.fields(Settings)]
+    assert WRONG.keys() == CHECKS.keys()
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in WRONG.items() for value in values])
+def test_what_cannot_be_meant_is_refused_with_the_option_s_name(name: str, value: Any) -> None:
+    option = "from" if name == "start_from" else name.replace("_", "-")
+    with pytest.raises(CeresFastError) as caught:
+        Settings(**{"backbone": "xception", name: value})
+    assert str(caught.value) == f"--{option} {value}: expected {CHECKS[name].expected}."
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"warmup_epochs": 30}, "--warmup-epochs: expected fewer than --epochs"),
+        ({"warmup_epochs": 2, "epochs": 1}, "--warmup-epochs: expected fewer than --epochs"),
+        ({"start_from": "runs/x", "weights": "none"}, "--from and --weights: both say"),
+        ({"cache_half": True, "prefix_cache": False}, "--cache-half: there is nothing to halve"),
+        ({"cache_half": True, "augment": "dihedral,noise"}, "--cache-half: there is nothing to halve"),
+        ({"cache_half": True, "weights": "none"}, "--cache-half: there is nothing to halve"),
+        ({"optimizer": "adam", "weight_decay": 0.1}, "--weight-decay: adam has none"),
+    ],
+)
+def test_contradictions(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(CeresFastError, match=message):
+        Settings("xception", **given)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"warmup_epochs": 29},
+        {"start_from": "runs/x"},
+        {"cache_half": True, "augment": "dihedral"},
+        {"optimizer": "adamw", "weight_decay": 0},
+        {"optimizer": "lamb"},
+        {"steps_per_execution": 16, "seed": 2**32 - 1},
+    ],
+)
+def test_what_can_be_meant(given: dict[str, Any]) -> None:
+    assert dataclasses.asdict(Settings("xception", **given)).items() >= given.items()
+
+
+@pytest.mark.parametrize(
+    ("augment", "names", "cacheable"),
+    [
+        ("none", (), True),
+        ("dihedral", ("dihedral",), True),
+        ("noise,dihedral", ("dihedral", "noise"), False),
+        ("shift", ("shift",), False),
+    ],
+)
+def test_augmentations_are_in_the_order_of_their_use_and_decide_on_the_cache(
+    augment: str, names: tuple[str, ...], cacheable: bool
+) -> None:
+    settings = Settings("xception", augment=augment)
+    assert (settings.augmentations, settings.cacheable) == (names, cacheable)
+    assert not dataclasses.replace(settings, prefix_cache=False).cacheable
+    assert not dataclasses.replace(settings, weights="none").cacheable
+
+
+def test_what_starts_from_a_run_or_weights_is_pretrained() -> None:
+    assert Settings("xception").pretrained
+    assert Settings("xception", start_from="runs/x").pretrained
+    assert not Settings("xception", weights="none").pretrained

@@ -1,0 +1,62 @@
+"""What `ceres-fast train` keeps of frozen layers: see it, delete it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="See and delete what frozen layers make of stamps, which training keeps.", no_args_is_help=True)
+
+CACHE = Path("cache")
+CacheDir = Annotated[Path, typer.Option(help="Folder of the cache.", metavar="DIR")]
+
+
+@app.command("ls")
+def ls(cache_dir: CacheDir = CACHE) -> None:
+    """List what is in the cache, the entry used last first."""
+    from ..console import say, table
+    from ..training.prefix_cache.listing import entries  # type: ignore[import-not-found]
+
+    found = entries(cache_dir)
+    if not found:
+        say(f"nothing in {cache_dir}")
+        return
+    table(
+        f"{cache_dir}: {_size(sum(entry.bytes for entry in found))}",
+        ("key", "features", "of", "stamps", "size", "last used (UTC)"),
+        (
+            (
+                entry.key,
+                f"{entry.backbone} {entry.cut} {entry.dtype}",
+                f"{entry.records} {entry.split}",
+                f"{entry.stamps:,}" + (f" x {entry.variants}" if entry.variants > 1 else ""),
+                _size(entry.bytes) + ("" if entry.whole else ", not whole"),
+                f"{entry.last_used:%Y-%m-%d %H:%M}",
+            )
+            for entry in found
+        ),
+    )
+
+
+@app.command("clear")
+def clear(
+    keys: Annotated[
+        list[str] | None, typer.Argument(metavar="KEY", help="Entries to delete, as `ceres-fast cache ls` names them.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Delete all entries.")] = False,
+    cache_dir: CacheDir = CACHE,
+) -> None:
+    """Delete entries of the cache, but none that a process uses; they are computed again when they are needed."""
+    from ..console import say
+    from ..training.prefix_cache.listing import clear
+
+    if bool(keys) == everything:
+        raise typer.BadParameter("expected keys of entries, or --all.", param_hint="KEY")
+    deleted = clear(cache_dir, None if everything else keys)
+    say(f"deleted {len(deleted)} of {cache_dir}: {_size(sum(entry.bytes for entry in deleted))}")
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:,.2f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"

@@ -1,0 +1,209 @@
+"""The files that say how a run came about: ``config.toml``, which repeats it, and ``provenance.json``."""
+
+from __future__ import annotations
+
+import os
+import platform
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, get_args
+
+import keras
+import tomli_w
+
+from .. import __version__
+from ..errors import InputError
+from ..files import write_json, write_text
+from ..records.manifest import Manifest
+from ..survey.problems import OnError
+from ..tensorflow_quiet import tf
+from .setting_checks import CHECKS, Check, key, one_of, whole
+from .settings import Settings
+
+CONFIG = "config.toml"
+PROVENANCE = "provenance.json"
+ALL = "all"
+"""In the place of a backbone: a series of runs, one or more of each."""
+
+_BACKBONE = CHECKS["backbone"]
+_TEXT = CHECKS["cache_dir"].allows
+OPTIONS: dict[str, Check] = {
+    "records": Check(_TEXT, "a folder of records"),
+    "on_error": one_of(get_args(OnError)),
+    "seeds": whole(1),
+    **CHECKS,
+    "backbone": Check(lambda value: value == ALL or _BACKBONE.allows(value), f"{_BACKBONE.expected}, {ALL}"),
+}
+"""What a configuration file may hold: the options of `ceres-fast train`, but for those that name another run."""
+
+PATHS = ("records", "cache_dir", "start_from")
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Read a configuration file: options of `ceres-fast train`, any of them, in TOML.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file. Its keys are the options' names with underscores: ``batch_size``, ``from``.
+
+    Returns
+    -------
+    dict
+        Values that may be meant, by the names of `OPTIONS` (``start_from``, not ``from``).
+
+    Raises
+    ------
+    InputError
+        When the file cannot be read, is not TOML, or has an unknown key or a value that cannot be meant.
+    """
+    expected = "a configuration of `ceres-fast train` in TOML"
+    try:
+        with path.open("rb") as stream:
+            found = tomllib.load(stream)
+    except OSError as error:
+        raise InputError(path, f"cannot be read ({error.strerror})", expected=expected) from error
+    except ValueError as error:  # not TOML, or not UTF-8
+        raise InputError(path, f"is not valid TOML ({error})", expected=expected) from error
+    names = {key(name): name for name in OPTIONS}
+    for each, value in found.items():
+        if each not in names:
+            raise InputError(
+                path, "is not an option of `ceres-fast train`", row=each, expected=f"one of {_list(names)}"
+            )
+        check = OPTIONS[names[each]]
+        if not check.allows(value):
+            raise InputError(path, f"is {_shown(value)}", row=each, expected=check.expected)
+    return {names[each]: value for each, value in found.items()}
+
+
+def read_written(folder: Path) -> dict[str, Any]:
+    """Read the ``config.toml`` that `write_config` left in a folder; as `read_config`, but all options must be there.
+
+    Raises
+    ------
+    InputError
+        Also when an option is missing, as it may be in what another version wrote: its default may be another.
+    """
+    path = folder / CONFIG
+    options = read_config(path)
+    if missing := OPTIONS.keys() - options.keys() - {"start_from", "seeds"}:
+        raise InputError(
+            path,
+            f"lacks {_list(map(key, missing))}",
+            expected=f"all options, as ceres-fast {__version__} writes them",
+            action=f"go on with the ceres-fast that began it, or begin anew with --config {path}",
+        )
+    return options
+
+
+def is_of_series(folder: Path) -> bool:
+    """Return whether the ``config.toml`` in a folder is of a series of runs; see `read_config` for what is raised."""
+    return "seeds" in read_config(folder / CONFIG)
+
+
+def write_config(folder: Path, options: Mapping[str, Any]) -> None:
+    """Write ``config.toml`` into a folder: with it, `ceres-fast train --config` repeats what was done, from anywhere.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Directory of a run, or of a series of runs.
+    options : mapping
+        Values by the names of `OPTIONS`. Paths are made absolute; what is None is left out.
+
+    Raises
+    ------
+    InputError
+        When a path is not Unicode, as all of TOML is.
+    """
+    values = {key(name): _stored(name, value) for name, value in options.items() if value is not None}
+    head = f"# ceres-fast {__version__}: `ceres-fast train --config {CONFIG}` does it again\n"
+    path = folder / CONFIG
+    try:
+        write_text(path, head + tomli_w.dumps(values))
+    except UnicodeEncodeError as error:
+        raise InputError(path, f"cannot hold {error.object!a}", expected="paths in Unicode") from error
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """All that decides what a run becomes.
+
+    Attributes
+    ----------
+    records : pathlib.Path
+        Folder of its records.
+    settings : Settings
+        What is trained, and how.
+    on_error : {"stop", "skip"}
+        What becomes of damaged shards.
+    """
+
+    records: Path
+    settings: Settings
+    on_error: OnError = "stop"
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> RunConfig:
+        """Return what `options`, of which ``seeds`` is left out, say; see `Settings` for what is raised."""
+        settings = Settings(**{field.name: options[field.name] for field in fields(Settings) if field.name in options})
+        return cls(Path(options["records"]), settings, options["on_error"])
+
+    @classmethod
+    def read(cls, run: Path) -> RunConfig:
+        """Read the ``config.toml`` of a run directory.
+
+        Raises
+        ------
+        InputError
+            When it is missing, not valid, of a series of runs, or lacks an option (that of another version may).
+        """
+        options = read_written(run)
+        if "seeds" in options:
+            raise InputError(run / CONFIG, "is of a series of runs", expected="that of one run")
+        return cls.of(options)
+
+    def write(self, run: Path) -> None:
+        """Write ``config.toml`` into a run directory: all options, because defaults change from version to version."""
+        write_config(run, {"records": self.records, "on_error": self.on_error, **asdict(self.settings)})
+
+
+def write_provenance(run: Path, manifest: Manifest) -> None:
+    """Write ``provenance.json``: the software, the devices and the hash of the records that a run had."""
+    write_json(
+        run / PROVENANCE,
+        {
+            "records": manifest.name,
+            "manifest_sha256": manifest.sha256,
+            "versions": versions(),
+            "devices": [device.device_type for device in tf.config.list_physical_devices()],
+        },
+    )
+
+
+def versions() -> dict[str, str]:
+    """Return names and versions of the software that trains."""
+    return {
+        "ceres_fast": __version__,
+        "keras": keras.__version__,
+        "tensorflow": tf.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def _stored(name: str, value: Any) -> Any:
+    is_path = name in PATHS or (name == "weights" and value not in ("imagenet", "none"))
+    # Not only absolute: `runs/latest` will be another run when this one is repeated.
+    return os.path.realpath(value) if is_path else value
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) < 80 else text[:77] + "…"
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))

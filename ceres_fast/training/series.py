@@ -1,0 +1,223 @@
+"""Several runs, one after another: of several seeds, of all backbones; and what they have in common."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+from ..console import say, table, warn
+from ..errors import CeresFastError, InputError
+from ..files import read_json, write_json
+from ..model.backbones import BACKBONES
+from ..records.manifest import load_manifest
+from .config import ALL, CONFIG, RunConfig, read_written, write_config
+from .processes import Processes
+from .runs import create_run
+from .tensorboard import require_tensorboard
+
+SERIES = "series.json"
+METRICS, EVALUATION = "metrics.json", "evaluation-validation"
+"""What a run has from its end on, and what `ceres-fast train` adds to it."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One run of a series: a directory under that of the series."""
+
+    folder: Path
+    backbone: str
+    seed: int
+
+    @property
+    def trained(self) -> bool:
+        """Whether its training has come to its end."""
+        return (self.folder / METRICS).is_file()
+
+    @property
+    def finished(self) -> bool:
+        """Whether it has been evaluated too."""
+        return self.trained and (self.folder / EVALUATION / "scores.json").is_file()
+
+    @property
+    def best(self) -> dict[str, float]:
+        """Validation metrics of its best epoch."""
+        metrics = read_json(self.folder / METRICS, what="the metrics of a run")
+        return {name: value for name, value in metrics["best"].items() if name.startswith("val_")}
+
+    def command(self, config: Path, options: Mapping[str, Any]) -> list[str]:
+        """Return the command that begins this run, goes on with it, or does what is left after it."""
+        if self.trained:
+            of = ["--records", options["records"], "--on-error", options["on_error"]]
+            told = ["evaluate", self.folder, "--split", "validation", *of]
+        elif (self.folder / CONFIG).is_file():
+            told = ["train", "--resume", self.folder]
+        else:
+            one = ["--backbone", self.backbone, "--seed", self.seed, "--seeds", 1]
+            told = ["train", "--config", config, *one, "--run", self.folder]
+        return [sys.executable, "-m", "ceres_fast", *map(str, told)]
+
+
+def is_series(options: Mapping[str, Any]) -> bool:
+    """Return whether options of `ceres-fast train` ask for more than one run."""
+    return options["backbone"] == ALL or options["seeds"] > 1
+
+
+def train_series(options: Mapping[str, Any], run: Path | None = None) -> Path:
+    """Train and evaluate one run per backbone and seed, and leave ``series.json`` with mean and spread.
+
+    Each run is a process of its own, so that it gets all of the memory, gives what it would give alone, and takes no
+    other with it when it is killed.
+
+    Parameters
+    ----------
+    options : mapping
+        Options of `ceres-fast train`: all of `config.OPTIONS`. The seeds are ``seed``, ``seed`` + 1, … ``seeds`` of
+        them; ``backbone`` may be ``all``.
+    run : pathlib.Path, optional
+        Directory of the series, which has one per run; without it, ``runs/<UTC time>-<backbone>-experiment<n>``.
+
+    Returns
+    -------
+    pathlib.Path
+        The directory of the series.
+
+    Raises
+    ------
+    CeresFastError
+        When options contradict each other, there are no records, the directory exists, or, at the end, when runs have
+        failed.
+    SystemExit
+        When Ctrl-C or SIGTERM came, with the status of a shell: 128 + the signal.
+    """
+    _check(options)
+    folder = create_run(run, options["backbone"], options["experiment"])
+    write_config(folder, options)
+    return _train(folder, options)
+
+
+def resume_series(folder: Path) -> Path:
+    """Go on with a series that was stopped: what is finished is left alone, and what has failed is tried again.
+
+    Raises
+    ------
+    InputError
+        When `folder` is not the directory of a series.
+    CeresFastError
+        At the end, when runs have failed.
+    SystemExit
+        As `train_series`.
+    """
+    options = read_written(folder)
+    if "seeds" not in options:
+        raise InputError(folder / CONFIG, "is of one run", expected="that of a series of runs")
+    return _train(folder, options)
+
+
+def _check(options: Mapping[str, Any]) -> None:
+    if options["backbone"] == ALL and options["start_from"] is not None:
+        raise CeresFastError("--backbone all: the classifier of --from has one backbone. Leave one of the two out.")
+    if options["backbone"] == ALL and options["weights"] not in ("imagenet", "none"):
+        raise CeresFastError("--backbone all: --weights PATH is of one backbone. Choose imagenet or none.")
+    # What would make every run fail is said once, before the first.
+    told = RunConfig.of({**options, "backbone": _backbones(options)[0]})
+    replace(told.settings, seed=told.settings.seed + options["seeds"] - 1)
+    load_manifest(told.records)
+    if told.settings.tensorboard:
+        require_tensorboard()
+
+
+def _backbones(options: Mapping[str, Any]) -> list[str]:
+    return list(BACKBONES) if options["backbone"] == ALL else [options["backbone"]]
+
+
+def _members(folder: Path, options: Mapping[str, Any]) -> list[Member]:
+    seeds = range(options["seed"], options["seed"] + options["seeds"])
+    return [
+        Member(folder / f"{backbone}-seed{seed}", backbone, seed) for backbone in _backbones(options) for seed in seeds
+    ]
+
+
+def _train(folder: Path, options: Mapping[str, Any]) -> Path:
+    members = _members(folder, options)
+    problems: dict[Member, str] = {}
+    with Processes() as processes:
+        for number, member in enumerate(members, 1):
+            done = " is finished" if member.finished else ""
+            say(f"run {number} of {len(members)}: {member.folder}{done}")
+            if not done and (problem := processes.run(member.command(folder / CONFIG, options))):
+                problems[member] = problem
+            _report(folder, members)
+            if processes.stopped_by:
+                warn(f"stopped in run {number} of {len(members)}; go on with: ceres-fast train --resume {folder}")
+                raise SystemExit(128 + processes.stopped_by)
+    _show(members)
+    if problems:
+        failed = ", ".join(f"{member.folder.name} ({problem})" for member, problem in problems.items())
+        raise CeresFastError(
+            f"{folder}: {len(problems)} of {len(members)} runs failed: {failed}. What they said is above. "
+            f"To try them again: ceres-fast train --resume {folder}"
+        )
+    say(f"written to {folder / SERIES}")
+    return folder
+
+
+def summary(best: Mapping[str, Sequence[Mapping[str, float]]]) -> dict[str, dict[str, dict[str, float | None]]]:
+    """Return mean and spread of each metric over the seeds of each backbone.
+
+    Parameters
+    ----------
+    best : mapping
+        For each backbone, the metrics of its runs.
+
+    Returns
+    -------
+    dict
+        ``{backbone: {metric: {"mean": …, "std": …}}}``; ``std`` is the sample standard deviation (divided by
+        n − 1), None of one run.
+    """
+    return {
+        backbone: {
+            name: {"mean": fmean(values), "std": stdev(values) if len(values) > 1 else None}
+            for name in runs[0]
+            if (values := [run[name] for run in runs])
+        }
+        for backbone, runs in best.items()
+    }
+
+
+def _of_backbones(members: Sequence[Member]) -> dict[str, list[dict[str, float]]]:
+    best: dict[str, list[dict[str, float]]] = {}
+    for member in members:
+        if member.finished:
+            best.setdefault(member.backbone, []).append(member.best)
+    return best
+
+
+def _report(folder: Path, members: Sequence[Member]) -> None:
+    runs = [
+        {"run": member.folder.name, "backbone": member.backbone, "seed": member.seed}
+        | ({"finished": True, "best": member.best} if member.finished else {"finished": False})
+        for member in members
+    ]
+    write_json(folder / SERIES, {"runs": runs, "summary": summary(_of_backbones(members))})
+
+
+def _show(members: Sequence[Member]) -> None:
+    best = _of_backbones(members)
+    if not best:
+        return
+    names = list(next(iter(best.values()))[0])
+    rows = [
+        [backbone, len(best[backbone]), *(_with_spread(metrics[name]) for name in names)]
+        for backbone, metrics in summary(best).items()
+    ]
+    columns = ["backbone", "runs", *(name.removeprefix("val_") for name in names)]
+    table("Best epochs on the validation split: mean ± standard deviation over the seeds", columns, rows)
+
+
+def _with_spread(found: Mapping[str, float | None]) -> str:
+    return " ± ".join(f"{value:.4f}" for value in (found["mean"], found["std"]) if value is not None)

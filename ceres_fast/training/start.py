@@ -1,0 +1,115 @@
+"""Begin with the classifier of another run: that of another camera, of older records."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from ..classifier import CLASSIFIER_FILE, Classifier, read_classifier
+from ..errors import CeresFastError, InputError
+from ..model.build import Architecture, build_model
+from ..model.weights import fill
+from .setting_checks import CHECKS, option
+from .settings import Settings
+
+FIXED = ("backbone", "experiment", "normalise", "dense")
+"""What the weights of a classifier are for; with another of these they are not what they were."""
+
+TAKEN = (*FIXED, "precision", "dropout")
+"""What a run takes over from the classifier it starts from, unless told otherwise."""
+
+
+def taken_over(values: dict[str, Any], given: Collection[str]) -> dict[str, Any]:
+    """Return the values of a run's settings, those of `TAKEN` that were not given as its ``start_from`` has them.
+
+    Parameters
+    ----------
+    values : dict
+        Of all settings; returned as they are where ``start_from`` is None.
+    given : collection of str
+        Names of the settings that the user gave.
+
+    Raises
+    ------
+    InputError
+        When there is no classifier, or it has what this version cannot build.
+    """
+    if values["start_from"] is None:
+        return values
+    described = _described(read_classifier(Path(values["start_from"])))
+    return values | {name: described[name] for name in TAKEN if name not in given}
+
+
+def starting_classifier(settings: Settings, planes: Sequence[str]) -> Classifier | None:
+    """Return the classifier that `settings` start from, after checking that it fits; None where they name no run.
+
+    Raises
+    ------
+    InputError
+        When there is none, it is not valid, or it is for stamps of other planes.
+    CeresFastError
+        When the settings have another backbone, experiment, normalisation or head than it has.
+    """
+    if settings.start_from is None:
+        return None
+    classifier = read_classifier(Path(settings.start_from))
+    for name, value in _described(classifier).items():
+        if name in FIXED and getattr(settings, name) != value:
+            raise CeresFastError(
+                f"{option(name)} {getattr(settings, name)}: the classifier of --from {settings.start_from} has "
+                f"{value}, and its weights are for that. Leave {option(name)} out, or --from."
+            )
+    if classifier.planes != tuple(planes):
+        raise InputError(
+            _path(classifier),
+            f"is for stamps of {_list(classifier.planes)}, and the records have {_list(planes)}",
+            expected="a classifier and records of the same planes",
+            action="choose another --from, or other --records",
+        )
+    return classifier
+
+
+def starting_model(settings: Settings, classifier: Classifier) -> keras.Model:
+    """Build the network of `settings` with the weights of `classifier`, head included, as its first weights.
+
+    They have been trained before, so what the experiment freezes is frozen and BatchNormalization of the base stays in
+    inference mode, also where the classifier itself was trained from scratch.
+
+    Raises
+    ------
+    InputError
+        When the weights are missing, not the ones the classifier names, or of another architecture.
+    """
+    architecture = Architecture(**{field.name: getattr(settings, field.name) for field in fields(Architecture)})
+    model = build_model(replace(architecture, weights="none"), classifier.planes, pretrained=True)
+    fill(model, classifier.weights_path(), expected=f"weights of {model.name}")
+    return model
+
+
+def weights_from(settings: Settings, classifier: Classifier | None) -> str:
+    """Return what a new classifier says of where its training started: a name, and no place on this machine."""
+    if classifier is not None and classifier.folder is not None:
+        return classifier.folder.resolve().name  # `runs/latest` is the run that it points at
+    return settings.weights if settings.weights in ("imagenet", "none") else Path(settings.weights).name
+
+
+def _described(classifier: Classifier) -> dict[str, Any]:
+    experiment = int(classifier.experiment) if str(classifier.experiment).isdecimal() else classifier.experiment
+    values = {name: getattr(classifier, name) for name in TAKEN if hasattr(classifier, name)}
+    values |= {"experiment": experiment, **classifier.head}
+    for name, value in values.items():
+        if not CHECKS[name].allows(value):
+            raise InputError(_path(classifier), f"unknown {name} {value!r}", expected=CHECKS[name].expected)
+    return values
+
+
+def _path(classifier: Classifier) -> Path:
+    return (classifier.folder or Path()) / CLASSIFIER_FILE
+
+
+def _list(planes: Sequence[str]) -> str:
+    return ", ".join(planes)

@@ -1,0 +1,70 @@
+"""Processes run one after another, and a signal to the one that starts them ends the one that runs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+import pytest
+
+from ceres_fast.training.processes import Processes
+
+ASKS_FOR_A_SIGNAL = """
+import os, signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+os.kill(os.getppid(), signal.SIGTERM)
+signal.sigwait([signal.SIGTERM])
+sys.exit(7)
+"""
+"""Sends SIGTERM to its parent, and ends in order when that comes back."""
+
+
+def python(code: str) -> list[str]:
+    return [sys.executable, "-c", code]
+
+
+def test_how_a_process_ended() -> None:
+    with Processes() as processes:
+        assert processes.run(python("")) is None
+        assert processes.run(python("raise SystemExit(3)")) == "exit status 3"
+        killed = processes.run(python("import os; os.kill(os.getpid(), 9)"))
+        assert killed == "ended by signal 9: Killed"
+        assert processes.stopped_by == 0
+
+
+def test_a_signal_is_passed_on_and_waited_for() -> None:
+    with Processes() as processes:
+        assert processes.run(python(ASKS_FOR_A_SIGNAL)) == "exit status 7"
+        assert processes.stopped_by == signal.SIGTERM
+
+
+def test_ctrl_c_waits_for_the_process_that_has_heard_it_too() -> None:
+    """A terminal sends SIGINT to both; here only the parent gets it, and the child is not disturbed."""
+    code = f"import os, signal; os.kill({os.getpid()}, signal.SIGINT)"
+    with Processes() as processes:
+        assert processes.run(python(code)) is None
+        assert processes.stopped_by == signal.SIGINT
+
+
+def test_a_signal_before_the_process_is_there_ends_it() -> None:
+    with Processes() as processes:
+        signal.raise_signal(signal.SIGTERM)
+        assert processes.stopped_by == signal.SIGTERM
+        ended = processes.run(python("import signal; signal.pause()"))
+        assert ended == f"ended by signal {int(signal.SIGTERM)}: Terminated"
+
+
+def test_handlers_are_put_back_and_what_was_ignored_still_is() -> None:
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    with pytest.raises(ZeroDivisionError), Processes():
+        assert signal.getsignal(signal.SIGTERM) is not before[1]
+        raise ZeroDivisionError
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        with Processes() as processes:
+            signal.raise_signal(signal.SIGINT)
+            assert processes.stopped_by == 0
+    finally:
+        signal.signal(signal.SIGINT, before[0])
