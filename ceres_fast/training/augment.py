@@ -86,7 +86,7 @@ def parse(text: str) -> tuple[str, ...]:
     CeresFastError
         When one is not known.
     """
-    names = {name.strip() for name in text.split(",")} - {NONE}
+    names = {name.strip() for name in text.split(",")} if text != NONE else set()
     if strange := sorted(names - set(AUGMENTATIONS)):
         known = ", ".join(AUGMENTATIONS)
         raise CeresFastError(f"unknown augmentation {strange[0]!r}; expected {NONE}, or some of {known}, with commas.")

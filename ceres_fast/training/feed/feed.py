@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import prod
 from typing import Any
@@ -120,7 +121,7 @@ class Feed:
 
     def _batches(self, _: Any) -> tf.data.Dataset:
         # One call of Python for each epoch, at its first batch; the batches are cut by TensorFlow.
-        order, variants = tf.numpy_function(self._epoch, [], (tf.int64, tf.int32), stateful=True)
+        order, variants = tf.numpy_function(_weak(self._epoch), [], (tf.int64, tf.int32), stateful=True)
         starts = tf.data.Dataset.range(0, self.rows.count, self.batch_size)
 
         def batch(start: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -137,7 +138,7 @@ class Feed:
         return order, epoch_variants(count, self.seed, epoch, self.variants)[order]
 
     def _gathered(self, stamps: tf.Tensor, variants: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        values = tf.numpy_function(self._read, [self._row(stamps, variants)], self.rows.dtype, stateful=True)
+        values = tf.numpy_function(_weak(self._read), [self._row(stamps, variants)], self.rows.dtype, stateful=True)
         return tf.ensure_shape(values, [None, width(self.rows)]), tf.gather(self._labels, stamps), variants
 
     def _read(self, rows: np.ndarray) -> np.ndarray:
@@ -150,6 +151,19 @@ class Feed:
     def _row(self, stamps: Any, variants: Any) -> Any:
         held = self.rows.variants
         return stamps * held + tf.cast(variants, tf.int64) if held > 1 else stamps
+
+
+def _weak(method: Callable[..., Any]) -> Callable[..., Any]:
+    # TensorFlow keeps every Python function that a dataset calls for the life of the process, and with it a feed and
+    # all rows it holds. A trainer keeps its feeds as long as they are used.
+    reference = weakref.WeakMethod(method)
+
+    def call(*arguments: Any) -> Any:
+        bound = reference()
+        assert bound is not None, "the feed is gone, and its dataset still in use"
+        return bound(*arguments)
+
+    return call
 
 
 class FollowEpochs(keras.callbacks.Callback):

@@ -169,7 +169,7 @@ def _starts(lengths: np.ndarray) -> np.ndarray:
 
 def _pixels(records: list[bytes], shape: tuple[int, ...]) -> np.ndarray:
     with tf.device("CPU:0"):  # TensorFlow would carry the pixels to a GPU and back to reshape them
-        return parse(tf.constant(records), ("stamp",), shape)["stamp"].numpy().reshape(len(records), -1)
+        return parse(tf.constant(records, tf.string), ("stamp",), shape)["stamp"].numpy().reshape(-1, prod(shape))
 
 
 def _close(files: dict[int, int]) -> None:

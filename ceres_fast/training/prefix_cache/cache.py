@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 from ...errors import CeresFastError
@@ -11,7 +12,7 @@ from .compute import compute
 from .entry import Entry, no_room
 from .key import CacheSettings, key_of, made_from
 from .layout import Layout
-from .lock import hold, touch
+from .lock import compute_alone, touch, use
 from .store import FeatureRows
 
 
@@ -57,15 +58,16 @@ def cached_rows(manifest: Manifest, split: str, cut: Cut, settings: CacheSetting
     decides = made_from(manifest, cut, settings, layout)
     folder = Path(settings.cache_dir) / key_of(decides)
     entry = Entry(folder, layout, {"records": manifest.name, "made_from": decides})
-    try:
-        while True:
-            held = hold(folder, exclusive=False)
-            if not entry.missing():
-                touch(folder)
-                return FeatureRows(folder, layout, held)
-            held.release()
-            with hold(folder, exclusive=True):
-                if missing := entry.missing():
-                    compute(entry, manifest, cut.prefix, missing)
-    except OSError as error:
-        raise no_room(f"{folder}: cannot be used ({error.strerror}).") from error
+    with ExitStack() as undo:
+        try:
+            used = undo.enter_context(use(folder))
+            if entry.missing():
+                with compute_alone(folder):
+                    # Another process may have computed them while this one waited.
+                    if missing := entry.missing():
+                        compute(entry, manifest, cut.prefix, missing)
+            touch(folder)
+        except OSError as error:
+            raise no_room(f"{folder}: cannot be used ({error.strerror}).") from error
+        undo.pop_all()
+        return FeatureRows(folder, layout, used)

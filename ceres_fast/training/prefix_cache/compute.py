@@ -26,7 +26,7 @@ def compute(entry: Entry, manifest: Manifest, prefix: keras.Model, shards: Seque
     Parameters
     ----------
     entry : Entry
-        Held exclusively.
+        In use, and computed by nobody else.
     manifest : Manifest
         Of the records.
     prefix : keras.Model
@@ -46,7 +46,8 @@ def compute(entry: Entry, manifest: Manifest, prefix: keras.Model, shards: Seque
     layout = entry.layout
     entry.remove_leftovers()
     size = entry.room_for(shards)
-    say(f"{entry.folder}: {layout.row_bytes:,} bytes of features per row, {megabytes(size)}; computed once")
+    count = sum(map(layout.rows_in, shards))
+    say(f"{entry.folder}: {count:,} rows of {layout.row_bytes:,} bytes, {megabytes(size)}, are computed once")
     written: list[int] = []
     try:
         with ThreadPoolExecutor(1) as writer, shard_errors(manifest, layout.split), progress() as bar:

@@ -32,7 +32,7 @@ class NoRoom(CeresFastError):  # noqa: N818 (a reason to go on without, as StopI
 
 
 class Entry:
-    """A folder of the cache as it should be; who calls its methods holds its lock.
+    """A folder of the cache as it should be. Who calls its methods uses it; who changes it computes it alone (`lock`).
 
     Parameters
     ----------

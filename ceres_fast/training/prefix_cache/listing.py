@@ -14,7 +14,7 @@ from ...console import warn
 from ...errors import CeresFastError
 from ...files import read_json
 from .entry import META
-from .lock import LOCK, try_to_hold
+from .lock import LOCK, try_to_clear
 
 KEY_DIGITS = 16
 """Hexadecimal digits of the name of an entry."""
@@ -96,7 +96,7 @@ def clear(folder: Path, keys: Sequence[str] | None = None) -> list[Listed]:
 
 
 def _deleted(path: Path) -> bool:
-    held = try_to_hold(path)
+    held = try_to_clear(path)
     if held is None:
         warn(f"{path}: is in use, and is kept")
         return False

@@ -1,6 +1,6 @@
-"""The lock of an entry: shared by those who read it, exclusive for who computes or clears it.
+"""The locks of an entry: one shared by those who use it and had alone by who clears it, one of who computes it.
 
-The lock is the system's, so a process that is killed gives it free.
+The locks are the system's, so a process that is killed gives them free.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from pathlib import Path
 
 from ...console import say
 
-LOCK = "lock"
-"""Name of its file in the entry; when that was modified last is when the entry was used last."""
+LOCK, COMPUTING = "lock", "computing"
+"""Names of their files in the entry; when the first was modified last is when the entry was used last."""
 
 _NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS}
 
@@ -38,27 +38,40 @@ class Held:
         self.release()
 
 
-def hold(folder: Path, *, exclusive: bool) -> Held:
-    """Make the folder and hold its lock; say so where others have to give it back first.
+def use(folder: Path) -> Held:
+    """Make the folder of an entry, and hold its lock with others who use it: it cannot be cleared.
 
     Raises
     ------
     OSError
         When the folder cannot be made or read.
     """
-    kind = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
     while True:
         folder.mkdir(parents=True, exist_ok=True)
-        if (held := _locked(folder, kind | fcntl.LOCK_NB)) is None:
-            say(f"{folder}: another process {'uses' if exclusive else 'computes'} these features; waiting for it")
-            held = _locked(folder, kind)
-        if held is not None:
+        if held := _locked(folder / LOCK, fcntl.LOCK_SH):
             return held
+        # It has been cleared between the two calls.
 
 
-def try_to_hold(folder: Path) -> Held | None:
-    """Hold the lock of a folder exclusively, or return None where somebody else holds it or has removed it."""
-    return _locked(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+def compute_alone(folder: Path) -> Held:
+    """Hold the lock of who computes an entry that is in use; say so where another process has to end first.
+
+    Raises
+    ------
+    OSError
+        When the folder cannot be written.
+    """
+    held = _locked(folder / COMPUTING, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    if held is None:
+        say(f"{folder}: another process computes these features; waiting for it")
+        held = _locked(folder / COMPUTING, fcntl.LOCK_EX)
+    assert held is not None  # who waits cannot be refused, and the folder stays while it is used
+    return held
+
+
+def try_to_clear(folder: Path) -> Held | None:
+    """Hold the lock of an entry alone, or return None where others use it or have removed it."""
+    return _locked(folder / LOCK, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def touch(folder: Path) -> None:
@@ -67,13 +80,13 @@ def touch(folder: Path) -> None:
         os.utime(folder / LOCK)
 
 
-def _locked(folder: Path, kind: int) -> Held | None:
+def _locked(path: Path, kind: int) -> Held | None:
     """Return the lock, or None where others hold it or have removed its file in the meantime."""
     with suppress(BlockingIOError, FileNotFoundError), ExitStack() as undo:
-        descriptor = _open(folder / LOCK)
+        descriptor = _open(path)
         undo.callback(os.close, descriptor)
         fcntl.flock(descriptor, kind)
-        if os.path.samestat(os.fstat(descriptor), (folder / LOCK).stat()):
+        if os.path.samestat(os.fstat(descriptor), path.stat()):
             undo.pop_all()
             return Held(descriptor)
     return None
@@ -83,6 +96,6 @@ def _open(path: Path) -> int:
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
-        if error.errno not in _NOT_WRITABLE:
+        if error.errno not in _NOT_WRITABLE or not path.exists():
             raise
         return os.open(path, os.O_RDONLY)  # an entry of somebody else can be read all the same

@@ -29,7 +29,7 @@ class FeatureRows:
     layout : Layout
         Of its rows.
     held : Held
-        The entry's lock, shared; given back by `close`, or when the object is no longer used.
+        The lock of who uses the entry; given back by `close`, or when the object is no longer used.
 
     Attributes
     ----------

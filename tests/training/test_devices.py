@@ -1,0 +1,82 @@
+"""What is known of the devices."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from ceres_fast.tensorflow_quiet import tf
+from ceres_fast.training import devices as module
+from ceres_fast.training.devices import describe, free_memory, replicas, strategy
+
+GIB = 1 << 30
+CPU = SimpleNamespace(name="/device:CPU:0", device_type="CPU")
+GPU = SimpleNamespace(name="/device:GPU:0", device_type="GPU")
+
+
+def have(monkeypatch: pytest.MonkeyPatch, *devices: SimpleNamespace) -> None:
+    monkeypatch.setattr(module, "devices", lambda: list(devices))
+
+
+def test_one_device_needs_no_strategy(monkeypatch: pytest.MonkeyPatch) -> None:
+    have(monkeypatch, CPU)
+    assert strategy() is tf.distribute.get_strategy()
+    assert not isinstance(strategy(), tf.distribute.MirroredStrategy)
+    assert replicas() == 1
+
+
+@pytest.mark.parametrize(("devices", "text"), [((CPU,), "CPU"), ((CPU, CPU), "2 x CPU")])
+def test_cpus_are_counted(devices: tuple[SimpleNamespace, ...], text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    have(monkeypatch, *devices)
+    assert describe() == text
+
+
+def test_gpus_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    have(monkeypatch, GPU, GPU)
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["first", "second"])
+    details = {"first": {"device_name": "NVIDIA H100"}, "second": {}}
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", details.get)
+    assert describe() == "NVIDIA H100, GPU"
+
+
+def test_free_memory_of_this_machine() -> None:
+    free = free_memory()
+    assert free is not None
+    assert 1 << 20 < free < 1 << 50
+
+
+def test_memory_that_is_not_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    have(monkeypatch, CPU)
+    monkeypatch.setattr(module, "_MEMORY", tmp_path / "meminfo")
+    assert free_memory() is None
+    (tmp_path / "meminfo").write_text("MemTotal:  2048 kB\nMemFree: 1 kB\n")
+    assert free_memory() is None
+    (tmp_path / "meminfo").write_text("MemTotal:  2048 kB\nMemAvailable:    1024 kB\n")
+    assert free_memory() == GIB // 1024
+
+
+@pytest.mark.parametrize(
+    ("answer", "free"),
+    [
+        ("81559, Disabled\n", 81559 << 20),
+        ("24564, [N/A]\n", 24564 << 20),
+        ("81559, Disabled\n24564, [N/A]\n", 24564 << 20),
+        ("81559, Enabled\n", None),
+        ("[N/A], [N/A]\n", None),
+        ("", None),
+    ],
+)
+def test_free_memory_of_a_gpu(answer: str, free: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    have(monkeypatch, GPU)
+    monkeypatch.setattr(module, "_nvidia_smi", lambda: answer)
+    monkeypatch.setattr(tf.config.experimental, "get_memory_info", lambda device: {"current": 1 << 20})
+    assert free_memory() == (None if free is None else free - (1 << 20))
+
+
+def test_nvidia_smi_that_is_missing_or_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module.shutil, "which", lambda name: None)
+    assert module._nvidia_smi() == ""
+    monkeypatch.setattr(module.shutil, "which", lambda name: "/bin/false")
+    assert module._nvidia_smi() == ""
