@@ -124,7 +124,7 @@ def tasks(
     bare = compiled(without_stem(model))
     labels = np.arange(len(paths)) % 2
     reader = DiskReader(paths, labels, BACKBONES[name].input_size)
-    records = stamp_dataset(manifest, "train", BATCH, shuffle=True)
+    records = stamp_dataset(manifest, "train", BATCH)
     count = manifest.count("train")
     stamps, targets = next(iter(stamp_dataset(manifest, "train", BATCH)))
     runtime = engine(model, name, experiment, folder)

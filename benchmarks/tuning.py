@@ -33,7 +33,7 @@ def main() -> None:
         write_stamps(folder / "stamps", given.stamps, seed=0)
         manifest = build_records([folder / "stamps"], folder / "records", fractions=FRACTIONS)
         model, count = compiled(frozen(given.backbone, 2)), manifest.count("train")
-        untuned = stamp_dataset(manifest, "train", BATCH, shuffle=True)
+        untuned = stamp_dataset(manifest, "train", BATCH)
         tuning = tf.data.Options()
         tuning.autotune.enabled = True
         # TensorFlow tunes only where a step asks for it.

@@ -30,8 +30,10 @@ from ceres_fast.records.splits import group_stamps
 from ceres_fast.survey.problems import Problems
 from ceres_fast.survey.stamp_folders import labelled_files, stamp_files_table
 from ceres_fast.tensorflow_quiet import tf
+from ceres_fast.training.assemble import class_weights, seeded_model
+from ceres_fast.training.losses import build_loss
+from ceres_fast.training.optimizer import build_optimizer
 from ceres_fast.training.settings import Settings
-from ceres_fast.training.train import class_weights, compiled_model
 
 import keras  # isort: skip  (after TensorFlow has been imported quietly)
 
@@ -41,14 +43,15 @@ WHERE = [("LABEL", ["asteroid", "bogus"])]
 
 def xception(normalise: str, learning_rate: float, seed: int) -> tuple[keras.Model, Settings]:
     settings = Settings("xception", normalise=normalise, learning_rate=learning_rate, batch_size=32, seed=seed)
-    return compiled_model(settings), settings
+    model = seeded_model(settings)
+    model.compile(build_optimizer(settings, [], steps_per_epoch=1), build_loss(settings))
+    return model, settings
 
 
 def small_network(normalise: str, learning_rate: float, seed: int) -> tuple[keras.Model, Settings]:
     """Three convolutions on the stamp itself, about 24,000 parameters."""
-    settings = Settings(
-        "small network", 0, "none", normalise, learning_rate=1e-3, batch_size=32, epochs=80, patience=15, seed=seed
-    )
+    # Of the settings, only those of the fit are read: this network is none of the backbones.
+    settings = Settings("xception", weights="none", batch_size=32, epochs=80, patience=15, seed=seed)
     keras.utils.set_random_seed(seed)
     layers: list[keras.layers.Layer] = [keras.Input((32, 32, 1)), Normalise(normalise)]
     for filters in (16, 32, 64):

@@ -18,14 +18,8 @@ from .splits import leaks
 from .splits.leaks import LEAK_COLUMNS
 
 _READ_AT_ONCE = 1024
-_INTERLEAVED = 8
-_BLOCK = 16
 _PARALLEL, _PREFETCHED = 4, 4
 """Threads per step of the pipeline, and batches ready before they are asked for."""
-
-_SHUFFLED = 16384
-"""Stamps in the shuffle buffer, 64 MB for each plane. Shards hold whole frames one after the other, so this and the
-interleaving of shards are what mixes frames and classes."""
 
 
 def stamp_dataset(
@@ -33,12 +27,11 @@ def stamp_dataset(
     split: str,
     batch_size: int,
     *,
-    shuffle: bool = False,
-    seed: int = 0,
-    repeat: bool = False,
     columns: Sequence[str] = (),
 ) -> tf.data.Dataset:
-    """Return the stamps of a split in batches.
+    """Return the stamps of a split in batches, in the order of the shards.
+
+    Training mixes them: `ceres_fast.training.feed`.
 
     Parameters
     ----------
@@ -48,12 +41,6 @@ def stamp_dataset(
         ``train``, ``validation``, ``calibration`` or ``test``.
     batch_size : int
         Stamps per batch; the last batch of an epoch may hold fewer.
-    shuffle : bool, default False
-        Another order in every epoch, the same ones in every process for one `seed`. False: the order of the shards.
-    seed : int, default 0
-        Decides the order.
-    repeat : bool, default False
-        Go on for ever, epoch after epoch.
     columns : sequence of str
         What else to read: names of ``COLUMNS``.
 
@@ -73,12 +60,9 @@ def stamp_dataset(
     names = tuple(columns)
     if batch_size < 1:
         raise CeresFastError(f"batch size {batch_size}: expected 1 or more.")
-    records = _records(manifest, split, ("stamp", "label", *names), interleave=shuffle, seed=seed)
-    count = manifest.count(split)
+    records = _records(manifest, split, ("stamp", "label", *names))
     # Gives the dataset its length, and refuses at its end an epoch that is short: shards may be cut while in use.
-    records = records.apply(tf.data.experimental.assert_cardinality(count))
-    if shuffle and count:
-        records = records.shuffle(min(count, _SHUFFLED), seed=seed, reshuffle_each_iteration=True)
+    records = records.apply(tf.data.experimental.assert_cardinality(manifest.count(split)))
 
     def example(batch: tf.Tensor) -> tuple[tf.Tensor, ...]:
         parsed = parse(batch, ("stamp", "label", *names), manifest.stamp_shape)
@@ -86,7 +70,7 @@ def stamp_dataset(
         return (*pair, {name: parsed[name] for name in names}) if names else pair
 
     batches = records.batch(batch_size).map(example, num_parallel_calls=_PARALLEL, deterministic=True)
-    return without_tuning((batches.repeat() if repeat else batches).prefetch(_PREFETCHED))
+    return without_tuning(batches.prefetch(_PREFETCHED))
 
 
 def without_tuning(dataset: tf.data.Dataset) -> tf.data.Dataset:
@@ -101,7 +85,7 @@ def without_tuning(dataset: tf.data.Dataset) -> tf.data.Dataset:
 
 
 def read_columns(manifest: Manifest, split: str, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """Read columns of a split, in the order of the shards: that of `stamp_dataset` without shuffling.
+    """Read columns of a split, in the order of the shards, as `stamp_dataset`.
 
     Parameters
     ----------
@@ -125,7 +109,7 @@ def read_columns(manifest: Manifest, split: str, names: Sequence[str]) -> dict[s
         When there is no such split or column.
     """
     wanted = tuple(dict.fromkeys(names))
-    records = _records(manifest, split, wanted, interleave=False, seed=0)
+    records = _records(manifest, split, wanted)
     result = {name: empty(name, manifest.count(split), manifest.stamp_shape) for name in wanted}
     done = 0
     with shard_errors(manifest, split):
@@ -221,7 +205,7 @@ def shard_errors(manifest: Manifest, *splits: str) -> Iterator[None]:
         ) from error
 
 
-def _records(manifest: Manifest, split: str, names: Sequence[str], *, interleave: bool, seed: int) -> tf.data.Dataset:
+def _records(manifest: Manifest, split: str, names: Sequence[str]) -> tf.data.Dataset:
     if split not in manifest.splits:
         raise CeresFastError(f"no split {split!r}; expected one of {', '.join(manifest.splits)}.")
     known = {"stamp", *(name for name in manifest.columns if name in KINDS)}
@@ -232,16 +216,7 @@ def _records(manifest: Manifest, split: str, names: Sequence[str], *, interleave
     paths = manifest.shards(split)
     for path, shard in zip(paths, manifest.splits[split]["shards"], strict=True):
         check_size(path, shard)
-    files = tf.data.Dataset.from_tensor_slices([str(path) for path in paths])
-    if not interleave:
-        return tf.data.TFRecordDataset(files)
-    return files.shuffle(len(paths), seed=seed, reshuffle_each_iteration=True).interleave(
-        tf.data.TFRecordDataset,
-        cycle_length=min(len(paths), _INTERLEAVED),
-        block_length=_BLOCK,
-        num_parallel_calls=min(len(paths), _PARALLEL),
-        deterministic=True,
-    )
+    return tf.data.TFRecordDataset([str(path) for path in paths])
 
 
 def _finished(name: str, values: np.ndarray) -> np.ndarray:

@@ -10,9 +10,9 @@ from ceres_fast.tensorflow_quiet import tf
 from .test_shards import cut_last_record, shard_of
 
 
-def order_of(manifest, **options):
+def order_of(manifest):
     """Return the sources of the stamps in the order of a dataset."""
-    batches = stamp_dataset(manifest, "train", 7, columns=["source"], **options)
+    batches = stamp_dataset(manifest, "train", 7, columns=["source"])
     return [source.decode() for _, _, known in batches for source in known["source"].numpy()]
 
 
@@ -50,33 +50,10 @@ def test_columns(built):
     assert read_columns(built, "test", []) == {}
 
 
-def test_shuffling_mixes_and_keeps_every_stamp(built):
-    plain, mixed = order_of(built), order_of(built, shuffle=True)
-    assert mixed != plain
-    assert sorted(mixed) == sorted(plain)
-
-
-def test_one_seed_gives_one_order_and_each_epoch_another(built):
-    options = {"shuffle": True, "seed": 3}
-    assert order_of(built, **options) == order_of(built, **options)
-    assert order_of(built, **options) != order_of(built, shuffle=True, seed=4)
-    dataset = stamp_dataset(built, "train", 7, **options)
-    first, second = ([batch.numpy().sum() for batch, _ in dataset] for _ in range(2))
-    assert first != second
-
-
-def test_repeating_keeps_epochs_apart(built):
-    per_epoch = -(-built.count("train") // 16)
-    dataset = stamp_dataset(built, "train", 16, repeat=True, shuffle=True)
-    assert dataset.cardinality().numpy() == tf.data.INFINITE_CARDINALITY
-    sizes = [len(labels) for _, labels in dataset.take(2 * per_epoch)]
-    assert sum(sizes[:per_epoch]) == sum(sizes[per_epoch:]) == built.count("train")
-
-
 def test_empty_shards_are_no_trouble(class_folders, tmp_path):
     manifest = build_records([class_folders], tmp_path / "records", shards=40)
     assert 0 in [shard["count"] for shard in manifest.splits["test"]["shards"]]
-    assert sum(len(labels) for _, labels in stamp_dataset(manifest, "test", 4, shuffle=True)) == manifest.count("test")
+    assert sum(len(labels) for _, labels in stamp_dataset(manifest, "test", 4)) == manifest.count("test")
     assert len(read_stamps(manifest, "test")[1]) == manifest.count("test")
 
 
@@ -115,7 +92,7 @@ def test_a_flipped_bit_is_named_when_a_dataset_is_read(copied):
         pytest.raises(InputError, match=r"stamps-train.tfrecord-00001-of-00003, row \d+"),
         shard_errors(manifest, "train"),
     ):
-        for _ in stamp_dataset(manifest, "train", 8, shuffle=True):
+        for _ in stamp_dataset(manifest, "train", 8):
             pass
 
 
@@ -160,4 +137,4 @@ def test_a_leak_is_found(built, copied, some_columns, monkeypatch):
 
 
 def test_tensorflow_does_not_tune_so_that_no_epoch_waits_for_its_thread(built):
-    assert stamp_dataset(built, "train", 8, shuffle=True).options().autotune.enabled is False
+    assert stamp_dataset(built, "train", 8).options().autotune.enabled is False
