@@ -1,31 +1,43 @@
-"""Run directories: one per training, never written to twice, `latest` pointing at the newest."""
+"""Run directories: one per training, one process at a time in each, `latest` pointing at the newest."""
 
 from __future__ import annotations
 
+import fcntl
 import os
+import platform
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
-from ..errors import CeresFastError
+from ..console import warn
+from ..errors import CeresFastError, InputError
+from ..files import disk_errors
 
 RUNS = Path("runs")
 LATEST = "latest"
+CONFIG, METRICS = "config.toml", "metrics.json"
+"""What a run has from its beginning on, and from its end on."""
+
+LOCK = ".lock"
+"""Empty of meaning when no process holds it: the lock is the system's, and ends with the process."""
+
+_held: list[int] = []
+"""Descriptors of the lock files of this process, open as long as it lives."""
 
 
 def create_run(run: Path | None, backbone: str, experiment: int) -> Path:
     """Create the directory of a new run; without a name, `RUNS`/<UTC time>-<backbone>-experiment<n>.
 
     Of runs that start in the same second, as when a script tries several seeds, the second gets ``-2`` after its name.
+    This process has the directory to itself as long as it lives.
 
     Raises
     ------
     CeresFastError
         When it exists already (a run is never overwritten, and two processes never share one) or cannot be made.
     """
-    stem = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{backbone}-experiment{experiment}"
-    names = [run] if run else (RUNS / f"{stem}{f'-{number}' if number > 1 else ''}" for number in count(1))
-    for name in names:
+    for name in [run] if run else _names(f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{backbone}-experiment{experiment}"):
         try:
             name.mkdir(parents=True)
         except OSError as error:
@@ -33,10 +45,52 @@ def create_run(run: Path | None, backbone: str, experiment: int) -> Path:
             if not os.path.lexists(name):
                 raise CeresFastError(f"{name}: cannot be made ({error.strerror}). Choose another --run.") from error
         else:
+            _lock(name)
             return name
     raise CeresFastError(
-        f"{run}: exists already, and a run is never overwritten. Choose another --run, or remove it first."
+        f"{run}: exists already, and a run is never overwritten. Choose another --run, or remove it first; a run that "
+        f"was stopped goes on with --resume {run}."
     )
+
+
+def open_run(run: Path) -> Path:
+    """Take the directory of a run that was stopped, to go on with it; this process then has it to itself.
+
+    Parameters
+    ----------
+    run : pathlib.Path
+        The directory, or a link to it such as ``runs/latest``.
+
+    Returns
+    -------
+    pathlib.Path
+        The directory itself: a link may point at another run before this one has ended.
+
+    Raises
+    ------
+    InputError
+        When it is no run, or a finished one.
+    CeresFastError
+        When another process is at work in it, or it cannot be written.
+    """
+    if not (run / CONFIG).is_file():
+        raise InputError(
+            run,
+            f"holds no {CONFIG}",
+            expected="the directory of a run that was stopped",
+            action="name another --resume",
+        )
+    found = run.resolve() if run.is_symlink() else run
+    _lock(found)
+    if (found / METRICS).exists():
+        raise InputError(
+            found,
+            f"is a finished run (it has {METRICS})",
+            expected="a run that was stopped",
+            action=f"train a new run that starts with its classifier with --from {found}, or from the beginning "
+            f"with --config {found / CONFIG}",
+        )
+    return found
 
 
 def point_latest(run: Path) -> None:
@@ -48,3 +102,30 @@ def point_latest(run: Path) -> None:
     temporary.unlink(missing_ok=True)
     temporary.symlink_to(run.name, target_is_directory=True)
     temporary.replace(link)
+
+
+def _names(stem: str) -> Iterator[Path]:
+    yield RUNS / stem
+    yield from (RUNS / f"{stem}-{number}" for number in count(2))
+
+
+def _lock(run: Path) -> None:
+    """Lock `run` for the life of this process; once is enough."""
+    # A file and not the directory itself, which cannot be locked on NFS.
+    with disk_errors(run / LOCK):
+        lock = os.open(run / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    if any(os.path.sameopenfile(lock, held) for held in _held):
+        os.close(lock)
+        return
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        who = os.pread(lock, 200, 0).decode(errors="replace").strip() or "another process"
+        os.close(lock)
+        raise CeresFastError(f"{run}: is in use by {who}. Wait until that has ended, or stop it.") from None
+    except OSError as error:
+        warn(f"{run}: cannot be locked ({error.strerror}); see to it that no other process works in it")
+    else:
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"process {os.getpid()} on {platform.node()}\n".encode(), 0)
+    _held.append(lock)

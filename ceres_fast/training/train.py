@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import platform
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -23,11 +22,13 @@ from ..records.pipeline import check_records, shard_errors, stamp_dataset
 from ..survey.problems import OnError
 from ..survey.stamp_table import CLASSES, PLANES
 from ..tensorflow_quiet import tf
-from .callbacks import KeepBest, Report
+from .callbacks import KeepBest, Report, early_stopping
+from .checkpoint import Checkpoint
 from .figures import draw_learning_curves
 from .optimizer import build_optimizer
-from .runs import create_run, point_latest
+from .runs import METRICS, create_run, point_latest
 from .settings import Settings
+from .signals import stoppable
 
 SPLITS = ("train", "validation")
 
@@ -71,22 +72,22 @@ def train(records: Path, settings: Settings, run: Path | None = None, *, on_erro
         point_latest(run)
 
     report = Report(run, sum(counts["train"].values()), settings.epochs)
-    best = KeepBest(run, publish)
-    started = time.perf_counter()
-    with report.bar, shard_errors(manifest, *SPLITS):
+    best, stopping = KeepBest(run, publish, model), early_stopping(settings.patience)
+    checkpoint = Checkpoint(run, report, best, stopping)
+    with stoppable(run, report.where), checkpoint, report.bar, shard_errors(manifest, *SPLITS):
         model.fit(
             _batches(manifest, "train", settings),
             validation_data=_batches(manifest, "validation", settings),
             epochs=settings.epochs,
             class_weight=class_weights(counts["train"]),
-            callbacks=[best, report, keras.callbacks.EarlyStopping(monitor="val_loss", patience=settings.patience)],
+            callbacks=[report, best, stopping, checkpoint],
             shuffle=False,  # the dataset does it
             verbose=0,
         )
-    seconds = time.perf_counter() - started
-    write_json(run / "metrics.json", _metrics(report.rows, best.best_epoch, seconds))
+    write_json(run / METRICS, _metrics(report.rows, best.best_epoch, report.seconds))
+    checkpoint.remove()
     draw_learning_curves(report.rows, best.best_epoch, run / "figures" / "learning_curves.png")
-    say(f"kept epoch {best.best_epoch} of {len(report.rows)} in {run}  ({seconds:.0f} s)")
+    say(f"kept epoch {best.best_epoch} of {len(report.rows)} in {run}  ({report.seconds:.0f} s)")
     return run
 
 

@@ -1,17 +1,21 @@
 """A run has a directory of its own, and `latest` is the newest."""
 
+import errno
+import fcntl
 import os
+import platform
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import datetime, tzinfo
 from pathlib import Path
 
 import pytest
 
-from ceres_fast.errors import CeresFastError
+from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.training import runs
-from ceres_fast.training.runs import create_run, point_latest
+from ceres_fast.training.runs import CONFIG, LOCK, METRICS, create_run, open_run, point_latest
 
 
 def test_without_a_name_it_is_the_time_and_what_is_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,3 +108,81 @@ def test_a_folder_of_runs_that_is_none_is_refused(
     make(tmp_path / "runs")
     with pytest.raises(CeresFastError, match="cannot be made"):
         create_run(None, "xception", 2)
+
+
+@pytest.fixture
+def stopped(tmp_path: Path) -> Path:
+    """A run that no process has and that has begun."""
+    run = tmp_path / "stopped"
+    run.mkdir()
+    (run / CONFIG).touch()
+    return run
+
+
+@contextmanager
+def in_another_process(run: Path) -> Iterator[None]:
+    """What another process looks like: flock tells descriptors apart, not processes."""
+    with (run / LOCK).open("w") as stream:
+        stream.write("process 77 on elsewhere\n")
+        stream.flush()
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
+
+
+def test_a_stopped_run_is_opened(stopped: Path) -> None:
+    assert open_run(stopped) == stopped
+    assert open_run(stopped) == stopped  # it is this process's
+    with (stopped / LOCK).open("r+") as stream:
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        assert stream.read() == f"process {os.getpid()} on {platform.node()}\n"
+
+
+def test_a_new_run_is_locked(tmp_path: Path) -> None:
+    run = create_run(tmp_path / "run", "xception", 1)
+    with (run / LOCK).open("r+") as stream, pytest.raises(BlockingIOError):
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_a_run_that_another_process_has_is_refused(stopped: Path) -> None:
+    with in_another_process(stopped), pytest.raises(CeresFastError, match="stopped: is in use by process 77 on elsewh"):
+        open_run(stopped)
+    assert open_run(stopped) == stopped  # it is free when that process has ended, whatever its file says
+
+
+def test_an_old_lock_of_a_folder_that_was_replaced_is_no_lock(stopped: Path) -> None:
+    open_run(stopped)
+    (stopped / LOCK).unlink()
+    with in_another_process(stopped), pytest.raises(CeresFastError, match="is in use by"):
+        open_run(stopped)
+
+
+def test_where_nothing_can_be_locked_it_goes_on_with_a_warning(
+    stopped: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def unsupported(descriptor: int, how: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(runs.fcntl, "flock", unsupported)
+    assert open_run(stopped) == stopped
+    assert "stopped: cannot be locked (No locks available)" in capsys.readouterr().err
+
+
+def test_a_link_is_followed_once(stopped: Path) -> None:
+    point_latest(stopped)
+    assert open_run(stopped.parent / "latest") == stopped.resolve()
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_what_is_no_run_is_not_opened(tmp_path: Path, made: bool) -> None:
+    if made:
+        (tmp_path / "run").mkdir()
+    with pytest.raises(InputError, match=r"run: holds no config\.toml; expected the directory of a run that was stop"):
+        open_run(tmp_path / "run")
+    assert not (tmp_path / "run" / LOCK).exists()
+
+
+def test_a_finished_run_is_not_opened(stopped: Path) -> None:
+    (stopped / METRICS).touch()
+    with pytest.raises(InputError, match=r"stopped: is a finished run .*--from .*stopped.*--config .*config\.toml"):
+        open_run(stopped)

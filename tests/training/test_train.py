@@ -75,7 +75,7 @@ def test_it_learns(trained: Path) -> None:
 def test_what_it_leaves(trained: Path, tiny_records: Path) -> None:
     names = {path.name for path in trained.iterdir() if not path.name.startswith("evaluation")}
     weights = next(name for name in names if name.endswith(".weights.h5"))
-    assert names == {"config.json", "history.csv", "metrics.json", "figures", "classifier.json", weights}
+    assert names == {".lock", "config.json", "history.csv", "metrics.json", "figures", "classifier.json", weights}
     assert image.imread(trained / "figures" / "learning_curves.png").ndim == 3
     assert (trained.parent / "latest").resolve() == trained.resolve()
 
@@ -188,7 +188,7 @@ def test_a_loss_that_is_not_finite_from_the_start(tiny_records: Path, tmp_path: 
     settings = dataclasses.replace(QUICK, learning_rate=1e30, unfrozen_learning_rate=1e30)
     with pytest.raises(CeresFastError, match=r"not finite after epoch 1\. There is no classifier yet.*--learning-rate"):
         train(tiny_records, settings, tmp_path / "run")
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["config.json", "history.csv", "run"]
+    assert sorted(path.name for path in tmp_path.rglob("*")) == [".lock", "config.json", "history.csv", "run"]
     assert math.isnan(history(tmp_path / "run")[0]["loss"])
 
 

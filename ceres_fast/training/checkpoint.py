@@ -1,0 +1,218 @@
+"""What a stopped run goes on from: everything that the epochs so far have changed, written at the end of each.
+
+``checkpoint/state.json`` is the commit point. It names the file with the values of all variables, and the weights of
+the best epoch, both by their SHA-256; a file that it does not name means nothing. Writing goes on beside the next
+epoch, so that a checkpoint costs the training only the copying of its variables.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import keras
+import numpy as np
+
+from ..classifier import CLASSIFIER_FILE
+from ..console import warn
+from ..errors import CeresFastError, InputError
+from ..files import read_json, sha256_of, write_json
+from .background import Background
+from .callbacks import KeepBest, Report
+from .runs import CONFIG
+from .snapshot import Snapshot
+from .variables import assign_variables, load_values, save_values, values_of
+
+FOLDER, STATE = "checkpoint", "state.json"
+FORMAT_VERSION = 1
+
+KEPT = {
+    "report": ("rows", "seconds"),
+    "best": ("best", "best_epoch"),
+    "stopping": ("best", "best_epoch", "wait", "stopped_epoch"),
+}
+"""Attributes of the other callbacks that decide how training goes on."""
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Write down, at the end of an epoch, all that is needed to go on from there; and the best weights with it.
+
+    To be the last in the list of callbacks, and entered around `fit`: on the way out it finishes what it writes. Where
+    an epoch ends before the one before has been written, it is left out: a run that is killed then repeats two.
+
+    A checkpoint that cannot be written is only a warning: the one before stays whole, and the training goes on. A best
+    epoch that cannot be written ends the training, whose purpose it is.
+
+    Parameters
+    ----------
+    run : pathlib.Path
+        Run directory.
+    report : Report
+    best : KeepBest
+    stopping : keras.callbacks.EarlyStopping
+        The other callbacks of the run.
+
+    Raises
+    ------
+    CeresFastError
+        When the best weights could not be written.
+    """
+
+    def __init__(self, run: Path, report: Report, best: KeepBest, stopping: keras.callbacks.EarlyStopping) -> None:
+        super().__init__()
+        self.run, self.folder = run, run / FOLDER
+        self._others = {"report": report, "best": best, "stopping": stopping}
+        self._best = best
+        self._restored: dict[str, Any] = {}
+        self._beside = Background()
+
+    def restore(self, trainer: keras.Model) -> int:
+        """Put a compiled model and the other callbacks back to the last checkpoint.
+
+        The learning rate is not put back: it is what the run is told now.
+
+        Parameters
+        ----------
+        trainer : keras.Model
+            As it was before the run's first epoch.
+
+        Returns
+        -------
+        int
+            The epoch to go on with, 0-based: `initial_epoch` of `fit`. 0 where no epoch was finished; the number of
+            epochs where all were, or early stopping had ended them.
+
+        Raises
+        ------
+        InputError
+            When the checkpoint is damaged, or of another model.
+        """
+        path = self.folder / STATE
+        if not path.exists():
+            return 0
+        state = read_json(path, what="the state of a run")
+        try:
+            if state["format_version"] != FORMAT_VERSION:
+                raise ValueError(f"format version {state['format_version']}, expected {FORMAT_VERSION}")
+            self._check(self.folder, state["variables"])
+            if state["best"]:
+                self._check(self.run, state["best"])
+            assign_variables(trainer, load_values(self.folder / state["variables"]["file"]))
+            self._restored, self._best.kept = _decoded(state["callbacks"]), state["best"]
+            self._put_back()
+            return int(state["next_epoch"])
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise self._unusable(path, f"is no state of this run ({error})") from error
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Put back what the other callbacks reset when training begins."""
+        self._put_back()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Begin to write this epoch."""
+        if self._beside.busy:
+            return
+        values = values_of(self.model)
+        waiting, self._best.waiting = self._best.waiting, None
+        self._beside.start(partial(self._write, epoch + 1, self._state(epoch), values, waiting))
+
+    def remove(self) -> None:
+        """Remove the checkpoint: the run is finished."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self) -> Checkpoint:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._beside.wait()
+            if self._best.waiting:
+                self._write_best(*self._best.waiting)
+        except CeresFastError as lost:
+            if error is None:
+                raise
+            warn(str(lost))
+
+    def _state(self, epoch: int) -> dict[str, Any]:
+        callbacks = {name: {key: getattr(self._others[name], key) for key in keys} for name, keys in KEPT.items()}
+        ended = self.model.stop_training
+        return {
+            "format_version": FORMAT_VERSION,
+            "next_epoch": self.params["epochs"] if ended else epoch + 1,
+            "callbacks": _encoded(callbacks),
+        }
+
+    def _write(
+        self, epoch: int, state: dict[str, Any], values: list[np.ndarray], waiting: tuple[int, Snapshot] | None
+    ) -> None:
+        if waiting:
+            self._write_best(*waiting)
+        path = self.folder / f"epoch-{epoch:03}.npz"
+        try:
+            save_values(path, values)
+            variables = {"file": path.name, "sha256": sha256_of(path)}
+            write_json(self.folder / STATE, {**state, "variables": variables, "best": self._best.kept})
+        except CeresFastError as error:
+            path.unlink(missing_ok=True)  # it would take room from the next
+            warn(f"{error} The training goes on; after a stop, --resume repeats the epochs since the last checkpoint.")
+            return
+        for other in self.folder.iterdir():
+            if other.name not in (path.name, STATE):
+                other.unlink(missing_ok=True)
+        self._best.tidy()
+
+    def _write_best(self, epoch: int, weights: Snapshot) -> None:
+        try:
+            self._best.write(epoch, weights)
+        except CeresFastError as error:
+            raise CeresFastError(f"{error} Then go on with: ceres-fast train --resume {self.run}") from error
+
+    def _put_back(self) -> None:
+        for name, values in self._restored.items():
+            for key, value in values.items():
+                setattr(self._others[name], key, value)
+
+    def _check(self, folder: Path, named: dict[str, str]) -> None:
+        path = folder / Path(named["file"]).name
+        if not path.is_file():
+            raise self._unusable(path, "is gone")
+        if (found := sha256_of(path)) != named["sha256"]:
+            raise self._unusable(path, f"is damaged (SHA-256 {found[:12]}…, expected {named['sha256'][:12]}…)")
+
+    def _unusable(self, path: Path, problem: str) -> InputError:
+        return InputError(
+            path,
+            problem,
+            expected=f"a checkpoint of {self.run} as it was written",
+            action=f"begin again with `ceres-fast train --config {self.run / CONFIG}`; with `--from {self.run}`, where "
+            f"there is a {CLASSIFIER_FILE}, a new run starts with its best classifier so far",
+        )
+
+
+def _encoded(value: Any) -> Any:
+    """Return what JSON can hold: it has no infinity and no NaN, so these become text."""
+    match value:
+        case dict():
+            return {name: _encoded(each) for name, each in value.items()}
+        case list():
+            return [_encoded(each) for each in value]
+        case float() if not math.isfinite(value):
+            return str(value)
+    return value
+
+
+def _decoded(value: Any) -> Any:
+    match value:
+        case dict():
+            return {name: _decoded(each) for name, each in value.items()}
+        case list():
+            return [_decoded(each) for each in value]
+        case str():
+            return float(value)
+    return value

@@ -1,0 +1,65 @@
+"""The values of all variables of a training, as a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from ..files import atomic_file, reserve
+
+_OVERHEAD = 1024
+"""Bytes that a ZIP file adds to an array, at most."""
+
+
+def values_of(trainer: keras.Model) -> list[np.ndarray]:
+    """Return copies of all that training changes: weights, random states, the optimiser's variables but for its rate.
+
+    The learning rate is what a run is told, not what it has come to.
+    """
+    return [keras.ops.convert_to_numpy(variable) for variable in _variables(trainer)]
+
+
+def assign_variables(trainer: keras.Model, values: Sequence[np.ndarray]) -> None:
+    """Give a compiled model the values that `values_of` returned for one made in the same way.
+
+    Raises
+    ------
+    ValueError
+        When they are of another network or optimiser; nothing is changed then.
+    """
+    with trainer.distribute_strategy.scope():
+        trainer.optimizer.build(trainer.trainable_variables)
+        variables = _variables(trainer)
+        if [tuple(variable.shape) for variable in variables] != [value.shape for value in values]:
+            raise ValueError("its variables have other shapes than those of this network and optimizer")
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+
+
+def save_values(path: Path, values: Sequence[np.ndarray]) -> None:
+    """Write arrays to `path` (.npz), whole or not at all.
+
+    Not by Keras: it writes no copies, takes longer, leaves out random states, and a full disk crashes its HDF5.
+
+    Raises
+    ------
+    CeresFastError
+        When the disk refuses.
+    """
+    with atomic_file(path) as temporary:
+        reserve(temporary, sum(value.nbytes + _OVERHEAD for value in values))
+        np.savez(temporary, *values)
+
+
+def load_values(path: Path) -> list[np.ndarray]:
+    """Return the arrays that `save_values` wrote."""
+    with np.load(path, allow_pickle=False) as stored:
+        return [stored[name] for name in stored.files]
+
+
+def _variables(trainer: keras.Model) -> list[keras.Variable]:
+    moving = [variable for variable in trainer.optimizer.variables if variable.name != "learning_rate"]
+    return [*trainer.variables, *moving]

@@ -1,0 +1,110 @@
+"""An optimiser of every kind goes on from a file as if nothing had been."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from ceres_fast.errors import CeresFastError
+from ceres_fast.training import variables
+from ceres_fast.training.optimizer import TwoRateAdam
+from ceres_fast.training.variables import assign_variables, load_values, save_values, values_of
+
+from .small_run import Feed, network
+
+MakeOptimizer = Callable[[keras.Model], keras.optimizers.Optimizer]
+
+COSINE = keras.optimizers.schedules.CosineDecay(0.0, 50, warmup_target=0.01, warmup_steps=5)
+
+OPTIMIZERS: dict[str, MakeOptimizer] = {
+    "adam": lambda model: keras.optimizers.Adam(0.01),
+    "schedule": lambda model: keras.optimizers.Adam(COSINE),
+    "two rates": lambda model: TwoRateAdam(model.get_layer("hidden").trainable_variables, 0.1, learning_rate=0.01),
+    "average": lambda model: keras.optimizers.AdamW(0.01, use_ema=True, ema_momentum=0.9),
+    "lamb": lambda model: keras.optimizers.Lamb(0.01),
+    "loss scale": lambda model: keras.optimizers.LossScaleOptimizer(
+        keras.optimizers.Adam(0.01, use_ema=True), initial_scale=4.0, dynamic_growth_steps=5
+    ),
+}
+
+
+def made(make: MakeOptimizer) -> keras.Model:
+    keras.utils.set_random_seed(3)
+    model = network()
+    model.compile(make(model), "categorical_crossentropy")
+    return model
+
+
+def fit(model: keras.Model, epochs: range) -> list[float]:
+    feed = Feed()
+    return model.fit(
+        feed.training(),
+        epochs=epochs.stop,
+        initial_epoch=epochs.start,
+        callbacks=[feed],
+        shuffle=False,
+        verbose=0,
+    ).history["loss"]
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS)
+def test_training_goes_on_with_the_same_bits(kind: str, tmp_path: Path) -> None:
+    before, after = made(OPTIMIZERS[kind]), made(OPTIMIZERS[kind])
+    fit(before, range(2))
+    values = values_of(before)
+    save_values(tmp_path / "values.npz", values)
+    losses = fit(before, range(2, 4))
+    assert any(not np.array_equal(*pair) for pair in zip(values, values_of(before), strict=True))  # they were copies
+
+    assign_variables(after, load_values(tmp_path / "values.npz"))
+    assert all(np.array_equal(*pair) for pair in zip(values, values_of(after), strict=True))
+    assert fit(after, range(2, 4)) == losses
+    assert all(np.array_equal(*pair) for pair in zip(values_of(before), values_of(after), strict=True))
+
+
+def test_the_random_state_is_among_them() -> None:
+    model = made(OPTIMIZERS["adam"])
+    state = model.get_layer("dropout").seed_generator.state.numpy()
+    assert any(np.array_equal(value, state) for value in values_of(model))
+
+
+def test_the_rate_is_that_which_the_run_is_told() -> None:
+    before, after = made(OPTIMIZERS["adam"]), made(lambda model: keras.optimizers.Adam(0.002))
+    fit(before, range(1))
+    assign_variables(after, values_of(before))
+    assert float(after.optimizer.learning_rate) == pytest.approx(0.002)
+    assert int(after.optimizer.iterations) == int(before.optimizer.iterations) > 0
+
+
+@pytest.mark.parametrize("kind", ["lamb", "average", "loss scale"])
+def test_those_of_another_optimiser_are_refused(kind: str) -> None:
+    before, after = made(OPTIMIZERS["adam"]), made(OPTIMIZERS[kind])
+    if kind == "lamb":  # has the variables of Adam; but not for another network
+        after.get_layer("hidden").trainable = False
+        after.compile("adam", "categorical_crossentropy")
+    fit(before, range(1))
+    first = values_of(after)
+    with pytest.raises(ValueError, match="of this network and optimizer"):
+        assign_variables(after, values_of(before))
+    assert all(np.array_equal(*pair) for pair in zip(first, after.variables, strict=False))
+
+
+def test_a_full_disk_is_found_before_anything_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reserved = []
+
+    def full(path: Path, size: int) -> None:
+        reserved.append(size)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(variables, "reserve", full)
+    values = [np.zeros((10, 10)), np.ones(3)]
+    with pytest.raises(CeresFastError, match=r"values\.npz: cannot be written \(No space left on device\)"):
+        save_values(tmp_path / "values.npz", values)
+    assert not list(tmp_path.iterdir())
+    monkeypatch.undo()
+    save_values(tmp_path / "values.npz", values)
+    assert reserved[0] >= (tmp_path / "values.npz").stat().st_size
