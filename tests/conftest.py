@@ -47,7 +47,7 @@ def tiny_classifier(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every classifier that is trained or loaded have the tiny network, whatever backbone it names."""
     from .tiny_networks import tiny_network
 
-    monkeypatch.setattr("ceres_fast.training.train.build_model", tiny_network)
+    monkeypatch.setattr("ceres_fast.training.assemble.build_model", tiny_network)
     monkeypatch.setattr("ceres_fast.training.start.build_model", tiny_network)
     monkeypatch.setattr("ceres_fast.model.load.build_model", tiny_network)
 

@@ -17,7 +17,7 @@ CacheDir = Annotated[Path, typer.Option(help="Folder of the cache.", metavar="DI
 def ls(cache_dir: CacheDir = CACHE) -> None:
     """List what is in the cache, the entry used last first."""
     from ..console import say, table
-    from ..training.prefix_cache.listing import entries  # type: ignore[import-not-found]
+    from ..training.prefix_cache.listing import entries
 
     found = entries(cache_dir)
     if not found:

@@ -81,7 +81,7 @@ def _resume(run: Path, given: set[str]) -> None:
     from ..training.config import RunConfig, is_of_series
     from ..training.series import resume_series
     from ..training.setting_checks import option as setting_option
-    from ..training.train import resume  # type: ignore[attr-defined]
+    from ..training.train import resume
 
     if others := given - {"resume"}:
         raise typer.BadParameter(

@@ -12,8 +12,6 @@ from typing import Any
 import keras
 from keras import ops
 
-from ..errors import CeresFastError
-
 VARIANTS = 8
 """Flips and rotations of a square; 0 leaves it as it is."""
 
@@ -75,23 +73,6 @@ AUGMENTATIONS: dict[str, Step] = {
 }
 """By name, in the order in which they are done."""
 
-NONE = "none"
-
-
-def parse(text: str) -> tuple[str, ...]:
-    """Return the augmentations that ``none`` or a list like ``dihedral,shift`` names, in the order of the table.
-
-    Raises
-    ------
-    CeresFastError
-        When one is not known.
-    """
-    names = {name.strip() for name in text.split(",")} if text != NONE else set()
-    if strange := sorted(names - set(AUGMENTATIONS)):
-        known = ", ".join(AUGMENTATIONS)
-        raise CeresFastError(f"unknown augmentation {strange[0]!r}; expected {NONE}, or some of {known}, with commas.")
-    return tuple(name for name in AUGMENTATIONS if name in names)
-
 
 class Augment(keras.layers.Layer):
     """Some of `AUGMENTATIONS`, with the random state of those that draw.
@@ -99,7 +80,7 @@ class Augment(keras.layers.Layer):
     Parameters
     ----------
     names : sequence of str
-        As `parse` returns them.
+        In the order in which they are done.
     seed : int
         Of what is drawn here.
     """

@@ -15,14 +15,14 @@ import tomli_w
 
 from .. import __version__
 from ..errors import InputError
-from ..files import write_json, write_text
+from ..files import read_json, write_json, write_text
 from ..records.manifest import Manifest
 from ..survey.problems import OnError
 from ..tensorflow_quiet import tf
+from .runs import CONFIG
 from .setting_checks import CHECKS, Check, key, one_of, whole
 from .settings import Settings
 
-CONFIG = "config.toml"
 PROVENANCE = "provenance.json"
 ALL = "all"
 """In the place of a backbone: a series of runs, one or more of each."""
@@ -182,6 +182,24 @@ def write_provenance(run: Path, manifest: Manifest) -> None:
             "devices": [device.device_type for device in tf.config.list_physical_devices()],
         },
     )
+
+
+def check_provenance(run: Path, manifest: Manifest) -> None:
+    """Make sure that a run goes on with the records that it began with.
+
+    Raises
+    ------
+    InputError
+        When they are others now.
+    """
+    began = read_json(run / PROVENANCE, what="where a run comes from")
+    if began.get("manifest_sha256") != manifest.sha256:
+        raise InputError(
+            manifest.folder,
+            "are not the records that the run began with",
+            expected=f"those of {run / PROVENANCE}",
+            action=f"put them back, or begin anew with --config {run / CONFIG}",
+        )
 
 
 def versions() -> dict[str, str]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 from keras import ops
 
 from .fused_adam import FusedAdam
-from .settings import Settings
+
+if TYPE_CHECKING:
+    from .settings import Settings
 
 
 class TwoRates(keras.optimizers.Optimizer):

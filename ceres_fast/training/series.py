@@ -14,14 +14,14 @@ from ..errors import CeresFastError, InputError
 from ..files import read_json, write_json
 from ..model.backbones import BACKBONES
 from ..records.manifest import load_manifest
-from .config import ALL, CONFIG, RunConfig, read_written, write_config
+from .config import ALL, RunConfig, read_written, write_config
 from .processes import Processes
-from .runs import create_run
+from .runs import CONFIG, METRICS, create_run, open_run
 from .tensorboard import require_tensorboard
 
 SERIES = "series.json"
-METRICS, EVALUATION = "metrics.json", "evaluation-validation"
-"""What a run has from its end on, and what `ceres-fast train` adds to it."""
+EVALUATION = "evaluation-validation"
+"""What `ceres-fast train` adds to a run that has come to its end."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +111,7 @@ def resume_series(folder: Path) -> Path:
     SystemExit
         As `train_series`.
     """
+    folder = open_run(folder)
     options = read_written(folder)
     if "seeds" not in options:
         raise InputError(folder / CONFIG, "is of one run", expected="that of a series of runs")

@@ -11,16 +11,13 @@ from typing import TYPE_CHECKING, Any
 from ..model.backbones import BACKBONES, EXPERIMENTS
 from ..model.build import PRECISIONS
 from ..model.stem import NORMALISATIONS
+from .augment import AUGMENTATIONS
+from .callbacks import MONITORS
 from .losses import LOSSES
+from .optimizer import FLOORS, OPTIMIZERS
 
 if TYPE_CHECKING:
     from .settings import Settings
-
-AUGMENTATIONS = ("dihedral", "shift", "noise")
-"""In the order in which they are applied."""
-
-MONITORS = {"val_loss": "min", "val_accuracy": "max", "val_recall": "max", "val_auc": "max"}
-"""What can tell the best epoch, and whether less or more of it is better."""
 
 WEIGHT_DECAY = 0.004
 """Keras's default for AdamW."""
@@ -97,10 +94,10 @@ CHECKS = {
     "class_weights": _SWITCH,
     "augment": Check(_augment, f"none, or some of {', '.join(AUGMENTATIONS)} with commas (and no spaces) between"),
     "seed": Check(lambda value: _is(value, Integral) and 0 <= value < 2**32, "a whole number from 0 to 4294967295"),
-    "optimizer": one_of(("adam", "adamw", "lamb")),
+    "optimizer": one_of(OPTIMIZERS),
     "learning_rate": _ABOVE_0,
     "unfrozen_learning_rate": _ABOVE_0,
-    "schedule": one_of(("constant", "cosine")),
+    "schedule": one_of(FLOORS),
     "warmup_epochs": whole(0),
     "weight_decay": Check(lambda value: _is(value, Real) and 0 <= value < math.inf, "a number, 0 or more"),
     "average": Check(

@@ -6,7 +6,8 @@ from dataclasses import dataclass, fields
 
 from ..errors import CeresFastError
 from ..model.build import Architecture
-from .setting_checks import AUGMENTATIONS, CHECKS, CONTRADICTIONS, WEIGHT_DECAY, option
+from .augment import AUGMENTATIONS
+from .setting_checks import CHECKS, CONTRADICTIONS, WEIGHT_DECAY, option
 
 
 @dataclass(frozen=True)

@@ -3,34 +3,33 @@
 from __future__ import annotations
 
 import math
-import platform
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import keras
 
-from .. import __version__
 from ..classifier import Classifier
 from ..console import say
 from ..errors import InputError
 from ..files import write_json
-from ..model.build import build_model
 from ..records.manifest import MANIFEST, Manifest, load_manifest
-from ..records.pipeline import check_records, shard_errors, stamp_dataset
+from ..records.pipeline import check_records, shard_errors
 from ..survey.problems import OnError
-from ..survey.stamp_table import CLASSES, PLANES
 from ..tensorflow_quiet import tf
+from .assemble import build_trainer, seeded_model
+from .averaging import ValidateAveraged
 from .callbacks import KeepBest, Report, early_stopping
 from .checkpoint import Checkpoint
+from .config import RunConfig, check_provenance, versions, write_provenance
+from .devices import describe, strategy
 from .figures import draw_learning_curves
-from .optimizer import build_optimizer
-from .runs import METRICS, create_run, point_latest
+from .runs import METRICS, create_run, open_run, point_latest
 from .settings import Settings
 from .signals import stoppable
-
-SPLITS = ("train", "validation")
+from .sources import SPLITS, source_of
+from .start import starting_classifier, weights_from
+from .tensorboard import require_tensorboard, tensorboard
 
 
 def train(records: Path, settings: Settings, run: Path | None = None, *, on_error: OnError = "stop") -> Path:
@@ -50,8 +49,8 @@ def train(records: Path, settings: Settings, run: Path | None = None, *, on_erro
     Returns
     -------
     pathlib.Path
-        The run directory: ``config.json``, ``history.csv``, ``metrics.json``, ``figures/``, ``classifier.json`` and
-        its weights. ``latest`` beside it points at it from the first epoch on.
+        The run directory: ``config.toml``, ``provenance.json``, ``history.csv``, ``metrics.json``, ``figures/``,
+        ``classifier.json`` and its weights. ``latest`` beside it points at it from the first epoch on.
 
     Raises
     ------
@@ -59,29 +58,84 @@ def train(records: Path, settings: Settings, run: Path | None = None, *, on_erro
         When records are damaged, have an asteroid in two splits or lack a class, or weights cannot be loaded.
     CeresFastError
         When the run exists already, ImageNet weights cannot be had, or the loss is no longer finite.
+    Stopped
+        When Ctrl-C or SIGTERM came; `resume` goes on.
     """
+    manifest = _checked(records, on_error)
+    _prepare(settings)
+    with strategy().scope():
+        model = seeded_model(settings, manifest.planes)
+        run = create_run(run, settings.backbone, settings.experiment)
+        RunConfig(records, settings, on_error).write(run)
+        write_provenance(run, manifest)
+        return _fit(run, model, manifest, settings)
+
+
+def resume(run: Path) -> Path:
+    """Go on with a run that was stopped; its history is then what it would have been without the stop.
+
+    Parameters
+    ----------
+    run : pathlib.Path
+        Directory of the run, or a link to it.
+
+    Returns
+    -------
+    pathlib.Path
+        The directory.
+
+    Raises
+    ------
+    InputError
+        When `run` is none, or finished, its checkpoint is damaged, or its records are not what they were.
+    CeresFastError
+        When another process is at work in it; also as `train`.
+    """
+    run = open_run(run)
+    told = RunConfig.read(run)
+    manifest = _checked(told.records, told.on_error)
+    check_provenance(run, manifest)
+    _prepare(told.settings)
+    with strategy().scope():
+        return _fit(run, seeded_model(told.settings, manifest.planes), manifest, told.settings)
+
+
+def _checked(records: Path, on_error: OnError) -> Manifest:
     manifest = check_records(load_manifest(records), on_error=on_error)
-    counts = {split: _class_counts(manifest, split) for split in SPLITS}
-    model = compiled_model(settings, manifest.planes)
-    run = create_run(run, settings.backbone, settings.experiment)
-    write_json(run / "config.json", _config(manifest, settings))
-    _announce(run, model, counts)
+    for split in SPLITS:
+        if missing := [name for name, count in manifest.class_counts(split).items() if not count]:
+            raise InputError(
+                manifest.folder / MANIFEST,
+                f"the {split} split has no {missing[0]} stamp",
+                expected="stamps of both classes",
+                action="build the records from more fields, or with another --seed",
+            )
+    return manifest
 
-    def publish(weights: Path) -> None:
-        _classifier(manifest, settings).with_file("weights", weights).write(run)
-        point_latest(run)
 
-    report = Report(run, sum(counts["train"].values()), settings.epochs)
-    best, stopping = KeepBest(run, publish, model), early_stopping(settings.patience)
+def _prepare(settings: Settings) -> None:
+    if settings.tensorboard:
+        require_tensorboard()
+    if settings.deterministic:
+        tf.config.experimental.enable_op_determinism()
+
+
+def _fit(run: Path, model: keras.Model, manifest: Manifest, settings: Settings) -> Path:
+    _announce(run, model, manifest)
+    trainer = build_trainer(model, source_of(model, manifest, settings), manifest, settings)
+    report = Report(run, manifest.count("train"), settings.epochs)
+    best = KeepBest(run, partial(_publish, run, manifest, settings), model, settings.monitor)
+    stopping = early_stopping(settings.patience, settings.monitor)
     checkpoint = Checkpoint(run, report, best, stopping)
+    logs = [tensorboard(run)] if settings.tensorboard else []
+    first = checkpoint.restore(trainer)
     with stoppable(run, report.where), checkpoint, report.bar, shard_errors(manifest, *SPLITS):
-        model.fit(
-            _batches(manifest, "train", settings),
-            validation_data=_batches(manifest, "validation", settings),
+        trainer.fit(
+            trainer.train_feed.dataset(),
+            validation_data=trainer.validation_feed.dataset(),
+            initial_epoch=first,
             epochs=settings.epochs,
-            class_weight=class_weights(counts["train"]),
-            callbacks=[report, best, stopping, checkpoint],
-            shuffle=False,  # the dataset does it
+            callbacks=[ValidateAveraged(), *logs, report, best, stopping, checkpoint],
             verbose=0,
         )
     write_json(run / METRICS, _metrics(report.rows, best.best_epoch, report.seconds))
@@ -91,53 +145,22 @@ def train(records: Path, settings: Settings, run: Path | None = None, *, on_erro
     return run
 
 
-def compiled_model(settings: Settings, planes: Sequence[str] = PLANES[:1]) -> keras.Model:
-    """Return the classifier of stamps of `planes` with its loss, metrics, optimiser and, by the seed, first weights."""
-    keras.utils.set_random_seed(settings.seed)
-    model = build_model(settings, planes)
-    model.compile(
-        optimizer=build_optimizer(model, settings),
-        loss="categorical_crossentropy",
-        metrics=["accuracy", keras.metrics.Recall(class_id=1, name="recall")],
-    )
-    return model
-
-
-def class_weights(counts: Mapping[str, int]) -> dict[int, float]:
-    """Return the weight of each label that makes both classes count alike and the mean weight of a stamp 1."""
-    total = sum(counts.values())
-    return {label: total / (len(CLASSES) * counts[name]) for label, name in enumerate(CLASSES)}
-
-
-def _class_counts(manifest: Manifest, split: str) -> dict[str, int]:
-    counts = manifest.class_counts(split)
-    if missing := [name for name, count in counts.items() if not count]:
-        raise InputError(
-            manifest.folder / MANIFEST,
-            f"the {split} split has no {missing[0]} stamp",
-            expected="stamps of both classes",
-            action="build the records from more fields, or with another --seed",
-        )
-    return counts
-
-
-def _batches(manifest: Manifest, split: str, settings: Settings) -> tf.data.Dataset:
-    dataset = stamp_dataset(manifest, split, settings.batch_size, shuffle=split == "train", seed=settings.seed)
-    return dataset.map(lambda stamps, labels: (stamps, tf.one_hot(labels, len(CLASSES))))
+def _publish(run: Path, manifest: Manifest, settings: Settings, weights: Path) -> None:
+    _classifier(manifest, settings).with_file("weights", weights).write(run)
+    point_latest(run)
 
 
 def _classifier(manifest: Manifest, settings: Settings) -> Classifier:
-    named = settings.weights in ("imagenet", "none")
     return Classifier(
         backbone=settings.backbone,
         experiment=settings.experiment,
-        weights_from=settings.weights if named else Path(settings.weights).name,
+        weights_from=weights_from(settings, starting_classifier(settings, manifest.planes)),
         normalise=settings.normalise,
         precision=settings.precision,
         head={"dense": settings.dense, "dropout": settings.dropout},
         rules=manifest.rules,
         records={"name": manifest.name, "manifest_sha256": manifest.sha256},
-        versions=_versions(),
+        versions=versions(),
         files={},
         pixel_scale=manifest.pixel_scale,
         stamp_shape=manifest.stamp_shape,
@@ -145,33 +168,14 @@ def _classifier(manifest: Manifest, settings: Settings) -> Classifier:
     )
 
 
-def _versions() -> dict[str, str]:
-    return {
-        "ceres_fast": __version__,
-        "keras": keras.__version__,
-        "tensorflow": tf.__version__,
-        "python": platform.python_version(),
-    }
-
-
-def _config(manifest: Manifest, settings: Settings) -> dict[str, Any]:
-    return {
-        "records": str(manifest.folder),
-        "manifest_sha256": manifest.sha256,
-        "settings": asdict(settings),
-        "versions": _versions(),
-        "devices": [device.device_type for device in tf.config.list_physical_devices()],
-    }
-
-
-def _announce(run: Path, model: keras.Model, counts: dict[str, dict[str, int]]) -> None:
+def _announce(run: Path, model: keras.Model, manifest: Manifest) -> None:
     trained = sum(math.prod(variable.shape) for variable in model.trainable_variables)
-    devices = ", ".join(device.name.removeprefix("/physical_device:") for device in tf.config.list_physical_devices())
+    counts = {split: manifest.class_counts(split) for split in SPLITS}
     numbers = "; ".join(
         f"{split} {counted['non_asteroid']:,} non-asteroid + {counted['asteroid']:,} asteroid"
         for split, counted in counts.items()
     )
-    say(f"{model.name}: {trained:,} of {model.count_params():,} parameters trained, on {devices}; {numbers}")
+    say(f"{model.name}: {trained:,} of {model.count_params():,} parameters trained, on {describe()}; {numbers}")
     say(f"run directory {run}")
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ceres_fast.errors import CeresFastError
 from ceres_fast.tensorflow_quiet import tf
-from ceres_fast.training.augment import AUGMENTATIONS, NOISE, SHIFT, Augment, dihedral, noise, parse, shift
+from ceres_fast.training.augment import AUGMENTATIONS, NOISE, SHIFT, Augment, dihedral, noise, shift
 
 STAMPS = np.random.default_rng(0).normal(1000, 10, (40, 32, 32, 3)).astype(np.float32)
 
@@ -105,8 +105,8 @@ def test_raw_stamps_stay_float32_under_a_policy_of_half_precision() -> None:
 
 
 def test_what_a_feed_is_told() -> None:
-    assert Augment(parse("dihedral,noise"), 0).variants == 8
-    assert Augment(parse("shift"), 0).variants == 1
+    assert Augment(("dihedral", "noise"), 0).variants == 8
+    assert Augment(("shift",), 0).variants == 1
 
 
 @pytest.mark.parametrize(

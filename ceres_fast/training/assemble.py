@@ -1,0 +1,99 @@
+"""Put together what is fitted: the first weights, the feeds, loss, metrics and optimiser."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import keras
+
+from ..model.build import BASE, build_model
+from ..records.manifest import Manifest
+from ..records.pipeline import read_columns
+from ..survey.stamp_table import CLASSES, PLANES
+from .augment import VARIANTS, Augment
+from .devices import replicas
+from .feed.feed import Feed
+from .feed.resident import fits_on_device
+from .losses import build_loss
+from .optimizer import build_optimizer
+from .settings import Settings
+from .sources import SPLITS, Source
+from .start import starting_classifier, starting_model
+from .trainer import Trainer
+
+STEPS_AT_ONCE = 8
+"""Steps per call of Keras's `fit`: what it does in Python between two of them takes as long as a small step."""
+
+
+def seeded_model(settings: Settings, planes: Sequence[str] = PLANES[:1]) -> keras.Model:
+    """Return the classifier of stamps of `planes` with, by the seed, its first weights.
+
+    Raises
+    ------
+    InputError
+        When weights cannot be loaded, or the run to start from does not fit.
+    CeresFastError
+        When ImageNet weights cannot be had.
+    """
+    keras.utils.set_random_seed(settings.seed)
+    classifier = starting_classifier(settings, planes)
+    return build_model(settings, planes) if classifier is None else starting_model(settings, classifier)
+
+
+def build_trainer(model: keras.Model, source: Source, manifest: Manifest, settings: Settings) -> Trainer:
+    """Return the compiled trainer of a classifier.
+
+    Parameters
+    ----------
+    model : keras.Model
+        The whole classifier.
+    source : Source
+        What of it is fitted, and on which rows.
+    manifest : Manifest
+        Of the records.
+    settings : Settings
+        Of the run.
+    """
+    feeds = _feeds(source, manifest, settings)
+    weights = class_weights(manifest.class_counts("train")) if settings.class_weights else None
+    augment = Augment(settings.augmentations, settings.seed) if settings.augmentations else None
+    trainer = Trainer(source.network, feeds["train"], feeds["validation"], weights, augment)
+    unfrozen = model.get_layer(BASE).trainable_variables if settings.pretrained else []
+    trainer.compile(
+        optimizer=build_optimizer(settings, unfrozen, feeds["train"].steps),
+        loss=build_loss(settings),
+        metrics=_metrics(settings),
+        jit_compile=settings.jit,
+        steps_per_execution=settings.steps_per_execution or (STEPS_AT_ONCE if replicas() == 1 else 1),
+    )
+    return trainer
+
+
+def class_weights(counts: Mapping[str, int]) -> dict[int, float]:
+    """Return the weight of each label that makes both classes count alike and the mean weight of a stamp 1."""
+    total = sum(counts.values())
+    return {label: total / (len(CLASSES) * counts[name]) for label, name in enumerate(CLASSES)}
+
+
+def _feeds(source: Source, manifest: Manifest, settings: Settings) -> dict[str, Feed]:
+    on_device = fits_on_device(*source.rows.values())
+    variants = {"train": VARIANTS if "dihedral" in settings.augmentations else 1, "validation": 1}
+    return {
+        split: Feed(
+            source.rows[split],
+            read_columns(manifest, split, ("label",))["label"],
+            settings.batch_size,
+            seed=settings.seed,
+            shuffle=split == "train",
+            variants=variants[split],
+            on_device=on_device,
+        )
+        for split in SPLITS
+    }
+
+
+def _metrics(settings: Settings) -> list[str | keras.metrics.Metric]:
+    metrics: list[str | keras.metrics.Metric] = ["accuracy", keras.metrics.Recall(class_id=1, name="recall")]
+    if settings.monitor == "val_auc":  # its 200 thresholds take as long as the step of a small head
+        metrics.append(keras.metrics.AUC(name="auc", multi_label=True, num_labels=len(CLASSES), label_weights=[0, 1]))
+    return metrics
