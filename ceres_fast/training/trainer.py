@@ -56,7 +56,7 @@ class Trainer(keras.Model):
         return self.network(keras.tree.pack_sequence_as(self.network.input, inputs), training=training)
 
     def compile(self, *arguments: Any, steps_per_execution: int = 1, **options: Any) -> None:
-        """Compile as Keras does.
+        """Compile as Keras does, and make the variables of the optimiser.
 
         Raises
         ------
@@ -66,6 +66,8 @@ class Trainer(keras.Model):
         if steps_per_execution > 1 and replicas() > 1:
             raise CeresFastError(f"{replicas()} devices take one step per execution: leave --steps-per-execution out.")
         super().compile(*arguments, steps_per_execution=steps_per_execution, **options)
+        # Into an optimiser that has no variables yet, `load_weights` loads none.
+        self.optimizer.build(self.trainable_variables)
 
     def fit(self, *arguments: Any, callbacks: list[keras.callbacks.Callback] | None = None, **options: Any) -> Any:
         """Fit as Keras does; the training feed follows the epochs, and its errors are raised as they were."""
