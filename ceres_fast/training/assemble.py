@@ -10,7 +10,7 @@ from ..model.build import BASE, build_model
 from ..records.manifest import Manifest
 from ..records.pipeline import read_columns
 from ..survey.stamp_table import CLASSES, PLANES
-from .augment import VARIANTS, Augment
+from .augment import Augment
 from .devices import replicas
 from .feed.feed import Feed
 from .feed.resident import fits_on_device
@@ -77,7 +77,6 @@ def class_weights(counts: Mapping[str, int]) -> dict[int, float]:
 
 def _feeds(source: Source, manifest: Manifest, settings: Settings) -> dict[str, Feed]:
     on_device = fits_on_device(*source.rows.values())
-    variants = {"train": VARIANTS if "dihedral" in settings.augmentations else 1, "validation": 1}
     return {
         split: Feed(
             source.rows[split],
@@ -85,7 +84,7 @@ def _feeds(source: Source, manifest: Manifest, settings: Settings) -> dict[str, 
             settings.batch_size,
             seed=settings.seed,
             shuffle=split == "train",
-            variants=variants[split],
+            variants=settings.variants if split == "train" else 1,
             on_device=on_device,
         )
         for split in SPLITS

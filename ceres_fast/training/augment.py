@@ -90,11 +90,6 @@ class Augment(keras.layers.Layer):
         self.names = tuple(names)
         self.seed_generator = keras.random.SeedGenerator(seed)
 
-    @property
-    def variants(self) -> int:
-        """Return what a feed needs to be told: of how many variants each stamp is drawn."""
-        return VARIANTS if "dihedral" in self.names else 1
-
     def call(self, stamps: Any, variants: Any) -> Any:
         """Return augmented stamps, (n, side, side, planes) float32 in ADU; variants (n,) are the feed's, or None."""
         for name in self.names:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 
 from ..errors import CeresFastError
 from ..model.build import Architecture
-from .augment import AUGMENTATIONS
+from .augment import AUGMENTATIONS, VARIANTS
 from .setting_checks import CHECKS, CONTRADICTIONS, WEIGHT_DECAY, option
 
 
@@ -118,6 +118,11 @@ class Settings(Architecture):
     def augmentations(self) -> tuple[str, ...]:
         """What `augment` names, in the order in which it is applied."""
         return tuple(name for name in AUGMENTATIONS if name in self.augment.split(","))
+
+    @property
+    def variants(self) -> int:
+        """Of how many flips and rotations each training stamp is shown one per epoch."""
+        return VARIANTS if "dihedral" in self.augmentations else 1
 
     @property
     def cacheable(self) -> bool:

@@ -10,7 +10,6 @@ import keras
 from ..console import say, warn
 from ..model.cut import cut
 from ..records.manifest import Manifest
-from .augment import VARIANTS
 from .feed.rows import RecordRows, Rows
 from .prefix_cache.cache import cached_rows
 from .prefix_cache.entry import NoRoom
@@ -47,7 +46,7 @@ def source_of(model: keras.Model, manifest: Manifest, settings: Settings) -> Sou
 
 
 def _cached(model: keras.Model, manifest: Manifest, settings: Settings) -> Source | None:
-    variants = {"train": VARIANTS if "dihedral" in settings.augmentations else 1, "validation": 1}
+    variants = {"train": settings.variants, "validation": 1}
     # Computed once for each variant, or once in each epoch.
     if not settings.cacheable or settings.epochs <= variants["train"]:
         return None

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ceres_fast.errors import CeresFastError
 from ceres_fast.tensorflow_quiet import tf
-from ceres_fast.training.augment import AUGMENTATIONS, NOISE, SHIFT, Augment, dihedral, noise, shift
+from ceres_fast.training.augment import NOISE, SHIFT, Augment, dihedral, noise, shift
 
 STAMPS = np.random.default_rng(0).normal(1000, 10, (40, 32, 32, 3)).astype(np.float32)
 
@@ -102,29 +101,3 @@ def test_raw_stamps_stay_float32_under_a_policy_of_half_precision() -> None:
         assert np.asarray(Augment(("dihedral",), 1)(bright, np.zeros(1, np.int32))).max() == 65535.5
     finally:
         keras.config.set_dtype_policy("float32")
-
-
-def test_what_a_feed_is_told() -> None:
-    assert Augment(("dihedral", "noise"), 0).variants == 8
-    assert Augment(("shift",), 0).variants == 1
-
-
-@pytest.mark.parametrize(
-    ("text", "names"),
-    [
-        ("none", ()),
-        ("dihedral", ("dihedral",)),
-        ("noise, dihedral", ("dihedral", "noise")),
-        ("shift,noise,dihedral,shift", tuple(AUGMENTATIONS)),
-    ],
-)
-def test_parse(text: str, names: tuple[str, ...]) -> None:
-    assert parse(text) == names
-
-
-@pytest.mark.parametrize("text", ["rotate", "dihedral,rotate", "dihedral;shift", "", "dihedral,"])
-def test_what_is_not_known_is_refused_with_what_is(text: str) -> None:
-    with pytest.raises(
-        CeresFastError, match=r"unknown augmentation '.*'; expected none, or some of dihedral, shift, noise"
-    ):
-        parse(text)

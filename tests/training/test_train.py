@@ -27,10 +27,12 @@ from ceres_fast.records.build import build_records
 from ceres_fast.records.manifest import Manifest, load_manifest
 from ceres_fast.records.pipeline import read_stamps
 from ceres_fast.survey.rules import Rules
+from ceres_fast.training import assemble
 from ceres_fast.training import train as module
 from ceres_fast.training.callbacks import KeepBest
+from ceres_fast.training.config import RunConfig
 from ceres_fast.training.settings import Settings
-from ceres_fast.training.train import class_weights, train
+from ceres_fast.training.train import train
 
 from ..tiny_networks import tiny_network
 from ..tiny_records import write_stamps
@@ -75,16 +77,25 @@ def test_it_learns(trained: Path) -> None:
 def test_what_it_leaves(trained: Path, tiny_records: Path) -> None:
     names = {path.name for path in trained.iterdir() if not path.name.startswith("evaluation")}
     weights = next(name for name in names if name.endswith(".weights.h5"))
-    assert names == {".lock", "config.json", "history.csv", "metrics.json", "figures", "classifier.json", weights}
+    assert names == {
+        ".lock",
+        "config.toml",
+        "provenance.json",
+        "history.csv",
+        "metrics.json",
+        "figures",
+        "classifier.json",
+        weights,
+    }
     assert image.imread(trained / "figures" / "learning_curves.png").ndim == 3
     assert (trained.parent / "latest").resolve() == trained.resolve()
 
     manifest = load_manifest(tiny_records)
-    config = json.loads((trained / "config.json").read_text())
-    settings = Settings(**config["settings"])
+    settings = RunConfig.read(trained).settings
     assert (settings.backbone, settings.experiment, settings.batch_size, settings.seed) == ("xception", 2, 8, 0)
-    assert config["manifest_sha256"] == manifest.sha256
-    assert config["versions"]["keras"] == keras.__version__
+    provenance = json.loads((trained / "provenance.json").read_text())
+    assert provenance["manifest_sha256"] == manifest.sha256
+    assert provenance["versions"]["keras"] == keras.__version__
 
     classifier = read_classifier(trained)
     assert classifier.weights_from == "random.weights.h5"  # a name, not a place on this machine
@@ -111,11 +122,16 @@ def test_what_is_kept_is_the_best_epoch(trained: Path, tiny_records: Path) -> No
 
 @pytest.mark.slow
 def test_another_process_gives_the_same_and_is_quiet(trained: Path, tiny_records: Path, tmp_path: Path) -> None:
-    settings = json.loads((trained / "config.json").read_text())["settings"]
-    options = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
-    command = [sys.executable, "-m", "ceres_fast", "train", f"--records={tiny_records}", f"--run={tmp_path / 'run'}"]
+    command = [
+        sys.executable,
+        "-m",
+        "ceres_fast",
+        "train",
+        f"--config={trained / 'config.toml'}",
+        f"--run={tmp_path / 'run'}",
+    ]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONHASHSEED": "7"}
-    done = subprocess.run(command + options, env=environment, cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert "kept epoch 3 of 3" in done.stdout
     assert "xception, experiment 2: validation split of stamps" in done.stdout
@@ -132,13 +148,6 @@ def test_one_seed_gives_one_history(tiny_records: Path, tmp_path: Path) -> None:
     assert histories[0] != histories[2]
 
 
-def test_class_weights() -> None:
-    weights = class_weights({"non_asteroid": 38146, "asteroid": 21733})  # the paper's Table 1
-    assert weights[0] * 38146 == pytest.approx(weights[1] * 21733)
-    assert (weights[0] * 38146 + weights[1] * 21733) / (38146 + 21733) == pytest.approx(1)
-    assert class_weights({"non_asteroid": 5, "asteroid": 5}) == {0: 1, 1: 1}
-
-
 @pytest.mark.usefixtures("tiny_classifier")
 def test_the_training_loss_weighs_both_classes_alike(
     tiny_records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -148,7 +157,7 @@ def test_the_training_loss_weighs_both_classes_alike(
         model.get_layer("probabilities").bias.assign([1.5, -1.5])
         return model
 
-    monkeypatch.setattr(module, "build_model", prejudiced)
+    monkeypatch.setattr(assemble, "build_model", prejudiced)
     # With a rate that moves nothing, the loss of an epoch is that of the first weights.
     settings = dataclasses.replace(QUICK, epochs=1, learning_rate=1e-30, unfrozen_learning_rate=1e-30)
     row = history(train(tiny_records, settings, tmp_path / "run"))[0]
@@ -188,7 +197,13 @@ def test_a_loss_that_is_not_finite_from_the_start(tiny_records: Path, tmp_path: 
     settings = dataclasses.replace(QUICK, learning_rate=1e30, unfrozen_learning_rate=1e30)
     with pytest.raises(CeresFastError, match=r"not finite after epoch 1\. There is no classifier yet.*--learning-rate"):
         train(tiny_records, settings, tmp_path / "run")
-    assert sorted(path.name for path in tmp_path.rglob("*")) == [".lock", "config.json", "history.csv", "run"]
+    assert sorted(path.name for path in tmp_path.rglob("*")) == [
+        ".lock",
+        "config.toml",
+        "history.csv",
+        "provenance.json",
+        "run",
+    ]
     assert math.isnan(history(tmp_path / "run")[0]["loss"])
 
 
@@ -273,6 +288,7 @@ def test_weights_that_are_not_there(tiny_records: Path, tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
+import ceres_fast.training.assemble
 import ceres_fast.training.train as module
 from ceres_fast.classifier import Classifier
 from ceres_fast.training.settings import Settings
@@ -287,7 +303,7 @@ def killed_at_the_second(self, folder):
     return write(self, folder)
 
 Classifier.write = killed_at_the_second
-module.build_model = tiny_network
+ceres_fast.training.assemble.build_model = tiny_network
 module.train(Path(sys.argv[1]), Settings("xception", 2, batch_size=16, epochs=9), Path(sys.argv[2]))
 """
 
