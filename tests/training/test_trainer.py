@@ -56,6 +56,7 @@ def test_it_trains_as_keras_does_with_class_weights(on_device: bool, steps: int)
         assert one == pytest.approx(other, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_compiled_by_xla_it_trains_the_same() -> None:
     plain = fit(trainer(suffix(0), TRAIN, VALIDATION, on_device=True))
     compiled = fit(trainer(suffix(0), TRAIN, VALIDATION, on_device=True, jit_compile=True, steps_per_execution=2))

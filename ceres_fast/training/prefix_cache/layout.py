@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
+from io import BytesIO
 from typing import Any
 
 import numpy as np
@@ -92,6 +93,14 @@ class Layout:
     def file(self, shard: int) -> str:
         """Return the name of a shard."""
         return f"{self.split}-{shard:05}.npy"
+
+    def offset(self, shard: int) -> int:
+        """Return where in the file of a shard its rows begin."""
+        header = BytesIO()
+        shape = self.rows_in(shard), self.size
+        about = {"descr": np.lib.format.dtype_to_descr(self.stored), "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(header, about)
+        return header.tell()
 
     def as_dict(self) -> dict[str, Any]:
         """Return what ``meta.json`` says of it."""

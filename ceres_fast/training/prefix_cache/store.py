@@ -48,6 +48,7 @@ class FeatureRows:
         self.dtype = np.dtype(tf.as_dtype(layout.dtype).as_numpy_dtype)
         self.close = weakref.finalize(self, held.release)
         self._layout = layout
+        self._offsets = [layout.offset(shard) for shard in range(layout.shards)]
 
     def read(self, rows: np.ndarray) -> np.ndarray:
         """Read rows; threads may do so at the same time.
@@ -81,7 +82,7 @@ class FeatureRows:
             for descriptor, offset, places in parts:
                 done = os.preadv(descriptor, [values[place] for place in places], offset)
                 if done != len(places) * self._layout.row_bytes:
-                    raise InputError(self.folder, "a shard has been cut", action="start again: it is computed again")
+                    raise InputError(self.folder, "a shard was cut while in use", action="start again to compute it")
         return values.view(self.dtype)
 
     def _parts(self, rows: np.ndarray, undo: ExitStack) -> Iterator[tuple[int, int, np.ndarray]]:
@@ -89,17 +90,13 @@ class FeatureRows:
         order = np.argsort(rows)
         shards, numbers = np.divmod(rows[order], self._layout.shard_rows)
         apart = (np.diff(numbers) != 1) | (np.diff(shards) != 0)
-        opened: dict[int, tuple[int, int]] = {}
+        opened: dict[int, int] = {}
         for run in np.split(np.arange(len(rows)), np.flatnonzero(apart) + 1):
             for first in range(0, len(run), _AT_ONCE):
                 some = run[first : first + _AT_ONCE]
                 shard = int(shards[some[0]])
                 if shard not in opened:
-                    opened[shard] = self._open(shard)
-                    undo.callback(os.close, opened[shard][0])
-                descriptor, header = opened[shard]
-                yield descriptor, header + int(numbers[some[0]]) * self._layout.row_bytes, order[some]
-
-    def _open(self, shard: int) -> tuple[int, int]:
-        descriptor = os.open(self.folder / self._layout.file(shard), os.O_RDONLY)
-        return descriptor, os.fstat(descriptor).st_size - self._layout.rows_in(shard) * self._layout.row_bytes
+                    opened[shard] = os.open(self.folder / self._layout.file(shard), os.O_RDONLY)
+                    undo.callback(os.close, opened[shard])
+                offset = self._offsets[shard] + int(numbers[some[0]]) * self._layout.row_bytes
+                yield opened[shard], offset, order[some]

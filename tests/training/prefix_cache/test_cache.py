@@ -44,7 +44,7 @@ def all_of(rows: FeatureRows) -> np.ndarray:
 
 def files(settings: CacheOf) -> dict[str, bytes]:
     """Name and content of all shards in the cache."""
-    return {path.name: path.read_bytes() for path in Path(settings.cache_dir).glob("*/*.npy")}
+    return {path.name: path.read_bytes() for path in Path(settings.cache_dir).glob("*/train-*.npy")}
 
 
 def only_entry(settings: CacheOf) -> Path:
