@@ -66,5 +66,5 @@ def trained(tiny_records: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     keras.utils.set_random_seed(1)
     weights = folder / "random.weights.h5"
     load_base(BACKBONES["xception"], "none").save_weights(weights)
-    settings = Settings("xception", 2, str(weights), batch_size=8, epochs=3, dense=64)
+    settings = Settings("xception", 2, str(weights), batch_size=8, epochs=3, dense=64, cache_dir=str(folder / "cache"))
     return train(tiny_records, settings, folder / "runs" / "first")

@@ -331,15 +331,12 @@ def test_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     listing = SimpleNamespace(entries=lambda folder: there if folder == tmp_path else [], clear=clear)
     monkeypatch.setitem(sys.modules, "ceres_fast.training.prefix_cache.listing", listing)
     printed = invoke("cache", "ls", "--cache-dir", tmp_path)
-    for part in (
-        entry.key,
-        "xception add_1 float16",
-        "stamps train",
-        "59,879 x 8",
-        "4.97 GB, not whole",
-        "03-04 05:06",
-    ):
-        assert part in printed
+    assert printed == (
+        "0123456789abcdef  4.97 GB, not whole\n"
+        "    xception up to add_1, float16; 59,879 x 8 stamps, train\n"
+        "    records stamps; last used 2026-03-04 05:06 UTC\n"
+        f"4.97 GB in {tmp_path}\n"
+    )
     assert invoke("cache", "ls") == "nothing in cache\n"
 
     assert "deleted 1 of " in invoke("cache", "clear", entry.key, "--cache-dir", tmp_path)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import keras
 
-from ceres_fast.model.build import BASE, Architecture
+from ceres_fast.model.build import BASE, Architecture, Base
 from ceres_fast.model.stem import Normalise
 from ceres_fast.survey.rules import Rules
 from ceres_fast.survey.stamp_table import PLANES, stamp_shape
@@ -28,7 +28,7 @@ def tiny_network(
     shape = stamp_shape(planes)
     images = keras.Input(shape)
     features = keras.layers.Conv2D(filters, 8, strides=8, activation="relu", name="conv")(images)
-    base = keras.Model(images, features, name=BASE)
+    base = Base(images, features, name=BASE)
     stamps = keras.Input(shape, name="stamps")
     flat = keras.layers.Flatten()(base(Normalise(architecture.normalise)(stamps)))
     return keras.Model(stamps, keras.layers.Dense(2, activation="softmax", name="probabilities")(flat), name="tiny")

@@ -16,28 +16,19 @@ CacheDir = Annotated[Path, typer.Option(help="Folder of the cache.", metavar="DI
 @app.command("ls")
 def ls(cache_dir: CacheDir = CACHE) -> None:
     """List what is in the cache, the entry used last first."""
-    from ..console import say, table
+    from ..console import say
     from ..training.prefix_cache.listing import entries
 
     found = entries(cache_dir)
     if not found:
         say(f"nothing in {cache_dir}")
         return
-    table(
-        f"{cache_dir}: {_size(sum(entry.bytes for entry in found))}",
-        ("key", "features", "of", "stamps", "size", "last used (UTC)"),
-        (
-            (
-                entry.key,
-                f"{entry.backbone} {entry.cut} {entry.dtype}",
-                f"{entry.records} {entry.split}",
-                f"{entry.stamps:,}" + (f" x {entry.variants}" if entry.variants > 1 else ""),
-                _size(entry.bytes) + ("" if entry.whole else ", not whole"),
-                f"{entry.last_used:%Y-%m-%d %H:%M}",
-            )
-            for entry in found
-        ),
-    )
+    for entry in found:
+        variants = f" x {entry.variants}" if entry.variants > 1 else ""
+        say(f"{entry.key}  {_size(entry.bytes)}{'' if entry.whole else ', not whole'}")
+        say(f"    {entry.backbone} up to {entry.cut}, {entry.dtype}; {entry.stamps:,}{variants} stamps, {entry.split}")
+        say(f"    records {entry.records}; last used {entry.last_used:%Y-%m-%d %H:%M} UTC")
+    say(f"{_size(sum(entry.bytes for entry in found))} in {cache_dir}")
 
 
 @app.command("clear")

@@ -21,7 +21,7 @@ from .sources import SPLITS, Source
 from .start import starting_classifier, starting_model
 from .trainer import Trainer
 
-STEPS_AT_ONCE = 8
+STEPS_AT_ONCE = 16
 """Steps per call of Keras's `fit`: what it does in Python between two of them takes as long as a small step."""
 
 

@@ -111,7 +111,9 @@ def test_stamps_reach_a_network_of_half_precision_as_they_are() -> None:
 
 def augmented(rows: HeldRows, names: tuple[str, ...], **options: Any) -> Any:
     augment = Augment(names, 9)
-    return trainer(stamp_network(), rows, stamp_rows(20), augment=augment, variants=augment.variants, **options)
+    return trainer(
+        stamp_network(), rows, stamp_rows(20), augment=augment, variants=8 if "dihedral" in names else 1, **options
+    )
 
 
 def test_augmentation_is_for_training_only() -> None:
