@@ -20,7 +20,7 @@ import argparse
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -61,6 +61,16 @@ class Peaks:
     gflops: dict[str, float]
     by: dict[str, str]
     bandwidth: float
+
+
+def best_of(measured: Sequence[Peaks]) -> Peaks:
+    """Return the best of what was measured at different moments on one machine."""
+    gflops = {dtype: max(peaks.gflops[dtype] for peaks in measured) for dtype in measured[0].gflops}
+    by = {
+        dtype: next(peaks.by[dtype] for peaks in measured if peaks.gflops[dtype] == best)
+        for dtype, best in gflops.items()
+    }
+    return Peaks(measured[0].device, gflops, by, max(peaks.bandwidth for peaks in measured))
 
 
 def measure(seconds: float = 0.5, *, jit: bool = False, dtypes: tuple[str, ...] = DTYPES) -> Peaks:
