@@ -12,13 +12,14 @@ from astropy.io import fits
 
 from ceres_fast.files import atomic_directory, sha256_of
 from ceres_fast.records.manifest import Manifest, load_manifest, write_manifest
-from ceres_fast.records.manifest_checks import class_counts
+from ceres_fast.records.manifest_checks import class_counts, shard_name
 from ceres_fast.records.pipeline import stamp_dataset
 from ceres_fast.records.schema import parse
 from ceres_fast.survey.stamp_table import CLASSES
 from ceres_fast.tensorflow_quiet import tf
 
 SPLITS = ("train", "validation")
+_TOGETHER = ("train", "calibration")
 
 
 def subset(records: Path, folder: Path, stamps: dict[str, int]) -> Manifest:
@@ -42,6 +43,35 @@ def subset(records: Path, folder: Path, stamps: dict[str, int]) -> Manifest:
             }
             write_manifest(replace(whole, splits=splits), temporary)
     return load_manifest(folder)
+
+
+def whole_training(records: Path, folder: Path) -> Manifest:
+    """Write records whose training split also has the stamps of the calibration split, as the paper's Table 1 counts.
+
+    The shards are links; the calibration split is left without stamps. A folder that is there is used as it is.
+    """
+    whole = load_manifest(records)
+    if not folder.exists():
+        with atomic_directory(folder) as temporary:
+            (temporary / whole.sources_file["file"]).symlink_to((records / whole.sources_file["file"]).resolve())
+            splits = {split: _part(whole, split, temporary, whole.count(split)) for split in ("validation", "test")}
+            both = [(path, shard) for split in _TOGETHER for path, shard in _shards(whole, split)]
+            shards = []
+            for number, (path, shard) in enumerate(both):
+                name = shard_name(whole.name, "train", number, len(both))
+                (temporary / name).symlink_to(path.resolve())
+                shards.append(shard | {"file": name})
+            groups = sum(whole.splits[split]["groups"] for split in _TOGETHER)
+            splits["train"] = {"groups": groups, "shards": shards, "classes": class_counts(shards)}
+            empty = temporary / shard_name(whole.name, "calibration", 0, 1)
+            shards = [_first(whole.shards("calibration")[0], empty, 0)]
+            splits["calibration"] = {"groups": 0, "shards": shards, "classes": class_counts(shards)}
+            write_manifest(replace(whole, splits={split: splits[split] for split in whole.splits}), temporary)
+    return load_manifest(folder)
+
+
+def _shards(manifest: Manifest, split: str) -> Iterator[tuple[Path, dict[str, Any]]]:
+    return zip(manifest.shards(split), manifest.splits[split]["shards"], strict=True)
 
 
 def _part(whole: Manifest, split: str, folder: Path, wanted: int) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Wall time and validation loss of the paper's experiments, trained three ways on the same stamps of real records.
 
-    python -m benchmarks.training --records RECORDS --stamps 20480 --epochs 20 --measured-epochs 3
+    python -m benchmarks.training --records RECORDS --stamps 20480 --epochs 20 --measured-epochs 2
 
 For each row (backbone/experiment), one after the other, each in a process of its own:
 
@@ -11,8 +11,10 @@ For each row (backbone/experiment), one after the other, each in a process of it
 
 *Seconds* are the wall time from before the model is built until the classifier is on disk, for all epochs, validation
 after each included; imports and writing the FITS files are not. Where (a), (b) or (c) warm would take longer than
-``--slow`` seconds, only ``--measured-epochs`` are run, and the rest is extrapolated from the median of the epochs after
-the first: ``extrapolated`` says where. Their validation loss is then compared with that of (c) after as many epochs.
+``--slow`` seconds, fewer epochs are run (but ``--measured-epochs``), and the rest is extrapolated from the median of
+the epochs after the first: ``extrapolated`` says where. Their validation loss is compared with that of (c) after as
+many epochs. Which these are is estimated from the operations, and said first. (b) and (c) see the same batches; (a)
+shuffles on its own, so its losses are those of another run.
 
 *Bound*: the operations that the way must do at the peak of a matrix product, plus the bytes of the optimiser at the
 bandwidth of memory (`benchmarks.bounds`); both are measured before each row, and the best of the run counts.
@@ -37,8 +39,8 @@ from benchmarks.measured import Measured, isolated, run_pipeline
 from benchmarks.operations import Operations, classifier_operations
 from benchmarks.peaks import measure
 from benchmarks.subset import stamp_files, subset
-from benchmarks.training_results import WAYS, Results, estimate
-from benchmarks.weights import NOTE, weights_of
+from benchmarks.training_results import DTYPES, WAYS, Results, estimate
+from benchmarks.weights import weights_of
 from ceres_fast.console import say
 from ceres_fast.model.backbones import BACKBONES, EXPERIMENTS
 from ceres_fast.model.build import PRECISIONS
@@ -57,12 +59,14 @@ def main() -> None:
     manifest = load_manifest(records)
     work = Work(manifest.count("train"), manifest.count("validation"), given.epochs)
     settings, counted = isolated(plan, given)
-    results = Results(given.output, work, vars(given) | {"note": NOTE})
+    results = Results(given.output, work, vars(given))
     todo = {name: {way: epochs_of(way, counted[name], work, given) for way in given.ways} for name in given.rows}
     announce(todo, counted, work)
     for name, epochs in todo.items():
         if results.lacks(name, epochs):
-            results.start(name, counted[name], settings[name], isolated(partial(measure, 0.5, jit=given.jit)))
+            dtypes = tuple(dict.fromkeys(("float32", DTYPES[given.precision])))  # (a) is float32
+            peaks = isolated(partial(measure, 0.5, jit=given.jit, dtypes=dtypes))
+            results.start(name, counted[name], settings[name], peaks)
         for way, run in epochs.items():
             if results.lacks(name, [way]):
                 say(f"{name}: {way}, {run} epochs")
@@ -98,9 +102,11 @@ def settings_of(name: str, given: argparse.Namespace) -> Settings:
 
 
 def epochs_of(way: str, counted: Operations, work: Work, given: argparse.Namespace) -> int:
-    """Return how many epochs of a way are run."""
-    slow = estimate(counted, work, way) > given.slow
-    return min(given.measured_epochs, given.epochs) if slow and WAYS[way].may_be_short else given.epochs
+    """Return how many epochs of a way are run: all, or as many as fit into the time that it may take."""
+    if not WAYS[way].may_be_short:
+        return work.epochs
+    fitting = int(work.epochs * given.slow / estimate(counted, work, way))
+    return min(work.epochs, max(given.measured_epochs, fitting))
 
 
 def announce(todo: dict[str, dict[str, int]], counted: dict[str, Operations], work: Work) -> None:
@@ -150,8 +156,10 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--records", type=Path, required=True, help="folder of records to take stamps from")
     made.add_argument("--stamps", type=int, default=20480, help="training stamps (default 20480)")
     made.add_argument("--epochs", type=int, default=20)
-    made.add_argument("--measured-epochs", type=int, default=3, help="of what would be slow (default 3; at least 2)")
-    made.add_argument("--slow", type=float, default=150, help="seconds from which a run is cut short (default 150)")
+    made.add_argument(
+        "--measured-epochs", type=int, default=2, help="at the least, of what is cut short (default 2; 2 or more)"
+    )
+    made.add_argument("--slow", type=float, default=60, help="seconds after which a run is cut short (default 60)")
     made.add_argument("--rows", nargs="*", default=ROWS, choices=ALL_ROWS, metavar="BACKBONE/EXPERIMENT")
     made.add_argument("--ways", nargs="*", default=list(WAYS), choices=WAYS)
     made.add_argument("--precision", default="float32", choices=PRECISIONS, help="of (b) and (c)")

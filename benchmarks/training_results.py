@@ -15,6 +15,7 @@ from benchmarks.machine import write_result
 from benchmarks.measured import Measured
 from benchmarks.operations import Operations
 from benchmarks.peaks import Peaks, best_of
+from benchmarks.weights import NOTE
 from ceres_fast.console import table
 from ceres_fast.training.settings import Settings
 
@@ -113,6 +114,7 @@ class Results:
             "validation_stamps": self.work.validation,
             "epochs": self.work.epochs,
             "batch_size": self.work.batch_size,
+            "note": NOTE,
             "options": self.options,
         }
         write_result(self.path, what | {"rows": self.rows})

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from benchmarks.subset import stamp_files, subset
+from benchmarks.subset import stamp_files, subset, whole_training
 from ceres_fast.records.manifest import load_manifest
 from ceres_fast.records.pipeline import check_records, read_stamps
 from ceres_fast.survey.stamp_table import CLASSES
@@ -52,3 +52,16 @@ def test_files_hold_the_stamps_in_the_folder_of_their_class(part: Path, tmp_path
     again = stamp_files(manifest, tmp_path / "files")
     assert again["train"][0] == files["train"][0]
     assert {path: path.stat().st_mtime_ns for path in written} == written
+
+
+def test_training_and_calibration_stamps_become_one_training_split(tiny_records: Path, tmp_path: Path) -> None:
+    whole = load_manifest(tiny_records)
+    joined = check_records(whole_training(tiny_records, tmp_path / "joined"))
+    expected = np.concatenate([read_stamps(whole, split)[0] for split in ("train", "calibration")])
+    np.testing.assert_array_equal(read_stamps(joined, "train")[0], expected)
+    assert {split: joined.count(split) for split in joined.splits} == {
+        "train": len(expected),
+        "validation": whole.count("validation"),
+        "calibration": 0,
+        "test": whole.count("test"),
+    }
