@@ -52,7 +52,8 @@ def _processor() -> str:
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     features = next((line for line in lines if line.startswith("flags")), "").split()
-    known = [feature for feature in ("avx2", "avx512f", "avx512_vnni", "amx_int8") if feature in features]
+    wanted = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
+    known = [feature for feature in wanted if feature in features]
     return f"{names[0] if names else platform.processor()} ({', '.join(known)})"
 
 

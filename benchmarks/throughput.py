@@ -55,15 +55,15 @@ COLUMNS = ("disk reader", "records", "fit, disk reader", "fit, records", "step",
 class DiskReader(keras.utils.PyDataset):
     """The paper's batch reading component: stamps from FITS files, scaled up on the CPU."""
 
-    def __init__(self, paths: list[Path], labels: np.ndarray, size: int) -> None:
+    def __init__(self, paths: list[Path], labels: np.ndarray, size: int, batch_size: int = BATCH) -> None:
         super().__init__()
-        self.paths, self.labels, self.size = paths, labels, size
+        self.paths, self.labels, self.size, self.batch_size = paths, labels, size, batch_size
 
     def __len__(self) -> int:
-        return -(-len(self.paths) // BATCH)
+        return -(-len(self.paths) // self.batch_size)
 
     def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-        rows = slice(number * BATCH, (number + 1) * BATCH)
+        rows = slice(number * self.batch_size, (number + 1) * self.batch_size)
         stamps = np.stack([self._read(path) for path in self.paths[rows]])
         images = tf.image.resize(stamps[..., None], (self.size, self.size))
         return np.repeat(images.numpy(), 3, axis=3), self.labels[rows]

@@ -22,16 +22,16 @@ from ceres_fast.training.callbacks import KeepBest, Report, early_stopping
 from ceres_fast.training.checkpoint import Checkpoint
 from ceres_fast.training.variables import load_values, values_of
 
-from .small_run import EPOCHS, STAMPS, Feed, compiled
+from .small_run import EPOCHS, STAMPS, Feed, compiled, network
 
 
 class Training:
     """A run in `folder`, at its beginning."""
 
-    def __init__(self, folder: Path, rate: float = 0.03) -> None:
+    def __init__(self, folder: Path, optimizer: keras.optimizers.Optimizer | None = None) -> None:
         folder.mkdir(exist_ok=True)
         self.folder, self.feed = folder, Feed()
-        self.model = compiled(keras.optimizers.Adam(rate))
+        self.model = compiled(optimizer)
         self.report = Report(folder, STAMPS, EPOCHS)
         self.best = KeepBest(folder, self.publish, self.model)
         self.stopping = early_stopping(3)
@@ -270,8 +270,25 @@ def test_after_a_loss_that_is_not_finite_it_goes_on_from_the_last_one_that_was(t
     with pytest.raises(CeresFastError, match=r"not finite after epoch 3\."):
         training.fit(4, Explodes())
     assert training.state()["next_epoch"] == 2
-    again = Training(tmp_path / "run", rate=0.001)
+    again = Training(tmp_path / "run", keras.optimizers.Adam(0.001))
     assert again.fit(4) == 2
     assert [row["epoch"] for row in again.report.rows] == [1, 2, 3, 4]
     assert all(math.isfinite(row["loss"]) for row in again.report.rows)
     assert float(again.model.optimizer.learning_rate) == pytest.approx(0.001)
+
+
+def test_of_averaged_weights_the_average_is_kept_and_training_goes_on_with_the_others(tmp_path: Path) -> None:
+    def averaging() -> Training:
+        return Training(tmp_path / "run", keras.optimizers.AdamW(0.03, use_ema=True, ema_momentum=0.9))
+
+    training = averaging()
+    training.fit(1)
+    kernel, average = training.model.trainable_variables[0], training.model.optimizer._model_variables_moving_average[0]
+    again, kept = averaging(), network()
+    again.checkpoint.restore(again.model)
+    # Keras has put the average into the weights when `fit` ended, after the checkpoint was written.
+    assert np.array_equal(again.model.optimizer._model_variables_moving_average[0], average)
+    assert np.array_equal(kernel, average)
+    assert not np.array_equal(again.model.trainable_variables[0], average)
+    kept.load_weights(tmp_path / "run" / "epoch-001.weights.h5")
+    assert np.array_equal(kept.trainable_variables[0], average)

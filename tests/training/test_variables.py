@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -108,3 +110,41 @@ def test_a_full_disk_is_found_before_anything_is_written(tmp_path: Path, monkeyp
     monkeypatch.undo()
     save_values(tmp_path / "values.npz", values)
     assert reserved[0] >= (tmp_path / "values.npz").stat().st_size
+
+
+TWO_DEVICES = """
+import numpy as np
+from ceres_fast.tensorflow_quiet import tf
+import keras
+from ceres_fast.training.variables import assign_variables, values_of
+from tests.training.small_run import Feed, compiled
+
+device = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(device, [tf.config.LogicalDeviceConfiguration()] * 2)
+strategy, feed = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]), Feed()
+tf.config.experimental.enable_op_determinism()
+
+def made():
+    with strategy.scope():
+        return compiled(keras.optimizers.AdamW(0.01, use_ema=True))
+
+def fit(model, first, epochs):
+    batches = tf.data.Dataset.from_tensor_slices((feed.stamps, feed.labels)).batch(32)
+    return model.fit(batches, initial_epoch=first, epochs=epochs, shuffle=False, verbose=0).history["loss"]
+
+before, after = made(), made()
+fit(before, 0, 2)
+values = values_of(before)
+assign_variables(after, values)
+assert all(np.array_equal(*pair) for pair in zip(values, values_of(after), strict=True))
+assert all(np.array_equal(*variable.value.values) for variable in after.trainable_variables)
+assert fit(before, 2, 4) == fit(after, 2, 4)
+"""
+
+
+@pytest.mark.slow
+def test_all_devices_get_them() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", TWO_DEVICES], cwd=Path(__file__).parents[2], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,38 @@
+"""What a run took: epochs, what is extrapolated from them, and how they are seen from outside."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from benchmarks import measured as module
+from benchmarks.measured import Measured, measured, run_pipeline
+from ceres_fast.training.settings import Settings
+
+
+def test_epochs_begin_where_the_one_before_ends() -> None:
+    run = measured(100, [130, 135, 142], 143, [])
+    assert run == Measured(43, [30, 5, 7], [])
+    assert run.epoch == 6
+
+
+@pytest.mark.parametrize(("epochs", "seconds"), [(3, 43), (5, 43 + 2 * 6)])
+def test_only_what_was_not_run_is_extrapolated(epochs: int, seconds: float) -> None:
+    assert Measured(43, [30, 5, 7], []).of_epochs(epochs) == seconds
+
+
+@pytest.mark.usefixtures("tiny_classifier")
+def test_every_epoch_of_the_pipeline_is_seen(
+    tiny_records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_EVERY", 0.001)
+    run = run_pipeline(tiny_records, Settings("xception", 2, epochs=3, patience=3), tmp_path / "run")
+    with (tmp_path / "run" / "history.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["val_loss"] for row in run.history] == [float(row["val_loss"]) for row in rows]
+    assert len(run.epoch_seconds) == 3
+    assert min(run.epoch_seconds) > 0
+    assert run.seconds >= sum(run.epoch_seconds)
+    assert all(took >= float(row["seconds"]) for took, row in zip(run.epoch_seconds, rows, strict=True))
