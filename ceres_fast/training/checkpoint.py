@@ -121,8 +121,9 @@ class Checkpoint(keras.callbacks.Callback):
         self._beside.start(partial(self._write, epoch + 1, self._state(epoch), values, waiting))
 
     def remove(self) -> None:
-        """Remove the checkpoint: the run is finished."""
+        """Remove the checkpoint, and the weights that only it named: the run is finished."""
         shutil.rmtree(self.folder, ignore_errors=True)
+        self._best.tidy()
 
     def __enter__(self) -> Checkpoint:
         return self
