@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import keras
+import numpy as np
 import pytest
 
 from ceres_fast.model.backbones import BACKBONES, EXPERIMENTS
@@ -15,6 +16,7 @@ from ceres_fast.model.weights import load_base
 from ceres_fast.records.manifest import load_manifest
 from ceres_fast.training.assemble import build_trainer, seeded_model
 from ceres_fast.training.feed.rows import RecordRows
+from ceres_fast.training.prefix_cache import entry
 from ceres_fast.training.prefix_cache.store import FeatureRows
 from ceres_fast.training.settings import Settings
 from ceres_fast.training.sources import source_of
@@ -69,7 +71,7 @@ def test_cached_and_uncached_runs_have_equal_losses(
     assert (rows, raw) == (FeatureRows, RecordRows)
     for name, values in uncached.items():
         assert cached[name] == pytest.approx(values, rel=ROUNDING)
-    assert uncached["loss"][0] != pytest.approx(uncached["loss"][1], rel=1e-2)  # there is something to compare
+    assert uncached["loss"][0] != pytest.approx(uncached["loss"][1], rel=1e-3)  # there is something to compare
 
 
 def test_where_the_disk_has_no_room_it_goes_on_without(
