@@ -128,7 +128,7 @@ def without_base(path: Path) -> None:
     with h5py.File(path, "a") as file:
         names: list[str] = []
         file.visit(names.append)
-        group = next(name for name in names if name.startswith("layers/functional"))
+        group = next(name for name in names if name.startswith("layers/base"))
         del file["/".join(group.split("/")[:2])]
 
 
