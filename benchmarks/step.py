@@ -4,7 +4,8 @@
 
 In one process, what belongs together in turn, so that a slow minute hits all. Random weights and inputs: they do not
 change the speed. A step's bound is the operations (`benchmarks.operations`) and the optimiser's bytes at the best that
-this machine has shown before and after (`benchmarks.peaks`); *share* is the median rate over that of the bound.
+this machine has shown in the whole run (`benchmarks.peaks`, before and after each set of tasks); *share* is the median
+rate over that of the bound. A share above 1 says that the machine was too busy when its peaks were measured.
 
 - *heads*: Dense 256, Dropout, Dense 2 on cached features, batch 128. Bound: the two products of the first layer (its
   input needs no gradient) and Adam's 7 passes over its weights. *update* is the optimiser alone; *step n* Keras's
@@ -28,7 +29,7 @@ import numpy as np
 
 from benchmarks.machine import write_result
 from benchmarks.operations import ADAM_BYTES, operations
-from benchmarks.peaks import best_of
+from benchmarks.peaks import Peaks, best_of
 from benchmarks.peaks import measure as measure_peaks
 from benchmarks.throughput import BATCH, frozen, measure
 from ceres_fast.console import say, table
@@ -168,20 +169,28 @@ def prefix_tasks(name: str, experiment: int, folder: Path) -> tuple[dict[str, Ta
 
 
 def measured(tasks: dict[str, Task], repeats: int, gflop: float, update_bytes: float) -> dict[str, Any]:
-    """Return stamps/s of tasks, and the share of the bound: `gflop` per stamp, and `update_bytes` per step."""
-    before = measure_peaks(dtypes=("float32",))
+    """Return stamps/s of tasks, and what their bound is made of: `gflop` per stamp, and `update_bytes` per step."""
+    peaks = [measure_peaks(dtypes=("float32",))]
     rates = measure(tasks, repeats)
-    peaks = best_of([before, measure_peaks(dtypes=("float32",))])
-    bound = BATCH / (BATCH * gflop / peaks.gflops["float32"] + update_bytes / peaks.bandwidth / 1e9)
-    medians = {task: float(np.median(each)) for task, each in rates.items()}
+    peaks.append(measure_peaks(dtypes=("float32",)))
     return {
-        "peaks": asdict(peaks),
-        "gflop_per_stamp": round(gflop, 4),
-        "bound": round(bound, 1),
-        "median": medians,
-        "share": {task: round(rate / bound, 3) for task, rate in medians.items() if task not in PARTS},
+        "gflop_per_stamp": gflop,
+        "update_bytes": update_bytes,
+        "peaks": [asdict(each) for each in peaks],
+        "median": {task: float(np.median(each)) for task, each in rates.items()},
         "all": rates,
     }
+
+
+def add_bounds(groups: dict[str, dict[str, Any]]) -> None:
+    """Add bound and shares to all results: a peak is the best that the machine has shown in the whole run."""
+    results = [found for group in groups.values() for found in group.values()]
+    best = best_of([Peaks(**each) for found in results for each in found["peaks"]])
+    for found in results:
+        products = BATCH * found["gflop_per_stamp"] / best.gflops["float32"]
+        bound = BATCH / (products + found["update_bytes"] / best.bandwidth / 1e9)
+        found["bound"] = round(bound, 1)
+        found["share"] = {task: round(rate / bound, 3) for task, rate in found["median"].items() if task not in PARTS}
 
 
 def heads(repeats: int) -> dict[str, Any]:
@@ -225,15 +234,16 @@ def main() -> None:
         "suffixes": lambda: suffixes(given.backbones, given.xla, given.repeats),
         "prefixes": lambda: prefixes(given.backbones, given.repeats),
     }
-    result: dict[str, Any] = {"unit": "stamps/s", "batch_size": BATCH, "repeats": given.repeats}
+    results: dict[str, dict[str, Any]] = {}
     for group, run in groups.items():
         say(group)
-        result[group] = run()
-        write_result(given.output, result)
-        for name, found in result[group].items():
-            rows = [(task, f"{rate:,.0f}", found["share"].get(task, "")) for task, rate in found["median"].items()]
-            table(f"{name}: bound {found['bound']:,.0f}", ("", "stamps/s", "share"), rows)
+        results[group] = run()
+        add_bounds(results)
+        write_result(given.output, {"unit": "stamps/s", "batch_size": BATCH, "repeats": given.repeats, **results})
         keras.backend.clear_session()
+    for name, found in (pair for group in results.values() for pair in group.items()):
+        rows = [(task, f"{rate:,.0f}", found["share"].get(task, "")) for task, rate in found["median"].items()]
+        table(f"{name}: bound {found['bound']:,.0f}", ("", "stamps/s", "share"), rows)
 
 
 if __name__ == "__main__":
