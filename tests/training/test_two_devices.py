@@ -1,4 +1,4 @@
-"""Two devices train as one does at the same batch size, and validate the same averages; in a process of its own, where the CPU is split in two."""
+"""Two devices train as one does at the same batch size; in a process of its own, where the CPU is split in two."""
 
 from __future__ import annotations
 
