@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import platform
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
 
 from ..console import warn
 from ..errors import CeresFastError
 from ..files import disk_errors
+from ..locks import Busy, Lock, lock
 
 LOCK, PARTS, RECORDS, PLANS = "lock", "parts", "records", "plans"
 
@@ -23,7 +20,7 @@ def partial_folder(out: Path) -> Iterator[Path]:
     """Yield the folder ``.NAME.partial`` beside `out`, which no other process has at the same time.
 
     It stays when the block fails and parts are in it, so that the next build goes on from there; else it is deleted.
-    A process that is killed gives it free: the lock is the system's, not a file that stays behind.
+    A process that is killed gives it free.
 
     Raises
     ------
@@ -32,8 +29,8 @@ def partial_folder(out: Path) -> Iterator[Path]:
     """
     folder = out.parent / f".{out.name}.partial"
     with disk_errors(out):
-        lock = _locked(folder, out)
-    with lock:
+        held = _locked(folder, out)
+    with held:
         try:
             with disk_errors(folder):
                 (folder / PARTS).mkdir(exist_ok=True)
@@ -50,29 +47,12 @@ def partial_folder(out: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _locked(folder: Path, out: Path) -> IO[str]:
-    """Return the open lock file; the lock ends when it is closed."""
+def _locked(folder: Path, out: Path) -> Lock:
     while True:
         folder.mkdir(parents=True, exist_ok=True)
-        stream = (folder / LOCK).open("a+")
         try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            stream.seek(0)
-            who = stream.read().strip() or "another process"
-            stream.close()
-            raise CeresFastError(f"{out}: is being built by {who}. Wait for it, or choose another name.") from None
-        if _is_still_there(stream, folder / LOCK):
-            stream.truncate(0)
-            stream.write(f"process {os.getpid()} on {platform.node()}\n")
-            stream.flush()
-            return stream
-        # The build that had the lock has ended between the two calls and taken the folder away.
-        stream.close()
-
-
-def _is_still_there(stream: IO[str], path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(stream.fileno()), path.stat())
-    except FileNotFoundError:
-        return False
+            # Not found: the build that had the lock has ended between the two calls and taken the folder away.
+            with suppress(FileNotFoundError):
+                return lock(folder / LOCK)
+        except Busy as busy:
+            raise CeresFastError(f"{out}: is being built by {busy}. Wait for it, or choose another name.") from None

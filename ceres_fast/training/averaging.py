@@ -46,7 +46,7 @@ class ValidateAveraged(keras.callbacks.Callback):
 def _swap(model: keras.Model) -> None:
     # With float16, a LossScaleOptimizer holds the one that averages.
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
-    if not (optimizer.use_ema and int(optimizer.iterations)):
+    if not (optimizer.use_ema and int(ops.convert_to_numpy(optimizer.iterations))):
         return  # before the first step, all averages are 0
     for weight, average in zip(optimizer._trainable_variables, optimizer._model_variables_moving_average, strict=True):
         before = ops.convert_to_numpy(weight)

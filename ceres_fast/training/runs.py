@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import platform
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import count
@@ -13,6 +11,7 @@ from pathlib import Path
 from ..console import warn
 from ..errors import CeresFastError, InputError
 from ..files import disk_errors
+from ..locks import NO_LOCKS, Busy, Lock, lock
 
 RUNS = Path("runs")
 LATEST = "latest"
@@ -20,10 +19,9 @@ CONFIG, METRICS = "config.toml", "metrics.json"
 """What a run has from its beginning on, and from its end on."""
 
 LOCK = ".lock"
-"""Empty of meaning when no process holds it: the lock is the system's, and ends with the process."""
 
-_held: list[int] = []
-"""Descriptors of the lock files of this process, open as long as it lives."""
+_held: list[Lock] = []
+"""Of this process, as long as it lives."""
 
 
 def create_run(run: Path | None, backbone: str, experiment: int) -> Path:
@@ -111,21 +109,15 @@ def _names(stem: str) -> Iterator[Path]:
 
 def _lock(run: Path) -> None:
     """Lock `run` for the life of this process; once is enough."""
-    # A file and not the directory itself, which cannot be locked on NFS.
-    with disk_errors(run / LOCK):
-        lock = os.open(run / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-    if any(os.path.sameopenfile(lock, held) for held in _held):
-        os.close(lock)
+    path = run / LOCK
+    if any(held.is_of(path) for held in _held):
         return
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        who = os.pread(lock, 200, 0).decode(errors="replace").strip() or "another process"
-        os.close(lock)
-        raise CeresFastError(f"{run}: is in use by {who}. Wait until that has ended, or stop it.") from None
-    except OSError as error:
-        warn(f"{run}: cannot be locked ({error.strerror}); see to it that no other process works in it")
-    else:
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, f"process {os.getpid()} on {platform.node()}\n".encode(), 0)
-    _held.append(lock)
+    with disk_errors(path):
+        try:
+            _held.append(lock(path))
+        except Busy as busy:
+            raise CeresFastError(f"{run}: is in use by {busy}. Wait until that has ended, or stop it.") from None
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise
+            warn(f"{run}: cannot be locked ({error.strerror}); see to it that no other process works in it")

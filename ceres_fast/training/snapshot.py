@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import keras
 import numpy as np
 
 from ..model.weights import save_weights
+from .variables import leaves
 
 
 class Snapshot:
@@ -24,7 +24,7 @@ class Snapshot:
 
     def __init__(self, model: keras.Model) -> None:
         self._model = model
-        self._copies = [(layer, _saved(layer)) for layer in _leaves(model) if layer.trainable_variables]
+        self._copies = [(layer, _saved(layer)) for layer in leaves(model) if layer.trainable_variables]
 
     def write(self, path: Path) -> None:
         """Write the weights to `path`, whole or not at all, for `ceres_fast.model.weights.fill` to read.
@@ -55,11 +55,3 @@ def _saved(layer: keras.Layer) -> dict[str, np.ndarray]:
     store: dict[str, Any] = {}
     layer.save_own_variables(store)
     return {name: keras.ops.convert_to_numpy(value) for name, value in store.items()}
-
-
-def _leaves(model: keras.Model) -> Iterator[keras.Layer]:
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            yield from _leaves(layer)
-        else:
-            yield layer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -14,15 +14,11 @@ from ..tensorflow_quiet import tf
 from .augment import Augment
 from .devices import replicas
 from .feed.feed import Feed, FollowEpochs, feed_errors
-
-_SEED = "seed_state"
+from .variables import leaves
 
 
 class Trainer(keras.Model):
     """A network and what it is fed with; compiled and fitted like any Keras model.
-
-    `save_weights` holds the weights, the optimiser's variables and the state of everything that draws at random, so
-    that a run goes on from it as if it had not been stopped.
 
     Parameters
     ----------
@@ -56,7 +52,7 @@ class Trainer(keras.Model):
         return self.network(keras.tree.pack_sequence_as(self.network.input, inputs), training=training)
 
     def compile(self, *arguments: Any, steps_per_execution: int = 1, **options: Any) -> None:
-        """Compile as Keras does, and make the variables of the optimiser.
+        """Compile as Keras does.
 
         Raises
         ------
@@ -66,8 +62,6 @@ class Trainer(keras.Model):
         if steps_per_execution > 1 and replicas() > 1:
             raise CeresFastError(f"{replicas()} devices take one step per execution: leave --steps-per-execution out.")
         super().compile(*arguments, steps_per_execution=steps_per_execution, **options)
-        # Into an optimiser that has no variables yet, `load_weights` loads none.
-        self.optimizer.build(self.trainable_variables)
 
     def fit(self, *arguments: Any, callbacks: list[keras.callbacks.Callback] | None = None, **options: Any) -> Any:
         """Fit as Keras does; the training feed follows the epochs, and its errors are raised as they were."""
@@ -97,20 +91,6 @@ class Trainer(keras.Model):
         loss = self.compute_loss(tensors, labels, predicted, None, training=False)
         return self._measured(tensors, labels, predicted, None, loss)
 
-    def save_own_variables(self, store: Any) -> None:
-        """Save the random state of all layers, which Keras leaves out."""
-        for number, state in enumerate(self._random_state()):
-            store[f"{_SEED}_{number}"] = state
-
-    def load_own_variables(self, store: Any) -> None:
-        """Put the random state of all layers back."""
-        for number, state in enumerate(self._random_state()):
-            state.assign(store[f"{_SEED}_{number}"])
-
-    def _random_state(self) -> list[keras.Variable]:
-        weights = {id(weight) for weight in self.weights}
-        return [variable for variable in self.variables if id(variable) not in weights]
-
     def _measured(self, tensors: list[Any], labels: Any, predicted: Any, weights: Any, loss: Any) -> dict[str, Any]:
         for metric in self.metrics:
             if metric.name == "loss":  # Keras has divided the loss by the number of replicas
@@ -137,12 +117,5 @@ def _share(labels: Any) -> Any:
 
 
 def _policy(network: keras.Model) -> str:
-    scaled = any(layer.dtype_policy.name == "mixed_float16" for layer in _layers(network))
+    scaled = any(layer.dtype_policy.name == "mixed_float16" for layer in leaves(network))
     return "mixed_float16" if scaled else "float32"
-
-
-def _layers(network: keras.Model) -> Iterator[keras.layers.Layer]:
-    for layer in network.layers:
-        yield layer
-        if isinstance(layer, keras.Model):
-            yield from _layers(layer)

@@ -1,8 +1,8 @@
-"""The values of all variables of a training, as a file."""
+"""The values of all that a training changes, as a file."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import keras
@@ -14,10 +14,20 @@ _OVERHEAD = 1024
 """Bytes that a ZIP file adds to an array, at most."""
 
 
+def leaves(model: keras.Model) -> Iterator[keras.Layer]:
+    """Yield the layers of a model and of the models in it, in their order."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from leaves(layer)
+        else:
+            yield layer
+
+
 def values_of(trainer: keras.Model) -> list[np.ndarray]:
     """Return copies of all that training changes: weights, random states, the optimiser's variables but for its rate.
 
-    The learning rate is what a run is told, not what it has come to.
+    The learning rate is what a run is told, not what it has come to. What is frozen is left out: a run that began with
+    the prefix cache, whose trainer holds the suffix only, can go on without it, and the other way round.
     """
     return [keras.ops.convert_to_numpy(variable) for variable in _variables(trainer)]
 
@@ -61,5 +71,7 @@ def load_values(path: Path) -> list[np.ndarray]:
 
 
 def _variables(trainer: keras.Model) -> list[keras.Variable]:
+    frozen = {id(weight) for layer in leaves(trainer) if not layer.trainable for weight in layer.weights}
+    changing = [variable for variable in trainer.variables if id(variable) not in frozen]
     moving = [variable for variable in trainer.optimizer.variables if variable.name != "learning_rate"]
-    return [*trainer.variables, *moving]
+    return [*changing, *moving]

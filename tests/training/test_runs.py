@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from ceres_fast import locks
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.training import runs
 from ceres_fast.training.runs import CONFIG, LOCK, METRICS, create_run, open_run, point_latest
@@ -163,7 +164,7 @@ def test_where_nothing_can_be_locked_it_goes_on_with_a_warning(
     def unsupported(descriptor: int, how: int) -> None:
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
-    monkeypatch.setattr(runs.fcntl, "flock", unsupported)
+    monkeypatch.setattr(locks.fcntl, "flock", unsupported)
     assert open_run(stopped) == stopped
     assert "stopped: cannot be locked (No locks available)" in capsys.readouterr().err
 

@@ -19,14 +19,21 @@ from ceres_fast.tensorflow_quiet import tf
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
+from ceres_fast.training.averaging import ValidateAveraged
 from ceres_fast.training.devices import describe, replicas, strategy
 from ceres_fast.training.feed.resident import fits_on_device
+from ceres_fast.training.optimizer import build_optimizer
+from ceres_fast.training.settings import Settings
 from tests.training.feed.held_rows import HeldRows
-from tests.training.tiny_trainers import CUT, fit, suffix, trainer
+from tests.training.tiny_trainers import CUT, fit, metrics, suffix, trainer
+
+SETTINGS = Settings("xception", learning_rate=0.1, average=0.8)
 
 def history(strategy, counts):
     with strategy.scope():
-        return fit(trainer(suffix(0), *(HeldRows(count, CUT) for count in counts), rate=0.1), epochs=3)
+        made = trainer(suffix(0), *(HeldRows(count, CUT) for count in counts))
+        made.compile(build_optimizer(SETTINGS, [], 1), "categorical_crossentropy", metrics=metrics())
+        return fit(made, epochs=3, callbacks=[ValidateAveraged()])
 
 one, two = tf.distribute.get_strategy(), strategy()
 with two.scope():

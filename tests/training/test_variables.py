@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from ceres_fast.errors import CeresFastError
+from ceres_fast.model.build import BASE, Base
+from ceres_fast.model.cut import cut
 from ceres_fast.training import variables
 from ceres_fast.training.optimizer import TwoRateAdam
 from ceres_fast.training.variables import assign_variables, load_values, save_values, values_of
@@ -74,6 +76,35 @@ def test_the_random_state_is_among_them() -> None:
     assert any(np.array_equal(value, state) for value in values_of(model))
 
 
+def with_a_frozen_base() -> tuple[keras.Model, keras.Model]:
+    """Return a classifier with random and normalising layers after a frozen one, and its suffix; both compiled."""
+    keras.utils.set_random_seed(3)
+    images = keras.Input((6,))
+    frozen = keras.layers.Dense(5, trainable=False)(images)
+    kept = keras.layers.Dropout(0.5)(keras.layers.Dense(4)(frozen))
+    base = Base(images, keras.layers.BatchNormalization()(kept), name=BASE)
+    stamps = keras.Input((6,))
+    whole = keras.Model(stamps, keras.layers.Dense(2)(base(keras.layers.Identity()(stamps))))
+    parts = cut(whole)
+    assert parts is not None
+    for model in (whole, parts.suffix):
+        model.compile("adam", "mse")
+    return whole, parts.suffix
+
+
+@pytest.mark.parametrize("first", [0, 1], ids=["whole", "suffix"])
+def test_a_run_may_go_on_with_the_cache_or_without(first: int) -> None:
+    models = with_a_frozen_base()
+    begun, resumed = models[first], models[1 - first]
+    data = np.random.default_rng(1).normal(size=(8, begun.input_shape[-1])), np.ones((8, 2))
+    begun.fit(*data, epochs=2, verbose=0)
+    values = values_of(begun)
+    for variable in models[0].trainable_variables:
+        variable.assign(0 * variable)
+    assign_variables(resumed, values)
+    assert all(np.array_equal(*pair) for pair in zip(values_of(resumed), values, strict=True))
+
+
 def test_the_rate_is_that_which_the_run_is_told() -> None:
     before, after = made(OPTIMIZERS["adam"]), made(lambda model: keras.optimizers.Adam(0.002))
     fit(before, range(1))
@@ -92,7 +123,7 @@ def test_those_of_another_optimiser_are_refused(kind: str) -> None:
     first = values_of(after)
     with pytest.raises(ValueError, match="of this network and optimizer"):
         assign_variables(after, values_of(before))
-    assert all(np.array_equal(*pair) for pair in zip(first, after.variables, strict=False))
+    assert all(np.array_equal(*pair) for pair in zip(first, values_of(after), strict=False))
 
 
 def test_a_full_disk_is_found_before_anything_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,7 +80,7 @@ def metrics() -> list[Any]:
     return ["accuracy", keras.metrics.Recall(class_id=1, name="recall")]
 
 
-def fit(made: Trainer, epochs: int = 2, first: int = 0) -> dict[str, list[float]]:
+def fit(made: Trainer, epochs: int = 2, first: int = 0, **options: Any) -> dict[str, list[float]]:
     """Return the history of some epochs."""
     train, validation = made.train_feed.dataset(), made.validation_feed.dataset()
-    return made.fit(train, validation_data=validation, epochs=epochs, initial_epoch=first, verbose=0).history
+    return made.fit(train, validation_data=validation, epochs=epochs, initial_epoch=first, verbose=0, **options).history

@@ -96,16 +96,16 @@ def clear(folder: Path, keys: Sequence[str] | None = None) -> list[Listed]:
 
 
 def _deleted(path: Path) -> bool:
-    held = try_to_clear(path)
-    if held is None:
-        warn(f"{path}: is in use, and is kept")
-        return False
-    with held:
-        try:
+    try:
+        held = try_to_clear(path)
+        if held is None:
+            warn(f"{path}: is in use, and is kept")
+            return False
+        with held:
             shutil.rmtree(path)
-        except OSError as error:
-            raise CeresFastError(f"{path}: cannot be deleted ({error.strerror}).") from error
-    return True
+        return True
+    except OSError as error:
+        raise CeresFastError(f"{path}: cannot be deleted ({error.strerror}).") from error
 
 
 def _is_entry(path: Path) -> bool:

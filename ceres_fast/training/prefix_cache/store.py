@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import InputError
+from ...locks import Lock
 from ...tensorflow_quiet import tf
 from .layout import Layout
-from .lock import Held
 
 _AT_ONCE = os.sysconf("SC_IOV_MAX")
 """Rows that the system reads by one call."""
@@ -28,7 +28,7 @@ class FeatureRows:
         The entry, whole.
     layout : Layout
         Of its rows.
-    held : Held
+    held : Lock
         The lock of who uses the entry; given back by `close`, or when the object is no longer used.
 
     Attributes
@@ -43,7 +43,7 @@ class FeatureRows:
         float32, float16 or bfloat16.
     """
 
-    def __init__(self, folder: Path, layout: Layout, held: Held) -> None:
+    def __init__(self, folder: Path, layout: Layout, held: Lock) -> None:
         self.folder, self.count, self.variants, self.shapes = folder, layout.count, layout.variants, layout.shapes
         self.dtype = np.dtype(tf.as_dtype(layout.dtype).as_numpy_dtype)
         self.close = weakref.finalize(self, held.release)
