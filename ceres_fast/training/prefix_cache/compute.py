@@ -11,13 +11,13 @@ import keras
 import numpy as np
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from ...console import progress, say
+from ...console import bytes_text, progress, say
 from ...errors import CeresFastError
 from ...records.manifest import Manifest
 from ...records.pipeline import shard_errors, stamp_dataset
 from ...tensorflow_quiet import tf
 from ..augment import dihedral
-from .entry import Entry, NoRoom, megabytes
+from .entry import Entry, NoRoom
 from .layout import Layout
 
 
@@ -48,7 +48,7 @@ def compute(entry: Entry, manifest: Manifest, prefix: keras.Model, shards: Seque
     entry.remove_leftovers()
     size = entry.room_for(shards)
     count = sum(map(layout.rows_in, shards))
-    say(f"{entry.folder}: {count:,} rows of {layout.row_bytes:,} bytes, {megabytes(size)}, are computed once")
+    say(f"{entry.folder}: {count:,} rows of {layout.row_bytes:,} bytes, {bytes_text(size)}, are computed once")
     written: list[int] = []
     try:
         with ThreadPoolExecutor(1) as writer, shard_errors(manifest, layout.split), progress() as bar:
