@@ -45,6 +45,11 @@ def warnings_kept() -> Iterator[list[str]]:
         _kept.reset(token)
 
 
+def bytes_text(count: int) -> str:
+    """Return a number of bytes as people read it: in MB, or from 1 GB on in GB."""
+    return f"{count / 1e9:,.2f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"
+
+
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print a table; the first column is left-aligned, the others right-aligned."""
     drawn = Table(title=title, title_justify="left")

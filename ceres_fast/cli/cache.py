@@ -16,7 +16,7 @@ CacheDir = Annotated[Path, typer.Option(help="Folder of the cache.", metavar="DI
 @app.command("ls")
 def ls(cache_dir: CacheDir = CACHE) -> None:
     """List what is in the cache, the entry used last first."""
-    from ..console import say
+    from ..console import bytes_text, say
     from ..training.prefix_cache.listing import entries
 
     found = entries(cache_dir)
@@ -25,10 +25,10 @@ def ls(cache_dir: CacheDir = CACHE) -> None:
         return
     for entry in found:
         variants = f" x {entry.variants}" if entry.variants > 1 else ""
-        say(f"{entry.key}  {_size(entry.bytes)}{'' if entry.whole else ', not whole'}")
+        say(f"{entry.key}  {bytes_text(entry.bytes)}{'' if entry.whole else ', not whole'}")
         say(f"    {entry.backbone} up to {entry.cut}, {entry.dtype}; {entry.stamps:,}{variants} stamps, {entry.split}")
         say(f"    records {entry.records}; last used {entry.last_used:%Y-%m-%d %H:%M} UTC")
-    say(f"{_size(sum(entry.bytes for entry in found))} in {cache_dir}")
+    say(f"{bytes_text(sum(entry.bytes for entry in found))} in {cache_dir}")
 
 
 @app.command("clear")
@@ -40,14 +40,10 @@ def clear(
     cache_dir: CacheDir = CACHE,
 ) -> None:
     """Delete entries of the cache, but none that a process uses; they are computed again when they are needed."""
-    from ..console import say
+    from ..console import bytes_text, say
     from ..training.prefix_cache.listing import clear
 
     if bool(keys) == everything:
         raise typer.BadParameter("expected keys of entries, or --all.", param_hint="KEY")
     deleted = clear(cache_dir, None if everything else keys)
-    say(f"deleted {len(deleted)} of {cache_dir}: {_size(sum(entry.bytes for entry in deleted))}")
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e9:,.2f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"
+    say(f"deleted {len(deleted)} of {cache_dir}: {bytes_text(sum(entry.bytes for entry in deleted))}")

@@ -103,8 +103,7 @@ def _rate(settings: Settings, steps_per_epoch: int) -> float | keras.optimizers.
     warmup = settings.warmup_epochs * steps_per_epoch
     return keras.optimizers.schedules.CosineDecay(
         0.0 if warmup else settings.learning_rate,
-        # A run may be all warm-up; Keras asks for a step after it.
-        max(settings.epochs * steps_per_epoch - warmup, 1),
+        settings.epochs * steps_per_epoch - warmup,
         FLOORS[settings.schedule],
         warmup_target=settings.learning_rate if warmup else None,
         warmup_steps=warmup,

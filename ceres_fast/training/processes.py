@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from types import FrameType, TracebackType
 from typing import Any
 
+from .signals import SIGNALS
+
 
 class Processes:
     """Runs commands one after another, as a context in which Ctrl-C and SIGTERM stop the one that runs.
@@ -27,7 +29,7 @@ class Processes:
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Processes:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 self._before[number] = signal.signal(number, self._stop)
         return self

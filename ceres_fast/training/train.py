@@ -30,6 +30,7 @@ from .signals import stoppable
 from .sources import SPLITS, source_of
 from .start import starting_classifier, weights_from
 from .tensorboard import require_tensorboard, tensorboard
+from .trainer import Trainer
 
 
 def train(records: Path, settings: Settings, run: Path | None = None, *, on_error: OnError = "stop") -> Path:
@@ -122,14 +123,24 @@ def _prepare(settings: Settings) -> None:
 
 def _fit(run: Path, model: keras.Model, manifest: Manifest, settings: Settings) -> Path:
     _announce(run, model, manifest)
-    trainer = build_trainer(model, source_of(model, manifest, settings), manifest, settings)
     report = Report(run, manifest.count("train"), settings.epochs)
+    with stoppable(run, report.where):  # from here on: the features of a cache may take longer than the training
+        trainer = build_trainer(model, source_of(model, manifest, settings), manifest, settings)
+        best_epoch = _fitted(run, model, trainer, report, manifest, settings)
+    draw_learning_curves(report.rows, best_epoch, run / "figures" / "learning_curves.png")
+    say(f"kept epoch {best_epoch} of {len(report.rows)} in {run}  ({report.seconds:.0f} s)")
+    return run
+
+
+def _fitted(
+    run: Path, model: keras.Model, trainer: Trainer, report: Report, manifest: Manifest, settings: Settings
+) -> int:
     best = KeepBest(run, partial(_publish, run, manifest, settings), model, settings.monitor)
     stopping = early_stopping(settings.patience, settings.monitor)
     checkpoint = Checkpoint(run, report, best, stopping)
     logs = [tensorboard(run)] if settings.tensorboard else []
     first = checkpoint.restore(trainer)
-    with stoppable(run, report.where), checkpoint, report.bar, shard_errors(manifest, *SPLITS):
+    with checkpoint, report.bar, shard_errors(manifest, *SPLITS):
         trainer.fit(
             trainer.train_feed.dataset(),
             validation_data=trainer.validation_feed.dataset(),
@@ -140,9 +151,7 @@ def _fit(run: Path, model: keras.Model, manifest: Manifest, settings: Settings) 
         )
     write_json(run / METRICS, _metrics(report.rows, best.best_epoch, report.seconds))
     checkpoint.remove()
-    draw_learning_curves(report.rows, best.best_epoch, run / "figures" / "learning_curves.png")
-    say(f"kept epoch {best.best_epoch} of {len(report.rows)} in {run}  ({report.seconds:.0f} s)")
-    return run
+    return best.best_epoch
 
 
 def _publish(run: Path, manifest: Manifest, settings: Settings, weights: Path) -> None:

@@ -21,8 +21,9 @@ from ceres_fast.training.prefix_cache.store import FeatureRows
 from ceres_fast.training.settings import Settings
 from ceres_fast.training.sources import source_of
 
-ROUNDING = 2e-5
-"""Relative: TensorFlow folds BatchNormalization into the convolutions of a prefix that is computed once."""
+ROUNDING = dict.fromkeys(BACKBONES, 1e-4) | {"resnet152v2": 2e-3}
+"""Relative: TensorFlow folds BatchNormalization into the convolutions of a prefix that is computed once. What that
+rounds otherwise depends on the processor, and grows through 152 layers of random weights to 1.5e-4 of a feature."""
 
 
 @pytest.fixture(scope="session")
@@ -70,8 +71,8 @@ def test_cached_and_uncached_runs_have_equal_losses(
     uncached, raw = losses(replace(settings, prefix_cache=False), tiny_records)
     assert (rows, raw) == (FeatureRows, RecordRows)
     for name, values in uncached.items():
-        assert cached[name] == pytest.approx(values, rel=ROUNDING)
-    assert uncached["loss"][0] != pytest.approx(uncached["loss"][1], rel=1e-3)  # there is something to compare
+        assert cached[name] == pytest.approx(values, rel=ROUNDING[backbone])
+    assert uncached["loss"][0] != pytest.approx(uncached["loss"][1], rel=0.01)  # there is something to compare
 
 
 def test_where_the_disk_has_no_room_it_goes_on_without(

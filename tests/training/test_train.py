@@ -32,6 +32,7 @@ from ceres_fast.training import train as module
 from ceres_fast.training.callbacks import KeepBest
 from ceres_fast.training.config import RunConfig
 from ceres_fast.training.settings import Settings
+from ceres_fast.training.signals import Stopped
 from ceres_fast.training.train import train
 
 from ..tiny_networks import tiny_network
@@ -222,6 +223,23 @@ def test_a_loss_that_is_not_finite_later_keeps_the_best(
     model = load_model(read_classifier(tmp_path / "run"))
     assert all(np.isfinite(weight).all() for weight in model.get_weights())
     assert (tmp_path / "latest").resolve() == tmp_path / "run"
+
+
+@pytest.mark.usefixtures("tiny_classifier")
+def test_stopped_while_features_are_computed_it_says_how_to_go_on(
+    tiny_records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(*_: Any) -> None:
+        assert signal.getsignal(signal.SIGTERM) != signal.SIG_DFL
+        signal.raise_signal(signal.SIGTERM)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "source_of", stopped)
+        with pytest.raises(Stopped):
+            train(tiny_records, QUICK, tmp_path / "run")
+    said = capsys.readouterr().err
+    assert f"stopped before the first epoch; go on with: ceres-fast train --resume {tmp_path / 'run'}" in said
+    assert len(history(module.resume(tmp_path / "run"))) == QUICK.epochs
 
 
 def test_a_damaged_shard_is_named_before_anything_is_made(records: Path, tmp_path: Path) -> None:

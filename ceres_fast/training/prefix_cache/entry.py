@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ...console import warn
+from ...console import bytes_text, warn
 from ...errors import CeresFastError
 from ...files import atomic_file, read_json, sha256_of, write_json
 from .layout import Layout
@@ -68,7 +68,7 @@ class Entry:
         needed = sum(self.layout.rows_in(number) for number in shards) * self.layout.row_bytes
         free = shutil.disk_usage(self.folder).free
         if needed + _SPARE > free:
-            raise no_room(f"{self.folder}: would take {megabytes(needed)}, and {megabytes(free)} are free.")
+            raise no_room(f"{self.folder}: would take {bytes_text(needed)}, and {bytes_text(free)} are free.")
         return needed
 
     def write(self, shard: int, rows: np.ndarray) -> None:
@@ -136,8 +136,3 @@ class Entry:
 def no_room(problem: str) -> NoRoom:
     """Return the error that says what is wrong and what to do about it."""
     return NoRoom(f"{problem} {_ADVICE}")
-
-
-def megabytes(size: int) -> str:
-    """Return a number of bytes as a text, in MB."""
-    return f"{size / 1e6:,.1f} MB"
