@@ -122,22 +122,23 @@ def _prepare(settings: Settings) -> None:
 
 def _fit(run: Path, model: keras.Model, manifest: Manifest, settings: Settings) -> Path:
     _announce(run, model, manifest)
-    trainer = build_trainer(model, source_of(model, manifest, settings), manifest, settings)
     report = Report(run, manifest.count("train"), settings.epochs)
-    best = KeepBest(run, partial(_publish, run, manifest, settings), model, settings.monitor)
-    stopping = early_stopping(settings.patience, settings.monitor)
-    checkpoint = Checkpoint(run, report, best, stopping)
-    logs = [tensorboard(run)] if settings.tensorboard else []
-    first = checkpoint.restore(trainer)
-    with stoppable(run, report.where), checkpoint, report.bar, shard_errors(manifest, *SPLITS):
-        trainer.fit(
-            trainer.train_feed.dataset(),
-            validation_data=trainer.validation_feed.dataset(),
-            initial_epoch=first,
-            epochs=settings.epochs,
-            callbacks=[ValidateAveraged(), *logs, report, best, stopping, checkpoint],
-            verbose=0,
-        )
+    with stoppable(run, report.where):
+        trainer = build_trainer(model, source_of(model, manifest, settings), manifest, settings)
+        best = KeepBest(run, partial(_publish, run, manifest, settings), model, settings.monitor)
+        stopping = early_stopping(settings.patience, settings.monitor)
+        checkpoint = Checkpoint(run, report, best, stopping)
+        logs = [tensorboard(run)] if settings.tensorboard else []
+        first = checkpoint.restore(trainer)
+        with checkpoint, report.bar, shard_errors(manifest, *SPLITS):
+            trainer.fit(
+                trainer.train_feed.dataset(),
+                validation_data=trainer.validation_feed.dataset(),
+                initial_epoch=first,
+                epochs=settings.epochs,
+                callbacks=[ValidateAveraged(), *logs, report, best, stopping, checkpoint],
+                verbose=0,
+            )
     write_json(run / METRICS, _metrics(report.rows, best.best_epoch, report.seconds))
     checkpoint.remove()
     draw_learning_curves(report.rows, best.best_epoch, run / "figures" / "learning_curves.png")

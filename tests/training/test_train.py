@@ -32,7 +32,8 @@ from ceres_fast.training import train as module
 from ceres_fast.training.callbacks import KeepBest
 from ceres_fast.training.config import RunConfig
 from ceres_fast.training.settings import Settings
-from ceres_fast.training.train import train
+from ceres_fast.training.signals import Stopped
+from ceres_fast.training.train import resume, train
 
 from ..tiny_networks import tiny_network
 from ..tiny_records import write_stamps
@@ -190,6 +191,19 @@ def test_latest_is_moved_by_the_first_classifier(tiny_records: Path, tmp_path: P
     for name in ("first", "second"):
         train(tiny_records, QUICK, tmp_path / name)
         assert (tmp_path / "latest").resolve() == tmp_path / name
+
+
+@pytest.mark.usefixtures("tiny_classifier")
+def test_stopped_while_features_are_computed_it_says_how_to_go_on(
+    tiny_records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    with monkeypatch.context() as patch, pytest.raises(Stopped):
+        patch.setattr(module, "source_of", lambda *given: os.kill(os.getpid(), signal.SIGTERM))
+        train(tiny_records, Settings("xception", batch_size=16, epochs=1), run)
+    said = " ".join(capsys.readouterr().err.split())
+    assert said == f"warning: stopped before the first epoch; go on with: ceres-fast train --resume {run}"
+    assert resume(run) == run
 
 
 @pytest.mark.usefixtures("tiny_classifier")
