@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from ..errors import CeresFastError, InputError
 from ..files import atomic_file, reserve
@@ -115,6 +118,16 @@ def save_weights(model: keras.Model, path: Path) -> None:
         # A disk that fills up while HDF5 writes crashes the process; so it must be found full before.
         reserve(temporary, size + 2**20)
         bare.save_weights(temporary, overwrite=True)
+
+
+def weights_sha256(weights: Iterable[keras.Variable]) -> str:
+    """Return the SHA-256 of the values of weights, in their order, in hexadecimal."""
+    digest = hashlib.sha256()
+    for weight in weights:
+        values = np.ascontiguousarray(keras.ops.convert_to_numpy(weight))
+        digest.update(f"{values.dtype} {values.shape} ".encode())
+        digest.update(values.data)
+    return digest.hexdigest()
 
 
 def _download(backbone: Backbone, shape: tuple[int, int, int]) -> keras.Model:

@@ -61,7 +61,9 @@ def noise(stamps: Any, seed: keras.random.SeedGenerator) -> Any:
     some = stamps[:, ::2, ::2]
     deviations = ops.abs(some - ops.median(some, axis=(1, 2), keepdims=True))
     sigma = _SIGMA * ops.median(deviations, axis=(1, 2), keepdims=True)
-    return stamps + NOISE * sigma * keras.random.normal(ops.shape(stamps), seed=seed)
+    added = NOISE * sigma * keras.random.normal(ops.shape(stamps), seed=seed)
+    # In a graph a median has no known shape; the sum would not know how many planes there are where that is one.
+    return stamps + ops.reshape(added, (-1, *stamps.shape[1:]))
 
 
 Step = Callable[[Any, Any, keras.random.SeedGenerator], Any]

@@ -16,6 +16,7 @@ import tomli_w
 from .. import __version__
 from ..errors import InputError
 from ..files import read_json, write_json, write_text
+from ..model.weights import weights_sha256
 from ..records.manifest import Manifest
 from ..survey.problems import OnError
 from ..tensorflow_quiet import tf
@@ -171,35 +172,45 @@ class RunConfig:
         write_config(run, {"records": self.records, "on_error": self.on_error, **asdict(self.settings)})
 
 
-def write_provenance(run: Path, manifest: Manifest) -> None:
-    """Write ``provenance.json``: the software, the devices and the hash of the records that a run had."""
+def write_provenance(run: Path, manifest: Manifest, model: keras.Model) -> None:
+    """Write ``provenance.json``: software, devices, and the hashes of the records and frozen weights of a run."""
     write_json(
         run / PROVENANCE,
         {
             "records": manifest.name,
-            "manifest_sha256": manifest.sha256,
+            **_hashes(manifest, model),
             "versions": versions(),
             "devices": [device.device_type for device in tf.config.list_physical_devices()],
         },
     )
 
 
-def check_provenance(run: Path, manifest: Manifest) -> None:
-    """Make sure that a run goes on with the records that it began with.
+def check_provenance(run: Path, manifest: Manifest, model: keras.Model) -> None:
+    """Make sure that a run goes on with the records and the frozen weights that it began with.
 
     Raises
     ------
     InputError
         When they are others now.
     """
-    began = read_json(run / PROVENANCE, what="where a run comes from")
-    if began.get("manifest_sha256") != manifest.sha256:
-        raise InputError(
-            manifest.folder,
-            "are not the records that the run began with",
-            expected=f"those of {run / PROVENANCE}",
-            action=f"put them back, or begin anew with --config {run / CONFIG}",
-        )
+    path = run / PROVENANCE
+    began = read_json(path, what="where a run comes from")
+    for name, value in _hashes(manifest, model).items():
+        if began.get(name) != value:
+            what = {"manifest_sha256": f"the records {manifest.folder}", "frozen_sha256": "the frozen weights"}[name]
+            raise InputError(
+                path,
+                f"{what} are not those that the run began with",
+                action=f"put those back, or begin anew with --config {run / CONFIG}",
+            )
+
+
+def _hashes(manifest: Manifest, model: keras.Model) -> dict[str, str]:
+    # The frozen ones are in no checkpoint: they come from a file again.
+    return {
+        "manifest_sha256": manifest.sha256,
+        "frozen_sha256": weights_sha256(model.non_trainable_weights),
+    }
 
 
 def versions() -> dict[str, str]:

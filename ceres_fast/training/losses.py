@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import keras
+from keras import ops
 
 if TYPE_CHECKING:
     from .settings import Settings
@@ -12,12 +13,27 @@ if TYPE_CHECKING:
 FOCUS = 2.0
 """Gamma of the focal loss, as its authors recommend (Lin et al. 2017, arXiv:1708.02002)."""
 
-LOSSES = {
+
+class FocalCrossentropy(keras.losses.Loss):
+    """The focal loss, without the alpha of its paper, which weighs the classes.
+
+    So do the class weights, which know how many stamps each has and are the same for every loss; with both, the rarer
+    class would count twice.
+
+    Not `keras.losses.CategoricalFocalCrossentropy`. That clips probabilities at 1e-7, beyond which it has no gradient:
+    a network that begins by being very sure and wrong, as one on raw features is, would never learn. The cross-entropy
+    takes what goes into the softmax.
+    """
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Return the loss of each stamp, (n,), of one-hot labels and probabilities, (n, 2)."""
+        of_true_class = ops.sum(y_true * y_pred, axis=-1)
+        return (1 - of_true_class) ** FOCUS * ops.categorical_crossentropy(y_true, y_pred)
+
+
+LOSSES: dict[str, type[keras.losses.Loss]] = {
     "crossentropy": keras.losses.CategoricalCrossentropy,
-    # Its alpha weighs the classes. So do the class weights, which know how many stamps each has and are the same for
-    # every loss; with both, the rarer class would count twice. Keras's default of 0.25 for every class would be a
-    # lower learning rate in disguise.
-    "focal": lambda: keras.losses.CategoricalFocalCrossentropy(alpha=1.0, gamma=FOCUS),
+    "focal": FocalCrossentropy,
 }
 
 

@@ -30,7 +30,6 @@ from .signals import stoppable
 from .sources import SPLITS, source_of
 from .start import starting_classifier, weights_from
 from .tensorboard import require_tensorboard, tensorboard
-from .trainer import Trainer
 
 
 def train(records: Path, settings: Settings, run: Path | None = None, *, on_error: OnError = "stop") -> Path:
@@ -68,7 +67,7 @@ def train(records: Path, settings: Settings, run: Path | None = None, *, on_erro
         model = seeded_model(settings, manifest.planes)
         run = create_run(run, settings.backbone, settings.experiment)
         RunConfig(records, settings, on_error).write(run)
-        write_provenance(run, manifest)
+        write_provenance(run, manifest, model)
         return _fit(run, model, manifest, settings)
 
 
@@ -95,10 +94,11 @@ def resume(run: Path) -> Path:
     run = open_run(run)
     told = RunConfig.read(run)
     manifest = _checked(told.records, told.on_error)
-    check_provenance(run, manifest)
     _prepare(told.settings)
     with strategy().scope():
-        return _fit(run, seeded_model(told.settings, manifest.planes), manifest, told.settings)
+        model = seeded_model(told.settings, manifest.planes)
+        check_provenance(run, manifest, model)
+        return _fit(run, model, manifest, told.settings)
 
 
 def _checked(records: Path, on_error: OnError) -> Manifest:
@@ -124,34 +124,27 @@ def _prepare(settings: Settings) -> None:
 def _fit(run: Path, model: keras.Model, manifest: Manifest, settings: Settings) -> Path:
     _announce(run, model, manifest)
     report = Report(run, manifest.count("train"), settings.epochs)
-    with stoppable(run, report.where):  # from here on: the features of a cache may take longer than the training
+    with stoppable(run, report.where):
         trainer = build_trainer(model, source_of(model, manifest, settings), manifest, settings)
-        best_epoch = _fitted(run, model, trainer, report, manifest, settings)
-    draw_learning_curves(report.rows, best_epoch, run / "figures" / "learning_curves.png")
-    say(f"kept epoch {best_epoch} of {len(report.rows)} in {run}  ({report.seconds:.0f} s)")
-    return run
-
-
-def _fitted(
-    run: Path, model: keras.Model, trainer: Trainer, report: Report, manifest: Manifest, settings: Settings
-) -> int:
-    best = KeepBest(run, partial(_publish, run, manifest, settings), model, settings.monitor)
-    stopping = early_stopping(settings.patience, settings.monitor)
-    checkpoint = Checkpoint(run, report, best, stopping)
-    logs = [tensorboard(run)] if settings.tensorboard else []
-    first = checkpoint.restore(trainer)
-    with checkpoint, report.bar, shard_errors(manifest, *SPLITS):
-        trainer.fit(
-            trainer.train_feed.dataset(),
-            validation_data=trainer.validation_feed.dataset(),
-            initial_epoch=first,
-            epochs=settings.epochs,
-            callbacks=[ValidateAveraged(), *logs, report, best, stopping, checkpoint],
-            verbose=0,
-        )
+        best = KeepBest(run, partial(_publish, run, manifest, settings), model, settings.monitor)
+        stopping = early_stopping(settings.patience, settings.monitor)
+        checkpoint = Checkpoint(run, report, best, stopping)
+        logs = [tensorboard(run)] if settings.tensorboard else []
+        first = checkpoint.restore(trainer)
+        with checkpoint, report.bar, shard_errors(manifest, *SPLITS):
+            trainer.fit(
+                trainer.train_feed.dataset(),
+                validation_data=trainer.validation_feed.dataset(),
+                initial_epoch=first,
+                epochs=settings.epochs,
+                callbacks=[ValidateAveraged(), *logs, report, best, stopping, checkpoint],
+                verbose=0,
+            )
     write_json(run / METRICS, _metrics(report.rows, best.best_epoch, report.seconds))
     checkpoint.remove()
-    return best.best_epoch
+    draw_learning_curves(report.rows, best.best_epoch, run / "figures" / "learning_curves.png")
+    say(f"kept epoch {best.best_epoch} of {len(report.rows)} in {run}  ({report.seconds:.0f} s)")
+    return run
 
 
 def _publish(run: Path, manifest: Manifest, settings: Settings, weights: Path) -> None:

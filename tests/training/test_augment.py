@@ -90,6 +90,14 @@ def test_several_are_done_one_after_the_other() -> None:
     assert np.array_equal(both, shifted)
 
 
+@pytest.mark.parametrize("planes", [1, 3])
+@pytest.mark.parametrize("name", ["dihedral", "shift", "noise"])
+def test_the_network_knows_the_shape_though_not_how_many_stamps_there_are(name: str, planes: int) -> None:
+    stamps = tf.TensorSpec((None, 32, 32, planes), tf.float32)
+    augment = tf.function(Augment((name,), 1).call, input_signature=[stamps, tf.TensorSpec((None,), tf.int32)])
+    assert augment.get_concrete_function().output_shapes.as_list()[1:] == [32, 32, planes]
+
+
 def test_without_variants_the_feed_has_turned_them() -> None:
     assert np.array_equal(np.asarray(Augment(("dihedral",), 1)(STAMPS, None)), STAMPS)
 

@@ -25,6 +25,7 @@ from ceres_fast.training.config import (
     OPTIONS,
     PROVENANCE,
     RunConfig,
+    check_provenance,
     is_of_series,
     read_config,
     write_config,
@@ -204,9 +205,27 @@ def test_a_path_that_is_not_unicode(tmp_path: Path) -> None:
 
 
 def test_provenance(tiny_records: Path, tmp_path: Path) -> None:
-    manifest = load_manifest(tiny_records)
-    write_provenance(tmp_path, manifest)
+    manifest, model = load_manifest(tiny_records), frozen_model()
+    write_provenance(tmp_path, manifest, model)
     found = json.loads((tmp_path / PROVENANCE).read_text())
     assert (found["records"], found["manifest_sha256"]) == ("stamps", manifest.sha256)
     assert found["versions"]["keras"] == keras.__version__
     assert "CPU" in found["devices"]
+
+
+def frozen_model() -> keras.Model:
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3), keras.layers.Dense(1)])
+    model.layers[0].trainable = False
+    return model
+
+
+def test_a_run_goes_on_with_what_it_began_with(tiny_records: Path, tmp_path: Path) -> None:
+    manifest, model = load_manifest(tiny_records), frozen_model()
+    write_provenance(tmp_path, manifest, model)
+    model.layers[1].kernel.assign_add([[1.0]] * 3)  # training does this
+    check_provenance(tmp_path, manifest, model)
+    with pytest.raises(InputError, match=r"provenance\.json: the records .* are not those that the run began with"):
+        check_provenance(tmp_path, dataclasses.replace(manifest, sha256="0" * 64), model)
+    model.layers[0].kernel.assign_add([[1.0] * 3] * 2)
+    with pytest.raises(InputError, match="the frozen weights are not those that the run began with; put those back"):
+        check_provenance(tmp_path, manifest, model)

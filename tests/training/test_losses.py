@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
 
@@ -28,3 +29,14 @@ def test_every_loss_is_built_anew() -> None:
     for name in LOSSES:
         settings = Settings("xception", loss=name)
         assert build_loss(settings) is not build_loss(settings)
+
+
+@pytest.mark.parametrize("name", list(LOSSES))
+def test_who_is_sure_and_wrong_still_learns(name: str) -> None:
+    stamps = keras.Input((1,))
+    # So sure that the probability of the true class is 0 in float32.
+    first = keras.layers.Dense(2, activation="softmax", kernel_initializer=keras.initializers.Constant([[200, -200]]))
+    model = keras.Model(stamps, first(stamps))
+    model.compile(keras.optimizers.SGD(1.0), build_loss(Settings("xception", loss=name)))
+    model.fit(np.ones((4, 1), np.float32), np.tile([[0, 1]], (4, 1)).astype(np.float32), epochs=1, verbose=0)
+    assert np.asarray(model.layers[-1].kernel).ravel() == pytest.approx([199, -199])

@@ -7,12 +7,13 @@ import json
 from typing import Any, Protocol
 
 import keras
-import numpy as np
 
 from ... import __version__
 from ...model.cut import Cut
+from ...model.weights import weights_sha256
 from ...records.manifest import Manifest
 from ...tensorflow_quiet import tf
+from ..devices import devices
 from .layout import Layout
 from .listing import KEY_DIGITS
 
@@ -57,8 +58,9 @@ def made_from(manifest: Manifest, cut: Cut, settings: CacheSettings, layout: Lay
         "normalise": settings.normalise,
         "precision": settings.precision,
         "cut": list(cut.names),
-        "weights": weights_sha256(cut.prefix),
+        "weights": weights_sha256(cut.prefix.weights),
         "layout": layout.as_dict(),
+        "device": devices()[0].device_type,  # a GPU rounds in another way
         "versions": {"ceres_fast": __version__, "keras": keras.__version__, "tensorflow": tf.__version__},
     }
 
@@ -66,13 +68,3 @@ def made_from(manifest: Manifest, cut: Cut, settings: CacheSettings, layout: Lay
 def key_of(decides: dict[str, Any]) -> str:
     """Return the name of the entry that is made from this: the first digits of a SHA-256."""
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:KEY_DIGITS]
-
-
-def weights_sha256(model: keras.Model) -> str:
-    """Return the SHA-256 of the weights of a model, in the order of its layers, in hexadecimal."""
-    digest = hashlib.sha256()
-    for weight in model.weights:
-        values = np.ascontiguousarray(keras.ops.convert_to_numpy(weight))
-        digest.update(f"{values.dtype} {values.shape} ".encode())
-        digest.update(values.data)
-    return digest.hexdigest()

@@ -68,11 +68,18 @@ class FeatureRows:
         IndexError
             When there is no such row.
         InputError
-            When a shard is cut while it is used.
+            When a shard is cut or removed while it is used.
         """
         values = np.empty((len(rows), self._layout.size), self._layout.stored)
         if len(rows) and not 0 <= rows.min() <= rows.max() < self._layout.rows:
             raise IndexError(f"rows {rows.min()} to {rows.max()} of {self._layout.rows}")
+        try:
+            self._fill(values, rows)
+        except OSError as error:
+            raise self._lost(f"a shard cannot be read any more ({error.strerror})") from error
+        return values.view(self.dtype)
+
+    def _fill(self, values: np.ndarray, rows: np.ndarray) -> None:
         with ExitStack() as undo:
             parts = list(self._parts(rows, undo))
             # All of it is asked for first: a disk answers many questions at once faster than one after the other.
@@ -82,8 +89,12 @@ class FeatureRows:
             for descriptor, offset, places in parts:
                 done = os.preadv(descriptor, [values[place] for place in places], offset)
                 if done != len(places) * self._layout.row_bytes:
-                    raise InputError(self.folder, "a shard was cut while in use", action="start again to compute it")
-        return values.view(self.dtype)
+                    raise self._lost("a shard was cut while in use")
+
+    def _lost(self, problem: str) -> InputError:
+        return InputError(
+            self.folder, problem, expected="what was there when training began", action="--resume computes it again"
+        )
 
     def _parts(self, rows: np.ndarray, undo: ExitStack) -> Iterator[tuple[int, int, np.ndarray]]:
         """Open the shards; yield of neighbouring rows the file descriptor, the offset, and their places in `rows`."""
