@@ -339,7 +339,7 @@ def test_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     )
     assert invoke("cache", "ls") == "nothing in cache\n"
 
-    assert "deleted 1 of " in invoke("cache", "clear", entry.key, "--cache-dir", tmp_path)
+    assert "deleted 1 entries of " in invoke("cache", "clear", entry.key, "--cache-dir", tmp_path)
     invoke("cache", "clear", "--all")
     assert cleared == [(tmp_path, [entry.key]), (Path("cache"), None)]
     for arguments in ([], ["--all", entry.key]):

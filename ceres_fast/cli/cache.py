@@ -46,4 +46,4 @@ def clear(
     if bool(keys) == everything:
         raise typer.BadParameter("expected keys of entries, or --all.", param_hint="KEY")
     deleted = clear(cache_dir, None if everything else keys)
-    say(f"deleted {len(deleted)} of {cache_dir}: {bytes_text(sum(entry.bytes for entry in deleted))}")
+    say(f"deleted {len(deleted)} entries of {cache_dir}: {bytes_text(sum(entry.bytes for entry in deleted))}")

@@ -101,10 +101,13 @@ class Checkpoint(keras.callbacks.Callback):
             self._check(self.folder, state["variables"])
             if state["best"]:
                 self._check(self.run, state["best"])
+            restored, epoch = _decoded(state["callbacks"]), int(state["next_epoch"])
+            if not 1 <= len(restored["report"]["rows"]) <= epoch:
+                raise ValueError(f"a history of {len(restored['report']['rows'])} epochs before epoch {epoch + 1}")
             assign_variables(trainer, load_values(self.folder / state["variables"]["file"]))
-            self._restored, self._best.kept = _decoded(state["callbacks"]), state["best"]
+            self._restored, self._best.kept = restored, state["best"]
             self._put_back()
-            return int(state["next_epoch"])
+            return epoch
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise self._unusable(path, f"is no state of this run ({error})") from error
 
@@ -180,7 +183,9 @@ class Checkpoint(keras.callbacks.Callback):
                 setattr(self._others[name], key, value)
 
     def _check(self, folder: Path, named: dict[str, str]) -> None:
-        path = folder / Path(named["file"]).name
+        path = folder / named["file"]
+        if path.parent != folder:
+            raise ValueError(f"{named['file']!r} is not the name of a file")
         if not path.is_file():
             raise self._unusable(path, "is gone")
         if (found := sha256_of(path)) != named["sha256"]:

@@ -48,7 +48,10 @@ def source_of(model: keras.Model, manifest: Manifest, settings: Settings) -> Sou
 def _cached(model: keras.Model, manifest: Manifest, settings: Settings) -> Source | None:
     variants = {"train": settings.variants, "validation": 1}
     # Computed once for each variant, or once in each epoch.
-    if not settings.cacheable or settings.epochs <= variants["train"]:
+    if not settings.cacheable:
+        return None
+    if settings.epochs <= variants["train"]:
+        say(f"without the prefix cache: it pays from {variants['train'] + 1} epochs on")
         return None
     parts = cut(model)
     if parts is None:

@@ -140,6 +140,16 @@ DAMAGES: dict[str, tuple[str, Callable[[Path], None], str]] = {
     "no variables": ("checkpoint/state.json", changed(variables=None), r"state\.json: is no state of this run"),
     "no callbacks": ("checkpoint/state.json", changed(callbacks=[]), r"state\.json: is no state of this run"),
     "unknown": ("checkpoint/state.json", changed(callbacks={"no": {"a": 1}}), r"state\.json: is no state of this run"),
+    "no history": (
+        "checkpoint/state.json",
+        changed(callbacks={"report": {"rows": [], "seconds": 1.0}}),
+        r"state\.json: is no state of this run \(a history of 0 epochs before epoch \d+\)",
+    ),
+    "another place": (
+        "checkpoint/state.json",
+        changed(best={"file": "../run/epoch-001.weights.h5", "sha256": "0"}),
+        r"state\.json: is no state of this run \('\.\./run/epoch-001\.weights\.h5' is not the name of a file\)",
+    ),
     "no epoch": ("checkpoint/state.json", changed(next_epoch="two"), r"state\.json: is no state of this run"),
 }
 

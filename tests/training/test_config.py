@@ -227,5 +227,5 @@ def test_a_run_goes_on_with_what_it_began_with(tiny_records: Path, tmp_path: Pat
     with pytest.raises(InputError, match=r"provenance\.json: the records .* are not those that the run began with"):
         check_provenance(tmp_path, dataclasses.replace(manifest, sha256="0" * 64), model)
     model.layers[0].kernel.assign_add([[1.0] * 3] * 2)
-    with pytest.raises(InputError, match="the frozen weights are not those that the run began with; put those back"):
+    with pytest.raises(InputError, match=r"the frozen weights are not those that the run began with\. Put those back"):
         check_provenance(tmp_path, manifest, model)

@@ -48,7 +48,9 @@ def compute(entry: Entry, manifest: Manifest, prefix: keras.Model, shards: Seque
     entry.remove_leftovers()
     size = entry.room_for(shards)
     count = sum(map(layout.rows_in, shards))
-    say(f"{entry.folder}: {count:,} rows of {layout.row_bytes:,} bytes, {bytes_text(size)}, are computed once")
+    say(
+        f"{entry.folder}: features of {count // layout.variants:,} {layout.split} stamps, {bytes_text(size)}, are computed once"
+    )
     written: list[int] = []
     try:
         with ThreadPoolExecutor(1) as writer, shard_errors(manifest, layout.split), progress() as bar:

@@ -74,7 +74,7 @@ def test_rows_are_what_the_prefix_gives(
     stamps, _ = read_stamps(manifest, split)
     assert (rows.count, rows.variants, rows.shapes, rows.dtype) == (len(stamps), 1, ((4, 4, 4),), np.float32)
     np.testing.assert_allclose(all_of(rows), features(parts, stamps), rtol=1e-5, atol=1e-6)
-    assert f"{len(stamps)} rows of 256 bytes, {len(stamps) * 256 / 1e6:.1f} MB" in capsys.readouterr().out
+    assert f"features of {len(stamps)} {split} stamps, {len(stamps) * 256 / 1e6:.1f} MB" in capsys.readouterr().out
     assert {path.name for path in only_entry(settings).iterdir()} == {
         META,
         LOCK,
