@@ -47,10 +47,8 @@ def compute(entry: Entry, manifest: Manifest, prefix: keras.Model, shards: Seque
     layout = entry.layout
     entry.remove_leftovers()
     size = entry.room_for(shards)
-    count = sum(map(layout.rows_in, shards))
-    say(
-        f"{entry.folder}: features of {count // layout.variants:,} {layout.split} stamps, {bytes_text(size)}, are computed once"
-    )
+    stamps = sum(map(layout.rows_in, shards)) // layout.variants
+    say(f"{entry.folder}: features of {stamps:,} {layout.split} stamps, {bytes_text(size)}, are computed once")
     written: list[int] = []
     try:
         with ThreadPoolExecutor(1) as writer, shard_errors(manifest, layout.split), progress() as bar:
