@@ -12,12 +12,14 @@ rate over that of the bound. A share above 1 says that the machine was too busy 
   training function with n steps per call.
 - *suffixes*: experiment 3, what is trained after the freeze boundary.
 - *prefixes*: the frozen base, forward: by a `tf.function` of it, by the same with its weights as constants, and by ONNX
-  Runtime, each in batches of three sizes; *difference* from the first, as a part of the largest feature.
+  Runtime, each in batches of three sizes; *difference* from the first, as a part of the largest feature. Not by ONNX
+  Runtime for whole bases: converting InceptionV3's took more than 9 GB.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -43,12 +45,10 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 HEADS = {"xception bottleneck": 20736, "xception whole": 18432, "inceptionv3 whole": 2048}
 UNITS = 256
-PARTS = ("forward", "weight gradient", "update, Keras", "update, fused")
-"""Parts of a step of a head: the bound is not theirs."""
+PARTS = ("forward", "weight gradient", "update, Keras", "update, fused")  # of a step: the bound is not theirs
 
 PREFIX_BATCHES = (32, 128, 512)
-STEPS = 32
-"""Steps of a head that are timed together."""
+STEPS = 32  # of a head, timed together
 
 Task = Callable[[], int]
 """Does its work and returns for how many stamps."""
@@ -70,22 +70,16 @@ def stepper(model: keras.Model, inputs: Any, count: int) -> Task:
     return run
 
 
-def metrics() -> list[Any]:
-    return ["accuracy", keras.metrics.Recall(class_id=1, name="recall")]
-
-
 def head_tasks(features: int) -> dict[str, Task]:
     """Return tasks of a head."""
-    random = np.random.default_rng(0)
-    inputs = tf.constant(random.normal(size=(BATCH, features)), tf.float32)
-    deltas = tf.constant(random.normal(size=(BATCH, UNITS)), tf.float32)
+    inputs, deltas = tf.random.normal((BATCH, features)), tf.random.normal((BATCH, UNITS))
     weights = tf.Variable(tf.zeros((features, UNITS)))
 
     def head(optimizer: type[keras.optimizers.Adam], **options: Any) -> Task:
         hidden = keras.layers.Dense(UNITS, activation="relu")
         last = keras.layers.Dense(2, activation="softmax")
         model = keras.Sequential([keras.Input((features,)), hidden, keras.layers.Dropout(0.5), last])
-        model.compile(optimizer(1e-4), "categorical_crossentropy", metrics=metrics(), **options)
+        model.compile(optimizer(1e-4), "categorical_crossentropy", metrics=["accuracy"], **options)
         return stepper(model, inputs, STEPS)
 
     def repeated(function: Callable[[], Any]) -> Task:
@@ -112,8 +106,8 @@ def head_tasks(features: int) -> dict[str, Task]:
 
 
 def _update(kind: type[keras.optimizers.Adam], features: int) -> Callable[[], tf.Tensor]:
-    variable, optimizer = keras.Variable(np.zeros((features, UNITS), np.float32)), kind(1e-4)
-    optimizer.build([variable])
+    optimizer = kind(1e-4)
+    optimizer.build([keras.Variable(np.zeros((features, UNITS), np.float32))])
     gradient = tf.random.normal((features, UNITS))
 
     def update() -> tf.Tensor:
@@ -131,31 +125,25 @@ def suffix_tasks(name: str, xla: bool) -> dict[str, Task]:
         parts = cut(frozen(name, 3))
         assert parts is not None
         inputs = [tf.random.uniform((BATCH, *shape)) for shape in parts.shapes]
-        parts.suffix.compile(kind(1e-5), "categorical_crossentropy", metrics=metrics(), jit_compile=jit)
+        parts.suffix.compile(kind(1e-5), "categorical_crossentropy", metrics=["accuracy"], jit_compile=jit)
         tasks[task] = stepper(parts.suffix, tuple(inputs) if len(inputs) > 1 else inputs[0], 2)
     return tasks
 
 
 def prefix_tasks(name: str, experiment: int, folder: Path) -> tuple[dict[str, Task], dict[str, float]]:
     """Return forward tasks of a frozen base, and how far each way is from the first."""
-    import onnxruntime
-    import tf2onnx
-
     model = frozen(name, experiment)
     base = keras.Model(model.input, model.get_layer("flatten").output)
     signature = [tf.TensorSpec((None, *model.input.shape[1:]), tf.float32, name="stamps")]
     function = tf.function(lambda stamps: base(stamps, training=False), input_signature=signature)
     constants = convert_variables_to_constants_v2(function.get_concrete_function())
-    path = str(folder / "prefix.onnx")
-    tf2onnx.convert.from_function(function, signature, opset=17, output_path=path)
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     ways: dict[str, Callable[[np.ndarray], np.ndarray]] = {
         "variables": lambda stamps: function(tf.constant(stamps)).numpy(),
         "constants": lambda stamps: constants(tf.constant(stamps))[0].numpy(),
-        "ONNX Runtime": lambda stamps: session.run(None, {"stamps": stamps})[0],
     }
-    stamps = np.random.default_rng(0).normal(1000, 10, (max(PREFIX_BATCHES), *model.input.shape[1:]))
-    stamps = stamps.astype(np.float32)
+    if experiment != 1:
+        ways["ONNX Runtime"] = _onnx_runtime(function, signature, folder / "prefix.onnx")
+    stamps = tf.random.normal((max(PREFIX_BATCHES), *model.input.shape[1:]), 1000, 10).numpy()
 
     def forward(way: str, batch: int) -> int:
         for first in range(0, len(stamps), batch):
@@ -168,10 +156,23 @@ def prefix_tasks(name: str, experiment: int, folder: Path) -> tuple[dict[str, Ta
     return {f"{way}, {batch}": partial(forward, way, batch) for way in ways for batch in PREFIX_BATCHES}, far
 
 
+def _onnx_runtime(function: Any, signature: list[tf.TensorSpec], path: Path) -> Callable[[np.ndarray], np.ndarray]:
+    import onnxruntime
+    import tf2onnx
+
+    tf2onnx.convert.from_function(function, signature, opset=17, output_path=str(path))
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    return lambda stamps: session.run(None, {"stamps": stamps})[0]
+
+
 def measured(tasks: dict[str, Task], repeats: int, gflop: float, update_bytes: float) -> dict[str, Any]:
-    """Return stamps/s of tasks, and what their bound is made of: `gflop` per stamp, and `update_bytes` per step."""
+    """Return stamps/s of tasks, which are let go, and what their bound is made of: per stamp, and per step."""
     peaks = [measure_peaks(dtypes=("float32",))]
     rates = measure(tasks, repeats)
+    tasks.clear()
+    # The models of one set are of no use to the next.
+    keras.backend.clear_session()
+    gc.collect()
     peaks.append(measure_peaks(dtypes=("float32",)))
     return {
         "gflop_per_stamp": gflop,
@@ -230,9 +231,9 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "step.json")
     given = parser.parse_args()
     groups = {
-        "heads": lambda: heads(given.repeats),
-        "suffixes": lambda: suffixes(given.backbones, given.xla, given.repeats),
-        "prefixes": lambda: prefixes(given.backbones, given.repeats),
+        "heads": partial(heads, given.repeats),
+        "suffixes": partial(suffixes, given.backbones, given.xla, given.repeats),
+        "prefixes": partial(prefixes, given.backbones, given.repeats),
     }
     results: dict[str, dict[str, Any]] = {}
     for group, run in groups.items():
@@ -240,7 +241,6 @@ def main() -> None:
         results[group] = run()
         add_bounds(results)
         write_result(given.output, {"unit": "stamps/s", "batch_size": BATCH, "repeats": given.repeats, **results})
-        keras.backend.clear_session()
     for name, found in (pair for group in results.values() for pair in group.items()):
         rows = [(task, f"{rate:,.0f}", found["share"].get(task, "")) for task, rate in found["median"].items()]
         table(f"{name}: bound {found['bound']:,.0f}", ("", "stamps/s", "share"), rows)
