@@ -59,17 +59,19 @@ def critical(predictions: Predictions, needs: int) -> tuple[np.ndarray, np.ndarr
 
 
 def fields_of(predictions: Predictions, names: np.ndarray) -> np.ndarray:
-    """Return the fields, each in one night, that show some asteroids: str (f,), sorted, "field night".
+    """Return the field, in its night, that shows each asteroid (the first of several): str (k,), "field night".
 
     Parameters
     ----------
     predictions : Predictions
         Of a split.
     names : numpy.ndarray
-        Asteroids of it, as `critical` names them.
+        Asteroids of it, as `critical` names them, (k,).
     """
-    known, rows = predictions.known, np.isin(predictions.asteroids, names)
-    return np.unique(np.strings.add(np.strings.add(known["field"][rows], " "), nights(known["mjd"][rows])))
+    asteroids, first = np.unique(predictions.asteroids, return_index=True)
+    rows = first[np.searchsorted(asteroids, names)]
+    field, night = predictions.known["field"][rows], nights(predictions.known["mjd"][rows])
+    return np.strings.add(np.strings.add(field, " "), night)
 
 
 def _one_per_exposure(asteroid: np.ndarray, mjd: np.ndarray, probability: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

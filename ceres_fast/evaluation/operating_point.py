@@ -155,7 +155,7 @@ def choose(
     if may_lose is None:
         raise TooFewAsteroids(_too_few(len(names), left_out, max_loss, confidence, needs))
     threshold = _floor(float(np.partition(probability, may_lose)[may_lose]))
-    if (fields := len(fields_of(predictions, names))) < FEW_FIELDS:
+    if (fields := len(np.unique(fields_of(predictions, names)))) < FEW_FIELDS:
         warn(
             f"the {len(names)} asteroids that the threshold is chosen on come from {fields} fields (each in one night) "
             f"only. Asteroids of one field share seeing and sky: chosen on fewer than {FEW_FIELDS} fields, a threshold "
@@ -214,7 +214,7 @@ def measured(predictions: Predictions, point: OperatingPoint) -> dict[str, Any]:
         "share": share,
         "low": low,
         "high": high,
-        "fields": len(fields_of(predictions, names[enough])),
+        "fields": len(np.unique(fields_of(predictions, names[enough]))),
         **_cost(predictions, point.threshold),
     }
 
