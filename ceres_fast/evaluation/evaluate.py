@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,24 +10,14 @@ from ..classifier import CLASSIFIER_FILE, Classifier, read_classifier
 from ..console import say, warn
 from ..errors import InputError
 from ..files import write_json, write_text
-from ..model.load import load_model, predict
 from ..records.manifest import MANIFEST, Manifest, load_manifest
-from ..records.pipeline import check_records, read_columns
+from ..records.pipeline import check_records
 from ..survey.problems import OnError
 from ..survey.rules import Rules
 from .figures import draw_confusion, draw_curves, draw_stamps
+from .predictions import PREDICTIONS, Predictions, predict_split, write_predictions
 from .report import as_text
 from .scores import Scores, score
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """A classifier's answers on a split: `stamps` (n, 32, 32, planes), `labels`, `probabilities` and `units` (n,)."""
-
-    stamps: np.ndarray
-    labels: np.ndarray
-    probabilities: np.ndarray
-    units: np.ndarray
 
 
 def evaluate(
@@ -45,7 +34,8 @@ def evaluate(
     split : str
         ``test``, ``validation``, ``calibration`` or ``train``.
     output : pathlib.Path, optional
-        Folder for ``report.txt``, ``scores.json`` and PNGs; without it ``evaluation-<split>`` in the run.
+        Folder for ``report.txt``, ``scores.json``, ``predictions.ecsv`` and PNGs; without it ``evaluation-<split>``
+        in the run.
     on_error : {"stop", "skip"}
         Whether a damaged shard ends the work, or is left out with a warning.
 
@@ -60,16 +50,17 @@ def evaluate(
     """
     classifier = read_classifier(run)
     manifest = _checked(classifier, load_manifest(records), split, on_error)
-    found = _predict(classifier, manifest, split)
+    found, stamps = predict_split(classifier, manifest, split)
     scores = score(found.labels, found.probabilities, threshold=classifier.threshold, units=found.units)
-    title = f"{classifier.backbone}, experiment {classifier.experiment}: {split} split of {manifest.name}"
+    title = f"{found.about['classifier']}: {split} split of {manifest.name}"
     assert classifier.folder is not None
     folder = output or classifier.folder / f"evaluation-{split}"
     text = as_text(scores, title)
     say(text)
     write_text(folder / "report.txt", text)
     write_json(folder / "scores.json", {"title": title, "split": split, **scores.as_dict()})
-    _draw(found, scores, title, folder)
+    write_predictions(found, folder / PREDICTIONS)
+    _draw(found, stamps, scores, title, folder)
     say(f"written to {folder}")
     return scores
 
@@ -111,16 +102,7 @@ def _rules(classifier: Classifier) -> Rules:
         ) from error
 
 
-def _predict(classifier: Classifier, manifest: Manifest, split: str) -> Predictions:
-    read = read_columns(manifest, split, ("stamp", "label", "designation"))
-    stamps, designations = read["stamp"], read["designation"]
-    probabilities = predict(load_model(classifier), stamps)[:, 1]
-    alone = np.array([f"stamp {number}" for number in range(len(stamps))])
-    units = np.where(designations == "", alone, designations)
-    return Predictions(stamps, read["label"], probabilities, units)
-
-
-def _draw(found: Predictions, scores: Scores, title: str, folder: Path) -> None:
+def _draw(found: Predictions, stamps: np.ndarray, scores: Scores, title: str, folder: Path) -> None:
     draw_confusion(scores, title.replace(": ", "\n"), folder / "confusion.png")
     if len(np.unique(found.labels)) == 2:
         draw_curves(found.labels, found.probabilities, scores, folder / "curves.png")
@@ -135,4 +117,4 @@ def _draw(found: Predictions, scores: Scores, title: str, folder: Path) -> None:
         # The most wrong first: a user looks for what went wrong.
         rows = rows[np.argsort(found.probabilities[rows] * (1 if label else -1))]
         path = folder / f"{name.replace(' ', '_')}.png"
-        draw_stamps(found.stamps[rows], found.probabilities[rows], name, path)
+        draw_stamps(stamps[rows], found.probabilities[rows], name, path)

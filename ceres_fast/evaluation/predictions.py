@@ -1,0 +1,145 @@
+"""A classifier's answers on a split of records, and what is known of each stamp; kept as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy.table import Column, MaskedColumn, Table
+
+from ..classifier import Classifier
+from ..errors import InputError
+from ..files import atomic_file
+from ..model.load import load_model, predict
+from ..records.manifest import Manifest
+from ..records.pipeline import read_columns
+from ..records.splits.hold_out import nights
+from ..survey.stamp_table import COLUMNS
+
+PREDICTIONS = "predictions.ecsv"
+PROBABILITY = "probability"
+"""Column of P(asteroid) in that file, beside those of a stamp table."""
+
+_COUNT = "stamps"
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Answers on stamps, in the order of the shards.
+
+    Attributes
+    ----------
+    known : mapping of str to numpy.ndarray
+        Every column of `ceres_fast.survey.stamp_table.COLUMNS`, (n,).
+    probabilities : numpy.ndarray
+        P(asteroid), float64 (n,), finite.
+    about : mapping
+        Where they come from: ``split``, ``manifest_sha256``, ``weights_sha256``, ``classifier`` (in words), ``records``
+        (their name).
+    """
+
+    known: Mapping[str, np.ndarray]
+    probabilities: np.ndarray
+    about: Mapping[str, Any]
+
+    @property
+    def labels(self) -> np.ndarray:
+        """1 asteroid, 0 non-asteroid, int64 (n,)."""
+        return self.known["label"]
+
+    @property
+    def units(self) -> np.ndarray:
+        """What is independent of the others, str (n,): an asteroid, or the stamp itself where it has no designation."""
+        alone = np.array([f"stamp {number}" for number in range(len(self.labels))])
+        return np.where(self.known["designation"] == "", alone, self.known["designation"])
+
+    @property
+    def asteroids(self) -> np.ndarray:
+        """Of which asteroid in which night a stamp is, str (n,); "" for non-asteroids.
+
+        A trajectory search links the exposures of one night, so that an asteroid that was seen in two nights counts
+        twice. A stamp of an asteroid without a designation is one of its own.
+        """
+        names = np.strings.add(np.strings.add(self.units, " "), nights(self.known["mjd"]))
+        return np.where(self.labels == 1, np.strings.strip(names), "")
+
+
+def predict_split(classifier: Classifier, manifest: Manifest, split: str) -> tuple[Predictions, np.ndarray]:
+    """Let a classifier answer on a split.
+
+    Parameters
+    ----------
+    classifier : Classifier
+        From `ceres_fast.classifier.read_classifier`.
+    manifest : Manifest
+        Of records with its planes.
+    split : str
+        One that is not empty.
+
+    Returns
+    -------
+    predictions : Predictions
+    stamps : numpy.ndarray
+        float32 (n, 32, 32, planes), in ADU.
+
+    Raises
+    ------
+    InputError
+        When weights or a shard are damaged.
+    """
+    read = read_columns(manifest, split, ("stamp", *(column.name for column in COLUMNS)))
+    stamps = read.pop("stamp")
+    probabilities = predict(load_model(classifier), stamps)[:, 1].astype(np.float64)
+    about = {
+        "split": split,
+        "records": manifest.name,
+        "manifest_sha256": manifest.sha256,
+        "classifier": f"{classifier.backbone}, experiment {classifier.experiment}",
+        "weights_sha256": classifier.files["weights"]["sha256"],
+    }
+    return Predictions(read, probabilities, about), stamps
+
+
+def write_predictions(predictions: Predictions, path: Path) -> None:
+    """Write predictions as a table (ECSV): a row per stamp, whole or not at all."""
+    table = Table(meta={**predictions.about, _COUNT: len(predictions.labels)})
+    for column in COLUMNS:
+        table[column.name] = Column(
+            predictions.known[column.name], unit=column.unit or None, description=column.meaning
+        )
+    table[PROBABILITY] = Column(predictions.probabilities, description="P(asteroid)")
+    with atomic_file(path) as temporary:
+        table.write(temporary, format="ascii.ecsv", overwrite=True)
+
+
+def read_predictions(path: Path) -> Predictions:
+    """Read what `write_predictions` wrote.
+
+    Raises
+    ------
+    InputError
+        When the file is missing, or not such a table.
+    """
+    expected = f"the {PREDICTIONS} that `ceres-fast evaluate` writes"
+    action = "evaluate the run (again) with `ceres-fast evaluate`"
+    try:
+        table = Table.read(path, format="ascii.ecsv")
+        known = {column.name: _values(table[column.name], column.dtype) for column in COLUMNS}
+        probabilities = np.asarray(table[PROBABILITY], np.float64)
+        about = dict(table.meta)
+        if (count := about.pop(_COUNT)) != len(table):
+            raise ValueError(f"{len(table)} of {count} rows")
+    except FileNotFoundError as error:
+        raise InputError(path, "does not exist", expected=expected, action=action) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(path, f"is not a table of predictions ({error})", expected=expected, action=action) from error
+    return Predictions(known, probabilities, about)
+
+
+def _values(column: Column, kind: type) -> np.ndarray:
+    # The empty string is what ECSV has for "missing".
+    filled = column.filled("") if kind is str and isinstance(column, MaskedColumn) else column
+    return np.asarray(filled, {float: np.float64, int: np.int64, str: np.str_}[kind])
