@@ -123,16 +123,16 @@ def test_missing_weights_are_named(folder: Path) -> None:
         read_classifier(folder).file_path("onnx")
 
 
-@pytest.mark.parametrize("version", [1, 3, 0, 1.5, "1", None, True, [], "\x1b]0;x\x07"])
+@pytest.mark.parametrize("version", [1, 2, 4, 0, 1.5, "3", None, True, [], "\x1b]0;x\x07"])
 def test_other_versions_are_refused(folder: Path, version: object) -> None:
     store(folder, {**stored(folder), "format_version": version})
     with pytest.raises(InputError, match="format version") as caught:
         read_classifier(folder)
     assert str(caught.value).isprintable()
-    assert ("Install a newer ceres-fast" if version == 3 else "Train again") in str(caught.value)
+    assert ("Install a newer ceres-fast" if version == 4 else "Train again") in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["threshold", "rules", "classes", "files", "pixel_scale"])
+@pytest.mark.parametrize("name", ["threshold", "scaling", "operating_point", "rules", "classes", "files", "pixel_scale"])
 def test_missing_values_are_named(folder: Path, name: str) -> None:
     values = stored(folder)
     del values[name]
