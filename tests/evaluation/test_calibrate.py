@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import numpy as np
 import pytest
@@ -259,7 +259,7 @@ def test_what_drop_leaves_is_what_the_calibration_counted(run: Path, tiny_record
     assert int(np.count_nonzero(kept & (found.labels == 0))) == point.left
     left = {Path(str(name)).stem for name in classified(stamps, run, tmp_path / "left.ecsv")["file"]}
     names = np.array([Path(str(name)).stem for name in found.known["frame"]])
-    assert set(names[kept & (found.labels == 1)]) <= left or not names[0]
+    assert set(names[kept & (found.labels == 1)]) <= left
 
 
 @pytest.mark.parametrize("scaling", METHODS)
@@ -302,6 +302,4 @@ def test_the_command(run: Path, tiny_records: Path) -> None:
         "confidence": 0.5,
         "needs": 2,
     }
-    help_text = re.sub(r"\s+", " ", CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"}).output)
-    for method in METHODS:
-        assert method in help_text
+    assert set(get_args(get_type_hints(command)["scaling"])) == set(METHODS)
