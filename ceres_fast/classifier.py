@@ -145,7 +145,7 @@ class Classifier:
         _check_keys(values, where)
         try:
             return cls(**values)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise InputError(where, f"is not a valid classifier: {error}") from error
 
     def write(self, folder: Path) -> Path:

@@ -152,6 +152,14 @@ def test_numbers_that_are_none_are_refused(folder: Path, number: str) -> None:
         read_classifier(folder)
 
 
+@pytest.mark.parametrize("name", ["operating_point", "rules", "scaling"])
+def test_what_is_nested_too_deep_is_refused(folder: Path, name: str) -> None:
+    text = json.dumps({**stored(folder), name: 12345}).replace("12345", '{"a":' * 800 + "1" + "}" * 800)
+    (folder / CLASSIFIER_FILE).write_text(text)
+    with pytest.raises(InputError, match=CLASSIFIER_FILE):
+        read_classifier(folder)
+
+
 def test_a_classifier_of_an_older_version_says_what_to_do(folder: Path) -> None:
     old = {name: value for name, value in stored(folder).items() if name not in ("scaling", "operating_point")}
     store(folder, {**old, "format_version": 2})

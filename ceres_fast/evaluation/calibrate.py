@@ -78,16 +78,15 @@ def calibrate(
     """
     if scaling not in METHODS:
         raise CeresFastError(f"--scaling {scaling}: expected one of {', '.join(METHODS)}.")
-    # A link such as runs/latest may point elsewhere before this ends.
-    classifier = read_classifier(run.resolve() if run.is_symlink() else run)
+    classifier = _read(run)
     assert classifier.folder is not None
     lock_run(classifier.folder)
     manifest = checked(classifier, load_manifest(records), (FITTED_ON, CHOSEN_ON), on_error)
     _refuse_too_few(manifest, max_loss, confidence, needs)
     network = replace(classifier, scaling=None)
-    fitted_on, _ = predict_split(network, manifest, FITTED_ON)
+    fitted_on = predict_split(network, manifest, FITTED_ON)[0]
     fitted = fit(scaling, fitted_on.labels, fitted_on.probabilities)
-    before, _ = predict_split(network, manifest, CHOSEN_ON)
+    before = predict_split(network, manifest, CHOSEN_ON)[0]
     about = {**before.about, "scaling": fitted}
     after = replace(before, probabilities=scaled(fitted, before.probabilities), about=about)
     point = choose(after, max_loss=max_loss, confidence=confidence, needs=needs)
@@ -97,6 +96,13 @@ def calibrate(
         raise CeresFastError(f"{run}: has changed meanwhile. Calibrate it again when its training is over.")
     _tell(redescribe(made))
     return point
+
+
+def _read(run: Path) -> Classifier:
+    folder = read_classifier(run).folder
+    assert folder is not None
+    # A link such as runs/latest may point elsewhere before this ends.
+    return read_classifier(folder.resolve() if folder.is_symlink() else folder)
 
 
 def _refuse_too_few(manifest: Manifest, max_loss: float, confidence: float, needs: int) -> None:

@@ -53,7 +53,7 @@ def checked(classifier: Classifier, manifest: Manifest, splits: Sequence[str], o
         warn(
             f"{manifest.folder}: these are not the records the classifier was trained on. Where both were built from "
             f"the same survey, the {' or '.join(splits)} split may hold what it was trained on, and what is found "
-            "there is then too good"
+            "there, or promised after it, is then too good"
         )
     return check_records(manifest, on_error=on_error)
 

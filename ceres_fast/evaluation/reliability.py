@@ -140,7 +140,8 @@ def fit(method: str, labels: np.ndarray, probabilities: np.ndarray) -> dict[str,
     Raises
     ------
     CeresFastError
-        When there are not both classes, or asteroids are not given higher probabilities than the rest.
+        When there are not both classes, or the network does not give asteroids higher probabilities than the rest; by
+        a temperature alone, also when it gives nearly all stamps more than 0.5, or less.
     """
     if method != "none" and len(np.unique(labels)) < 2:
         raise CeresFastError(
@@ -181,9 +182,10 @@ def _least_loss(labels: np.ndarray, probabilities: np.ndarray, biases: tuple[flo
     found = minimize(loss, [1.0, 0.0], jac=True, method="L-BFGS-B", bounds=bounds, options=precise)
     slope, bias = map(float, found.x)
     if slope <= flattest:
+        method, instead = ("logistic", "Train again") if any(biases) else ("temperature", "Pass --scaling logistic")
         raise CeresFastError(
-            "The network gives asteroids no higher probabilities than the rest, so that no scaling makes shares of "
-            "them. Train again, or pass --scaling none."
+            f"--scaling {method} cannot be fitted: the best that it makes of what the network says is the same share "
+            f"for every stamp. {instead}, or pass --scaling none."
         )
     return float(np.clip(1 / slope, *TEMPERATURES)), bias
 
