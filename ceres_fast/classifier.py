@@ -114,8 +114,8 @@ class Classifier:
             raise ValueError(f"stamp_shape is {shown(self.stamp_shape)}, expected {len(self.planes)} planes")
         if self.operating_point is not None and self.operating_point["threshold"] != self.threshold:
             raise ValueError(
-                f"threshold is {self.threshold}, expected that of the operating point, "
-                f"{self.operating_point['threshold']}"
+                f"operating_point has the threshold {self.operating_point['threshold']}, expected the classifier's, "
+                f"{self.threshold}"
             )
 
     def to_json(self) -> str:

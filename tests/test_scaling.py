@@ -43,7 +43,7 @@ def test_scaling_is_non_decreasing(scaling: dict[str, Any], drawn: list[float], 
     centres = np.array([0, 1, *drawn, *scaling.get("x", [])], np.float32)
     steps = random.integers(-20, 20, (10, len(centres)), dtype=np.int32)
     near = (centres.view(np.int32) + steps).view(np.float32)
-    raw = np.sort(np.concatenate([drawn, *near[(near >= 0) & (near <= 1)][None], random.random(200), [0, 1]]))
+    raw = np.sort(np.concatenate([drawn, near[(near >= 0) & (near <= 1)], random.random(200), [0, 1]]))
     made = scaled(scaling, raw)
     assert made.dtype == np.float64
     assert (np.diff(made) >= 0).all()

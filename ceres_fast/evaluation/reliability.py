@@ -148,7 +148,8 @@ def fit(method: str, labels: np.ndarray, probabilities: np.ndarray) -> dict[str,
             f"--scaling {method} cannot be fitted: all {len(labels)} stamps of the split are of one class. Build "
             "records with both in it, or pass --scaling none."
         )
-    return METHODS[method](np.asarray(labels), np.asarray(probabilities, np.float64))
+    # As `scaled` takes them.
+    return METHODS[method](np.asarray(labels), np.asarray(probabilities, np.float32).astype(np.float64))
 
 
 def _temperature(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, Any]:
