@@ -12,9 +12,10 @@ import numpy as np
 from ...console import say
 from ...files import write_json, write_text
 from .. import scores
+from .figure import draw_differences
 from .measures import MEASURES, asteroids
 from .pairs import Pair, compare_pairs
-from .report import as_text, draw_differences
+from .report import as_text
 from .runs import Answers, read_answers
 from .seeds import Group, groups
 from .verdict import Verdict, judge

@@ -34,7 +34,7 @@ MEASURES = {
 """Shares from 0 to 1 but for the loss; the first four at each run's own threshold, the others without one.
 
 Asteroids lost: of those with as many exposures as are needed, the share of which too few exposures are called one.
-Recall and precision are those of the asteroid stamps; non-asteroids left is the share of them that is called an asteroid.
+Recall and precision are of the asteroid stamps. Non-asteroids left: the share of them that is called an asteroid.
 """
 
 

@@ -32,7 +32,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Test:
+class McNemar:
     """What one run gets right and the other wrong.
 
     Attributes
@@ -66,7 +66,7 @@ class Pair:
     second: str
     same: bool
     differences: dict[str, Difference]
-    tests: dict[str, Test]
+    tests: dict[str, McNemar]
 
 
 def compare_pairs(runs: Sequence[Answers], needs: int, seed: int) -> tuple[np.ndarray, list[Pair]]:
@@ -117,14 +117,14 @@ def _plain(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
-def _tests(runs: Sequence[Answers], numbers: Sequence[tuple[int, int]], needs: int) -> list[dict[str, Test]]:
+def _tests(runs: Sequence[Answers], numbers: Sequence[tuple[int, int]], needs: int) -> list[dict[str, McNemar]]:
     right = [_right(run, needs) for run in runs]
-    tests: list[dict[str, Test]] = [{} for _ in numbers]
+    tests: list[dict[str, McNemar]] = [{} for _ in numbers]
     for name in TESTS:
         counts = [discordant(right[a][name], right[b][name]) for a, b in numbers]
         p = [exact(*count) for count in counts]
         for pair, count, each, adjusted in zip(tests, counts, p, holm(np.array(p)), strict=True):
-            pair[name] = Test(len(right[0][name]), *count, each, float(adjusted))
+            pair[name] = McNemar(len(right[0][name]), *count, each, float(adjusted))
     return tests
 
 

@@ -1,16 +1,10 @@
-"""A comparison as text, 80 columns, and as a picture."""
+"""A comparison as text, 80 columns."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-
-from ..figures import save
 from ..scores import CONFIDENCE
 from .measures import MEASURES
 from .pairs import Difference, Pair
@@ -111,55 +105,14 @@ def _notes(comparison: Comparison) -> list[str]:
     together = f", which hold for all {len(comparison.pairs)} pairs together" if comparison.several else ""
     adjusted = ", p adjusted for the pairs (Holm)" if comparison.several else ""
     return _wrapped(
-        f"* without 0. Intervals{together}: bootstrap, the stamps of one asteroid are drawn together, and the same ones "
-        f"for every run. p: McNemar's exact test{adjusted}; it takes what it counts as independent, which exposures of one "
-        "asteroid are not. A difference at the threshold is called shown when its interval is without 0 and p is below "
-        "0.05, one in ranking when both areas are without 0. Lost, recall, precision and left depend on each run's own "
-        "threshold. A verdict is about these classifiers; how much chance in training moves them, only more seeds tell."
+        f"* without 0. Intervals{together}: bootstrap, the stamps of one asteroid are drawn together, and the same "
+        f"ones for every run. p: McNemar's exact test{adjusted}; it takes what it counts as independent, which the "
+        "exposures of one asteroid are not. A difference at the threshold is called shown when its interval is without "
+        "0 and p is below 0.05, one in ranking when both areas are without 0. Lost, recall, precision and left depend on "
+        "each run's own threshold. A verdict is about these classifiers: how much chance in training moves them, only "
+        "more seeds tell."
     )
 
 
 def _wrapped(text: str) -> list[str]:
     return wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False)
-
-
-def draw_differences(pairs: Sequence[Pair], path: Path) -> None:
-    """Draw every difference and its interval, a panel per measure, a row per pair; bold colours where 0 is outside.
-
-    Parameters
-    ----------
-    pairs : sequence of Pair
-        From `compare_pairs`.
-    path : pathlib.Path
-        The PNG.
-    """
-    figure = Figure(figsize=(2.1 * len(MEASURES) + 1, 1.4 + 0.3 * len(pairs)), layout="constrained")
-    for axes, name in zip(figure.subplots(1, len(MEASURES), sharey=True), MEASURES, strict=True):
-        _panel(axes, name, [pair.differences[name] for pair in pairs])
-    axes = figure.axes[0]
-    axes.set_yticks(range(len(pairs)), [f"{pair.second} − {pair.first}" for pair in pairs])
-    axes.set_ylim(len(pairs) - 0.5, -0.5)
-    save(figure, path)
-
-
-COLOURS = {0: "0.6", 1: "tab:blue", -1: "tab:red"}
-"""Of no difference that is shown, one in favour of the second run, one in favour of the first."""
-
-
-def _panel(axes: Axes, name: str, differences: Sequence[Difference]) -> None:
-    measure = MEASURES[name]
-    axes.axvline(0, color="0.8", lw=1, zorder=0)
-    for row, found, colour in _drawn(differences, measure.better):
-        if found.low is not None:
-            axes.plot([found.low, found.high], [row, row], color=colour, lw=2)
-        axes.plot([found.value], [row], "o", color=colour, ms=5)
-    axes.set_title(measure.title, size=10)
-    axes.set_xlabel("more is better" if measure.better > 0 else "less is better", size=9)
-    axes.tick_params(axis="x", labelsize=8)
-    axes.locator_params(axis="x", nbins=4)
-
-
-def _drawn(differences: Sequence[Difference], better: int) -> Iterator[tuple[int, Difference, str]]:
-    for row, found in enumerate(differences):
-        if found.value is not None:
-            yield row, found, COLOURS[found.sign * better]

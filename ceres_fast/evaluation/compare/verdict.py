@@ -72,9 +72,8 @@ def _of(shown: Mapping[str, int], pair: Pair) -> tuple[str | None, str]:
     if not sides:
         return None, "No difference is shown."
     if len(sides) == 2:
-        return None, "Neither is better in all: " + "; ".join(
-            f"{letter} {words}" for letter, words in sides.items()
-        ) + "."
+        each = "; ".join(f"{letter} {words}" for letter, words in sides.items())
+        return None, f"Neither is better in all: {each}."
     [(letter, words)] = sides.items()
     if any(ASPECTS[name].decides for name in shown):
         return letter, f"{letter} is better: it {words}."
