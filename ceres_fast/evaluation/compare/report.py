@@ -108,8 +108,8 @@ def _notes(comparison: Comparison) -> list[str]:
         f"* without 0. Intervals{together}: bootstrap, the stamps of one asteroid are drawn together, and the same "
         f"ones for every run. p: McNemar's exact test{adjusted}; it takes what it counts as independent, which the "
         "exposures of one asteroid are not. A difference at the threshold is called shown when its interval is without "
-        "0 and p is below 0.05, one in ranking when both areas are without 0. Lost, recall, precision and left depend on "
-        "each run's own threshold. A verdict is about these classifiers: how much chance in training moves them, only "
+        "0 and p is below 0.05, one in ranking when both areas are. Lost, recall, precision and left depend on each "
+        "run's own threshold. A verdict is about these classifiers: how much chance in training moves them, only "
         "more seeds tell."
     )
 
