@@ -13,7 +13,6 @@ from ceres_fast.evaluation.published import (
     DIGITS,
     NON_ASTEROIDS,
     RESULTS,
-    Published,
     misprints,
     recomputed,
 )
@@ -51,10 +50,11 @@ def test_a_misprint_is_found_wherever_it_is(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setitem(RESULTS, ("xception", 1), row)
 
 
-@pytest.mark.parametrize(("name", "row"), RESULTS.items(), ids=lambda value: "-".join(map(str, value))[:24])
+@pytest.mark.parametrize("name", RESULTS, ids=lambda name: "-".join(map(str, name)))
 def test_scoring_the_published_matrices_gives_what_is_printed(
-    name: tuple[str, int], row: Published, monkeypatch: pytest.MonkeyPatch
+    name: tuple[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    row = RESULTS[name]
     monkeypatch.setattr(scores, "RESAMPLES", 3)
     counts = [row.tn, row.fp, ASTEROIDS - row.tp, row.tp]
     labels, probabilities = np.repeat([0, 0, 1, 1], counts), np.repeat([0.1, 0.9, 0.1, 0.9], counts)

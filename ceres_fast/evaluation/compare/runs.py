@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain, product
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ...classifier import CLASSIFIER_FILE, read_classifier
+from ...classifier import read_classifier
 from ...console import warn
 from ...errors import CeresFastError, InputError
 from ...files import read_json
@@ -146,9 +147,9 @@ def _threshold(path: Path, predictions: Predictions) -> float:
     """Return the threshold of an evaluation, once it is certain that both files are of the same one."""
     scores = read_json(path, what=f"the {SCORES} that `ceres-fast evaluate` writes")
     threshold = scores.get("threshold")
-    # NaN is refused too, and so is true, which is an int.
-    if not isinstance(threshold, int | float) or isinstance(threshold, bool) or not abs(threshold) < np.inf:
-        raise InputError(path, f"is {threshold!r}"[:80], row="threshold", expected="a number", action=AGAIN)
+    # NaN is in no range; true is an int.
+    if not isinstance(threshold, int | float) or isinstance(threshold, bool) or not 0 <= threshold <= 1:
+        raise InputError(path, f"is {threshold!r}"[:80], row="threshold", expected="a number from 0 to 1", action=AGAIN)
     called = predictions.probabilities >= threshold
     confusion = np.zeros((2, 2), np.int64)
     np.add.at(confusion, (predictions.labels, called.astype(np.int64)), 1)
@@ -163,11 +164,13 @@ def _threshold(path: Path, predictions: Predictions) -> float:
 
 
 def _warn_of_another_threshold(run: Path, threshold: float) -> None:
-    if (run / CLASSIFIER_FILE).is_file() and (now := read_classifier(run).threshold) != threshold:
-        warn(
-            f"{run}: was evaluated at the threshold {threshold:g}, and its classifier has {now:g} now. To compare at "
-            "that one, evaluate it again"
-        )
+    # One that this version cannot read has been evaluated by another: its answers are there all the same.
+    with suppress(InputError):
+        if (now := read_classifier(run).threshold) != threshold:
+            warn(
+                f"{run}: was evaluated at the threshold {threshold:g}, and its classifier has {now:g} now. To compare "
+                "at that one, evaluate it again"
+            )
 
 
 def _settings(path: Path) -> dict[str, Any]:
@@ -218,7 +221,7 @@ def _paired(answers: Answers, first: Answers, split: str) -> Answers:
 
 def _sorted(known: Mapping[str, np.ndarray]) -> np.ndarray:
     """Return the order by all columns; rows that are equal in all stay as they are."""
-    return np.lexsort([*reversed(known.values())])
+    return np.lexsort(list(known.values())[::-1])
 
 
 def _differ(first: np.ndarray, second: np.ndarray) -> np.ndarray:

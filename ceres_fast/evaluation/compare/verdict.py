@@ -94,7 +94,8 @@ def _shown(pair: Pair, aspect: Aspect) -> int:
 
 
 def _words(shown: Mapping[str, int], sign: int) -> str:
-    return " and ".join(ASPECTS[name].words for name, each in shown.items() if each == sign)
+    *others, last = [ASPECTS[name].words for name, each in shown.items() if each == sign] or [""]
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _open(pair: Pair, shown: Mapping[str, int], needs: int) -> list[str]:

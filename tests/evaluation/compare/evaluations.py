@@ -18,10 +18,11 @@ KINDS = {float: np.float64, int: np.int64, str: np.str_}
 
 def columns(labels: object, **known: object) -> dict[str, np.ndarray]:
     """What is known of stamps; what is not given is not known, but for x, which tells them apart."""
-    known = {"x": np.arange(len(np.asarray(labels))), **known, "label": labels}
+    number = len(np.asarray(labels))
+    known = {"x": np.arange(number), **known, "label": labels}
     return {
         column.name: np.broadcast_to(
-            np.asarray(known.get(column.name, column.unknown), KINDS[column.dtype]), len(known["x"])
+            np.asarray(known.get(column.name, column.unknown), KINDS[column.dtype]), number
         ).copy()
         for column in COLUMNS
     }

@@ -74,7 +74,7 @@ def test_the_text_says_what_the_numbers_mean(bad: Path, good: Path) -> None:
     assert (
         f"60 asteroids: B finds {test.only_second} that A loses, A finds {test.only_first} that B loses; p = " in words
     )
-    assert "B is better: it loses fewer asteroids and ranks asteroids higher" in words
+    assert "B is better: it loses fewer asteroids, leaves fewer non-asteroids and ranks asteroids higher" in words
     assert "pairs" not in words
     for measure in MEASURES.values():
         assert f"\n{measure.title:<22}" in text

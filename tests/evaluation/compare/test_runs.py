@@ -117,6 +117,8 @@ def test_what_does_not_pair_is_refused(first: Path, made: Predictions, message: 
         ('{"threshold": true}', "threshold: is True"),
         ('{"threshold": NaN}', "threshold: is nan"),
         ('{"threshold": Infinity}', "threshold: is inf"),
+        ('{"threshold": 1' + "0" * 400 + "}", "threshold: is 1000"),
+        ('{"threshold": -0.1}', r"threshold: is -0\.1; expected a number from 0 to 1"),
         ('{"threshold": 0.5}', r"does not fit the predictions\.ecsv beside it"),
         ('{"threshold": 0.5, "confusion": [[1, 2], [3, 4]]}', r"does not fit the predictions\.ecsv beside it"),
     ],
