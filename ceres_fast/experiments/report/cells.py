@@ -1,0 +1,166 @@
+"""What a table of the report is made of, and how numbers are written in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean, stdev
+from typing import Any, Literal
+
+from .results import Row
+from .results_checks import number
+
+NONE = "–"
+"""In the place of a number that there is not."""
+
+RANDOM = "random weights"
+"""What every table and picture says of a run that began so: it is not what the paper did."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """A word that leads to `href`, relative to the report."""
+
+    text: str
+    href: str
+
+
+Cell = str | Sequence[Link]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a table.
+
+    Attributes
+    ----------
+    heads : tuple of str
+        Its first cells, which say what the line is about.
+    cells : tuple of Cell
+        Its values.
+    kind : str
+        How it is marked: ``published`` for figures of the paper, ``problem`` for what has failed.
+    text : str
+        In the place of `cells`: why there are none.
+    """
+
+    heads: tuple[str, ...]
+    cells: tuple[Cell, ...] = ()
+    kind: Literal["", "published", "problem"] = ""
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the report.
+
+    Attributes
+    ----------
+    caption : str
+        What it shows.
+    heads : tuple of str
+        Names of the columns that say what a line is about.
+    columns : tuple of (str, str)
+        Group ("" for none) and name of each other column.
+    lines : sequence of Line
+        Each with as many heads, and as many cells or none.
+    notes : tuple of str
+        What has to be known to read it.
+    words : bool
+        Whether the cells are words, not numbers.
+    """
+
+    caption: str
+    heads: tuple[str, ...]
+    columns: tuple[tuple[str, str], ...]
+    lines: Sequence[Line]
+    notes: tuple[str, ...] = field(default=())
+    words: bool = False
+
+    @property
+    def spans(self) -> list[tuple[str, int]]:
+        """Each group of columns and how many columns it has; empty where no column is in a group."""
+        found: list[tuple[str, int]] = []
+        for group, _ in self.columns:
+            if found and group and found[-1][0] == group:
+                found[-1] = (group, found[-1][1] + 1)
+            else:
+                found.append((group, 1))
+        return found if any(group for group, _ in found) else []
+
+
+def decimals(value: Any, digits: int = 3) -> str:
+    """Return a number with thousands separators and so many decimals; `NONE` where it is not one."""
+    return f"{value:,.{digits}f}" if number(value) else NONE
+
+
+def spread(values: Iterable[Any], digits: int = 3) -> str:
+    """Return the mean of the values, and ± their sample standard deviation where there are several."""
+    known = [value for value in values if number(value)]
+    if not known:
+        return NONE
+    mean = decimals(fmean(known), digits)
+    return f"{mean} ±\N{NO-BREAK SPACE}{decimals(stdev(known), digits)}" if len(known) > 1 else mean
+
+
+def interval(value: Any, digits: int = 3) -> str:
+    """Return ``{"value": …, "low": …, "high": …}`` as "value [low, high]"; what of it there is."""
+    found = value if isinstance(value, dict) else {}
+    text = decimals(value_of(value), digits)
+    if not (number(found.get("low")) and number(found.get("high"))):
+        return text
+    return f"{text} [{decimals(found['low'], digits)},\N{NO-BREAK SPACE}{decimals(found['high'], digits)}]"
+
+
+def value_of(interval: Any) -> Any:
+    """Return the value of ``{"value": …, "low": …, "high": …}``; None where it is none."""
+    return interval.get("value") if isinstance(interval, dict) else None
+
+
+def seconds(value: Any) -> str:
+    """Return a time as people read it: in s, min or h."""
+    if not number(value):
+        return NONE
+    for unit, length, below in (("s", 1, 120), ("min", 60, 7200)):
+        if value < below:
+            return f"{value / length:,.{0 if value / length >= 10 else 1}f} {unit}"
+    return f"{value / 3600:,.1f} h"
+
+
+def share(value: Any) -> str:
+    """Return a share in per cent."""
+    return f"{100 * value:.1f} %" if number(value) else NONE
+
+
+def named(rows: Sequence[Row]) -> str:
+    """Return the experiment of rows that differ in their seeds, and whether they began with random weights."""
+    return f"{rows[0].experiment}, {RANDOM}" if any(row.random for row in rows) else str(rows[0].experiment)
+
+
+def finished(rows: Iterable[Row]) -> list[Row]:
+    """Return the rows that have scores."""
+    return [row for row in rows if row.finished]
+
+
+def whose(rows: Sequence[Row]) -> str:
+    """Return the words for "measured here", with the number of seeds where there are several."""
+    done = len(finished(rows))
+    return (
+        "here"
+        if len(rows) == 1
+        else f"here, {done} of {len(rows)} seeds"
+        if done < len(rows)
+        else f"here, {done} seeds"
+    )
+
+
+def state(row: Row) -> str:
+    """Return what has become of a row."""
+    if row.problem is not None:
+        return f"failed: {row.problem}"
+    return "finished" if row.finished else "not finished"
+
+
+def unfinished(rows: Sequence[Row]) -> str:
+    """Return why there are no figures of rows of which none is finished."""
+    return "; ".join(dict.fromkeys(map(state, rows)))
