@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from statistics import fmean, stdev
 from typing import Any, Literal
 
@@ -79,14 +80,15 @@ class Table:
 
     @property
     def spans(self) -> list[tuple[str, int]]:
-        """Each group of columns and how many columns it has; empty where no column is in a group."""
+        """What is above the names of columns: each group and how many columns it has, and (name, 0) of those in none.
+
+        Empty where no column is in a group.
+        """
         found: list[tuple[str, int]] = []
-        for group, _ in self.columns:
-            if found and group and found[-1][0] == group:
-                found[-1] = (group, found[-1][1] + 1)
-            else:
-                found.append((group, 1))
-        return found if any(group for group, _ in found) else []
+        for group, columns in groupby(self.columns, key=lambda column: column[0]):
+            names = [name for _, name in columns]
+            found += [(group, len(names))] if group else [(name, 0) for name in names]
+        return found if any(count for _, count in found) else []
 
 
 def decimals(value: Any, digits: int = 3) -> str:

@@ -82,6 +82,5 @@ def _picture(name: str, stamps: np.ndarray) -> Picture:
             low, high = np.percentile(stamps[number], [1, 99.5])
             axes.imshow(stamps[number], cmap="gray", origin="lower", vmin=low, vmax=max(high, low + 1e-6))
     caption = f"Stamps of {name}s, chosen at random from the test split; each from its 1st to its 99.5th percentile"
-    return Picture(
-        f"examples-{name}.png", caption, f"{len(stamps)} stamps of 32 x 32 pixels of {name}s.", png_of(figure)
-    )
+    alt = f"{len(stamps)} stamps of {name}s, 32 x 32 pixels each."
+    return Picture(f"examples-{name}.png", caption, alt, png_of(figure))

@@ -124,5 +124,5 @@ def _warnings(results: Results) -> list[str]:
             "how good its networks are."
         )
     if len(finished(results.rows)) < len(results.rows):
-        found.append("Not all runs are finished: give the same `ceres-fast experiments` command again to go on.")
+        found.append("Not all runs are finished: the command that began them goes on with them when it is given again.")
     return found

@@ -31,8 +31,10 @@ def _mapping(value: object) -> bool:
 
 
 def _folder(value: object) -> bool:
-    bare = isinstance(value, str) and PurePosixPath(value).name == value == PureWindowsPath(value).name
-    return bare and value not in ("", "..")
+    if not isinstance(value, str):
+        return False
+    bare = PurePosixPath(value).name == value == PureWindowsPath(value).name
+    return bare and value.isprintable() and 0 < len(value) < 200 and value != ".."
 
 
 def _counts(value: object) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import io
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -59,12 +60,12 @@ def write_report(out: Path) -> Path:
 def as_html(page: Page) -> str:
     """Return the report as one HTML page."""
     templates = html_templates(__package__)
-    return templates.get_template("index.html.j2").render(page=page, data_uri=_data_uri)
+    return _unicode(templates.get_template("index.html.j2").render(page=page, data_uri=_data_uri))
 
 
 def as_markdown(page: Page) -> str:
     """Return the report as Markdown; its pictures are files beside it."""
-    return markdown_templates(__package__).get_template("report.md.j2").render(page=page)
+    return _unicode(markdown_templates(__package__).get_template("report.md.j2").render(page=page))
 
 
 def as_csv(results: Results) -> str:
@@ -75,7 +76,7 @@ def as_csv(results: Results) -> str:
     writer = csv.DictWriter(stream, fieldnames=list(names), lineterminator="\n")
     writer.writeheader()
     writer.writerows(lines)
-    return stream.getvalue()
+    return _unicode(stream.getvalue())
 
 
 def _flat(row: Row) -> dict[str, Any]:
@@ -83,12 +84,17 @@ def _flat(row: Row) -> dict[str, Any]:
     if row.finished:
         line |= {name: row.test[name] for name in ("accuracy", "loss")}
         line |= {f"{name}_{metric}": row.test["classes"][name][metric] for name in CLASSES for metric in _OF_CLASS}
-        line |= dict(zip(("tn", "fp", "fn", "tp"), sum(row.test["confusion"], []), strict=True))
+        line |= dict(zip(("tn", "fp", "fn", "tp"), chain(*row.test["confusion"]), strict=True))
     if row.operating_point:
         line |= {f"point_{name}": row.operating_point[name] for name in _OF_POINT}
     if row.test_at_point:
         line |= {f"test_{name}": row.test_at_point.get(name) for name in ("asteroids", "lost", "left_per_1000")}
     return line
+
+
+def _unicode(text: str) -> str:
+    # JSON can hold half of a surrogate pair, which no file of text can.
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _data_uri(picture: Picture) -> str:
