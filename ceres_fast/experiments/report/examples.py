@@ -38,9 +38,8 @@ def example_stamps(results: Results, out: Path) -> list[Picture]:
 
 
 def _records(results: Results, out: Path) -> Path:
-    """Return where a run says that its records are."""
-    for row in results.rows:
-        path = out / row.run / "config.toml"
+    """Return where the configuration of the experiments, or of a run, says that the records are."""
+    for path in (folder / "config.toml" for folder in (out, *(out / row.run for row in results.rows))):
         try:
             with path.open("rb") as stream:
                 records = tomllib.load(stream).get("records")
@@ -48,7 +47,7 @@ def _records(results: Results, out: Path) -> Path:
             continue
         if isinstance(records, str):
             return Path(records)
-    raise InputError(out, "no run says where its records are", expected="a run with its config.toml")
+    raise InputError(out, "nothing says where the records are", expected="a config.toml in it or in a run")
 
 
 def _chosen(records: Path, sha256: str) -> list[np.ndarray]:

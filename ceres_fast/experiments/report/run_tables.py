@@ -107,10 +107,9 @@ def _run_cells(row: Row, out: Path) -> tuple[Cell, ...]:
 
 def _links(row: Row, out: Path) -> list[Link]:
     """Return links to what of the run's folders there is."""
+    run = quote(row.run, safe="")
     return [
-        Link(word, f"../{quote(row.run, safe='')}/{folder}/")
-        for word, folder in EVALUATIONS.items()
-        if (out / row.run / folder).is_dir()
+        Link(word, f"../{run}/{folder}/") for word, folder in EVALUATIONS.items() if (out / row.run / folder).is_dir()
     ]
 
 
