@@ -31,8 +31,12 @@ def markdown_text(value: object) -> str:
 
     Nothing is done about what is markup at the beginning of a line only: a template never puts a value there.
     """
-    line = " ".join("".join(mark if mark.isprintable() else " " for mark in str(value)).split())
-    return _MARKS.sub(r"\\\g<0>", "".join(_ENTITIES.get(mark, mark) for mark in line))
+    return _MARKS.sub(r"\\\g<0>", "".join(_ENTITIES.get(mark, mark) for mark in one_line(value)))
+
+
+def one_line(value: object) -> str:
+    """Return a value as one line of printable text."""
+    return " ".join("".join(mark if mark.isprintable() else " " for mark in str(value)).split())
 
 
 def _templates(package: str, finalize: object) -> Environment:

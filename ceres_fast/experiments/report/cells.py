@@ -1,4 +1,4 @@
-"""What a table of the report is made of, and how numbers are written in it."""
+"""What a table of the report is made of, and how runs are named in it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,8 @@ from itertools import groupby
 from statistics import fmean, stdev
 from typing import Any, Literal
 
+from ...evaluation.formatting import NONE, decimals, is_number
 from .results import Row
-from .results_checks import number
-
-NONE = "–"
-"""In the place of a number that there is not."""
 
 RANDOM = "random weights"
 """What every table and picture says of a run that began so: it is not what the paper did."""
@@ -91,47 +88,13 @@ class Table:
         return found if any(count for _, count in found) else []
 
 
-def decimals(value: Any, digits: int = 3) -> str:
-    """Return a number with thousands separators and so many decimals; `NONE` where it is not one."""
-    return f"{value:,.{digits}f}" if number(value) else NONE
-
-
 def spread(values: Iterable[Any], digits: int = 3) -> str:
     """Return the mean of the values, and ± their sample standard deviation where there are several."""
-    known = [value for value in values if number(value)]
+    known = [value for value in values if is_number(value)]
     if not known:
         return NONE
     mean = decimals(fmean(known), digits)
     return f"{mean} ±\N{NO-BREAK SPACE}{decimals(stdev(known), digits)}" if len(known) > 1 else mean
-
-
-def interval(value: Any, digits: int = 3) -> str:
-    """Return ``{"value": …, "low": …, "high": …}`` as "value [low, high]"; what of it there is."""
-    found = value if isinstance(value, dict) else {}
-    text = decimals(value_of(value), digits)
-    if not (number(found.get("low")) and number(found.get("high"))):
-        return text
-    return f"{text} [{decimals(found['low'], digits)},\N{NO-BREAK SPACE}{decimals(found['high'], digits)}]"
-
-
-def value_of(interval: Any) -> Any:
-    """Return the value of ``{"value": …, "low": …, "high": …}``; None where it is none."""
-    return interval.get("value") if isinstance(interval, dict) else None
-
-
-def seconds(value: Any) -> str:
-    """Return a time as people read it: in s, min or h."""
-    if not number(value):
-        return NONE
-    for unit, length, below in (("s", 1, 120), ("min", 60, 7200)):
-        if value < below:
-            return f"{value / length:,.{0 if value / length >= 10 else 1}f} {unit}"
-    return f"{value / 3600:,.1f} h"
-
-
-def share(value: Any) -> str:
-    """Return a share in per cent."""
-    return f"{100 * value:.1f} %" if number(value) else NONE
 
 
 def named(rows: Sequence[Row]) -> str:
@@ -146,14 +109,10 @@ def finished(rows: Iterable[Row]) -> list[Row]:
 
 def whose(rows: Sequence[Row]) -> str:
     """Return the words for "measured here", with the number of seeds where there are several."""
+    if len(rows) == 1:
+        return "here"
     done = len(finished(rows))
-    return (
-        "here"
-        if len(rows) == 1
-        else f"here, {done} of {len(rows)} seeds"
-        if done < len(rows)
-        else f"here, {done} seeds"
-    )
+    return f"here, {len(rows)} seeds" if done == len(rows) else f"here, {done} of {len(rows)} seeds"
 
 
 def state(row: Row) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ...evaluation.formatting import seconds
 from . import pictures, run_tables, tables
-from .cells import RANDOM, Table, finished, seconds
+from .cells import RANDOM, Table, finished
 from .examples import example_stamps
 from .pictures import Picture
 from .results import Results

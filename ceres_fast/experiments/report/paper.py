@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ...evaluation.formatting import decimals
 from ...evaluation.published import DIGITS, RESULTS, recomputed
-from .cells import decimals
 
 TITLES = {
     "inceptionv3": "InceptionV3",

@@ -12,9 +12,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .cells import RANDOM, decimals, finished, named, spread
+from ...evaluation.formatting import decimals, is_number
+from .cells import RANDOM, finished, named, spread
 from .results import Key, Results, Row
-from .results_checks import number
 from .tables import COUNTS, NAMES, matrix, title
 
 DPI = 130
@@ -132,8 +132,8 @@ def _matrix(axes: Axes, rows: Sequence[Row], *, first: bool, last: bool) -> None
 
 
 def _curves(axes: Axes, done: Mapping[Key, Sequence[Row]], column: str) -> None:
-    for number_, (key, rows) in enumerate(done.items()):
-        colour = f"C{number_}"
+    for number, (key, rows) in enumerate(done.items()):
+        colour = f"C{number}"
         for place, row in enumerate(rows):
             epochs = [step.get("epoch") for step in row.history]
             label = None if place else f"experiment {ascii(key[1])[1:-1][:20]}".replace("$", r"\$")
@@ -152,7 +152,7 @@ def _numbers(history: Sequence[Mapping[str, Any]], column: str) -> list[float]:
 
 
 def _floats(values: Sequence[Any]) -> list[float]:
-    return [float(value) if number(value) else float("nan") for value in values]
+    return [float(value) if is_number(value) else float("nan") for value in values]
 
 
 def _name(rows: Sequence[Row]) -> str:

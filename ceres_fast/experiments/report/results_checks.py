@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
+from ...evaluation.formatting import is_number
+from ...evaluation.stored_scores import are_scores, has_numbers, is_count
 from ...survey.stamp_table import CLASSES
 
 Check = tuple[Callable[[Any], bool], str, bool]
 """What tells that a value is allowed, the words for what was expected, and whether it must be there."""
-
-
-def number(value: object) -> bool:
-    """Return whether a value is a finite number."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
-
-
-def _count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
 
 
 def _text(value: object) -> bool:
@@ -39,7 +31,7 @@ def _folder(value: object) -> bool:
 
 def _counts(value: object) -> bool:
     return isinstance(value, dict) and all(
-        isinstance(classes, dict) and classes.keys() == set(CLASSES) and all(map(_count, classes.values()))
+        isinstance(classes, dict) and classes.keys() == set(CLASSES) and all(map(is_count, classes.values()))
         for classes in value.values()
     )
 
@@ -48,37 +40,20 @@ def _records(value: object) -> bool:
     return isinstance(value, dict) and _text(value.get("name")) and _counts(value.get("counts"))
 
 
-def _scores(value: object) -> bool:
-    if not isinstance(value, dict) or not all(number(value.get(name)) for name in ("accuracy", "loss", "threshold")):
-        return False
-    confusion, classes = value.get("confusion"), value.get("classes")
-    square = isinstance(confusion, list) and len(confusion) == 2
-    return (
-        square
-        and all(isinstance(line, list) and len(line) == 2 and all(map(_count, line)) for line in confusion)
-        and isinstance(classes, dict)
-        and all(_numbers(classes.get(name), ("precision", "recall", "f1")) for name in CLASSES)
-    )
-
-
-def _numbers(value: object, names: tuple[str, ...]) -> bool:
-    return isinstance(value, dict) and all(number(value.get(name)) for name in names)
-
-
 def _reliability(value: object) -> bool:
-    return isinstance(value, dict) and all(_numbers(value.get(name), ("ece", "brier")) for name in ("before", "after"))
+    return isinstance(value, dict) and all(has_numbers(value.get(name), "ece", "brier") for name in ("before", "after"))
 
 
 def _point(value: object) -> bool:
     names = ("threshold", "max_loss", "confidence", "needs", "asteroids", "allowed", "lost", "left_per_1000")
-    return _numbers(value, names)
+    return has_numbers(value, *names)
 
 
 def _measured(value: object) -> bool:
     return (
         isinstance(value, dict)
-        and _numbers(value, ("asteroids", "lost", "left_per_1000"))
-        and all(value.get(name) is None or number(value[name]) for name in ("share", "low", "high"))
+        and has_numbers(value, "asteroids", "lost", "left_per_1000")
+        and all(value.get(name) is None or is_number(value[name]) for name in ("share", "low", "high"))
     )
 
 
@@ -87,24 +62,24 @@ WHOLE: dict[str, Check] = {
     "records": (_records, "name and counts of the records", True),
     "settings": (_mapping, "an object", True),
     "machine": (_mapping, "an object", True),
-    "seconds": (number, "a number of seconds", True),
+    "seconds": (is_number, "a number of seconds", True),
     "rows": (lambda value: isinstance(value, list), "a list", True),
 }
 ROW: dict[str, Check] = {
     "backbone": (_text, "a name", True),
-    "experiment": (lambda value: _text(value) or _count(value), "a name or a number", True),
-    "seed": (_count, "a number from 0", True),
+    "experiment": (lambda value: _text(value) or is_count(value), "a name or a number", True),
+    "seed": (is_count, "a number from 0", True),
     "run": (_folder, "the bare name of a directory", True),
     "finished": (lambda value: isinstance(value, bool), "true or false", True),
     "weights": (_text, '"imagenet", "none" or a file name', True),
     "problem": (_text, "a text, or null", False),
-    "seconds": (number, "a number of seconds, or null", False),
-    "prefix_seconds": (number, "a number of seconds, or null", False),
-    "epochs": (_count, "a number, or null", False),
-    "best_epoch": (_count, "a number, or null", False),
-    "stamps_per_second": (number, "a number, or null", False),
+    "seconds": (is_number, "a number of seconds, or null", False),
+    "prefix_seconds": (is_number, "a number of seconds, or null", False),
+    "epochs": (is_count, "a number, or null", False),
+    "best_epoch": (is_count, "a number, or null", False),
+    "stamps_per_second": (is_number, "a number, or null", False),
     "history": (lambda value: isinstance(value, list) and all(map(_mapping, value)), "the rows of history.csv", False),
-    "scores": (_scores, "the scores of the test split, or null", False),
+    "scores": (are_scores, "the scores of the test split, or null", False),
     "operating_point": (_point, "an operating point, or null", False),
     "operating_point_problem": (_text, "a text, or null", False),
     "test_at_point": (_measured, "what the operating point does on the test split, or null", False),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from ...evaluation.formatting import decimals, interval, plain, seconds, share
 from ...survey.stamp_table import CLASSES
-from .cells import Cell, Line, Link, Table, decimals, interval, named, seconds, share, state
+from .cells import Cell, Line, Link, Table, named, state
 from .results import Results, Row
 from .tables import NAMES, title
 
@@ -51,7 +51,7 @@ def runs_table(results: Results, out: Path) -> Table:
 
 def settings_table(caption: str, settings: Mapping[str, Any]) -> Table:
     """Return names and values."""
-    lines = [Line((name.replace("_", " "),), (_plain(value),)) for name, value in settings.items()]
+    lines = [Line((name.replace("_", " "),), (plain(value),)) for name, value in settings.items()]
     return Table(caption, ("name",), (("", "value"),), lines, words=True)
 
 
@@ -111,14 +111,6 @@ def _links(row: Row, out: Path) -> list[Link]:
     return [
         Link(word, f"../{run}/{folder}/") for word, folder in EVALUATIONS.items() if (out / row.run / folder).is_dir()
     ]
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return ", ".join(map(str, value))
-    if isinstance(value, bool) or value is None:
-        return {True: "yes", False: "no", None: "–"}[value]
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
 
 
 def _promise(point: Mapping[str, Any]) -> str:

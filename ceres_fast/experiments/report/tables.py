@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ...evaluation.formatting import interval, value_of
 from ...survey.stamp_table import CLASSES
-from .cells import Cell, Line, Table, finished, interval, named, spread, unfinished, value_of, whose
+from .cells import Cell, Line, Table, finished, named, spread, unfinished, whose
 from .paper import FROM_MATRICES, NOT_COMPARABLE, TITLES, matrix_cells, metric_cells
 from .results import Key, Results, Row
 
