@@ -43,7 +43,7 @@ def create_run(run: Path | None, backbone: str, experiment: int) -> Path:
             if not os.path.lexists(name):
                 raise CeresFastError(f"{name}: cannot be made ({error.strerror}). Choose another --run.") from error
         else:
-            _lock(name)
+            lock_run(name)
             return name
     raise CeresFastError(
         f"{run}: exists already, and a run is never overwritten. Choose another --run, or remove it first; a run that "
@@ -79,7 +79,7 @@ def open_run(run: Path) -> Path:
             action="name another --resume",
         )
     found = run.resolve() if run.is_symlink() else run
-    _lock(found)
+    lock_run(found)
     if (found / METRICS).exists():
         raise InputError(
             found,
@@ -107,8 +107,14 @@ def _names(stem: str) -> Iterator[Path]:
     yield from (RUNS / f"{stem}-{number}" for number in count(2))
 
 
-def _lock(run: Path) -> None:
-    """Lock `run` for the life of this process; once is enough."""
+def lock_run(run: Path) -> None:
+    """Lock a run's directory for the life of this process; once is enough.
+
+    Raises
+    ------
+    CeresFastError
+        When another process is at work in it, or it cannot be written.
+    """
     path = run / LOCK
     if any(held.is_of(path) for held in _held):
         return
