@@ -13,8 +13,7 @@ NAN, HUGE = float("nan"), 10**400
 
 @pytest.mark.parametrize(
     ("value", "digits", "text"),
-    [(1234.5678, 2, "1,234.57"), (3, 0, "3"), (-0.1234, 3, "-0.123"), (True, 1, "–"), ("1", 1, "–"), (NAN, 1, "–")]
-    + [(None, 1, "–"), (HUGE, 1, "–"), (float("inf"), 1, "–")],
+    [(1234.5678, 2, "1,234.57"), (3, 0, "3"), (-0.1234, 3, "-0.123"), (True, 1, "–"), ("1", 1, "–"), (HUGE, 1, "–")],
 )
 def test_decimals(value: Any, digits: int, text: str) -> None:
     assert decimals(value, digits) == text
@@ -37,8 +36,7 @@ def test_interval(value: Any, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.25, "0.2 s"), (9.96, "10.0 s"), (119.4, "119 s"), (120, "2.0 min"), (7199, "120 min"), (7200, "2.0 h")]
-    + [(36000 * 100, "1,000.0 h"), (None, "–"), (NAN, "–")],
+    [(0.25, "0.2 s"), (9.96, "10.0 s"), (119.4, "119 s"), (120, "2.0 min"), (7200, "2.0 h"), (NAN, "–")],
 )
 def test_seconds(value: Any, text: str) -> None:
     assert seconds(value) == text

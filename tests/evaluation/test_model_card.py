@@ -62,6 +62,11 @@ def parts(path: Path) -> tuple[dict[str, Any], str]:
     return yaml.safe_load(head), body
 
 
+def metrics_of(head: dict[str, Any]) -> dict[str, float]:
+    """Return the metrics of the first result."""
+    return {metric["type"]: metric["value"] for metric in head["model-index"][0]["results"][0]["metrics"]}
+
+
 def rendered(body: str) -> Any:
     return html.fromstring(MarkdownIt("commonmark", {"html": True}).enable("table").render(body))
 
@@ -92,7 +97,7 @@ def test_the_metrics_are_those_of_the_predictions(run: Path) -> None:
     head, body = parts(write_card(run))
     found = read_predictions(run / "evaluation-test" / PREDICTIONS)
     called = found.probabilities >= 0.5
-    told = {metric["type"]: metric["value"] for metric in head["model-index"][0]["results"][0]["metrics"]}
+    told = metrics_of(head)
     assert told == pytest.approx(
         {
             "accuracy": metrics.accuracy_score(found.labels, called),
@@ -155,7 +160,7 @@ def test_evaluations_from_before_the_calibration_are_told_as_the_classifier_is_n
     assert cells(rendered(body), "Brier score")[0] != "–"
     evaluate(run, tiny_records, split="test")
     stored = json.loads((run / "evaluation-test" / "scores.json").read_text())
-    told = {metric["type"]: metric["value"] for metric in head["model-index"][0]["results"][0]["metrics"]}
+    told = metrics_of(head)
     assert told["loss"] == pytest.approx(stored["loss"])
     assert told["recall"] == stored["classes"]["asteroid"]["recall"]
     again, _ = parts(write_card(run, overwrite=True))
