@@ -19,7 +19,7 @@ from ceres_fast.records.manifest import load_manifest
 from . import made
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-QUIET = [
+ALONE = (
     "--headless=new",
     "--no-sandbox",
     "--disable-gpu",
@@ -33,7 +33,8 @@ QUIET = [
     "--enable-logging=stderr",
     "--v=0",
     "--virtual-time-budget=10000",
-]
+)
+"""Options with which a browser shows a page, and does nothing else."""
 
 MEASURE = """<script>
 addEventListener("load", () => {
@@ -78,7 +79,7 @@ def report(tiny_records: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 def look(browser: str, page: Path, *options: str) -> subprocess.CompletedProcess[str]:
     """Open a page in a browser with a fresh profile."""
     profile = page.parent / "profile"
-    command = [browser, *QUIET, f"--user-data-dir={profile}", *options, page.as_uri()]
+    command = [browser, *ALONE, f"--user-data-dir={profile}", *options, page.as_uri()]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=page.parent)
     finally:
