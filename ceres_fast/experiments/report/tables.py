@@ -15,6 +15,7 @@ NAMES = tuple(name.replace("_", "-") for name in CLASSES)
 """The classes in words."""
 
 PUBLISHED = "published, another dataset"
+AT_POINT = "test split, at the operating point"
 METRICS = ("precision", "recall", "F1")
 COUNTS = ("TN", "FP", "FN", "TP")
 AREAS = {
@@ -42,16 +43,24 @@ def paper_tables(results: Results) -> list[Table]:
 
 def overview(results: Results) -> Table:
     """Return the table that says most in one line per backbone and experiment."""
-    columns = ("accuracy", "asteroid recall", "asteroid precision", "ROC AUC", "training, s", "stamps/s")
+    columns = (
+        ("test split", "accuracy"),
+        ("test split", "asteroid recall"),
+        ("test split", "ROC AUC"),
+        (AT_POINT, "asteroids lost"),
+        (AT_POINT, "left per 1,000"),
+        ("training", "seconds"),
+        ("training", "stamps/s"),
+    )
     return Table(
-        "All experiments at a glance (test split)",
+        "All experiments at a glance",
         ("backbone", "experiment", "runs"),
-        tuple(("", name) for name in columns),
+        columns,
         [
             _line((title(rows[0].backbone), named(rows), whose(rows)), rows, _glance)
             for rows in results.groups().values()
         ],
-        _spread_note(results),
+        (_threshold(results), *_spread_note(results)),
     )
 
 
@@ -127,11 +136,15 @@ def _classes(rows: Sequence[Row]) -> list[str]:
 
 
 def _glance(rows: Sequence[Row]) -> list[str]:
-    asteroids = [row.test["classes"][CLASSES[1]] for row in rows]
+    at_point = [row.test_at_point for row in rows if row.test_at_point]
     return [
         spread(row.test["accuracy"] for row in rows),
-        *(spread(found[name] for found in asteroids) for name in ("recall", "precision")),
+        spread(row.test["classes"][CLASSES[1]]["recall"] for row in rows),
         spread(value_of(row.test.get("roc_auc")) for row in rows),
+        *(
+            spread((found.get(name) for found in at_point), digits)
+            for name, digits in (("share", 3), ("left_per_1000", 1))
+        ),
         spread((row.seconds for row in rows), 0),
         spread((row.stamps_per_second for row in rows), 0),
     ]

@@ -77,7 +77,21 @@ def test_seeds_become_mean_and_spread(tmp_path: Path) -> None:
     assert here.cells[-1] == f"0.250 ±\xa0{stdev([0.2, 0.3, 0.25]):.3f}" == "0.250 ±\xa00.050"
     assert matrices.lines[0].cells[0] == "2,700 ±\xa00"
     overview = tables.overview(results(tmp_path, rows))
-    assert "sample standard deviation" in overview.notes[0]
+    assert "sample standard deviation" in overview.notes[1]
+
+
+def test_one_line_per_experiment_at_a_glance(tmp_path: Path) -> None:
+    rows = [made.row(), made.row(seed=1, test_at_point={**made.AT_POINT, "share": 0.02}), made.row("resnet152v2", 3)]
+    rows[2] |= {"operating_point": None, "test_at_point": None}
+    table = tables.overview(results(tmp_path, rows))
+    assert whole(table)
+    xception, resnet = table.lines
+    assert xception.heads == ("Xception", "2", "here, 2 seeds")
+    shares = made.AT_POINT["share"], 0.02
+    assert xception.cells[3] == f"{sum(shares) / 2:.3f} ±\xa0{stdev(shares):.3f}"
+    assert xception.cells[4:6] == ("123.1 ±\xa00.0", "198 ±\xa01")
+    assert resnet.cells[3:5] == ("–", "–")
+    assert resnet.cells[2] == "0.951"
 
 
 def test_a_seed_that_failed_is_left_out_of_the_mean_and_counted(tmp_path: Path) -> None:
