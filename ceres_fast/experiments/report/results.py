@@ -164,5 +164,5 @@ def _check(path: Path, value: Any, checks: Mapping[str, Check], row: int | None)
     for name, (allowed, expected, needed) in checks.items():
         given = value.get(name)
         if (given is None and needed) or (given is not None and not allowed(given)):
-            problem = f"lacks {name}" if given is None else f"has a {name} that cannot be"
+            problem = f"lacks {name}" if given is None else f"{name} cannot be used"
             raise InputError(path, problem, row=row, expected=expected, action=_AGAIN)

@@ -18,6 +18,7 @@ from .page import Page, build_page
 from .pictures import Picture
 from .results import EXPERIMENTS, Results, Row, read_results
 
+PACKAGE = "ceres_fast.experiments.report"
 REPORT = "report"
 INDEX = "index.html"
 
@@ -61,13 +62,13 @@ def write_report(out: Path) -> Path:
 
 def as_html(page: Page) -> str:
     """Return the report as one HTML page."""
-    templates = html_templates(__package__)
+    templates = html_templates(PACKAGE)
     return _unicode(templates.get_template("index.html.j2").render(page=page, data_uri=_data_uri))
 
 
 def as_markdown(page: Page) -> str:
     """Return the report as Markdown; its pictures are files beside it."""
-    return _unicode(markdown_templates(__package__).get_template("report.md.j2").render(page=page))
+    return _unicode(markdown_templates(PACKAGE).get_template("report.md.j2").render(page=page))
 
 
 def as_csv(results: Results) -> str:

@@ -129,7 +129,7 @@ def test_scores_that_cannot_be_are_refused(tmp_path: Path, path: tuple[Any, ...]
     if path == ("accuracy",) and value == -3.5:
         assert read(tmp_path).rows[0].test["accuracy"] == -3.5
         return
-    with pytest.raises(InputError, match="row 1: has a scores that cannot be"):
+    with pytest.raises(InputError, match="row 1: scores cannot be used"):
         read(tmp_path)
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import csv
-import io
-import json
 import os
 import re
 import subprocess
@@ -22,7 +20,7 @@ from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.experiments.report import write as module
 from ceres_fast.experiments.report import write_report
 from ceres_fast.experiments.report.pictures import Picture
-from ceres_fast.experiments.report.results import EXPERIMENTS
+from ceres_fast.experiments.report.results import EXPERIMENTS, Results
 
 from . import made
 
@@ -261,9 +259,4 @@ def test_templates_are_part_of_the_package() -> None:
 
 
 def test_csv_of_nothing() -> None:
-    empty = json.loads(json.dumps(made.experiments([])))
-    assert empty["rows"] == []
-    from ceres_fast.experiments.report.results import Results
-
-    results = Results("0", empty["records"], {}, {}, 0.0, ())
-    assert list(csv.reader(io.StringIO(module.as_csv(results)))) == [[]]
+    assert module.as_csv(Results("0", {}, {}, {}, 0.0, ())).strip() == ""
