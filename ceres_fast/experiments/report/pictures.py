@@ -85,7 +85,7 @@ def asteroids_found(results: Results) -> Picture | None:
     for offset, counts, colour, name in ((-0.2, right, RIGHT, "correct"), (0.2, wrong, WRONG, "incorrect")):
         bars = axes.barh(places + offset, counts, 0.38, color=colour, label=name)
         axes.bar_label(bars, [f"{count:,.0f}" for count in counts], padding=3, size=8)
-    axes.set_yticks(places, list(map(_name, groups)), parse_math=False)
+    axes.set_yticks(places, [_label(_name(rows)) for rows in groups])
     axes.invert_yaxis()
     axes.set(xlabel="stamps of asteroids (test split)", xlim=(0, 1.12 * max(1, right.max(), wrong.max())))
     axes.legend(frameon=False, ncols=2, loc="lower right", bbox_to_anchor=(1, 1))
@@ -126,7 +126,7 @@ def _matrix(axes: Axes, rows: Sequence[Row], *, first: bool, last: bool) -> None
         text = f"{COUNTS[2 * row + column]}\n{count:,.0f}\n{share[row, column]:.1%}"
         axes.text(column, row, text, ha="center", va="center", color=colour, size=9)
     axes.set(xticks=[0, 1], yticks=[0, 1])
-    axes.set_title(_name(rows), size=9, parse_math=False, wrap=True)
+    axes.set_title(_label(_name(rows)), size=9, wrap=True)
     axes.set_xticklabels(NAMES if last else ["", ""], size=8)
     axes.set_yticklabels(NAMES if first else ["", ""], size=8, rotation=90, va="center")
 
@@ -136,7 +136,7 @@ def _curves(axes: Axes, done: Mapping[Key, Sequence[Row]], column: str) -> None:
         colour = f"C{number}"
         for place, row in enumerate(rows):
             epochs = [step.get("epoch") for step in row.history]
-            label = None if place else f"experiment {ascii(key[1])[1:-1][:20]}".replace("$", r"\$")
+            label = None if place else _label(f"experiment {ascii(key[1])[1:-1][:20]}")
             validation = _numbers(row.history, f"val_{column}")
             axes.plot(_floats(epochs), _numbers(row.history, column), ":", color=colour, lw=1)
             axes.plot(_floats(epochs), validation, "-", color=colour, lw=1.5, label=label)
@@ -158,6 +158,11 @@ def _floats(values: Sequence[Any]) -> list[float]:
 def _name(rows: Sequence[Row]) -> str:
     # A font has not every character, and a picture not any room.
     return ascii(f"{title(rows[0].backbone)} {named(rows)}")[1:-1][:60]
+
+
+def _label(text: str) -> str:
+    # Between two dollars matplotlib would look for a formula.
+    return text.replace("$", r"\$")
 
 
 def _counted(rows: Sequence[Row]) -> str:

@@ -112,7 +112,7 @@ def test_a_row_that_cannot_be_is_refused(tmp_path: Path, name: str, value: objec
     ],
 )
 def test_a_whole_that_cannot_be_is_refused(tmp_path: Path, name: str, value: object) -> None:
-    (tmp_path / EXPERIMENTS).write_text(json.dumps(made.experiments([made.row()], **{name: value})))
+    (tmp_path / EXPERIMENTS).write_text(json.dumps({**made.experiments([made.row()]), name: value}))
     with pytest.raises(InputError, match=f"{EXPERIMENTS}: .*{name}"):
         read(tmp_path)
 
