@@ -17,9 +17,10 @@ from ...classifier import read_classifier
 from ...console import warn
 from ...errors import CeresFastError, InputError
 from ...files import read_json
+from ...training.runs import CONFIG
 from ..predictions import PREDICTIONS, Predictions, read_predictions
 
-SCORES, CONFIG = "scores.json", "config.toml"
+SCORES = "scores.json"
 
 AGAIN = "evaluate the run again with `ceres-fast evaluate`"
 
