@@ -31,11 +31,15 @@ def attach() -> int:
     """
     parent, pipe = int(os.environ.pop(PARENT)), int(os.environ.pop(PIPE))
     os.set_inheritable(pipe, False)
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    _ask_for_signal()
     if os.getppid() != parent:  # it had ended before
         sys.exit(128 + signal.SIGTERM)
     return pipe
+
+
+def _ask_for_signal() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
 def tell(pipe: int, error: Exception) -> None:
