@@ -22,7 +22,12 @@ ONNX_METADATA_KEY = "ceres_fast.classifier"
 """Key of an ONNX file's ``metadata_props`` under which the classifier's JSON is stored."""
 
 LARGEST_JSON = 1_000_000
-"""Characters; a classifier is two kilobytes, so anything far larger is not one."""
+"""Characters; a classifier is a few kilobytes, so anything far larger is not one."""
+
+_OLDER = (
+    "train again (`ceres-fast train --config RUN/config.toml` has the same options) and export that, or use the "
+    "ceres-fast that wrote it"
+)
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,11 @@ class Classifier:
     files : dict
         ``{"weights": {"file": …, "sha256": …}, "onnx": {…}}``: names of files beside the JSON.
     threshold : float
-        Probability from which a detection is called an asteroid.
+        Probability, after `scaling`, from which a detection is called an asteroid.
+    scaling : dict or None
+        What makes the network's probabilities into shares (`ceres_fast.scaling`); None: they stay as they are.
+    operating_point : dict or None
+        What is promised of the threshold (``OperatingPoint.as_dict()``); None where it was not chosen by a promise.
     pixel_scale : float or None
         Median pixel scale of its training stamps, arcsec/pixel; None where unknown (NaN becomes None).
     stamp_shape : tuple of int
@@ -83,6 +92,8 @@ class Classifier:
     versions: Mapping[str, str]
     files: Mapping[str, Mapping[str, str]]
     threshold: float = 0.5
+    scaling: Mapping[str, Any] | None = None
+    operating_point: Mapping[str, Any] | None = None
     pixel_scale: float | None = None
     stamp_shape: tuple[int, ...] = stamp_shape(PLANES[:1])
     planes: tuple[str, ...] = PLANES[:1]
@@ -101,6 +112,11 @@ class Classifier:
                 raise ValueError(f"{name} is {shown(getattr(self, name))}, expected {expected}")
         if self.stamp_shape != stamp_shape(self.planes):
             raise ValueError(f"stamp_shape is {shown(self.stamp_shape)}, expected {len(self.planes)} planes")
+        if self.operating_point is not None and self.operating_point["threshold"] != self.threshold:
+            raise ValueError(
+                f"threshold is {self.threshold}, expected that of the operating point, "
+                f"{self.operating_point['threshold']}"
+            )
 
     def to_json(self) -> str:
         """Return the JSON text of this classifier (no NaN, no machine paths)."""
@@ -124,12 +140,12 @@ class Classifier:
                 where,
                 f"describes a classifier in format version {shown(version)}",
                 expected=f"version {FORMAT_VERSION}",
-                action="install a newer ceres-fast" if newer else "train again, or use the ceres-fast that wrote it",
+                action="install a newer ceres-fast" if newer else _OLDER,
             )
         _check_keys(values, where)
         try:
             return cls(**values)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise InputError(where, f"is not a valid classifier: {error}") from error
 
     def write(self, folder: Path) -> Path:

@@ -9,10 +9,14 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from .errors import InputError
+from .scaling import EXPECTED, allowed
 from .survey.stamp_table import CLASSES, PLANE_SETS, STAMP_SIZE, stamp_shape
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 CLASSIFIER_FILE = "classifier.json"
+DIGITS = 6
+"""Decimals of a threshold that is promised something, and of the probabilities in tables that it is compared with."""
+
 _RUNS_CODE = "loading such a file can run code that was put into it"
 REFUSED_SUFFIXES = {
     ".keras": f"is a whole Keras model; {_RUNS_CODE}",
@@ -85,6 +89,19 @@ def _mapping_of(entry: Callable[[object, object], bool]) -> Callable[[object], b
     return lambda value: isinstance(value, Mapping) and all(entry(*item) for item in value.items())
 
 
+def _operating_point(value: object) -> bool:
+    """What is promised of the threshold; the rest is an account of how it was chosen, which nothing is decided by."""
+    return (
+        isinstance(value, Mapping)
+        and _finite(value)
+        and value.keys() >= {"threshold", "max_loss", "confidence", "needs"}
+        and all(_number(value[name], 0, 1) for name in ("threshold", "max_loss", "confidence"))
+        # `classify` rounds probabilities to as many digits, some of them down.
+        and round(value["threshold"], DIGITS) == value["threshold"]
+        and _whole(value["needs"], 1)
+    )
+
+
 def _finite(value: object) -> bool:
     """Data that JSON can hold: nested, finite, printable."""
     if isinstance(value, Mapping):
@@ -111,6 +128,12 @@ FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "classes": (lambda value: value == CLASSES, str(list(CLASSES))),
     "head": (_head, '{"dense": a number from 1, "dropout": at least 0 and below 1}'),
     "threshold": (lambda value: _number(value, 0, 1), "a number from 0 to 1"),
+    "scaling": (allowed, EXPECTED),
+    "operating_point": (
+        lambda value: value is None or _operating_point(value),
+        'null, or an object with "threshold" (at most 6 decimals), "max_loss" and "confidence" from 0 to 1, and '
+        '"needs", a number from 1',
+    ),
     "pixel_scale": (lambda value: value is None or _number(value, 1e-4, 1e4), "arcsec/pixel, or null"),
     "rules": (lambda value: isinstance(value, Mapping) and _finite(value), "an object"),
     "records": (lambda value: isinstance(value, Mapping) and _finite(value), "an object"),

@@ -73,9 +73,7 @@ def export_onnx(
         raise CeresFastError(f"{path}: choose a name that ends in .onnx.")
     probes = probe_stamps(trained.planes)
     checked = probes if stamps is None else np.concatenate([probes, _fitting(stamps, trained)])
-    # Without the export that may be there already: the file would speak of its predecessor.
-    files = {kind: entry for kind, entry in trained.files.items() if kind != "onnx"}
-    classifier = replace(trained, precision=EXPORTED_AS.get(trained.precision, trained.precision), files=files)
+    classifier = carried(trained)
     started = time.perf_counter()
     model = load_model(classifier)
     with atomic_file(path) as temporary:
@@ -95,6 +93,13 @@ def export_onnx(
         f"{alone:.1e} between a stamp alone and among others"
     )
     return path
+
+
+def carried(classifier: Classifier) -> Classifier:
+    """Return what an ONNX file says of the classifier of a run."""
+    # Without the export that may be there already: the file would speak of its predecessor.
+    files = {kind: entry for kind, entry in classifier.files.items() if kind != "onnx"}
+    return replace(classifier, precision=EXPORTED_AS.get(classifier.precision, classifier.precision), files=files)
 
 
 def _fitting(stamps: np.ndarray, classifier: Classifier) -> np.ndarray:

@@ -14,6 +14,7 @@ from ceres_fast.errors import CeresFastError, InputError
 from .tiny_models import classifier
 
 WEIGHTS = "classifier.weights.h5"
+POINT = {"threshold": 0.5, "max_loss": 0.02, "confidence": 0.95, "needs": 3, "asteroids": 312, "left_per_1000": 1.5}
 
 
 @pytest.fixture
@@ -56,6 +57,19 @@ def test_an_unknown_pixel_scale_is_null() -> None:
         ("threshold", 1.5),
         ("threshold", True),
         ("threshold", "0.5"),
+        ("scaling", {"method": "temperature", "temperature": 0}),
+        ("scaling", {"method": "isotonic", "x": [0, 0.5, 1], "y": [0, 0.9, 0.8]}),
+        ("scaling", {"method": "isotonic", "x": [0] * 100_000, "y": [0] * 100_000}),
+        ("scaling", []),
+        ("operating_point", {}),
+        ("operating_point", {**POINT, "threshold": 0.1234567}),
+        ("operating_point", {**POINT, "threshold": math.inf}),
+        ("operating_point", {**POINT, "max_loss": "0.02"}),
+        ("operating_point", {**POINT, "needs": 0}),
+        ("operating_point", {**POINT, "needs": True}),
+        ("operating_point", {**POINT, "left_per_1000": math.nan}),
+        ("operating_point", {**POINT, "manifest_sha256": "\x1b[31mred"}),
+        ("operating_point", {**POINT, "threshold": 0.25}),
         ("pixel_scale", -1),
         ("pixel_scale", math.inf),
         ("stamp_shape", [31, 32, 1]),
@@ -123,16 +137,48 @@ def test_missing_weights_are_named(folder: Path) -> None:
         read_classifier(folder).file_path("onnx")
 
 
-@pytest.mark.parametrize("version", [1, 3, 0, 1.5, "1", None, True, [], "\x1b]0;x\x07"])
+def test_what_was_calibrated_is_kept(folder: Path) -> None:
+    scaling = {"method": "isotonic", "x": [0.25, 0.5], "y": [0.0, 0.7]}
+    made = classifier(threshold=0.125, scaling=scaling, operating_point={**POINT, "threshold": 0.125})
+    made.write(folder)
+    assert read_classifier(folder) == made
+
+
+@pytest.mark.parametrize("number", ["NaN", "1e400", "-1e400", "Infinity"])
+def test_numbers_that_are_none_are_refused(folder: Path, number: str) -> None:
+    text = json.dumps({**stored(folder), "scaling": {"method": "temperature", "temperature": 12345}})
+    (folder / CLASSIFIER_FILE).write_text(text.replace("12345", number))
+    with pytest.raises(InputError, match=CLASSIFIER_FILE):
+        read_classifier(folder)
+
+
+@pytest.mark.parametrize("name", ["operating_point", "rules", "scaling"])
+def test_what_is_nested_too_deep_is_refused(folder: Path, name: str) -> None:
+    text = json.dumps({**stored(folder), name: 12345}).replace("12345", '{"a":' * 800 + "1" + "}" * 800)
+    (folder / CLASSIFIER_FILE).write_text(text)
+    with pytest.raises(InputError, match=CLASSIFIER_FILE):
+        read_classifier(folder)
+
+
+def test_a_classifier_of_an_older_version_says_what_to_do(folder: Path) -> None:
+    old = {name: value for name, value in stored(folder).items() if name not in ("scaling", "operating_point")}
+    store(folder, {**old, "format_version": 2})
+    with pytest.raises(InputError, match=r"version 2; expected version 3\. Train again \(`ceres-fast train --config"):
+        read_classifier(folder)
+
+
+@pytest.mark.parametrize("version", [1, 2, 4, 0, 1.5, "3", None, True, [], "\x1b]0;x\x07"])
 def test_other_versions_are_refused(folder: Path, version: object) -> None:
     store(folder, {**stored(folder), "format_version": version})
     with pytest.raises(InputError, match="format version") as caught:
         read_classifier(folder)
     assert str(caught.value).isprintable()
-    assert ("Install a newer ceres-fast" if version == 3 else "Train again") in str(caught.value)
+    assert ("Install a newer ceres-fast" if version == 4 else "Train again") in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["threshold", "rules", "classes", "files", "pixel_scale"])
+@pytest.mark.parametrize(
+    "name", ["threshold", "scaling", "operating_point", "rules", "classes", "files", "pixel_scale"]
+)
 def test_missing_values_are_named(folder: Path, name: str) -> None:
     values = stored(folder)
     del values[name]

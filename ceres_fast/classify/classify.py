@@ -17,6 +17,7 @@ from ..survey.rules import Rules
 from ..survey.stamp_table import CENTRE, STAMP_SIZE
 from .frames import classify_exposures
 from .jobs import Job
+from .limit import limit
 from .outputs import TableFormat, check_targets, format_of, frame_target, stamps_target
 from .stamps import classify_stamps
 from .task import OnError, Result, Task
@@ -35,6 +36,7 @@ def classify(
     catalogue: Path | None = None,
     output: Path,
     format: TableFormat | None = None,
+    drop: bool = False,
     keep_above: float | None = None,
     on_error: OnError = "stop",
     overwrite: bool = False,
@@ -61,8 +63,10 @@ def classify(
         A folder, where tables keep their places relative to the input folders; or a file name for the only table.
     format : {"CSV", "ECSV"}, optional
         Format of the tables; without it the suffix of a file name says, or it is the catalogue's own (CSV for stamps).
+    drop : bool
+        Leave out rows below the classifier's operating point and those that stay in place; NaN is always kept.
     keep_above : float, optional
-        Leave out rows below this probability and those that stay in place; NaN is always kept.
+        As `drop`, but below this probability, of which nothing is promised.
     on_error : {"stop", "skip"}
         Whether an input that cannot be classified ends the work, or is passed on without probabilities and counted.
     overwrite : bool
@@ -80,9 +84,8 @@ def classify(
     CeresFastError, InputError
         For wrong options and bad inputs, naming the file and the row. Tables written before stay.
     """
-    if keep_above is not None and not 0 <= keep_above <= 1:
-        raise CeresFastError(f"--keep-above {keep_above:g}: expected a probability from 0 to 1.")
     engine = open_engine(model)
+    keep_above = limit(engine.classifier, model, drop, keep_above)
     _check_planes(engine.classifier, model)
     wanted = format_of(output, format)
     task = Task(engine, _rules(engine.classifier, model), keep_above, on_error, wanted, names or Names())

@@ -25,13 +25,17 @@ def classify(
         Literal["CSV", "ECSV"] | None,
         typer.Option("--format", help="Format of the output; without it the catalogue's own (CSV for stamps)."),
     ] = None,
+    drop: Annotated[
+        bool,
+        typer.Option(
+            "--drop",
+            help="Drop rows below the operating point that ceres-fast calibrate chose, and those that stay in place; "
+            "without it every row is kept.",
+        ),
+    ] = False,
     keep_above: Annotated[
         float | None,
-        typer.Option(
-            min=0,
-            max=1,
-            help="Drop rows below this probability, and those that stay in place; without it every row is kept.",
-        ),
+        typer.Option(min=0, max=1, help="As --drop, but rows below this probability, of which nothing is promised."),
     ] = None,
     on_error: OnError = "stop",
     overwrite: Overwrite = False,
@@ -50,6 +54,7 @@ def classify(
         names=Names.parse(columns) if columns else None,
         output=output,
         format=format_,
+        drop=drop,
         keep_above=keep_above,
         on_error=on_error,
         overwrite=overwrite,

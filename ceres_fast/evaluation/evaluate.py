@@ -6,14 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ..classifier import CLASSIFIER_FILE, Classifier, read_classifier
-from ..console import say, warn
-from ..errors import InputError
+from ..classifier import read_classifier
+from ..console import say
 from ..files import write_json, write_text
-from ..records.manifest import MANIFEST, Manifest, load_manifest
-from ..records.pipeline import check_records
+from ..records.manifest import load_manifest
 from ..survey.problems import OnError
-from ..survey.rules import Rules
+from .checks import checked
 from .figures import draw_confusion, draw_curves, draw_stamps
 from .predictions import PREDICTIONS, Predictions, predict_split, write_predictions
 from .report import as_text
@@ -49,7 +47,7 @@ def evaluate(
         When run or records are damaged, do not fit each other, or the split is empty.
     """
     classifier = read_classifier(run)
-    manifest = _checked(classifier, load_manifest(records), split, on_error)
+    manifest = checked(classifier, load_manifest(records), [split], on_error)
     found, stamps = predict_split(classifier, manifest, split)
     scores = score(found.labels, found.probabilities, threshold=classifier.threshold, units=found.units)
     title = f"{found.about['classifier']}: {split} split of {manifest.name}"
@@ -63,43 +61,6 @@ def evaluate(
     _draw(found, stamps, scores, title, folder)
     say(f"written to {folder}")
     return scores
-
-
-def _checked(classifier: Classifier, manifest: Manifest, split: str, on_error: OnError) -> Manifest:
-    path = manifest.folder / MANIFEST
-    if split not in manifest.splits or not manifest.count(split):
-        raise InputError(path, f"has no stamps in a split {split!r}", expected=f"one of {sorted(manifest.splits)}")
-    if manifest.planes != classifier.planes:
-        raise InputError(
-            path,
-            f"has stamps of the planes {', '.join(manifest.planes)}",
-            expected=f"{', '.join(classifier.planes)}, as the classifier was trained on",
-            action="build the records again with the classifier's --planes",
-        )
-    if differences := _rules(classifier).differences(Rules.from_dict(manifest.rules)):
-        raise InputError(
-            path,
-            f"was built by other rules than the classifier's ({'; '.join(differences)})",
-            action="build the records again with the classifier's rules",
-        )
-    if manifest.sha256 != classifier.records.get("manifest_sha256"):
-        warn(
-            f"{manifest.folder}: these are not the records the classifier was trained on. Where both were built from "
-            f"the same survey, the {split} split may hold what it was trained on, and the scores are then too good"
-        )
-    return check_records(manifest, on_error=on_error)
-
-
-def _rules(classifier: Classifier) -> Rules:
-    try:
-        return Rules.from_dict(classifier.rules)
-    except (ValueError, OverflowError) as error:
-        assert classifier.folder is not None
-        raise InputError(
-            classifier.folder / CLASSIFIER_FILE,
-            f"was trained on detections chosen by rules that this version does not know ({error})",
-            action="use the version of ceres-fast that trained it, or train again",
-        ) from error
 
 
 def _draw(found: Predictions, stamps: np.ndarray, scores: Scores, title: str, folder: Path) -> None:

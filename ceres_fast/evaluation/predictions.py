@@ -17,6 +17,7 @@ from ..model.load import load_model, predict
 from ..records.manifest import Manifest
 from ..records.pipeline import read_columns
 from ..records.splits.hold_out import nights
+from ..scaling import scaled
 from ..survey.stamp_table import COLUMNS
 
 PREDICTIONS = "predictions.ecsv"
@@ -38,7 +39,7 @@ class Predictions:
         P(asteroid), float64 (n,), finite.
     about : mapping
         Where they come from: ``split``, ``manifest_sha256``, ``weights_sha256``, ``classifier`` (in words), ``records``
-        (their name).
+        (their name), ``scaling`` (the classifier's, with which these probabilities are).
     """
 
     known: Mapping[str, np.ndarray]
@@ -73,7 +74,7 @@ def predict_split(classifier: Classifier, manifest: Manifest, split: str) -> tup
     Parameters
     ----------
     classifier : Classifier
-        From `ceres_fast.classifier.read_classifier`.
+        From `ceres_fast.classifier.read_classifier`; its scaling is applied to what the network answers.
     manifest : Manifest
         Of records with its planes.
     split : str
@@ -92,13 +93,14 @@ def predict_split(classifier: Classifier, manifest: Manifest, split: str) -> tup
     """
     read = read_columns(manifest, split, ("stamp", *(column.name for column in COLUMNS)))
     stamps = read.pop("stamp")
-    probabilities = predict(load_model(classifier), stamps)[:, 1].astype(np.float64)
+    probabilities = scaled(classifier.scaling, predict(load_model(classifier), stamps)[:, 1])
     about = {
         "split": split,
         "records": manifest.name,
         "manifest_sha256": manifest.sha256,
         "classifier": f"{classifier.backbone}, experiment {classifier.experiment}",
         "weights_sha256": classifier.files["weights"]["sha256"],
+        "scaling": classifier.scaling,
     }
     return Predictions(read, probabilities, about), stamps
 

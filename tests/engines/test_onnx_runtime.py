@@ -89,7 +89,7 @@ REFUSED_MODELS: dict[str, tuple[dict[str, Any], str]] = {
     "no metadata": ({"classifier_json": ""}, "does not say which classifier"),
     "metadata not JSON": ({"classifier_json": "{oops"}, "not valid JSON"),
     "metadata of a newer version": (
-        {"classifier_json": classifier().to_json().replace('"format_version": 2', '"format_version": 7')},
+        {"classifier_json": classifier().to_json().replace('"format_version": 3', '"format_version": 7')},
         "format version 7",
     ),
     "metadata without a value": (

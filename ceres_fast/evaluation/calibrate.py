@@ -1,0 +1,153 @@
+"""Calibrate a run: probabilities that are shares, and a threshold with a promise; what `ceres-fast calibrate` does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from ..classifier import Classifier, read_classifier
+from ..console import say, warnings_kept
+from ..errors import CeresFastError
+from ..files import write_json, write_text
+from ..records.manifest import Manifest, load_manifest
+from ..records.pipeline import read_columns
+from ..redescribe import redescribe
+from ..scaling import scaled
+from ..survey.problems import OnError
+from ..survey.stamp_table import COLUMNS
+from ..training.runs import lock_run
+from .calibration_report import as_text
+from .checks import checked
+from .operating_point import OperatingPoint, choose
+from .predictions import Predictions, predict_split
+from .reliability import METHODS, fit, measure
+from .reliability_figure import draw_reliability
+
+FITTED_ON, CHOSEN_ON = "validation", "calibration"
+"""Splits: of the scaling, and of the threshold. Nothing else touches the second, or its promise would not hold."""
+
+FOLDER, RESULT = "calibration", "calibration.json"
+
+
+def calibrate(
+    run: Path,
+    records: Path,
+    *,
+    max_loss: float = 0.02,
+    confidence: float = 0.95,
+    needs: int = 3,
+    scaling: str = "logistic",
+    on_error: OnError = "stop",
+) -> OperatingPoint:
+    """Fit the scaling of a classifier's probabilities, choose its threshold, and store both in it.
+
+    The scaling is fitted on the validation split to what the network answers, whatever the classifier was calibrated
+    to before. The threshold is chosen on the calibration split, on which the reliability before and after is measured
+    too: nothing depends on that.
+
+    Parameters
+    ----------
+    run : pathlib.Path
+        Run directory (or its ``classifier.json``).
+    records : pathlib.Path
+        Folder that `build_records` wrote.
+    max_loss, confidence, needs
+        The promise: see `choose`.
+    scaling : str
+        A key of `ceres_fast.evaluation.reliability.METHODS`.
+    on_error : {"stop", "skip"}
+        Whether a damaged shard ends the work, or is left out with a warning.
+
+    Returns
+    -------
+    OperatingPoint
+        What ``classifier.json`` and the ONNX file that it names hold now. ``calibration/`` in the run tells about it:
+        ``report.txt``, ``calibration.json`` and ``reliability.png``.
+
+    Raises
+    ------
+    InputError
+        When run or records are damaged, do not fit each other, or one of the two splits is empty.
+    TooFewAsteroids
+        When the calibration split has too few asteroids for the promise.
+    CeresFastError
+        When an option is not what it can be, the scaling cannot be fitted, or the run is in use or has changed
+        meanwhile. The classifier is what it was before, in all these cases.
+    """
+    if scaling not in METHODS:
+        raise CeresFastError(f"--scaling {scaling}: expected one of {', '.join(METHODS)}.")
+    classifier = _read(run)
+    assert classifier.folder is not None
+    lock_run(classifier.folder)
+    manifest = checked(classifier, load_manifest(records), (FITTED_ON, CHOSEN_ON), on_error)
+    _refuse_too_few(manifest, max_loss, confidence, needs)
+    network = replace(classifier, scaling=None)
+    fitted_on = predict_split(network, manifest, FITTED_ON)[0]
+    fitted = fit(scaling, fitted_on.labels, fitted_on.probabilities)
+    before = predict_split(network, manifest, CHOSEN_ON)[0]
+    about = {**before.about, "scaling": fitted}
+    after = replace(before, probabilities=scaled(fitted, before.probabilities), about=about)
+    point = choose(after, max_loss=max_loss, confidence=confidence, needs=needs)
+    made = replace(classifier, scaling=fitted, threshold=point.threshold, operating_point=point.as_dict())
+    _report(made, point, fitted_on, before, after)
+    if read_classifier(classifier.folder) != classifier:
+        raise CeresFastError(f"{run}: has changed meanwhile. Calibrate it again when its training is over.")
+    _tell(redescribe(made))
+    return point
+
+
+def _read(run: Path) -> Classifier:
+    folder = read_classifier(run).folder
+    assert folder is not None
+    # A link such as runs/latest may point elsewhere before this ends.
+    return read_classifier(folder.resolve() if folder.is_symlink() else folder)
+
+
+def _refuse_too_few(manifest: Manifest, max_loss: float, confidence: float, needs: int) -> None:
+    """Raise before anything is predicted what `choose` would raise after: it is told from names and times alone."""
+    known = read_columns(manifest, CHOSEN_ON, [column.name for column in COLUMNS])
+    with warnings_kept():
+        choose(
+            Predictions(known, np.zeros(len(known["label"])), {}),
+            max_loss=max_loss,
+            confidence=confidence,
+            needs=needs,
+        )
+
+
+def _report(
+    made: Classifier, point: OperatingPoint, fitted_on: Predictions, before: Predictions, after: Predictions
+) -> None:
+    found = {
+        name: measure(each.labels, each.probabilities) for name, each in {"before": before, "after": after}.items()
+    }
+    title = f"{before.about['classifier']}: calibrated on {before.about['records']}"
+    text = as_text(point, made.scaling, found, title, len(fitted_on.labels))
+    say(text)
+    assert made.folder is not None
+    folder = made.folder / FOLDER
+    write_text(folder / "report.txt", text)
+    write_json(
+        folder / RESULT,
+        {
+            "title": title,
+            **{name: after.about[name] for name in ("records", "manifest_sha256", "weights_sha256")},
+            "operating_point": point.as_dict(),
+            "scaling": made.scaling,
+            "scaling_stamps": len(fitted_on.labels),
+            "reliability": {name: each.as_dict() for name, each in found.items()},
+        },
+    )
+    draw_reliability(found, title, folder / "reliability.png")
+
+
+def _tell(classifier: Classifier) -> None:
+    assert classifier.folder is not None
+    exported = classifier.files.get("onnx")
+    also = f" and in {exported['file']}" if exported else "; export it for `ceres-fast classify`"
+    say(
+        f"stored in {classifier.folder}{also}. Copies of an ONNX file elsewhere keep what they were exported with; "
+        "evaluations from before were made with the probabilities and the threshold of before"
+    )

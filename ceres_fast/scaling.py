@@ -1,0 +1,135 @@
+"""Probabilities that mean shares: what a classifier stores to make its network's answers so, and how it is applied.
+
+The methods are temperature scaling (Guo et al. 2017, ICML, arXiv:1706.04599), the logistic one of Platt (1999), which
+also moves the odds, and isotonic regression (Zadrozny & Elkan 2002, KDD). `ceres_fast.evaluation.reliability` fits
+them. All are non-decreasing: no detection overtakes another, so that a threshold loses and leaves the same detections
+before and after, but for those that an isotonic step makes equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+TEMPERATURES = (0.01, 100.0)
+"""From the smallest to the largest; outside, the answers are nothing but 0 and 1, or nothing but one number."""
+
+BIASES = (-50.0, 50.0)
+"""Natural logarithms of a factor of the odds."""
+
+MOST_KNOTS = 10_000
+"""Of an isotonic step curve. Fitted to n stamps it has far fewer: their number grows with the cube root of n."""
+
+EXPECTED = (
+    'null, {"method": "temperature", "temperature": T}, {"method": "logistic", "temperature": T, "bias": b} or '
+    '{"method": "isotonic", "x": [...], "y": [...]}, '
+    f"T from {TEMPERATURES[0]:g} to {TEMPERATURES[1]:g}, b from {BIASES[0]:g} to {BIASES[1]:g}, x increasing and y not "
+    f"decreasing from 0 to 1, at most {MOST_KNOTS:,} of each"
+)
+
+_LOWEST = float(np.finfo(np.float32).tiny)
+_HIGHEST = float(np.nextafter(np.float32(1), np.float32(0)))
+"""What float32 tells from 0 and from 1: a network that says 0 or 1 means no more than these."""
+
+_LARGEST_LOGIT = 700.0
+"""Its exponential is still a number."""
+
+
+def scaled(scaling: Mapping[str, Any] | None, probabilities: np.ndarray) -> np.ndarray:
+    """Make the probabilities of a network into shares.
+
+    Parameters
+    ----------
+    scaling : mapping or None
+        A classifier's ``scaling``; None leaves the probabilities as they are.
+    probabilities : numpy.ndarray
+        P(asteroid) as the network gives it, shape (n,); taken as float32, as every engine gives it.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64 (n,), from 0 to 1; non-decreasing in `probabilities`, NaN where they are.
+
+    Raises
+    ------
+    ValueError
+        When `scaling` is not `allowed`.
+    """
+    if not allowed(scaling):
+        raise ValueError(f"no such scaling, expected {EXPECTED}")
+    given = np.asarray(probabilities, np.float64)
+    if scaling is None:
+        return given
+    # In float64, neighbours are so close that the rounding of a logarithm could swap them.
+    raw = np.clip(given, 0, 1).astype(np.float32).astype(np.float64)
+    return np.where(np.isnan(raw), np.nan, _METHODS[scaling["method"]][1](scaling, raw))
+
+
+def allowed(scaling: object) -> bool:
+    """Return whether this is a scaling that can be applied: None, or one of the forms in `EXPECTED`."""
+    if scaling is None:
+        return True
+    if not isinstance(scaling, Mapping) or not isinstance(method := scaling.get("method"), str):
+        return False
+    return method in _METHODS and _METHODS[method][0](scaling)
+
+
+def logit(probabilities: np.ndarray) -> np.ndarray:
+    """Return the logarithms of the odds, float64, finite: 0 and 1 are taken as the float32 beside them."""
+    inside = np.clip(np.asarray(probabilities, np.float64), _LOWEST, _HIGHEST)
+    return np.log(inside) - np.log1p(-inside)
+
+
+def _logistic(scaling: Mapping[str, Any], raw: np.ndarray) -> np.ndarray:
+    odds = logit(raw) / scaling["temperature"] + scaling.get("bias", 0.0)
+    return 1 / (1 + np.exp(-np.clip(odds, -_LARGEST_LOGIT, _LARGEST_LOGIT)))
+
+
+def _isotonic(scaling: Mapping[str, Any], raw: np.ndarray) -> np.ndarray:
+    x, y = np.asarray(scaling["x"], np.float32).astype(np.float64), np.asarray(scaling["y"], np.float64)
+    knot = np.minimum(np.searchsorted(x, raw), len(x) - 1)
+    # Rounding may carry what is interpolated past the next knot.
+    return np.minimum(np.interp(raw, x, y), y[knot])
+
+
+def _is_temperature(scaling: Mapping[str, Any]) -> bool:
+    return scaling.keys() == {"method", "temperature"} and _numbers([scaling["temperature"]], *TEMPERATURES)
+
+
+def _is_logistic(scaling: Mapping[str, Any]) -> bool:
+    return (
+        scaling.keys() == {"method", "temperature", "bias"}
+        and _numbers([scaling["temperature"]], *TEMPERATURES)
+        and _numbers([scaling["bias"]], *BIASES)
+    )
+
+
+def _is_isotonic(scaling: Mapping[str, Any]) -> bool:
+    if scaling.keys() != {"method", "x", "y"} or not all(_numbers(scaling[name], 0, 1) for name in "xy"):
+        return False
+    x, y = scaling["x"], scaling["y"]
+    # Told apart in float32, in which they are applied.
+    rising = all(low < high for low, high in pairwise(np.asarray(x, np.float32).tolist()))
+    return len(x) == len(y) and rising and all(low <= high for low, high in pairwise(y))
+
+
+def _numbers(values: object, low: float, high: float) -> bool:
+    return (
+        isinstance(values, list | tuple)
+        and 0 < len(values) <= MOST_KNOTS
+        and all(type(value) in (int, float) and low <= value <= high for value in values)
+    )
+
+
+_METHODS: dict[
+    str,
+    tuple[Callable[[Mapping[str, Any]], bool], Callable[[Mapping[str, Any], np.ndarray], np.ndarray]],
+] = {
+    "temperature": (_is_temperature, _logistic),
+    "logistic": (_is_logistic, _logistic),
+    "isotonic": (_is_isotonic, _isotonic),
+}
+"""What tells that the values of a method can be applied, and what applies them."""
