@@ -1,0 +1,179 @@
+"""What is told in the model card of a run: read from its files and, where they are at hand, from its records."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..classifier import Classifier
+from ..console import warn
+from ..errors import InputError
+from ..files import read_json
+from ..records.inspect.report import known
+from ..records.manifest import Manifest, load_manifest
+from ..records.pipeline import read_columns
+from ..records.splits.hold_out import nights
+from .predictions import PREDICTIONS, Predictions, read_predictions
+from .stored_scores import are_scores
+
+SPLITS = ("test", "calibration", "validation", "train")
+"""In the order of the card: what says most of other surveys first."""
+
+RANGES = {
+    "magnitude": "magnitude of the asteroids, mag",
+    "rate": "rate of the asteroids, arcsec/min",
+    "seeing": "seeing, arcsec",
+    "exposure": "exposure time, s",
+    "pixel_scale": "pixel scale, arcsec/pixel",
+}
+"""Columns of which the card tells where the middle 90 % of the training stamps are."""
+
+_OF_ASTEROIDS = ("magnitude", "rate")
+_PERCENTILES = (5, 50, 95)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What an evaluation of this classifier found on a split.
+
+    Attributes
+    ----------
+    split : str
+        Name of the split.
+    scores : mapping
+        As in ``scores.json``.
+    about : mapping
+        As in ``predictions.ecsv``: ``records``, ``manifest_sha256``.
+    asteroids : int
+        Asteroids, each in one night.
+    """
+
+    split: str
+    scores: Mapping[str, Any]
+    about: Mapping[str, Any]
+    asteroids: int
+
+
+@dataclass(frozen=True)
+class TrainingRecords:
+    """What is told of the records.
+
+    Attributes
+    ----------
+    manifest : Manifest
+        Theirs.
+    ranges : dict
+        Meaning: 5, 50 and 95 % of the training stamps; those of `RANGES` that are known.
+    filters : list of str
+        Filters of the training stamps that are known.
+    numbers : dict
+        How many different fields, CCDs and nights they come from.
+    """
+
+    manifest: Manifest
+    ranges: dict[str, tuple[float, ...]]
+    filters: list[str]
+    numbers: dict[str, int]
+
+
+def evaluations(classifier: Classifier) -> list[Evaluation]:
+    """Return what is in ``evaluation-<split>`` of a run; what was found with other weights or thresholds is left out.
+
+    Raises
+    ------
+    InputError
+        When a file there is damaged.
+    """
+    assert classifier.folder is not None
+    found = []
+    for split in SPLITS:
+        folder = classifier.folder / f"evaluation-{split}"
+        if not (folder / "scores.json").is_file():
+            continue
+        scores = read_json(folder / "scores.json", what="the scores of an evaluation")
+        if not are_scores(scores):
+            action = "evaluate the run again with `ceres-fast evaluate`"
+            raise InputError(folder / "scores.json", "does not hold scores", action=action)
+        predictions = read_predictions(folder / PREDICTIONS)
+        if _is_of(classifier, scores, predictions):
+            asteroids = len(set(predictions.asteroids) - {""})
+            found.append(Evaluation(split, scores, predictions.about, asteroids))
+        else:
+            warn(f"{folder}: was made before the classifier was what it is now; it is left out. Evaluate it again")
+    return found
+
+
+def _is_of(classifier: Classifier, scores: Mapping[str, Any], predictions: Predictions) -> bool:
+    return (
+        predictions.about.get("weights_sha256") == classifier.files["weights"]["sha256"]
+        and predictions.about.get("scaling") == classifier.scaling
+        and scores["threshold"] == classifier.threshold
+    )
+
+
+def settings(classifier: Classifier) -> dict[str, Any]:
+    """Return the options of ``config.toml`` but for paths, which say nothing elsewhere; {} where there is no such file.
+
+    Raises
+    ------
+    InputError
+        When it is not TOML.
+    """
+    told = _config(classifier)
+    return {name: value for name, value in told.items() if not (isinstance(value, str) and Path(value).is_absolute())}
+
+
+def training_records(classifier: Classifier, records: Path | None) -> TrainingRecords | None:
+    """Return what is to be told of the records that a classifier was trained on; None, with a warning, without them.
+
+    Parameters
+    ----------
+    classifier : Classifier
+        Read from a run.
+    records : pathlib.Path or None
+        Their folder; None takes that which ``config.toml`` names.
+
+    Raises
+    ------
+    InputError
+        When `records` is given and has not the records of the classifier, or they are damaged.
+    """
+    folder = records or Path(str(_config(classifier).get("records", "records")))
+    try:
+        manifest = load_manifest(folder)
+        if manifest.sha256 != classifier.records.get("manifest_sha256"):
+            raise InputError(folder, "does not hold the records that the classifier was trained on")
+    except InputError as error:
+        if records is not None:
+            raise
+        warn(f"{error} The card tells little of the data; name them with --records")
+        return None
+    columns = read_columns(manifest, "train", ("label", "filter", "field", "ccd", "mjd", *RANGES))
+    ranges = {meaning: found for name, meaning in RANGES.items() if (found := _range(columns, name))}
+    counted = {"fields": columns["field"], "CCDs": columns["ccd"], "nights": nights(columns["mjd"])}
+    numbers = {what: len(set(values.tolist()) - {""}) for what, values in counted.items()}
+    return TrainingRecords(manifest, ranges, sorted(set(columns["filter"].tolist()) - {""}), numbers)
+
+
+def _range(columns: Mapping[str, np.ndarray], name: str) -> tuple[float, ...]:
+    values = known(columns, name)
+    values = values[np.isfinite(values) & ((columns["label"] == 1) | (name not in _OF_ASTEROIDS))]
+    return tuple(float(value) for value in np.percentile(values, _PERCENTILES)) if values.size else ()
+
+
+def _config(classifier: Classifier) -> dict[str, Any]:
+    assert classifier.folder is not None
+    path = classifier.folder / "config.toml"
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise InputError(path, f"cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise InputError(path, f"is not valid TOML ({error})", expected="the options of a run") from error
