@@ -23,8 +23,8 @@ from ..training.members import SCORES, Member
 from ..training.runs import METRICS
 from .machine import machine
 from .plan import Plan
+from .report.results import EXPERIMENTS
 
-RESULTS = "experiments.json"
 HISTORY = "history.csv"
 
 _TRIMMED = ("title", "split")
@@ -52,7 +52,7 @@ class Results:
     """
 
     def __init__(self, out: Path, plan: Plan) -> None:
-        self.path, self.plan, self.members = out / RESULTS, plan, plan.members(out)
+        self.path, self.plan, self.members = out / EXPERIMENTS, plan, plan.members(out)
         earlier = self._earlier()
         self.unpromised = {
             member: problem

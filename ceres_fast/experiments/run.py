@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from ..console import say, table, warn
 from ..errors import CeresFastError
+from ..tensorflow_quiet import tf
 from ..training.members import Member, Step, carry_out, evaluation, refuse_failed, training
 from ..training.prefix_cache.listing import clear
 from ..training.processes import Problem
@@ -14,7 +16,9 @@ from ..training.runs import CONFIG, take
 from ..training.series import summary, with_spread
 from .disk import is_own_cache, say_disk
 from .plan import CACHE, PLAN, Plan
-from .results import RESULTS, Results
+from .report import write_report
+from .report.results import EXPERIMENTS
+from .results import Results
 
 AGAIN = "the same command"
 
@@ -48,6 +52,9 @@ def run_experiments(out: Path, plan: Plan) -> Path:
     """
     _refuse_other(out)
     take(out)
+    with suppress(RuntimeError):  # too late, as in tests
+        # This process reads a few stamps for the report; TensorFlow would take all GPU memory for that.
+        tf.config.set_visible_devices([], "GPU")
     plan.begin(out)
     say_disk(plan, out)
     results = Results(out, plan)
@@ -67,8 +74,8 @@ def run_experiments(out: Path, plan: Plan) -> Path:
     _report(out)
     _show(results)
     refuse_failed(out, results.problems(), len(results.members), AGAIN)
-    say(f"written to {out / RESULTS}")
-    return out / RESULTS
+    say(f"written to {out / EXPERIMENTS}")
+    return out / EXPERIMENTS
 
 
 def _refuse_other(out: Path) -> None:
@@ -99,8 +106,6 @@ def _steps(out: Path, plan: Plan, results: Results) -> Sequence[Step]:
 
 
 def _report(out: Path) -> None:
-    from .report import write_report
-
     try:
         write_report(out)
     except CeresFastError as error:  # the runs that are left are worth more

@@ -137,5 +137,5 @@ def reports(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         written.append(sum(row["finished"] for row in found["rows"]))
         return out
 
-    monkeypatch.setattr("ceres_fast.experiments.report.write_report", write_report)
+    monkeypatch.setattr("ceres_fast.experiments.run.write_report", write_report)
     return written

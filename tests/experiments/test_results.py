@@ -171,7 +171,7 @@ def test_what_was_there_is_written_anew(
 
 
 def test_a_problem_that_is_no_text_is_none(one: tuple[Plan, Member], tmp_path: Path) -> None:
-    plan, member = one
+    plan, _ = one
     path = tmp_path / "out" / "experiments.json"
     found = json.loads(path.read_text())
     found["rows"][0]["operating_point_problem"] = {"text": "x"}

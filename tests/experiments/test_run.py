@@ -213,7 +213,7 @@ def test_a_report_that_cannot_be_written_holds_up_nothing(
     def fails(out: Path) -> Path:
         raise CeresFastError("the disk is full.")
 
-    monkeypatch.setattr("ceres_fast.experiments.report.write_report", fails)
+    monkeypatch.setattr("ceres_fast.experiments.run.write_report", fails)
     run_experiments(tmp_path / "out", plan())
     assert len(commands.told) == 12
     assert "the report cannot be written now: the disk is full" in capsys.readouterr().err
