@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,14 @@ import numpy as np
 from ..classifier import Classifier
 from ..console import warn
 from ..errors import InputError
-from ..files import read_json
 from ..records.inspect.report import known
 from ..records.manifest import Manifest, load_manifest
 from ..records.pipeline import read_columns
 from ..records.splits.hold_out import nights
+from ..scaling import scaled
+from .operating_point import OperatingPoint, measured
 from .predictions import PREDICTIONS, Predictions, read_predictions
-from .stored_scores import are_scores
+from .scores import score
 
 SPLITS = ("test", "calibration", "validation", "train")
 """In the order of the card: what says most of other surveys first."""
@@ -39,24 +40,27 @@ _PERCENTILES = (5, 50, 95)
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What an evaluation of this classifier found on a split.
+    """What a classifier, as it is now, makes of a split.
 
     Attributes
     ----------
     split : str
         Name of the split.
-    scores : mapping
-        As in ``scores.json``.
+    scores : dict
+        `Scores.as_dict`: with the classifier's scaling, at its threshold.
     about : mapping
-        As in ``predictions.ecsv``: ``records``, ``manifest_sha256``.
+        Of the predictions: ``records``, ``manifest_sha256``.
     asteroids : int
         Asteroids, each in one night.
+    at_point : dict or None
+        What the operating point does there; None where there is none.
     """
 
     split: str
-    scores: Mapping[str, Any]
+    scores: dict[str, Any]
     about: Mapping[str, Any]
     asteroids: int
+    at_point: dict[str, Any] | None
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,10 @@ class TrainingRecords:
 
 
 def evaluations(classifier: Classifier) -> list[Evaluation]:
-    """Return what is in ``evaluation-<split>`` of a run; what was found with other weights or thresholds is left out.
+    """Score what `ceres-fast evaluate` has kept in a run, with the scaling and the threshold that it has now.
+
+    Evaluations from before the run was calibrated serve too, because scaling needs nothing but the probabilities.
+    Those with other weights, or with another scaling, are left out with a warning.
 
     Raises
     ------
@@ -90,30 +97,39 @@ def evaluations(classifier: Classifier) -> list[Evaluation]:
         When a file there is damaged.
     """
     assert classifier.folder is not None
+    folders = {split: classifier.folder / f"evaluation-{split}" for split in SPLITS}
     found = []
-    for split in SPLITS:
-        folder = classifier.folder / f"evaluation-{split}"
-        if not (folder / "scores.json").is_file():
+    for split, folder in folders.items():
+        if not folder.is_dir():
             continue
-        scores = read_json(folder / "scores.json", what="the scores of an evaluation")
-        if not are_scores(scores):
-            action = "evaluate the run again with `ceres-fast evaluate`"
-            raise InputError(folder / "scores.json", "does not hold scores", action=action)
-        predictions = read_predictions(folder / PREDICTIONS)
-        if _is_of(classifier, scores, predictions):
-            asteroids = len(set(predictions.asteroids) - {""})
-            found.append(Evaluation(split, scores, predictions.about, asteroids))
+        predictions = _as_now(classifier, read_predictions(folder / PREDICTIONS))
+        if predictions is None:
+            warn(f"{folder}: was made with another classifier than the run has now, and is left out. Evaluate it again")
         else:
-            warn(f"{folder}: was made before the classifier was what it is now; it is left out. Evaluate it again")
+            found.append(_evaluation(classifier, predictions, split, folder / PREDICTIONS))
     return found
 
 
-def _is_of(classifier: Classifier, scores: Mapping[str, Any], predictions: Predictions) -> bool:
-    return (
-        predictions.about.get("weights_sha256") == classifier.files["weights"]["sha256"]
-        and predictions.about.get("scaling") == classifier.scaling
-        and scores["threshold"] == classifier.threshold
-    )
+def _as_now(classifier: Classifier, predictions: Predictions) -> Predictions | None:
+    about = predictions.about
+    if about.get("weights_sha256") != classifier.files["weights"]["sha256"]:
+        return None
+    if about.get("scaling") == classifier.scaling:
+        return predictions
+    if about.get("scaling") is not None:
+        return None
+    return replace(predictions, probabilities=scaled(classifier.scaling, predictions.probabilities))
+
+
+def _evaluation(classifier: Classifier, predictions: Predictions, split: str, path: Path) -> Evaluation:
+    labels, probabilities, point = predictions.labels, predictions.probabilities, classifier.operating_point
+    try:
+        scores = score(labels, probabilities, threshold=classifier.threshold, units=predictions.units)
+        at_point = measured(predictions, OperatingPoint.from_dict(point)) if point else None
+    except ValueError as error:
+        raise InputError(path, f"cannot be scored ({error})", action="calibrate and evaluate the run again") from error
+    asteroids = len(set(predictions.asteroids.tolist()) - {""})
+    return Evaluation(split, scores.as_dict(), predictions.about, asteroids, at_point)
 
 
 def settings(classifier: Classifier) -> dict[str, Any]:

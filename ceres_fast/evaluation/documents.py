@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -10,12 +12,13 @@ from markupsafe import Markup
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;"}
 """Written as entities, because a backslash does not escape them in every flavour of Markdown, nor in its tables."""
 
+_SPACES = re.compile(" +")
 _MARKS = re.compile(r"[\\`*_\[\]~$]")
 
 
 def html_templates(package: str) -> Environment:
     """Return the templates in the folder ``templates`` of a package; every value is escaped for HTML."""
-    return _templates(package, finalize=None)
+    return _templates(package, finalize=lambda value: value if isinstance(value, Markup) else one_line(value))
 
 
 def markdown_templates(package: str) -> Environment:
@@ -36,14 +39,15 @@ def markdown_text(value: object) -> str:
 
 def one_line(value: object) -> str:
     """Return a value as one line of printable text."""
-    return " ".join("".join(mark if mark.isprintable() else " " for mark in str(value)).split())
+    kept = (mark if mark.isprintable() or mark == "\N{NO-BREAK SPACE}" else " " for mark in str(value))
+    return _SPACES.sub(" ", "".join(kept)).strip(" ")
 
 
-def _templates(package: str, finalize: object) -> Environment:
+def _templates(package: str, finalize: Callable[[Any], Any]) -> Environment:
     return Environment(
         loader=PackageLoader(package),
         autoescape=True,
-        finalize=finalize,  # type: ignore[arg-type]
+        finalize=finalize,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import (
-    average_precision_score,
-    confusion_matrix,
-    log_loss,
-    precision_recall_fscore_support,
-    roc_auc_score,
-)
+from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
 
 from ..survey.stamp_table import CLASSES
+from .bootstrap import asteroid_scores, draws
 
 CONFIDENCE = 0.95
 RESAMPLES = 1000
+
+CERTAIN = 1e-7
+"""Probabilities are kept this far from 0 and 1 in the loss, so that one wrong certainty does not make it infinite."""
 
 
 @dataclass(frozen=True)
@@ -124,11 +121,8 @@ def score(
         raise ValueError(f"{np.count_nonzero(~np.isfinite(probabilities))} probabilities are not finite")
     called = (probabilities >= threshold).astype(np.int64)
     precision, recall, f1, count = precision_recall_fscore_support(labels, called, labels=[0, 1], zero_division=0)
-    draws = _draws(np.arange(len(labels)) if units is None else units, seed)
-
-    def interval(measure: Callable[[np.ndarray], float]) -> Interval:
-        return _interval(measure, draws, labels)
-
+    units = np.arange(len(labels)) if units is None else units
+    intervals = _intervals(labels, probabilities, called, units, seed)
     return Scores(
         threshold=threshold,
         confusion=confusion_matrix(labels, called, labels=[0, 1]).tolist(),
@@ -137,37 +131,29 @@ def score(
             for label, name in enumerate(CLASSES)
         },
         accuracy=float(np.mean(called == labels)),
-        loss=float(log_loss(labels, np.clip(probabilities, 1e-7, 1 - 1e-7), labels=[0, 1])),
-        recall=interval(lambda weight: _ratio(weight * (called & labels), weight * labels)),
-        precision=interval(lambda weight: _ratio(weight * (called & labels), weight * called)),
-        roc_auc=interval(lambda weight: roc_auc_score(labels, probabilities, sample_weight=weight)),
-        average_precision=interval(lambda weight: average_precision_score(labels, probabilities, sample_weight=weight)),
+        loss=float(log_loss(labels, np.clip(probabilities, CERTAIN, 1 - CERTAIN), labels=[0, 1])),
+        **intervals,
     )
 
 
-def _ratio(part: np.ndarray, whole: np.ndarray) -> float:
-    total = float(whole.sum())
-    return float(part.sum()) / total if total else float("nan")
-
-
-def _draws(units: np.ndarray, seed: int) -> np.ndarray:
-    """Return how often each stamp is in each bootstrap sample: (resamples, n)."""
-    _, unit = np.unique(units, return_inverse=True)
-    count = int(unit.max()) + 1
-    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=RESAMPLES)
-    return drawn.astype(np.uint16)[:, unit]
-
-
-def _interval(measure: Callable[[np.ndarray], float], draws: np.ndarray, labels: np.ndarray) -> Interval:
+def _intervals(
+    labels: np.ndarray, probabilities: np.ndarray, called: np.ndarray, units: np.ndarray, seed: int
+) -> dict[str, Interval]:
+    values = asteroid_scores(labels, probabilities, called, np.ones((1, len(labels))))
     if len(np.unique(labels)) < 2:
-        return Interval(None)
-    value = measure(np.ones(len(labels)))
-    if np.isnan(value):
-        return Interval(None)
-    both = [weight for weight in draws if 0 < weight @ labels < weight.sum()]
-    values = np.array([measure(weight) for weight in both])
-    values = values[~np.isnan(values)]
-    if not len(values):
-        return Interval(float(value))
-    low, high = np.quantile(values, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return Interval(float(value), float(low), float(high))
+        return dict.fromkeys(values, Interval(None))
+    samples: dict[str, list[np.ndarray]] = {name: [] for name in values}
+    for weights in draws(units, resamples=RESAMPLES, seed=seed):
+        asteroids = weights @ labels
+        both = weights[(asteroids > 0) & (asteroids < weights.sum(axis=1))]
+        for name, found in asteroid_scores(labels, probabilities, called, both).items():
+            samples[name].append(found)
+    return {name: _interval(float(value[0]), np.concatenate(samples[name])) for name, value in values.items()}
+
+
+def _interval(value: float, samples: np.ndarray) -> Interval:
+    samples = samples[~np.isnan(samples)]
+    if np.isnan(value) or not len(samples):
+        return Interval(None if np.isnan(value) else value)
+    low, high = np.quantile(samples, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return Interval(value, float(low), float(high))

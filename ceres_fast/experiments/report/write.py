@@ -9,6 +9,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
 from ...evaluation.documents import html_templates, markdown_templates
 from ...files import atomic_file, write_text
 from ...survey.stamp_table import CLASSES
@@ -97,5 +99,5 @@ def _unicode(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _data_uri(picture: Picture) -> str:
-    return f"data:image/png;base64,{base64.b64encode(picture.png).decode()}"
+def _data_uri(picture: Picture) -> Markup:
+    return Markup(f"data:image/png;base64,{base64.b64encode(picture.png).decode()}")
