@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -208,4 +209,4 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _shown(value: Any) -> str:
-    return "nothing" if value is None else tomli_w.dumps({"x": value}).removeprefix("x = ").strip()
+    return "nothing" if value is None else json.dumps(value)
