@@ -111,7 +111,7 @@ class Commands:
         promise = {"max_loss": float, "confidence": float, "needs": int}
         asked = {name: kind(named[f"--{name.replace('_', '-')}"]) for name, kind in promise.items()}
         point = choose(answers(self.records, "calibration", 0), **asked)
-        (run / "calibration").mkdir()
+        (run / "calibration").mkdir(exist_ok=True)
         reliability = {"before": {"ece": 0.25, "brier": 0.5}, "after": {"ece": 0.125, "brier": 0.25}}
         (run / "calibration" / "calibration.json").write_text(json.dumps({"reliability": reliability}))
         scaling = {"method": "temperature", "temperature": 2.0}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from ceres_fast.training.processes import Problem
 from .conftest import TOO_FEW, Commands
 
 Made = Callable[..., Plan]
+ROOT = Path(__file__).parents[2]
 FAILS = Problem("the loss is not finite.", "CeresFastError")
 
 
@@ -231,9 +233,8 @@ sys.stdin.read()
 
 def test_two_at_once_in_one_folder(plan: Made, tmp_path: Path, commands: Commands) -> None:
     out = tmp_path / "out"
-    with subprocess.Popen(
-        [sys.executable, "-c", OTHER, str(out)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as other:
+    command, environment = [sys.executable, "-c", OTHER, str(out)], os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == "taken\n"
         with pytest.raises(CeresFastError, match=rf"out: is in use by process {other.pid}"):
