@@ -20,6 +20,7 @@ from ..model.weights import weights_sha256
 from ..records.manifest import Manifest
 from ..survey.problems import OnError
 from ..tensorflow_quiet import tf
+from .devices import describe
 from .runs import CONFIG
 from .setting_checks import CHECKS, Check, key, one_of, whole
 from .settings import Settings
@@ -120,13 +121,18 @@ def write_config(folder: Path, options: Mapping[str, Any]) -> None:
     InputError
         When a path is not Unicode, as all of TOML is.
     """
-    values = {key(name): _stored(name, value) for name, value in options.items() if value is not None}
+    values = as_written(options)
     head = f"# ceres-fast {__version__}: `ceres-fast train --config {CONFIG}` does it again\n"
     path = folder / CONFIG
     try:
         write_text(path, head + tomli_w.dumps(values))
     except UnicodeEncodeError as error:
         raise InputError(path, f"cannot hold {error.object!a}", expected="paths in Unicode") from error
+
+
+def as_written(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `write_config` writes of options: keys as in the file, paths absolute, nothing that is None."""
+    return {key(name): _stored(name, value) for name, value in options.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -181,6 +187,7 @@ def write_provenance(run: Path, manifest: Manifest, model: keras.Model) -> None:
             **_hashes(manifest, model),
             "versions": versions(),
             "devices": [device.device_type for device in tf.config.list_physical_devices()],
+            "trained_on": describe(),
         },
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import count
@@ -89,6 +90,41 @@ def open_run(run: Path) -> Path:
             f"with --config {found / CONFIG}",
         )
     return found
+
+
+def take(folder: Path) -> None:
+    """Make the folder of several runs, or go on in it; this process then has it to itself as long as it lives.
+
+    Raises
+    ------
+    CeresFastError
+        When another process is at work in it, or it cannot be made or written.
+    """
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    lock_run(folder)
+
+
+def who_uses(run: Path) -> str | None:
+    """Return in words which process is at work in a run; None where none is, or that cannot be told."""
+    try:
+        lock(run / LOCK).release()
+    except Busy as busy:
+        return str(busy)
+    except OSError:
+        pass
+    return None
+
+
+def discard_unbegun(run: Path) -> None:
+    """Remove the directory of a run that was killed before it had more than its options: nothing is lost by that.
+
+    `create_run` would refuse it because it exists, and there is nothing yet to go on from.
+    """
+    if not run.is_dir() or run.is_symlink():
+        return
+    if all(path.name == CONFIG or path.name.startswith(".") for path in run.iterdir()):
+        shutil.rmtree(run)
 
 
 def point_latest(run: Path) -> None:

@@ -2,63 +2,25 @@
 
 from __future__ import annotations
 
-import sys
+import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from ..console import say, table, warn
+from ..console import say, table
 from ..errors import CeresFastError, InputError
-from ..files import read_json, write_json
+from ..files import write_json
 from ..model.backbones import BACKBONES
 from ..records.manifest import load_manifest
 from .config import ALL, RunConfig, read_written, write_config
-from .processes import Processes
-from .runs import CONFIG, METRICS, create_run, open_run
+from .members import Member, Step, carry_out, evaluation, refuse_failed, training
+from .processes import Problem
+from .runs import CONFIG, create_run, open_run
 from .tensorboard import require_tensorboard
 
 SERIES = "series.json"
-EVALUATION = "evaluation-validation"
-"""What `ceres-fast train` adds to a run that has come to its end."""
-
-
-@dataclass(frozen=True)
-class Member:
-    """One run of a series: a directory under that of the series."""
-
-    folder: Path
-    backbone: str
-    seed: int
-
-    @property
-    def trained(self) -> bool:
-        """Whether its training has come to its end."""
-        return (self.folder / METRICS).is_file()
-
-    @property
-    def finished(self) -> bool:
-        """Whether it has been evaluated too."""
-        return self.trained and (self.folder / EVALUATION / "scores.json").is_file()
-
-    @property
-    def best(self) -> dict[str, float]:
-        """Validation metrics of its best epoch."""
-        metrics = read_json(self.folder / METRICS, what="the metrics of a run")
-        return {name: value for name, value in metrics["best"].items() if name.startswith("val_")}
-
-    def command(self, config: Path, options: Mapping[str, Any]) -> list[str]:
-        """Return the command that begins this run, goes on with it, or does what is left after it."""
-        if self.trained:
-            of = ["--records", options["records"], "--on-error", options["on_error"]]
-            told = ["evaluate", self.folder, "--split", "validation", *of]
-        elif (self.folder / CONFIG).is_file():
-            told = ["train", "--resume", self.folder]
-        else:
-            one = ["--backbone", self.backbone, "--seed", self.seed, "--seeds", 1]
-            told = ["train", "--config", config, *one, "--run", self.folder]
-        return [sys.executable, "-m", "ceres_fast", *map(str, told)]
 
 
 def is_series(options: Mapping[str, Any]) -> bool:
@@ -138,30 +100,24 @@ def _backbones(options: Mapping[str, Any]) -> list[str]:
 def _members(folder: Path, options: Mapping[str, Any]) -> list[Member]:
     seeds = range(options["seed"], options["seed"] + options["seeds"])
     return [
-        Member(folder / f"{backbone}-seed{seed}", backbone, seed) for backbone in _backbones(options) for seed in seeds
+        Member(folder / f"{backbone}-seed{seed}", backbone, options["experiment"], seed)
+        for backbone in _backbones(options)
+        for seed in seeds
     ]
 
 
 def _train(folder: Path, options: Mapping[str, Any]) -> Path:
     members = _members(folder, options)
-    problems: dict[Member, str] = {}
-    with Processes() as processes:
-        for number, member in enumerate(members, 1):
-            done = " is finished" if member.finished else ""
-            say(f"run {number} of {len(members)}: {member.folder}{done}")
-            if not done and (problem := processes.run(member.command(folder / CONFIG, options))):
-                problems[member] = problem
-            _report(folder, members)
-            if processes.stopped_by:
-                warn(f"stopped in run {number} of {len(members)}; go on with: ceres-fast train --resume {folder}")
-                raise SystemExit(128 + processes.stopped_by)
+    steps = training(folder / CONFIG), evaluation("validation", options)
+    again = f"ceres-fast train --resume {shlex.quote(str(folder))}"
+
+    def told(member: Member, step: Step, problem: Problem | None) -> None:
+        _report(folder, members)
+
+    _report(folder, members)
+    problems = carry_out(members, steps, told, again=again)
     _show(members)
-    if problems:
-        failed = ", ".join(f"{member.folder.name} ({problem})" for member, problem in problems.items())
-        raise CeresFastError(
-            f"{folder}: {len(problems)} of {len(members)} runs failed: {failed}. What they said is above. "
-            f"To try them again: ceres-fast train --resume {folder}"
-        )
+    refuse_failed(folder, problems, len(members), again)
     say(f"written to {folder / SERIES}")
     return folder
 
@@ -190,18 +146,27 @@ def summary(best: Mapping[str, Sequence[Mapping[str, float]]]) -> dict[str, dict
     }
 
 
+def _finished(member: Member) -> bool:
+    return member.trained and member.evaluated("validation")
+
+
+def _best(member: Member) -> dict[str, float]:
+    """Return the validation metrics of its best epoch."""
+    return {name: value for name, value in member.metrics["best"].items() if name.startswith("val_")}
+
+
 def _of_backbones(members: Sequence[Member]) -> dict[str, list[dict[str, float]]]:
     best: dict[str, list[dict[str, float]]] = {}
     for member in members:
-        if member.finished:
-            best.setdefault(member.backbone, []).append(member.best)
+        if _finished(member):
+            best.setdefault(member.backbone, []).append(_best(member))
     return best
 
 
 def _report(folder: Path, members: Sequence[Member]) -> None:
     runs = [
         {"run": member.folder.name, "backbone": member.backbone, "seed": member.seed}
-        | ({"finished": True, "best": member.best} if member.finished else {"finished": False})
+        | ({"finished": True, "best": _best(member)} if _finished(member) else {"finished": False})
         for member in members
     ]
     write_json(folder / SERIES, {"runs": runs, "summary": summary(_of_backbones(members))})
@@ -213,12 +178,13 @@ def _show(members: Sequence[Member]) -> None:
         return
     names = list(next(iter(best.values()))[0])
     rows = [
-        [backbone, len(best[backbone]), *(_with_spread(metrics[name]) for name in names)]
+        [backbone, len(best[backbone]), *(with_spread(metrics[name]) for name in names)]
         for backbone, metrics in summary(best).items()
     ]
     columns = ["backbone", "runs", *(name.removeprefix("val_") for name in names)]
     table("Best epochs on the validation split: mean ± standard deviation over the seeds", columns, rows)
 
 
-def _with_spread(found: Mapping[str, float | None]) -> str:
+def with_spread(found: Mapping[str, float | None]) -> str:
+    """Return mean and, where there is one, spread: ``1.2500 ± 0.1250``."""
     return " ± ".join(f"{value:.4f}" for value in (found["mean"], found["std"]) if value is not None)

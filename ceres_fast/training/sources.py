@@ -28,10 +28,13 @@ class Source:
         The classifier, or what of it is after the cut; training it trains the classifier.
     rows : mapping of str to Rows
         ``train`` and ``validation``.
+    prefix_seconds : float or None
+        What computing the features took, when that was and whoever did it; None where the rows are stamps.
     """
 
     network: keras.Model
     rows: Mapping[str, Rows]
+    prefix_seconds: float | None = None
 
 
 def source_of(model: keras.Model, manifest: Manifest, settings: Settings) -> Source:
@@ -62,4 +65,4 @@ def _cached(model: keras.Model, manifest: Manifest, settings: Settings) -> Sourc
         warn(f"{error} This run goes on without the cache: what is frozen is computed again in every epoch.")
         return None
     say(f"features of the frozen layers from {settings.cache_dir}")
-    return Source(parts.suffix, rows)
+    return Source(parts.suffix, rows, sum(features.seconds for features in rows.values()))

@@ -125,7 +125,8 @@ def _fit(run: Path, model: keras.Model, manifest: Manifest, settings: Settings) 
     _announce(run, model, manifest)
     report = Report(run, manifest.count("train"), settings.epochs)
     with stoppable(run, report.where):
-        trainer = build_trainer(model, source_of(model, manifest, settings), manifest, settings)
+        source = source_of(model, manifest, settings)
+        trainer = build_trainer(model, source, manifest, settings)
         best = KeepBest(run, partial(_publish, run, manifest, settings), model, settings.monitor)
         stopping = early_stopping(settings.patience, settings.monitor)
         checkpoint = Checkpoint(run, report, best, stopping)
@@ -140,7 +141,7 @@ def _fit(run: Path, model: keras.Model, manifest: Manifest, settings: Settings) 
                 callbacks=[ValidateAveraged(), *logs, report, best, stopping, checkpoint],
                 verbose=0,
             )
-    write_json(run / METRICS, _metrics(report.rows, best.best_epoch, report.seconds))
+    write_json(run / METRICS, _metrics(report, best.best_epoch, source.prefix_seconds))
     checkpoint.remove()
     draw_learning_curves(report.rows, best.best_epoch, run / "figures" / "learning_curves.png")
     say(f"kept epoch {best.best_epoch} of {len(report.rows)} in {run}  ({report.seconds:.0f} s)")
@@ -181,12 +182,14 @@ def _announce(run: Path, model: keras.Model, manifest: Manifest) -> None:
     say(f"run directory {run}")
 
 
-def _metrics(rows: list[dict[str, float]], best_epoch: int, seconds: float) -> dict[str, Any]:
+def _metrics(report: Report, best_epoch: int, prefix_seconds: float | None) -> dict[str, Any]:
+    rows = report.rows
     rates = sorted(row["stamps_per_second"] for row in rows[1:] or rows)
     return {
         "best_epoch": best_epoch,
         "epochs": len(rows),
-        "seconds": round(seconds, 3),
+        "seconds": round(report.seconds, 3),
+        "prefix_seconds": None if prefix_seconds is None else round(prefix_seconds, 3),
         "stamps_per_second": round(rates[len(rates) // 2], 1),
         "best": rows[best_epoch - 1],
     }

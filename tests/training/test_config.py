@@ -211,6 +211,7 @@ def test_provenance(tiny_records: Path, tmp_path: Path) -> None:
     assert (found["records"], found["manifest_sha256"]) == ("stamps", manifest.sha256)
     assert found["versions"]["keras"] == keras.__version__
     assert "CPU" in found["devices"]
+    assert "CPU" in found["trained_on"] or "GPU" in found["devices"]
 
 
 def frozen_model() -> keras.Model:

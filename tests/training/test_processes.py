@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ceres_fast.training.processes import Processes
+from ceres_fast.training.processes import PARENT, PIPE, Problem, Processes
 
 ASKS_FOR_A_SIGNAL = """
 import os, signal, sys
@@ -36,15 +36,28 @@ def python(code: str) -> list[str]:
 def test_how_a_process_ended() -> None:
     with Processes() as processes:
         assert processes.run(python("")) is None
-        assert processes.run(python("raise SystemExit(3)")) == "exit status 3"
+        assert processes.run(python("raise SystemExit(3)")) == Problem("exit status 3")
         killed = processes.run(python("import os; os.kill(os.getpid(), 9)"))
-        assert killed == "ended by signal 9: Killed"
+        assert str(killed) == "ended by signal 9: Killed"
         assert processes.stopped_by == 0
+
+
+def test_what_a_process_tells_of_its_failure() -> None:
+    code = f"""
+import os, sys
+os.write(int(os.environ[{PIPE!r}]), b'{{"kind": "TooFew", "text": "two are needed."}}')
+sys.exit(int(os.environ[{PARENT!r}]) != os.getppid())
+"""
+    with Processes() as processes:
+        assert processes.run(python(code)) is None  # it has not failed
+        failed = processes.run(python(code.replace("!=", "==")))
+    assert failed == Problem("two are needed.", "TooFew")
+    assert str(failed) == "two are needed."
 
 
 def test_a_signal_is_passed_on_and_waited_for() -> None:
     with Processes() as processes:
-        assert processes.run(python(ASKS_FOR_A_SIGNAL)) == "exit status 7"
+        assert processes.run(python(ASKS_FOR_A_SIGNAL)) == Problem("exit status 7")
         assert processes.stopped_by == signal.SIGTERM
 
 
@@ -61,7 +74,7 @@ def test_a_signal_before_the_process_is_there_ends_it() -> None:
         signal.raise_signal(signal.SIGTERM)
         assert processes.stopped_by == signal.SIGTERM
         ended = processes.run(python("import signal; signal.pause()"))
-        assert ended == f"ended by signal {int(signal.SIGTERM)}: Terminated"
+        assert ended == Problem(f"ended by signal {int(signal.SIGTERM)}: Terminated")
 
 
 def test_handlers_are_put_back_and_what_was_ignored_still_is() -> None:

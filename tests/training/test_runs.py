@@ -16,7 +16,7 @@ import pytest
 from ceres_fast import locks
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.training import runs
-from ceres_fast.training.runs import CONFIG, LOCK, METRICS, create_run, open_run, point_latest
+from ceres_fast.training.runs import CONFIG, LOCK, METRICS, create_run, open_run, point_latest, take, who_uses
 
 
 def test_without_a_name_it_is_the_time_and_what_is_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,6 +167,27 @@ def test_where_nothing_can_be_locked_it_goes_on_with_a_warning(
     monkeypatch.setattr(locks.fcntl, "flock", unsupported)
     assert open_run(stopped) == stopped
     assert "stopped: cannot be locked (No locks available)" in capsys.readouterr().err
+
+
+def test_a_folder_of_several_is_taken_new_or_as_it_is(tmp_path: Path) -> None:
+    folder = tmp_path / "a" / "b"
+    for _ in range(2):
+        take(folder)
+        assert who_uses(folder) == f"process {os.getpid()} on {platform.node()}"
+    (tmp_path / "c").mkdir()
+    with in_another_process(tmp_path / "c"), pytest.raises(CeresFastError, match="c: is in use by process 77 on else"):
+        take(tmp_path / "c")
+    (tmp_path / "file").touch()
+    with pytest.raises(CeresFastError, match="file: cannot be written"):
+        take(tmp_path / "file")
+
+
+def test_who_is_at_work(stopped: Path) -> None:
+    assert who_uses(stopped) is None
+    with in_another_process(stopped):
+        assert who_uses(stopped) == "process 77 on elsewhere"
+    assert who_uses(stopped) is None
+    assert who_uses(stopped / "none") is None
 
 
 def test_a_link_is_followed_once(stopped: Path) -> None:

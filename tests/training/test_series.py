@@ -15,7 +15,7 @@ import pytest
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.model.backbones import BACKBONES
 from ceres_fast.training.config import CONFIG, RunConfig, read_config
-from ceres_fast.training.processes import Processes
+from ceres_fast.training.processes import CHILD, Problem, Processes
 from ceres_fast.training.series import is_series, resume_series, summary, train_series
 from ceres_fast.training.settings import Settings
 
@@ -34,9 +34,9 @@ class Faked:
         self.failing: set[str] = set()
         self.stop_in: str | None = None
 
-    def run(self, processes: Processes, command: Sequence[str]) -> str | None:
-        assert list(command[1:3]) == ["-m", "ceres_fast"]
-        told = list(command[3:])
+    def run(self, processes: Processes, command: Sequence[str]) -> Problem | None:
+        assert tuple(command[: len(CHILD)]) == CHILD
+        told = list(command[len(CHILD) :])
         self.commands.append(told)
         asked = dict(zip(told[1::2], told[2::2], strict=True)) if told[0] == "train" else {}
         run = Path(asked["--run"] if "--run" in asked else asked.get("--resume") or told[1])
@@ -44,11 +44,12 @@ class Faked:
             run.mkdir()
             of = {**read_config(Path(asked["--config"])), "backbone": asked["--backbone"], "seed": int(asked["--seed"])}
             RunConfig.of(of).write(run)
+            (run / "provenance.json").write_text("{}")
         if run.name == self.stop_in:
             processes.stopped_by = signal.SIGTERM
-            return "exit status 143"
+            return Problem("exit status 143")
         if run.name in self.failing:
-            return "exit status 1"
+            return Problem("the loss is not finite.", "CeresFastError")
         seed = int(run.name.partition("-seed")[2])
         (run / "metrics.json").write_text(json.dumps({"best": {"epoch": 2, "loss": 1.0, "val_loss": 0.5 + seed / 8}}))
         (run / "evaluation-validation").mkdir(exist_ok=True)
@@ -76,8 +77,8 @@ def test_a_run_per_seed(
     assert folder == tmp_path / "series"
     assert [command[-1] for command in faked.commands] == [str(folder / f"xception-seed{seed}") for seed in (5, 6, 7)]
     assert faked.commands[1] == [
-        *("train", "--config", str(folder / CONFIG), "--backbone", "xception", "--seed", "6", "--seeds", "1"),
-        *("--run", str(folder / "xception-seed6")),
+        *("train", "--config", str(folder / CONFIG), "--backbone", "xception", "--experiment", "2"),
+        *("--seed", "6", "--seeds", "1", "--run", str(folder / "xception-seed6")),
     ]
     found = json.loads((folder / "series.json").read_text())
     assert [(run["run"], run["backbone"], run["seed"], run["finished"]) for run in found["runs"]] == [
@@ -111,7 +112,7 @@ def test_one_that_fails_holds_up_no_other_and_is_tried_again(
 ) -> None:
     faked.failing = {"xception-seed6"}
     folder = tmp_path / "series"
-    with pytest.raises(CeresFastError, match=r"1 of 3 runs failed: xception-seed6 \(exit status 1\)\. .*--resume"):
+    with pytest.raises(CeresFastError, match=r"1 of 3 runs failed: xception-seed6 \(training: the loss is .*--resume"):
         train_series(options, folder)
     assert len(faked.commands) == 3
     found = json.loads((folder / "series.json").read_text())

@@ -87,6 +87,7 @@ def test_where_the_disk_has_no_room_it_goes_on_without(
     model, manifest = seeded_model(settings), load_manifest(tiny_records)
     source = source_of(model, manifest, settings)
     assert source.network is model
+    assert source.prefix_seconds is None
     assert isinstance(source.rows["train"], RecordRows)
     assert "goes on without the cache" in " ".join(capsys.readouterr().err.split())
 

@@ -116,6 +116,7 @@ def test_what_is_kept_is_the_best_epoch(trained: Path, tiny_records: Path) -> No
     assert metrics["best"] == best
     assert metrics["epochs"] == len(rows)
     assert metrics["seconds"] > sum(row["seconds"] for row in rows)
+    assert metrics["prefix_seconds"] > 0
     stamps, labels = read_stamps(load_manifest(tiny_records), "validation")
     probabilities = predict(load_model(read_classifier(trained)), stamps)
     assert cross_entropy(probabilities, labels).mean() == pytest.approx(best["val_loss"], rel=1e-3)

@@ -70,4 +70,4 @@ def cached_rows(manifest: Manifest, split: str, cut: Cut, settings: CacheSetting
         except OSError as error:
             raise no_room(f"{folder}: cannot be used ({error.strerror}).") from error
         undo.pop_all()
-        return FeatureRows(folder, layout, used)
+        return FeatureRows(folder, layout, used, entry.seconds)

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
+from time import perf_counter
 
 import keras
 import numpy as np
@@ -50,6 +51,7 @@ def compute(entry: Entry, manifest: Manifest, prefix: keras.Model, shards: Seque
     stamps = sum(map(layout.rows_in, shards)) // layout.variants
     say(f"{entry.folder}: features of {stamps:,} {layout.split} stamps, {bytes_text(size)}, are computed once")
     written: list[int] = []
+    before = perf_counter()
     try:
         with ThreadPoolExecutor(1) as writer, shard_errors(manifest, layout.split), progress() as bar:
             pending: Future[None] | None = None
@@ -58,8 +60,10 @@ def compute(entry: Entry, manifest: Manifest, prefix: keras.Model, shards: Seque
             ):
                 if pending is not None:
                     pending.result()
+                now = perf_counter()
                 written.append(shard)
-                pending = writer.submit(entry.write, shard, rows)
+                pending = writer.submit(entry.write, shard, rows, now - before)
+                before = now
             if pending is not None:
                 pending.result()
     except NoRoom:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -71,8 +72,8 @@ class Entry:
             raise no_room(f"{self.folder}: would take {bytes_text(needed)}, and {bytes_text(free)} are free.")
         return needed
 
-    def write(self, shard: int, rows: np.ndarray) -> None:
-        """Write a shard, whole or not at all, and then into ``meta.json`` that it is there.
+    def write(self, shard: int, rows: np.ndarray, seconds: float) -> None:
+        """Write a shard that took `seconds`, whole or not at all, and then into ``meta.json`` that it is there.
 
         Raises
         ------
@@ -83,11 +84,16 @@ class Entry:
         try:
             with atomic_file(path) as temporary:
                 np.save(temporary, rows)
-                written = {"bytes": temporary.stat().st_size, "sha256": sha256_of(temporary)}
-            self._shards[path.name] = self._whole[path.name] = written
+                written = _measured(temporary)
+            self._shards[path.name] = self._whole[path.name] = written | {"seconds": round(seconds, 3)}
             self._write_meta()
         except CeresFastError as error:
             raise no_room(str(error)) from error
+
+    @property
+    def seconds(self) -> float:
+        """What computing the shards that are there has taken, in whatever processes."""
+        return math.fsum(said["seconds"] for said in self._whole.values())
 
     def remove_leftovers(self) -> None:
         """Remove what a process that was killed had not finished writing."""
@@ -124,13 +130,22 @@ class Entry:
         if said is None or said == self._whole.get(path.name):
             return said is not None
         try:
-            if {"bytes": path.stat().st_size, "sha256": sha256_of(path)} == said:
+            if _timed(said) and _measured(path) | {"seconds": said["seconds"]} == said:
                 self._whole[path.name] = said
                 return True
         except OSError:
             pass
         warn(f"{path}: is missing, cut or altered; it is computed again")
         return False
+
+
+def _measured(path: Path) -> dict[str, Any]:
+    return {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
+
+
+def _timed(said: Any) -> bool:
+    seconds = said.get("seconds") if isinstance(said, dict) else None
+    return isinstance(seconds, int | float) and 0 <= seconds < math.inf
 
 
 def no_room(problem: str) -> NoRoom:

@@ -17,7 +17,7 @@ from ..devices import devices
 from .layout import Layout
 from .listing import KEY_DIGITS
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Goes up when rows are computed or laid out in another way: older entries are then not used any more."""
 
 

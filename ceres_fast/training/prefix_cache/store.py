@@ -30,6 +30,8 @@ class FeatureRows:
         Of its rows.
     held : Lock
         The lock of who uses the entry; given back by `close`, or when the object is no longer used.
+    seconds : float
+        What computing the rows took.
 
     Attributes
     ----------
@@ -41,11 +43,14 @@ class FeatureRows:
         Of the tensors in a row, without the batch axis.
     dtype : numpy.dtype
         float32, float16 or bfloat16.
+    seconds : float
+        What computing the rows took, when that was and whoever did it.
     """
 
-    def __init__(self, folder: Path, layout: Layout, held: Lock) -> None:
+    def __init__(self, folder: Path, layout: Layout, held: Lock, seconds: float) -> None:
         self.folder, self.count, self.variants, self.shapes = folder, layout.count, layout.variants, layout.shapes
         self.dtype = np.dtype(tf.as_dtype(layout.dtype).as_numpy_dtype)
+        self.seconds = seconds
         self.close = weakref.finalize(self, held.release)
         self._layout = layout
         self._offsets = [layout.offset(shard) for shard in range(layout.shards)]

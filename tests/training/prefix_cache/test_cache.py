@@ -92,6 +92,21 @@ def test_what_is_there_is_not_computed_again(
     assert len(computed[0]) > 2
 
 
+def test_what_computing_took_is_known_to_all_that_use_it(
+    manifest: Manifest, parts: Cut, settings: CacheOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter(range(0, 10_000, 3))
+    monkeypatch.setattr("ceres_fast.training.prefix_cache.compute.perf_counter", lambda: float(next(clock)))
+    first = cached_rows(manifest, "train", parts, settings)
+    shards = len(files(settings))
+    assert first.seconds == 3 * shards
+    first.close()
+    flip(only_entry(settings) / "train-00001.npy")
+    again = cached_rows(manifest, "train", parts, settings)  # the one in place of which another was computed
+    assert again.seconds == 3 * shards
+    assert cached_rows(manifest, "train", parts, settings).seconds == 3 * shards
+
+
 def test_the_eight_variants_of_a_stamp_follow_each_other(manifest: Manifest, parts: Cut, settings: CacheOf) -> None:
     rows = cached_rows(manifest, "validation", parts, settings, variants=8)
     stamps, _ = read_stamps(manifest, "validation")
@@ -170,6 +185,9 @@ def other_format(path: Path) -> None:
     path.write_text(json.dumps(meta))
 
 
+BAD = [None, "1", -1, float("nan"), float("inf")]
+"""No time that anything took."""
+
 METAS: dict[str, Callable[[Path], object]] = {
     "garbage": lambda path: path.write_bytes(b"\xff\x00{"),
     "a list": lambda path: path.write_text("[]"),
@@ -203,10 +221,12 @@ def test_a_description_of_shards_that_says_nothing_of_them(
     cached_rows(manifest, "train", parts, settings).close()
     path = only_entry(settings) / META
     meta = json.loads(path.read_text())
-    meta["shards"]["train-00001.npy"] = {"bytes": "many"}
-    path.write_text(json.dumps(meta))
-    cached_rows(manifest, "train", parts, settings)
-    assert computed[1:] == [[1]]
+    whole = dict(meta["shards"]["train-00001.npy"])
+    for number, said in enumerate([{"bytes": "many"}, "whole", *(whole | {"seconds": bad} for bad in BAD)], 1):
+        meta["shards"]["train-00001.npy"] = said
+        path.write_text(json.dumps(meta))
+        cached_rows(manifest, "train", parts, settings).close()
+        assert computed[number:] == [[1]], said
 
 
 def test_an_interrupted_computation_goes_on(

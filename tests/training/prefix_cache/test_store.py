@@ -39,7 +39,7 @@ def rows(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         assert (plan.shard_rows, plan.shards) == (16, 3)
         for number, shard in enumerate(np.split(values(request.param).view(plan.stored), [16, 32])):
             np.save(folder / plan.file(number), shard)
-        yield FeatureRows(folder, plan, use(folder))
+        yield FeatureRows(folder, plan, use(folder), seconds=1.5)
 
 
 def test_what_a_row_is(rows: FeatureRows) -> None:
@@ -71,7 +71,7 @@ def test_rows_that_do_not_exist(rows: FeatureRows, numbers: list[int]) -> None:
 def test_a_shard_cut_while_it_is_used(tmp_path: Path) -> None:
     plan = Layout("train", 4, 1, SHAPES, "float32")
     np.save(tmp_path / plan.file(0), values("float32")[:4])
-    rows = FeatureRows(tmp_path, plan, use(tmp_path))
+    rows = FeatureRows(tmp_path, plan, use(tmp_path), seconds=1.5)
     path = tmp_path / plan.file(0)
     path.write_bytes(path.read_bytes()[:-10])
     np.testing.assert_array_equal(rows.read(np.arange(3)), values("float32")[:3])
