@@ -1,0 +1,115 @@
+"""Failures in words and in tables of 80 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from textwrap import fill
+from typing import Any
+
+from .measure import MEASURES
+
+MOST_LINES = 12
+"""Lines of a table or picture for a quantity with many names; the worst are shown."""
+
+_WIDTH = 80
+
+
+def summary(found: Mapping[str, Any]) -> str:
+    """Return in words what stands out in the result of `failures`, and what could not be looked at."""
+    if found["recall"] is None:
+        return "Where it fails: there are no asteroids to lose.\n"
+    lines = [
+        "Where it fails: asteroids whose recall is wholly below the overall value, with",
+        f"{found['confidence']:.0%} Wilson intervals.",
+        *(line for measure in MEASURES for line in _of_measure(found, measure)),
+        "",
+        _paragraph(_by_chance(found)),
+        *([_paragraph(_left_out(found))] if found["left_out"] else []),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _of_measure(found: Mapping[str, Any], measure: str) -> list[str]:
+    overall = found[measure]
+    counted = {"recall": "by stamp", "asteroid_recall": f"found in {found['needs']} or more exposures"}[measure]
+    if overall is None:
+        return ["", f"{counted}: no asteroid has {found['needs']} exposures"]
+    lines = [
+        f"asteroids {one['words']}: {in_figures(one)} of {overall['value']:.2f} overall"
+        for one in found["stand_out"]
+        if one["measure"] == measure
+    ]
+    few = found["asteroids_with_too_few_exposures"]
+    without = f"; {few:,} asteroids have fewer" if few and measure == "asteroid_recall" else ""
+    head = f"{counted}: {in_figures(overall)}, {overall['count']:,} of {overall['of']:,}{without}"
+    return ["", head, *(fill(line, _WIDTH, initial_indent="  ", subsequent_indent="    ") for line in lines)] + (
+        [] if lines else ["  nothing stands out"]
+    )
+
+
+def _by_chance(found: Mapping[str, Any]) -> str:
+    looked_at = sum(
+        one[measure] is not None
+        for quantity in found["quantities"].values()
+        for one in quantity["bins"]
+        for measure in MEASURES
+    )
+    expected = looked_at * (1 - found["confidence"]) / 2
+    alike = found["correlation_of_stamps"]
+    return (
+        f"{looked_at} values were compared: where nothing is wrong, about {expected:.0f} would stand out by chance. "
+        f"The stamps of one asteroid are alike (correlation {alike:.2f}), so that intervals by stamp are made wider."
+    )
+
+
+def _left_out(found: Mapping[str, Any]) -> str:
+    return "Not looked at: " + "; ".join(f"{name}: {reason}" for name, reason in found["left_out"].items()) + "."
+
+
+def _paragraph(text: str) -> str:
+    return fill(text, _WIDTH)
+
+
+def in_figures(share: Mapping[str, float] | None) -> str:
+    """Return a share as ``0.71 [0.64, 0.77]``; ``-`` where there is none."""
+    return "-" if share is None else f"{share['value']:.2f} [{share['low']:.2f}, {share['high']:.2f}]"
+
+
+def tables(found: Mapping[str, Any]) -> str:
+    """Return a table of every quantity in the result of `failures`; of many names, only the worst."""
+    return "\n".join(_table(quantity, found["needs"]) for quantity in found["quantities"].values())
+
+
+def _table(quantity: Mapping[str, Any], needs: int) -> str:
+    shown = shown_bins(quantity["bins"])
+    measures = [
+        (name, title)
+        for name, title in (("recall", "recall"), ("purity", "purity"), ("asteroid_recall", f"found in ≥ {needs}"))
+        if any(one[name] is not None for one in shown)
+    ]
+    head = f"{'':<22}{'asteroids':>9}" + "".join(f"{title:^19}" for _, title in measures)
+    lines = [
+        f"{_short(one['label'], 22):<22}{one['asteroids']:>7,}  "
+        + "".join(f"{in_figures(one[name]):^19}" for name, _ in measures)
+        for one in shown
+    ]
+    return "\n".join(line.rstrip() for line in (_title(quantity, len(shown)), head, *lines)) + "\n"
+
+
+def _title(quantity: Mapping[str, Any], shown: int) -> str:
+    bins = quantity["bins"]
+    notes = [f"the {shown} worst of {len(bins)}"] if shown < len(bins) else []
+    notes += ["a stamp may be in several lines"] if quantity["overlapping"] else []
+    return quantity["title"] + (f": {'; '.join(notes)}" if notes else "")
+
+
+def _short(text: str, most: int) -> str:
+    return text if len(text) < most else text[: most - 2] + "…"
+
+
+def shown_bins(bins: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the bins in their order; of more than `MOST_LINES`, those whose recall is least certain to be good."""
+    if len(bins) <= MOST_LINES:
+        return list(bins)
+    with_asteroids = [one for one in bins if one["recall"] is not None]
+    return sorted(with_asteroids, key=lambda one: one["recall"]["high"])[:MOST_LINES]
