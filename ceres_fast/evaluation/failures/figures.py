@@ -31,13 +31,13 @@ def draw(found: Mapping[str, Any], title: str, path: Path) -> None:
     panels = [(quantity["title"], quantity["bins"]) for quantity in found["quantities"].values()]
     if not panels:
         figure = Figure(figsize=(6, 1.2), layout="constrained")
-        figure.suptitle(f"{title}\nno quantity divides the asteroids into bins", size=10)
+        figure.suptitle(f"{title}\nno quantity divides the asteroids into bins", size=10, parse_math=False)
         save(figure, path)
         return
     rows = [panels[first : first + _ACROSS] for first in range(0, len(panels), _ACROSS)]
     heights = [_AROUND + _LINE * max(len(shown_bins(bins)) for _, bins in row) for row in rows]
     figure = Figure(figsize=(15, sum(heights) + 1), layout="constrained")
-    figure.suptitle(f"{title}\nin brackets: asteroids; lines: {found['confidence']:.0%} intervals")
+    figure.suptitle(f"{title}\nin brackets: asteroids; lines: {found['confidence']:.0%} intervals", parse_math=False)
     lowest = _lowest(found)
     grid = figure.subplots(len(rows), _ACROSS, squeeze=False, height_ratios=heights)
     for axes, panel in zip(grid.flat, panels, strict=False):
@@ -62,7 +62,8 @@ def _draw_panel(axes: Axes, title: str, bins: Sequence[Mapping[str, Any]], found
     for measure in ("recall", "asteroid_recall"):
         if found[measure] is not None and any(one[measure] is not None for one in shown):
             axes.axvline(found[measure]["value"], color=_STYLES[measure][1], ls=":", lw=1)
-    axes.set_yticks(range(len(shown)), [f"{_short(one['label'])} ({one['asteroids']:,})" for one in shown])
+    labels = [f"{_short(one['label'])} ({one['asteroids']:,})" for one in shown]
+    axes.set_yticks(range(len(shown)), labels, parse_math=False)  # a name may hold a $
     axes.set_ylim(len(shown) - 0.5, -0.5)
     axes.tick_params(labelsize=8)
     axes.grid(axis="x", color="0.9")

@@ -71,7 +71,7 @@ def _not_negative(name: str) -> Callable[[Known], np.ndarray]:
 
 
 def _positive(name: str) -> Callable[[Known], np.ndarray]:
-    return lambda known: np.where(known[name] > 0, known[name], np.nan)
+    return lambda known: np.where((known[name] > 0) & np.isfinite(known[name]), known[name], np.nan)
 
 
 def trail_length(known: Known) -> np.ndarray:

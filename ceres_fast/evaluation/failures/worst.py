@@ -19,7 +19,7 @@ LOST, TAKEN = "lost", "taken"
 """In the column ``error``: an asteroid below the threshold, and something else that is not."""
 
 _SHOWN, _ACROSS = 18, 6
-_LONGEST = 30
+_LONGEST = 26
 
 
 def worst_rows(predictions: Predictions, threshold: float) -> dict[str, np.ndarray]:
@@ -107,7 +107,7 @@ def _draw_part(part: SubFigure, lines: int, stamps: np.ndarray, captions: list[s
         axes.set_axis_off()
     for axes, stamp, words in zip(part.axes, stamps, captions, strict=False):
         show_stamp(axes, stamp)
-        axes.set_title(words, size=8, pad=3)
+        axes.set_title(words, size=8, pad=3, parse_math=False)  # a name may hold a $
 
 
 def caption(predictions: Predictions, row: int) -> str:
