@@ -11,8 +11,8 @@ import numpy as np
 
 from .edges import Ladder, choose_edges
 
-UNKNOWN = "unknown"
-"""Label of the bin of what is not known."""
+KNOWN, UNKNOWN = "known", "unknown"
+"""Labels of the bins of all that is known and cannot be divided, and of what is not known."""
 
 FLAGS = {
     1: "neighbours",
@@ -54,7 +54,7 @@ class Bin:
 
 Binning = Callable[[np.ndarray, np.ndarray], list[Bin]]
 """Takes the values of stamps (n,) and of which asteroid each is (int (n,), -1 for non-asteroids), and gives the bins of
-what is known; no bin where nothing is."""
+what is known; none where it cannot be divided."""
 
 
 def is_unknown(values: np.ndarray) -> np.ndarray:
@@ -63,22 +63,20 @@ def is_unknown(values: np.ndarray) -> np.ndarray:
     return ~np.isfinite(values) if kind == "f" else values == "" if kind == "U" else values < 0
 
 
-def unknown(title: str) -> Bin:
-    """Return the bin of stamps of which the quantity with this title is not known."""
-    return Bin(UNKNOWN, f"of unknown {title}", is_unknown)
+def with_the_rest(bins: list[Bin], title: str) -> list[Bin]:
+    """Return bins of a quantity with this title and that of what is not known; without any, all that is known is one."""
+    known = Bin(KNOWN, f"of known {title}", lambda values: ~is_unknown(values))
+    return [*(bins or [known]), Bin(UNKNOWN, f"of unknown {title}", is_unknown)]
 
 
 def ranges(ladder: Ladder, below: str, between: str, above: str) -> Binning:
     """Return the binning of a number; `below`, `between` and `above` say a range in words, with {low} and {high}."""
 
     def binning(values: np.ndarray, owners: np.ndarray) -> list[Bin]:
-        known = ~is_unknown(values)
-        if not known.any():
-            return []
-        of_asteroid = known & (owners >= 0)
+        of_asteroid = ~is_unknown(values) & (owners >= 0)
         edges = choose_edges(values[of_asteroid], owners[of_asteroid], ladder)
         if not edges:
-            return [Bin("known", "of which it is known", lambda some: ~is_unknown(some))]
+            return []
         inner = [_range(low, high, f"{low:.10g}–{high:.10g}", between) for low, high in pairwise(edges)]
         return [
             _range(None, edges[0], f"< {edges[0]:.10g}", below),

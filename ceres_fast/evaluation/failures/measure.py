@@ -9,7 +9,7 @@ import numpy as np
 
 from ..asteroids import critical
 from ..predictions import Predictions
-from .bins import Bin, is_unknown, unknown
+from .bins import Bin, is_unknown, with_the_rest
 from .edges import FEWEST
 from .quantities import QUANTITIES, Quantity
 from .shares import CONFIDENCE, Share, correlation, design_effect, share
@@ -136,7 +136,7 @@ def _measures(answers: _Answers, stamps: np.ndarray, asteroids: np.ndarray) -> d
 def _bins(quantity: Quantity, values: np.ndarray, owners: np.ndarray) -> list[Bin]:
     """Return the bins that hold something; that every stamp, or every one of an asteroid, is in one is checked."""
     counted = values[owners >= 0] if quantity.of_asteroids else values
-    every = [*quantity.binning(values, owners), unknown(quantity.title)]
+    every = with_the_rest(quantity.binning(values, owners), quantity.title)
     inside = np.array([one.holds(counted) for one in every])
     times = inside.sum(axis=0)
     if (times < 1).any() or (not quantity.overlapping and (times > 1).any()):

@@ -40,11 +40,13 @@ def _of_measure(found: Mapping[str, Any], measure: str) -> list[str]:
         if one["measure"] == measure
     ]
     few = found["asteroids_with_too_few_exposures"]
-    without = f"; {few:,} asteroids have fewer" if few and measure == "asteroid_recall" else ""
+    without = f"; {few:,} have fewer" if few and measure == "asteroid_recall" else ""
     head = f"{counted}: {in_figures(overall)}, {overall['count']:,} of {overall['of']:,}{without}"
-    return ["", head, *(fill(line, _WIDTH, initial_indent="  ", subsequent_indent="    ") for line in lines)] + (
-        [] if lines else ["  nothing stands out"]
-    )
+    return [
+        "",
+        _paragraph(head),
+        *(fill(line, _WIDTH, initial_indent="  ", subsequent_indent="    ") for line in lines),
+    ] + ([] if lines else ["  nothing stands out"])
 
 
 def _by_chance(found: Mapping[str, Any]) -> str:

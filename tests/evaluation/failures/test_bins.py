@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ceres_fast.evaluation.failures.bins import UNKNOWN, Bin, flag_bits, is_unknown, names, ranges, unknown
+from ceres_fast.evaluation.failures.bins import Bin, flag_bits, is_unknown, names, ranges, with_the_rest
 from ceres_fast.evaluation.failures.edges import steps
 
 BINNING = ranges(steps(0.5, 1, 2), "brighter than {high} mag", "of {low} to {high} mag", "fainter than {low} mag")
@@ -36,16 +36,19 @@ def test_only_asteroids_make_bins_and_all_stamps_are_in_one() -> None:
 
 
 def test_too_few_to_divide_and_nothing_known() -> None:
-    values = np.array([19.0, 21.0, np.nan])
-    assert contents(BINNING(values, np.arange(3)), values) == {"known": [19, 21]}
-    assert BINNING(np.full(3, np.nan), np.arange(3)) == []
+    values = np.array([19.0, 21.0, np.inf])
+    assert BINNING(values, np.arange(3)) == BINNING(np.full(3, np.nan), np.arange(3)) == []
+    rest = with_the_rest([], "magnitude")
+    assert contents(rest, values) == {"known": [19, 21], "unknown": [np.inf]}
+    assert [one.words for one in rest] == ["of known magnitude", "of unknown magnitude"]
+    assert [one.label for one in with_the_rest(rest[:1], "")] == ["known", "unknown"]
 
 
 @given(st.lists(st.floats(), max_size=60), st.integers(1, 3))
 def test_any_number_is_in_one_bin_or_unknown(some: list[float], every: int) -> None:
     values = np.array(some, float)
     owners = np.where(np.arange(len(some)) % every, -1, np.arange(len(some)))
-    held = [one.holds(values) for one in (*BINNING(values, owners), unknown("magnitude"))]
+    held = [one.holds(values) for one in with_the_rest(BINNING(values, owners), "magnitude")]
     assert (np.sum(held, axis=0) == 1).all()
 
 
@@ -66,7 +69,7 @@ def test_flags() -> None:
 @given(st.lists(st.integers(-(2**40), 2**40), min_size=1))
 def test_any_flags_are_in_a_bin(some: list[int]) -> None:
     values = np.array(some)
-    held = np.array([one.holds(values) for one in (*flag_bits(values, values), unknown("FLAGS"))])
+    held = np.array([one.holds(values) for one in with_the_rest(flag_bits(values, values), "FLAGS")])
     assert held.any(axis=0).all()
     assert (held.sum(axis=0)[values <= 0] == 1).all()
 
@@ -90,5 +93,3 @@ def test_a_name_is_not_a_template() -> None:
 )
 def test_unknown(values: list[object], expected: list[int]) -> None:
     assert is_unknown(np.array(values)).tolist() == [bool(flag) for flag in expected]
-    assert unknown("seeing").words == "of unknown seeing"
-    assert unknown("seeing").label == UNKNOWN

@@ -156,8 +156,8 @@ def test_an_asteroid_is_in_the_bin_of_its_median() -> None:
     predictions = replace(predictions, known={**predictions.known, "magnitude": magnitude})
     found = bins(failures(predictions, 0.5), "magnitude")
     assert {label: one["asteroid_recall"]["of"] for label, one in found.items() if one["asteroid_recall"]} == {
-        "< 21": 19,
-        "≥ 21": 21,
+        "< 19.5": 19,
+        "≥ 19.5": 21,
     }
     assert found[UNKNOWN]["recall"]["of"] == 2
     assert found[UNKNOWN]["asteroid_recall"] is None

@@ -52,7 +52,7 @@ def test_no_asteroids_and_none_with_enough_exposures() -> None:
     assert summary(failures(made([0.9], label=0), 0.5)) == "Where it fails: there are no asteroids to lose.\n"
     assert "no asteroid has 3 exposures" in summary(failures(asteroids({"A": (0.9, 0.9)}), 0.5))
     some = summary(failures(asteroids({"A": (0.9, 0.9), "B": (0.9,) * 3}), 0.5))
-    assert "found in 3 or more exposures: 1.00 [0.21, 1.00], 1 of 1; 1 asteroids have fewer\n" in some
+    assert "found in 3 or more exposures: 1.00 [0.21, 1.00], 1 of 1; 1 have fewer\n" in some
 
 
 def test_tables() -> None:
