@@ -64,7 +64,7 @@ def is_unknown(values: np.ndarray) -> np.ndarray:
 
 
 def with_the_rest(bins: list[Bin], title: str) -> list[Bin]:
-    """Return bins of a quantity with this title and that of what is not known; without any, all that is known is one."""
+    """Return these bins, or one of all that is known where there are none, and that of what is not known."""
     known = Bin(KNOWN, f"of known {title}", lambda values: ~is_unknown(values))
     return [*(bins or [known]), Bin(UNKNOWN, f"of unknown {title}", is_unknown)]
 

@@ -34,19 +34,15 @@ def _of_measure(found: Mapping[str, Any], measure: str) -> list[str]:
     counted = {"recall": "by stamp", "asteroid_recall": f"found in {found['needs']} or more exposures"}[measure]
     if overall is None:
         return ["", f"{counted}: no asteroid has {found['needs']} exposures"]
+    few = found["asteroids_with_too_few_exposures"]
+    without = f"; {few:,} have fewer" if few and measure == "asteroid_recall" else ""
+    head = f"{counted}: {in_figures(overall)}, {overall['count']:,} of {overall['of']:,}{without}"
     lines = [
         f"asteroids {one['words']}: {in_figures(one)} of {overall['value']:.2f} overall"
         for one in found["stand_out"]
         if one["measure"] == measure
-    ]
-    few = found["asteroids_with_too_few_exposures"]
-    without = f"; {few:,} have fewer" if few and measure == "asteroid_recall" else ""
-    head = f"{counted}: {in_figures(overall)}, {overall['count']:,} of {overall['of']:,}{without}"
-    return [
-        "",
-        _paragraph(head),
-        *(fill(line, _WIDTH, initial_indent="  ", subsequent_indent="    ") for line in lines),
-    ] + ([] if lines else ["  nothing stands out"])
+    ] or ["nothing stands out"]
+    return ["", _paragraph(head), *(_paragraph(line, "  ") for line in lines)]
 
 
 def _by_chance(found: Mapping[str, Any]) -> str:
@@ -68,8 +64,8 @@ def _left_out(found: Mapping[str, Any]) -> str:
     return "Not looked at: " + "; ".join(f"{name}: {reason}" for name, reason in found["left_out"].items()) + "."
 
 
-def _paragraph(text: str) -> str:
-    return fill(text, _WIDTH)
+def _paragraph(text: str, indent: str = "") -> str:
+    return fill(text, _WIDTH, initial_indent=indent, subsequent_indent=2 * indent)
 
 
 def in_figures(share: Mapping[str, float] | None) -> str:
