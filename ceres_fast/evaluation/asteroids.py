@@ -1,0 +1,83 @@
+"""An asteroid, not a stamp, is found or lost: from which threshold on it is."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import CeresFastError
+from ..records.splits.hold_out import nights
+from .predictions import Predictions
+
+
+def critical(predictions: Predictions, needs: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the largest threshold that each asteroid survives.
+
+    A trajectory search needs so many exposures of a night to link an asteroid. It survives a threshold exactly when
+    the needs-th largest probability of its exposures is not below it.
+
+    Parameters
+    ----------
+    predictions : Predictions
+        Of a split.
+    needs : int
+        Exposures of an asteroid that must survive; 1 or more.
+
+    Returns
+    -------
+    names : numpy.ndarray
+        The k asteroids as `Predictions.asteroids` has them (one that was seen in two nights is two), str (k,), sorted.
+    probability : numpy.ndarray
+        The needs-th largest probability of each, float64 (k,); NaN where it has fewer exposures than `needs`: it was
+        lost before any classifier saw it.
+    exposures : numpy.ndarray
+        How many each has, int64 (k,). Stamps of one asteroid with the same MJD (where frames overlap, or copies) are
+        one exposure, of which the most probable counts; a stamp whose MJD is not known is one of its own.
+
+    Raises
+    ------
+    CeresFastError
+        When `needs` is below 1, or a probability is not finite.
+    """
+    if needs < 1:
+        raise CeresFastError(f"--needs is {needs}; expected the exposures of an asteroid that must survive, 1 or more.")
+    if strange := np.count_nonzero(~np.isfinite(predictions.probabilities)):
+        raise CeresFastError(
+            f"{strange} of {len(predictions.probabilities)} probabilities are not finite: what the network computes is "
+            "damaged. Evaluate again, or train again with --precision float32."
+        )
+    asteroids = predictions.asteroids
+    rows = np.flatnonzero(asteroids != "")
+    names, asteroid = np.unique(asteroids[rows], return_inverse=True)
+    asteroid, probability = _one_per_exposure(asteroid, predictions.known["mjd"][rows], predictions.probabilities[rows])
+    exposures = np.bincount(asteroid, minlength=len(names))
+    largest_first = probability[np.lexsort((-probability, asteroid))]
+    first = np.cumsum(exposures) - exposures
+    enough = exposures >= needs
+    found = np.full(len(names), np.nan)
+    found[enough] = largest_first[first[enough] + needs - 1]
+    return names, found, exposures
+
+
+def fields_of(predictions: Predictions, names: np.ndarray) -> np.ndarray:
+    """Return the field, in its night, that shows each asteroid (the first of several): str (k,), "field night".
+
+    Parameters
+    ----------
+    predictions : Predictions
+        Of a split.
+    names : numpy.ndarray
+        Asteroids of it, as `critical` names them, (k,).
+    """
+    asteroids, first = np.unique(predictions.asteroids, return_index=True)
+    rows = first[np.searchsorted(asteroids, names)]
+    field, night = predictions.known["field"][rows], nights(predictions.known["mjd"][rows])
+    return np.strings.add(np.strings.add(field, " "), night)
+
+
+def _one_per_exposure(asteroid: np.ndarray, mjd: np.ndarray, probability: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return asteroid and probability of the most probable stamp of each exposure."""
+    order = np.lexsort((-probability, mjd, asteroid))
+    asteroid, mjd, probability = asteroid[order], mjd[order], probability[order]
+    new = np.ones(len(order), bool)
+    new[1:] = (asteroid[1:] != asteroid[:-1]) | (mjd[1:] != mjd[:-1])  # NaN differs from NaN
+    return asteroid[new], probability[new]

@@ -1,0 +1,248 @@
+"""The threshold that loses at most a given share of the asteroids, with the confidence that it does.
+
+An asteroid survives a threshold exactly when its critical probability (`asteroids.critical`) is not below it. The
+(k + 1)-th smallest critical probability of the calibration asteroids loses k of them, or fewer where some are equal;
+`tolerance.allowed` says how large k may be. Nothing is assumed of the network or of the distribution of what it says.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from scipy.stats import binomtest
+
+from ..console import warn
+from ..errors import CeresFastError
+from .asteroids import critical, fields_of
+from .predictions import Predictions
+from .tolerance import allowed, needed, upper_bound
+
+DIGITS = 6
+"""Decimals of a threshold: those that `classify` rounds probabilities to."""
+
+FEW_FIELDS = 20
+"""Asteroids of one field share seeing and sky: with fewer fields than these the promise is weaker than it says."""
+
+
+class TooFewAsteroids(CeresFastError):  # noqa: N818 (what there is too little of says it)
+    """There are fewer asteroids than the promise needs."""
+
+
+@dataclasses.dataclass(frozen=True)
+class OperatingPoint:
+    """A threshold and what is promised of it.
+
+    Attributes
+    ----------
+    threshold : float
+        Detections below this probability are dropped; of 6 decimals.
+    max_loss, confidence : float
+        At most this share of the asteroids is lost, with this confidence.
+    needs : int
+        An asteroid is lost when fewer of its exposures than these survive.
+    asteroids : int
+        Calibration asteroids (each in one night) with `needs` exposures or more.
+    allowed, lost : int
+        How many of them may be lost for the promise, and how many the threshold loses (fewer where probabilities are
+        equal).
+    left_out : int
+        Asteroids with fewer exposures than `needs`: lost before, and not part of the promise.
+    bound : float
+        Upper limit of the share that is lost, at this confidence; not above `max_loss`.
+    detections, non_asteroids, left : int
+        Stamps of the split, those of them that are no asteroids, and those of these that the threshold leaves.
+    left_per_1000 : float
+        Non-asteroids left per 1,000 detections: what the promise costs.
+    fields : int
+        From how many fields (each in one night) the asteroids come.
+    manifest_sha256 : str
+        Of the records; "" where it is not known.
+    """
+
+    threshold: float
+    max_loss: float
+    confidence: float
+    needs: int
+    asteroids: int
+    allowed: int
+    lost: int
+    left_out: int
+    bound: float
+    detections: int
+    non_asteroids: int
+    left: int
+    left_per_1000: float
+    fields: int
+    manifest_sha256: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values that JSON can hold."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> OperatingPoint:
+        """Return the operating point that `as_dict` gave.
+
+        Raises
+        ------
+        ValueError
+            When a value is missing, unknown, or not what it can be.
+        """
+        kinds = {field.name: str(field.type) for field in dataclasses.fields(cls)}
+        if not isinstance(values, Mapping) or values.keys() != kinds.keys():
+            raise ValueError(f"{values!a:.80} is no operating point, expected an object of {', '.join(kinds)}")
+        for name, kind in kinds.items():
+            may_be, expected = _KINDS["share" if name in _SHARES else kind]
+            if not may_be(values[name]):
+                raise ValueError(f"{name} of the operating point is {values[name]!a:.80}, expected {expected}")
+        return cls(**values)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
+
+
+_SHARES = ("threshold", "max_loss", "confidence", "bound")
+_KINDS = {
+    "share": (lambda value: _is_number(value) and value <= 1, "a number from 0 to 1"),
+    "float": (_is_number, "a number from 0 on"),
+    "int": (lambda value: _is_number(value) and isinstance(value, int), "a whole number from 0 on"),
+    "str": (lambda value: isinstance(value, str), "text"),
+}
+
+
+def choose(
+    predictions: Predictions, *, max_loss: float = 0.02, confidence: float = 0.95, needs: int = 3
+) -> OperatingPoint:
+    """Choose the highest threshold of which can be promised that it loses at most `max_loss` of the asteroids.
+
+    Parameters
+    ----------
+    predictions : Predictions
+        Of the calibration split, which nothing else has touched.
+    max_loss : float
+        Share of the asteroids that may be lost, from 0.000001 to below 1.
+    confidence : float
+        Probability, over the choice of calibration asteroids, that the promise holds, from 0.000001 to below 1.
+    needs : int
+        An asteroid is lost when fewer of its exposures than these survive.
+
+    Returns
+    -------
+    OperatingPoint
+
+    Raises
+    ------
+    TooFewAsteroids
+        When there are fewer asteroids with `needs` exposures than `needed` says.
+    CeresFastError
+        When an option is not what it can be, or a probability is not finite.
+
+    Notes
+    -----
+    The promise is for asteroids like those of the calibration split: of the same survey, found by the same detection
+    in `needs` exposures or more, independent of each other. Those of one field are not quite: a warning says where
+    there are fewer than `FEW_FIELDS` fields.
+    """
+    names, probability, _ = critical(predictions, needs)
+    enough = ~np.isnan(probability)
+    names, probability = names[enough], probability[enough]
+    may_lose, left_out = allowed(len(names), max_loss, confidence), int(np.count_nonzero(~enough))
+    if may_lose is None:
+        raise TooFewAsteroids(_too_few(len(names), left_out, max_loss, confidence, needs))
+    threshold = _floor(float(np.partition(probability, may_lose)[may_lose]))
+    if (fields := len(np.unique(fields_of(predictions, names)))) < FEW_FIELDS:
+        warn(
+            f"the {len(names)} asteroids that the threshold is chosen on come from {fields} fields (each in one night) "
+            f"only. Asteroids of one field share seeing and sky: chosen on fewer than {FEW_FIELDS} fields, a threshold "
+            f"loses more than {max_loss:g} of all asteroids more often than a confidence of {confidence:g} says"
+        )
+    return OperatingPoint(
+        threshold=threshold,
+        max_loss=max_loss,
+        confidence=confidence,
+        needs=needs,
+        asteroids=len(names),
+        allowed=may_lose,
+        lost=int(np.count_nonzero(probability < threshold)),
+        left_out=left_out,
+        # Of `allowed`, not of `lost`: the threshold is chosen by its place in the order, and ties do not sharpen that.
+        bound=upper_bound(may_lose, len(names), confidence),
+        fields=fields,
+        manifest_sha256=str(predictions.about.get("manifest_sha256", "")),
+        **_cost(predictions, threshold),
+    )
+
+
+def measured(predictions: Predictions, point: OperatingPoint) -> dict[str, Any]:
+    """Return what an operating point does on another split.
+
+    Parameters
+    ----------
+    predictions : Predictions
+        Of a split that the threshold was not chosen on.
+    point : OperatingPoint
+        What `choose` returned.
+
+    Returns
+    -------
+    dict
+        ``asteroids``, ``lost`` and ``left_out`` (as in `OperatingPoint`), ``share`` of the asteroids that is lost with
+        its two-sided interval ``low``, ``high`` at the point's confidence (Clopper-Pearson; None without asteroids),
+        ``fields``, ``detections``, ``non_asteroids``, ``left``, ``left_per_1000``.
+
+    Raises
+    ------
+    CeresFastError
+        When a probability is not finite.
+    """
+    names, probability, _ = critical(predictions, point.needs)
+    enough = ~np.isnan(probability)
+    asteroids, lost = int(enough.sum()), int(np.count_nonzero(probability[enough] < point.threshold))
+    share = low = high = None
+    if asteroids:
+        share = lost / asteroids
+        low, high = map(float, binomtest(lost, asteroids).proportion_ci(point.confidence, method="exact"))
+    return {
+        "asteroids": asteroids,
+        "lost": lost,
+        "left_out": int(np.count_nonzero(~enough)),
+        "share": share,
+        "low": low,
+        "high": high,
+        "fields": len(np.unique(fields_of(predictions, names[enough]))),
+        **_cost(predictions, point.threshold),
+    }
+
+
+def _cost(predictions: Predictions, threshold: float) -> dict[str, Any]:
+    other = predictions.probabilities[predictions.labels == 0]
+    detections, left = len(predictions.labels), int(np.count_nonzero(other >= threshold))
+    return {
+        "detections": detections,
+        "non_asteroids": len(other),
+        "left": left,
+        "left_per_1000": 1000 * left / max(detections, 1),
+    }
+
+
+def _floor(probability: float) -> float:
+    """Round down, so that what is not below `probability`, rounded or not, is not below the result."""
+    nearest = round(probability, DIGITS)
+    return nearest if nearest <= probability else round(nearest - 10**-DIGITS, DIGITS)
+
+
+def _too_few(asteroids: int, left_out: int, max_loss: float, confidence: float, needs: int) -> str:
+    message = (
+        f"{asteroids} asteroids seen in {needs} exposures of a night or more ({left_out} in fewer, which do not count) "
+        f"are too few to promise with a confidence of {confidence:g} that at most {max_loss:g} of the asteroids are "
+        f"lost: {needed(max_loss, confidence):,} are needed. Build records with more asteroids in the calibration split"
+    )
+    possible = math.ceil(1000 * upper_bound(0, asteroids, confidence)) / 1000
+    if possible < 1:
+        message += f", or accept more: --max-loss {possible:g} can be promised with these"
+    return message + "."

@@ -1,0 +1,256 @@
+"""The threshold that is chosen: what it loses, that no higher one could be promised, and that the promise is kept."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import beta, binom, binomtest, kstest
+
+from ceres_fast.classify.scores import DIGITS as DIGITS_OF_CLASSIFY
+from ceres_fast.errors import CeresFastError
+from ceres_fast.evaluation import operating_point as module
+from ceres_fast.evaluation.asteroids import critical
+from ceres_fast.evaluation.operating_point import (
+    DIGITS,
+    OperatingPoint,
+    TooFewAsteroids,
+    allowed,
+    choose,
+    measured,
+    needed,
+    upper_bound,
+)
+from ceres_fast.evaluation.predictions import Predictions
+
+from ..asteroid_predictions import MANIFEST, of_asteroids, shuffled
+
+EDGES = [0, 1e-7, 0.29, 0.3, float(np.nextafter(0.3, 0)), float(np.nextafter(0.3, 1)), 0.4999995, 0.9999999, 1]
+PROBABILITIES = st.sampled_from(EDGES) | st.floats(0, 1)
+EXPOSURES = st.lists(st.lists(PROBABILITIES, min_size=1, max_size=4), min_size=10, max_size=40)
+LOOSE = {"max_loss": 0.4, "confidence": 0.6, "needs": 2}
+"""Two asteroids are enough."""
+
+
+def point(**changed: Any) -> dict[str, Any]:
+    return {**choose(of_asteroids([[0.5, 0.5]] * 30, [0.1, 0.9]), **LOOSE).as_dict(), **changed}
+
+
+@given(EXPOSURES, st.integers(0, 99))
+def test_it_loses_no_more_than_is_allowed_and_a_higher_one_does(exposures: list[list[float]], seed: int) -> None:
+    exposures = [*exposures, [0.5, 0.7], [0.9, 0.9]]
+    found = of_asteroids(exposures, [0.2])
+    chosen = choose(found, **LOOSE)
+    assert chosen == choose(shuffled(found, np.random.default_rng(seed)), **LOOSE)
+    seen = [sorted(each)[-2] for each in exposures if len(each) >= 2]
+    assert (chosen.asteroids, chosen.left_out) == (len(seen), len(exposures) - len(seen))
+    assert chosen.allowed == allowed(len(seen), 0.4, 0.6)
+    assert chosen.lost == sum(value < chosen.threshold for value in seen) <= chosen.allowed
+    assert sum(value < chosen.threshold + 1.001e-6 for value in seen) > chosen.allowed
+    assert chosen.bound == upper_bound(chosen.allowed, len(seen), 0.6) <= 0.4 + 1e-12
+
+
+@given(EXPOSURES)
+def test_rounded_as_classify_does_no_more_are_lost(exposures: list[list[float]]) -> None:
+    found = of_asteroids([*exposures, [0.5, 0.7], [0.9, 0.9]])
+    chosen = choose(found, **LOOSE)
+    assert DIGITS == DIGITS_OF_CLASSIFY
+    assert chosen.threshold == np.round(chosen.threshold, DIGITS)
+    rounded = Predictions(found.known, np.round(found.probabilities, DIGITS), found.about)
+    _, probability, _ = critical(rounded, 2)
+    assert np.count_nonzero(probability < chosen.threshold) <= chosen.allowed
+
+
+@pytest.mark.parametrize(
+    ("probability", "threshold"),
+    [
+        (0.3, 0.3),
+        (0.29, 0.29),
+        (np.nextafter(0.3, 0), 0.299999),
+        (np.nextafter(0.3, 1), 0.3),
+        (0.1234567, 0.123456),
+        (0.9999999, 0.999999),
+        (1, 1),
+        (9e-7, 0),
+        (0, 0),
+    ],
+)
+def test_the_threshold_is_rounded_down(probability: float, threshold: float) -> None:
+    assert choose(of_asteroids([[probability] * 3] * 149)).threshold == threshold
+
+
+def test_by_hand() -> None:
+    # 208 asteroids may lose 5 at 5 %; the sixth smallest of their third largest exposures is 0.405.
+    exposures = [[(400 + number) / 1000, 0.99, 0.05, 0.999] for number in range(208)]
+    found = of_asteroids([*exposures, [0.01, 0.01]], [0.1, 0.3, 0.405, 0.5])
+    assert choose(found, max_loss=0.05) == OperatingPoint(
+        threshold=0.405,
+        max_loss=0.05,
+        confidence=0.95,
+        needs=3,
+        asteroids=208,
+        allowed=5,
+        lost=5,
+        left_out=1,
+        bound=upper_bound(5, 208, 0.95),
+        detections=838,
+        non_asteroids=4,
+        left=2,
+        left_per_1000=2000 / 838,
+        fields=208,
+        manifest_sha256=MANIFEST,
+    )
+
+
+def test_the_defaults_need_149_asteroids() -> None:
+    chosen = choose(of_asteroids([[0.5, 0.6, 0.7]] * 149))
+    assert (chosen.max_loss, chosen.confidence, chosen.needs, chosen.allowed) == (0.02, 0.95, 3, 0)
+    assert chosen.threshold == 0.5
+    with pytest.raises(TooFewAsteroids) as caught:
+        choose(of_asteroids([[0.5, 0.6, 0.7]] * 148 + [[0.5, 0.6]] * 7))
+    assert "148 asteroids seen in 3 exposures of a night or more (7 in fewer" in str(caught.value)
+    assert "149 are needed" in str(caught.value)
+    assert "--max-loss 0.021 can be promised" in str(caught.value)
+
+
+@given(st.integers(1, 148), st.integers(0, 3))
+def test_what_the_error_offers_is_possible(count: int, more: int) -> None:
+    found = of_asteroids([[0.5]] * count)
+    with pytest.raises(TooFewAsteroids) as caught:
+        choose(found, needs=1)
+    _, there, text = str(caught.value).partition("--max-loss ")
+    offered = float(text.split()[0]) if there else 0.999
+    assert choose(found, needs=1, max_loss=offered).asteroids == count
+    if offered - 0.001 > 0.02:
+        assert needed(offered - 0.001, 0.95) > count
+
+
+@pytest.mark.parametrize("others", [[], [0.1, 0.9]])
+def test_without_asteroids_nothing_can_be_promised(others: list[float]) -> None:
+    with pytest.raises(TooFewAsteroids, match=r"^0 asteroids .* 149 are needed\. .* calibration split\.$"):
+        choose(of_asteroids([], others))
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"max_loss": 0}, "--max-loss"),
+        ({"max_loss": np.nan}, "--max-loss"),
+        ({"confidence": 1}, "--confidence"),
+        ({"needs": 0}, "--needs"),
+    ],
+)
+def test_wrong_options_are_refused(options: dict[str, float], named: str) -> None:
+    with pytest.raises(CeresFastError, match=named) as caught:
+        choose(of_asteroids([[0.5] * 3] * 200), **options)
+    assert not isinstance(caught.value, TooFewAsteroids)
+
+
+def test_non_asteroids_move_the_cost_and_not_the_threshold() -> None:
+    exposures = [[0.4, 0.6]] * 30
+    none, some = (choose(of_asteroids(exposures, others), **LOOSE) for others in ([], [0.1, 0.4, 0.9, 0.39]))
+    assert none.threshold == some.threshold == 0.4
+    assert (none.left, none.left_per_1000, none.non_asteroids) == (0, 0, 0)
+    assert (some.left, some.non_asteroids, some.detections) == (2, 4, 64)
+    assert some.left_per_1000 == pytest.approx(1000 * 2 / 64)
+
+
+@pytest.mark.parametrize(("fields", "warned"), [(1, True), (19, True), (20, False), (60, False)])
+def test_few_fields_are_warned_of(fields: int, warned: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    names = np.repeat([f"field {number % fields}" for number in range(60)], 2)
+    chosen = choose(of_asteroids([[0.5, 0.6]] * 60, field=names), **LOOSE)
+    assert chosen.fields == fields
+    assert (f"come from {fields} fields" in capsys.readouterr().err) == warned
+
+
+def test_fields_of_asteroids_that_are_left_out_do_not_count() -> None:
+    names = ["a"] * 60 + [f"field {number}" for number in range(40)]
+    assert choose(of_asteroids([[0.5, 0.6]] * 30 + [[0.5]] * 40, field=names), **LOOSE).fields == 1
+
+
+@pytest.mark.parametrize(("needs", "exposures"), [(1, 1), (3, 4)])
+def test_the_true_loss_of_independent_asteroids_is_distributed_as_it_should(
+    needs: int, exposures: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "warn", lambda message: pytest.fail(message))
+    random = np.random.default_rng(1)
+    losses = []
+    for _ in range(300):
+        chosen = choose(of_asteroids(random.random((60, exposures))), max_loss=0.1, confidence=0.9, needs=needs)
+        # Lost: fewer than `needs` of so many uniform probabilities are above the threshold, a beta variable again.
+        losses.append(beta.cdf(chosen.threshold, exposures - needs + 1, needs))
+    lost = allowed(60, 0.1, 0.9)
+    assert lost is not None
+    assert kstest(losses, beta(lost + 1, 60 - lost).cdf).pvalue > 0.01
+    exceeds = np.count_nonzero(np.array(losses) > 0.1)
+    assert binomtest(exceeds, len(losses), binom.cdf(lost, 60, 0.1)).pvalue > 0.01
+
+
+def test_another_split_is_measured() -> None:
+    chosen = choose(of_asteroids([[0.5, 0.5]] * 30), **LOOSE)
+    assert chosen.threshold == 0.5
+    found = measured(of_asteroids([[0.5, 0.9, 0.1], [0.4, 0.9], [0.9], [0.6, 0.7]], [0.5, 0.2, 0.7, 0.1]), chosen)
+    low, high = found.pop("low"), found.pop("high")
+    assert found == {
+        "asteroids": 3,
+        "lost": 1,
+        "left_out": 1,
+        "share": 1 / 3,
+        "fields": 3,
+        "detections": 12,
+        "non_asteroids": 4,
+        "left": 2,
+        "left_per_1000": 1000 * 2 / 12,
+    }
+    # Clopper-Pearson of 1 in 3 at 60 %.
+    assert (low, high) == pytest.approx((beta.ppf(0.2, 1, 3), beta.ppf(0.8, 2, 2)))
+
+
+@pytest.mark.parametrize("exposures", [[], [[0.9]]])
+def test_a_split_without_asteroids_is_measured(exposures: list[list[float]]) -> None:
+    found = measured(of_asteroids(exposures, [0.9]), OperatingPoint.from_dict(point()))
+    assert (found["asteroids"], found["lost"], found["left_out"], found["left"]) == (0, 0, len(exposures), 1)
+    assert found["share"] is found["low"] is found["high"] is None
+    json.dumps(found, allow_nan=False)
+
+
+@settings(max_examples=30)
+@given(EXPOSURES)
+def test_json_keeps_it(exposures: list[list[float]]) -> None:
+    chosen = choose(of_asteroids([*exposures, [0.5, 0.7], [0.9, 0.9]]), **LOOSE)
+    assert OperatingPoint.from_dict(json.loads(json.dumps(chosen.as_dict(), allow_nan=False))) == chosen
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"threshold": 1.5},
+        {"threshold": -0.1},
+        {"threshold": float("nan")},
+        {"threshold": "0.5"},
+        {"threshold": True},
+        {"threshold": None},
+        {"left_per_1000": float("inf")},
+        {"asteroids": 1.5},
+        {"asteroids": -1},
+        {"lost": [1]},
+        {"manifest_sha256": 5},
+        {"more": 1},
+        {"__class__": "x" * 10000},
+    ],
+    ids=str,
+)
+def test_what_is_no_operating_point_is_refused(changed: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="operating point") as caught:
+        OperatingPoint.from_dict(point(**changed))
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("values", [{}, [], None, "text", [["threshold", 0.5]]])
+def test_other_json_is_refused(values: Any) -> None:
+    with pytest.raises(ValueError, match="is no operating point"):
+        OperatingPoint.from_dict(values)
