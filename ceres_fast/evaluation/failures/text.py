@@ -38,7 +38,7 @@ def _of_measure(found: Mapping[str, Any], measure: str) -> list[str]:
     without = f"; {few:,} have fewer" if few and measure == "asteroid_recall" else ""
     head = f"{counted}: {in_figures(overall)}, {overall['count']:,} of {overall['of']:,}{without}"
     lines = [
-        f"asteroids {one['words']}: {in_figures(one)} of {overall['value']:.2f} overall"
+        f"asteroids {one['words']}: {in_figures(one)} of {overall['value']:.3f} overall"
         for one in found["stand_out"]
         if one["measure"] == measure
     ] or ["nothing stands out"]
@@ -69,8 +69,20 @@ def _paragraph(text: str, indent: str = "") -> str:
 
 
 def in_figures(share: Mapping[str, float] | None) -> str:
-    """Return a share as ``0.71 [0.64, 0.77]``; ``-`` where there is none."""
-    return "-" if share is None else f"{share['value']:.2f} [{share['low']:.2f}, {share['high']:.2f}]"
+    """Return a share as ``0.712 [0.641, 0.772]``; ``-`` where there is none."""
+    return "-" if share is None else f"{share['value']:.3f} [{share['low']:.3f}, {share['high']:.3f}]"
+
+
+def _value(share: Mapping[str, float] | None) -> str:
+    return "-" if share is None else f"{share['value']:.3f}"
+
+
+_COLUMNS = {
+    "recall": ("recall", 22, in_figures),
+    "asteroid_recall": ("found in ≥ {needs}", 22, in_figures),
+    "purity": ("purity", 7, _value),
+}
+"""Title, width and form of what a table shows of each bin."""
 
 
 def tables(found: Mapping[str, Any]) -> str:
@@ -80,15 +92,13 @@ def tables(found: Mapping[str, Any]) -> str:
 
 def _table(quantity: Mapping[str, Any], needs: int) -> str:
     shown = shown_bins(quantity["bins"])
-    measures = [
-        (name, title)
-        for name, title in (("recall", "recall"), ("purity", "purity"), ("asteroid_recall", f"found in ≥ {needs}"))
-        if any(one[name] is not None for one in shown)
-    ]
-    head = f"{'':<22}{'asteroids':>9}" + "".join(f"{title:^19}" for _, title in measures)
+    columns = {name: column for name, column in _COLUMNS.items() if any(one[name] is not None for one in shown)}
+    head = f"{'':<20}{'asteroids':>9}" + "".join(
+        f"{title.format(needs=needs):>{width}}" for title, width, _ in columns.values()
+    )
     lines = [
-        f"{_short(one['label'], 22):<22}{one['asteroids']:>7,}  "
-        + "".join(f"{in_figures(one[name]):^19}" for name, _ in measures)
+        f"{_short(one['label'], 20):<20}{one['asteroids']:>9,}"
+        + "".join(f"{show(one[name]):>{width}}" for name, (_, width, show) in columns.items())
         for one in shown
     ]
     return "\n".join(line.rstrip() for line in (_title(quantity, len(shown)), head, *lines)) + "\n"

@@ -22,8 +22,8 @@ def test_what_stands_out_is_said(words: str) -> None:
     found = failures(survey(), 0.5)
     one = found["quantities"]["magnitude"]["bins"][-1]
     recall, overall = one["recall"], found["recall"]["value"]
-    interval = f"{recall['value']:.2f} [{recall['low']:.2f}, {recall['high']:.2f}]"
-    assert f"\n  asteroids fainter than 21.5 mag: {interval} of {overall:.2f} overall\n" in words
+    interval = f"{recall['value']:.3f} [{recall['low']:.3f}, {recall['high']:.3f}]"
+    assert f"\n  asteroids fainter than 21.5 mag: {interval} of {overall:.3f} overall\n" in words
     by_stamp, by_asteroid = words.split("found in 3 or more exposures: ")
     for part in (by_stamp, by_asteroid):
         assert part.count("asteroids fainter than 21.5 mag") == 1
@@ -52,7 +52,7 @@ def test_no_asteroids_and_none_with_enough_exposures() -> None:
     assert summary(failures(made([0.9], label=0), 0.5)) == "Where it fails: there are no asteroids to lose.\n"
     assert "no asteroid has 3 exposures" in summary(failures(asteroids({"A": (0.9, 0.9)}), 0.5))
     some = summary(failures(asteroids({"A": (0.9, 0.9), "B": (0.9,) * 3}), 0.5))
-    assert "found in 3 or more exposures: 1.00 [0.21, 1.00], 1 of 1; 1 have fewer\n" in some
+    assert "found in 3 or more exposures: 1.000 [0.207, 1.000], 1 of 1; 1 have fewer\n" in some
 
 
 def test_tables() -> None:
@@ -61,10 +61,10 @@ def test_tables() -> None:
     assert text.count("\n\n") == len(found["quantities"]) - 1
     magnitude = text.split("\n\n")[0].splitlines()
     assert magnitude[0] == "magnitude (mag)"
-    assert magnitude[1].split() == ["asteroids", "recall", "purity", "found", "in", "≥", "3"]
+    assert magnitude[1].split() == ["asteroids", "recall", "found", "in", "≥", "3", "purity"]
     last = found["quantities"]["magnitude"]["bins"][-1]
-    assert magnitude[-1].startswith(f"≥ 21.5 {last['asteroids']:>23,}  ")
-    assert f"{last['purity']['value']:.2f} [" in magnitude[-1]
+    assert magnitude[-1].split()[:3] == ["≥", "21.5", str(last["asteroids"])]
+    assert magnitude[-1].endswith(f"]  {last['purity']['value']:.3f}")
     rate = next(table for table in text.split("\n\n") if table.startswith("rate of motion (arcsec/min)"))
     assert "purity" not in rate
     assert "FLAGS: a stamp may be in several lines" in text
