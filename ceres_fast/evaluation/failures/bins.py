@@ -19,12 +19,13 @@ FLAGS = {
     2: "deblended",
     4: "saturated",
     8: "at the edge",
-    16: "aperture incomplete",
-    32: "isophote incomplete",
-    64: "deblending overflow",
-    128: "extraction overflow",
+    16: "bad aperture",
+    32: "bad isophote",
+    64: "out of memory",
+    128: "out of memory",
 }
-"""Bits of SExtractor's FLAGS (SExtractor manual, "Flags")."""
+"""Bits of SExtractor's FLAGS (SExtractor manual, "Flags"): 16 and 32 are for data that are incomplete or corrupted in the
+aperture or the isophote, 64 and 128 for memory that overflowed in deblending and in extraction."""
 
 _OTHER_BITS = ~sum(FLAGS)
 

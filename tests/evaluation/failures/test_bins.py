@@ -59,7 +59,7 @@ def test_flags() -> None:
         "none": [0],
         "1 (neighbours)": [1, 3, 3],
         "2 (deblended)": [3, 3],
-        "16 (aperture incomplete)": [16],
+        "16 (bad aperture)": [16],
         "≥ 256 (others)": [256, 1024],
     }
     assert [bins[0].words, bins[2].words] == ["without FLAGS", "with FLAGS 2 (deblended)"]
