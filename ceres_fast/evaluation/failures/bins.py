@@ -24,8 +24,8 @@ FLAGS = {
     64: "out of memory",
     128: "out of memory",
 }
-"""Bits of SExtractor's FLAGS (SExtractor manual, "Flags"): 16 and 32 are for data that are incomplete or corrupted in the
-aperture or the isophote, 64 and 128 for memory that overflowed in deblending and in extraction."""
+"""Bits of SExtractor's FLAGS (SExtractor manual, "Flags"): 16 and 32 are data that are incomplete or corrupted in the
+aperture or the isophote, 64 and 128 memory that overflowed in deblending and in extraction."""
 
 _OTHER_BITS = ~sum(FLAGS)
 
