@@ -45,7 +45,9 @@ def share(chosen: np.ndarray, design: float = 1.0) -> Share | None:
         return None
     effective = max(1, round(of / design))
     low, high = binom_conf_interval(round(count / of * effective), effective, CONFIDENCE, interval="wilson")
-    return Share(count, of, count / of, float(low), float(high))
+    value = count / of
+    # Rounding may put an end of 0 or 1 just inside.
+    return Share(count, of, value, min(float(low), value), max(float(high), value))
 
 
 def correlation(answers: np.ndarray, owners: np.ndarray) -> float:
