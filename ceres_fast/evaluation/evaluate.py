@@ -12,6 +12,7 @@ from ..files import write_json, write_text
 from ..records.manifest import load_manifest
 from ..survey.problems import OnError
 from .checks import checked
+from .failures import NEEDS, draw, draw_worst, failures, summary, tables, write_worst
 from .figures import draw_confusion, draw_curves, draw_stamps
 from .predictions import PREDICTIONS, Predictions, predict_split, write_predictions
 from .report import as_text
@@ -32,8 +33,8 @@ def evaluate(
     split : str
         ``test``, ``validation``, ``calibration`` or ``train``.
     output : pathlib.Path, optional
-        Folder for ``report.txt``, ``scores.json``, ``predictions.ecsv`` and PNGs; without it ``evaluation-<split>``
-        in the run.
+        Folder for ``report.txt``, ``scores.json``, ``failures.json``, ``predictions.ecsv``, ``worst.ecsv`` and PNGs;
+        without it ``evaluation-<split>`` in the run.
     on_error : {"stop", "skip"}
         Whether a damaged shard ends the work, or is left out with a warning.
 
@@ -53,12 +54,18 @@ def evaluate(
     title = f"{found.about['classifier']}: {split} split of {manifest.name}"
     assert classifier.folder is not None
     folder = output or classifier.folder / f"evaluation-{split}"
-    text = as_text(scores, title)
+    needs = classifier.operating_point["needs"] if classifier.operating_point else NEEDS
+    failed = failures(found, scores.threshold, needs)
+    text = f"{as_text(scores, title)}\n{summary(failed)}"
     say(text)
-    write_text(folder / "report.txt", text)
+    write_text(folder / "report.txt", f"{text}\n{tables(failed)}")
     write_json(folder / "scores.json", {"title": title, "split": split, **scores.as_dict()})
+    write_json(folder / "failures.json", {"title": title, "split": split, **failed})
     write_predictions(found, folder / PREDICTIONS)
+    write_worst(found, scores.threshold, folder / "worst.ecsv")
     _draw(found, stamps, scores, title, folder)
+    draw(failed, title, folder / "failures.png")
+    draw_worst(found, stamps, scores.threshold, folder / "worst.png")
     say(f"written to {folder}")
     return scores
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.metrics import precision_recall_curve, roc_curve
 
@@ -68,6 +69,13 @@ def draw_curves(labels: np.ndarray, probabilities: np.ndarray, scores: Scores, p
     save(figure, path)
 
 
+def show_stamp(axes: Axes, stamp: np.ndarray) -> None:
+    """Show the first plane of a stamp (32, 32, planes), ADU, from its 1st to its 99.5th percentile, row 1 below."""
+    plane = stamp.reshape(STAMP_SIZE, STAMP_SIZE, -1)[..., 0]
+    low, high = np.percentile(plane, [1, 99.5])
+    axes.imshow(plane, cmap="gray", origin="lower", vmin=low, vmax=max(high, low + 1e-6))
+
+
 def draw_stamps(stamps: np.ndarray, probabilities: np.ndarray, title: str, path: Path) -> None:
     """Draw up to 40 stamps with their probabilities, in the order given; a picture that says so where there is none.
 
@@ -90,8 +98,6 @@ def draw_stamps(stamps: np.ndarray, probabilities: np.ndarray, title: str, path:
     for number, axes in enumerate(figure.subplots(rows, COLUMNS, squeeze=False).flat):
         axes.set_axis_off()
         if number < shown:
-            stamp = stamps[number].reshape(STAMP_SIZE, STAMP_SIZE, -1)[..., 0]
-            low, high = np.percentile(stamp, [1, 99.5])
-            axes.imshow(stamp, cmap="gray", origin="lower", vmin=low, vmax=max(high, low + 1e-6))
+            show_stamp(axes, stamps[number])
             axes.set_title(f"{probabilities[number]:.2f}", size=8, pad=2)
     save(figure, path)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy.table import Table
 from matplotlib import image
 from sklearn import metrics
 
@@ -30,8 +31,10 @@ PICTURES = [
     "asteroids_found.png",
     "asteroids_lost.png",
     "confusion.png",
+    "failures.png",
     "rightly_rejected.png",
     "taken_for_asteroids.png",
+    "worst.png",
 ]
 
 pytestmark = pytest.mark.usefixtures("tiny_classifier", "few_resamples")
@@ -64,7 +67,10 @@ def test_what_is_written_is_what_the_classifier_answers(
         assert image.imread(path).ndim == 3
     report = (folder / "report.txt").read_text()
     assert report.startswith(f"xception, experiment 2: {split} split of stamps\n")
-    assert report in capsys.readouterr().out
+    # All but the tables of single quantities, which are for those who open the file.
+    printed, _, table = report.partition("\nfield")
+    assert printed in capsys.readouterr().out
+    assert ("asteroids      recall" in table) == (split == "train")
 
     stored = json.loads((folder / "scores.json").read_text())
     assert stored["split"] == split
@@ -76,6 +82,11 @@ def test_what_is_written_is_what_the_classifier_answers(
     assert stored["loss"] == pytest.approx(metrics.log_loss(labels, probabilities.astype(np.float64)), rel=1e-5)
     assert stored["roc_auc"]["value"] == pytest.approx(metrics.roc_auc_score(labels, probabilities))
     assert stored["classes"]["asteroid"]["count"] == labels.sum()
+
+    failed = json.loads((folder / "failures.json").read_text())
+    assert failed["recall"]["value"] == pytest.approx(found.classes["asteroid"].recall)
+    assert failed["split"] == split
+    assert len(Table.read(folder / "worst.ecsv")) == np.count_nonzero(called != labels)
 
 
 def test_the_classifier_s_threshold_is_used(tmp_path: Path, tiny_records: Path) -> None:

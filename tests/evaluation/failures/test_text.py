@@ -1,0 +1,88 @@
+"""What stands out is said in words; tables fit on a terminal."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ceres_fast.evaluation.failures import failures, summary, tables
+from ceres_fast.evaluation.failures.text import MOST_LINES
+
+from .cases import asteroids, made, survey
+
+
+@pytest.fixture(scope="module")
+def words() -> str:
+    return summary(failures(survey(), 0.5))
+
+
+def test_what_stands_out_is_said(words: str) -> None:
+    found = failures(survey(), 0.5)
+    one = found["quantities"]["magnitude"]["bins"][-1]
+    recall, overall = one["recall"], found["recall"]["value"]
+    interval = f"{recall['value']:.3f} [{recall['low']:.3f}, {recall['high']:.3f}]"
+    assert f"\n  asteroids fainter than 21.5 mag: {interval} of {overall:.3f} overall\n" in words
+    by_stamp, by_asteroid = words.split("found in 3 or more exposures: ")
+    for part in (by_stamp, by_asteroid):
+        assert part.count("asteroids fainter than 21.5 mag") == 1
+    assert "by stamp: 0." in by_stamp
+    assert "Not looked at: filter: the same for all asteroids (r)." in words
+
+
+def test_how_many_would_stand_out_by_chance(words: str) -> None:
+    found = failures(survey(), 0.5)
+    compared = sum(
+        (one["recall"] is not None) + (one["asteroid_recall"] is not None)
+        for quantity in found["quantities"].values()
+        for one in quantity["bins"]
+    )
+    assert f"{compared} values were compared" in words
+    assert f"about {compared / 40:.0f} would" in words
+
+
+def test_nothing_stands_out() -> None:
+    predictions = survey()
+    said = summary(failures(replace(predictions, probabilities=np.ones(len(predictions.labels))), 0.5))
+    assert said.count("nothing stands out") == 2
+
+
+def test_no_asteroids_and_none_with_enough_exposures() -> None:
+    assert summary(failures(made([0.9], label=0), 0.5)) == "Where it fails: there are no asteroids to lose.\n"
+    assert "no asteroid has 3 exposures" in summary(failures(asteroids({"A": (0.9, 0.9)}), 0.5))
+    some = summary(failures(asteroids({"A": (0.9, 0.9), "B": (0.9,) * 3}), 0.5))
+    assert "found in 3 or more exposures: 1.000 [0.207, 1.000], 1 of 1; 1 have fewer\n" in some
+
+
+def test_tables() -> None:
+    found = failures(survey(), 0.5)
+    text = tables(found)
+    assert text.count("\n\n") == len(found["quantities"]) - 1
+    magnitude = text.split("\n\n")[0].splitlines()
+    assert magnitude[0] == "magnitude (mag)"
+    assert magnitude[1].split() == ["asteroids", "recall", "found", "in", "≥", "3", "purity"]
+    last = found["quantities"]["magnitude"]["bins"][-1]
+    assert magnitude[-1].split()[:3] == ["≥", "21.5", str(last["asteroids"])]
+    assert magnitude[-1].endswith(f"]  {last['purity']['value']:.3f}")
+    rate = next(table for table in text.split("\n\n") if table.startswith("rate of motion (arcsec/min)"))
+    assert "purity" not in rate
+    assert "FLAGS: a stamp may be in several lines" in text
+    field = next(table for table in text.split("\n\n") if table.startswith("field"))
+    assert field.startswith(f"field: the {MOST_LINES} worst of 20\n")
+    assert len(field.splitlines()) == MOST_LINES + 2
+
+
+def test_they_fit_on_a_terminal(words: str) -> None:
+    predictions = survey()
+    names = predictions.known["field"]
+    long = np.where(names == "F07", "a field with a very long name " * 4, names)
+    found = failures(replace(predictions, known={**predictions.known, "field": long}), 0.5)
+    for text in (words, tables(found), summary(found)):
+        assert max(map(len, text.splitlines())) <= 80
+        assert text.endswith("\n")
+        assert not any(line.endswith(" ") for line in text.splitlines())
+
+
+def test_no_tables() -> None:
+    assert tables(failures(made([0.9], label=0), 0.5)) == ""
