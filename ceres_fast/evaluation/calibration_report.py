@@ -33,7 +33,7 @@ def as_text(
     stamps : int
         That the scaling was fitted on.
     """
-    lines = [title, "", *_promise(point), "", f"Scaling: {_fitted(scaling, stamps)}", ""]
+    lines = [title, "", *_promise(point), "", "Scaling of the probabilities:", _fitted(scaling, stamps), ""]
     lines.append(f"{f'of {point.detections:,} calibration stamps':<32}" + "".join(f"{name:>10}" for name in found))
     for name, words in _MEASURES.items():
         lines.append(f"{words:<32}" + "".join(f"{getattr(each, name):>10.4f}" for each in found.values()))
@@ -43,8 +43,8 @@ def as_text(
 def _promise(point: OperatingPoint) -> list[str]:
     return [
         f"Threshold {point.threshold:g}: with a confidence of {point.confidence:g}, at most {point.max_loss:g} of the",
-        f"asteroids that are detected in {point.needs} exposures of a night or more are lost, which is",
-        f"when fewer than {point.needs} of these are left.",
+        f"asteroids that are detected in {point.needs} exposures of a night or more are lost:",
+        f"fewer than {point.needs} of their exposures are left.",
         "",
         f"{'asteroids (each in one night)':<32}{point.asteroids:>10,}   in {point.fields:,} fields",
         f"{'of these may be lost, are lost':<32}{point.allowed:>10,}{point.lost:>10,}",
@@ -57,7 +57,7 @@ def _promise(point: OperatingPoint) -> list[str]:
 
 def _fitted(scaling: Mapping[str, Any] | None, stamps: int) -> str:
     if scaling is None:
-        return "none; probabilities are what the network says"
+        return "none, they are what the network says"
     values = {
         "temperature": lambda: f"temperature {scaling['temperature']:.4g}",
         "logistic": lambda: f"logistic, temperature {scaling['temperature']:.4g}, bias {scaling['bias']:.4g}",

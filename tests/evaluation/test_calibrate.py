@@ -224,6 +224,7 @@ def classified(stamps: Path, model: Path, output: Path) -> Table:
     return Table.read(path, format="ascii.ecsv")
 
 
+@pytest.mark.slow
 def test_exported_before_or_after_it_answers_the_same(run: Path, tiny_records: Path, tmp_path: Path) -> None:
     other = Path(shutil.copytree(run, tmp_path / "other"))
     stamps = write_stamps(tmp_path / "stamps")
