@@ -9,6 +9,7 @@ from ...evaluation.formatting import seconds
 from . import pictures, run_tables, tables
 from .cells import RANDOM, Table, finished
 from .examples import example_stamps
+from .paper import FROM_MATRICES
 from .pictures import Picture
 from .results import Results
 
@@ -56,7 +57,7 @@ class Page:
 def build_page(results: Results, out: Path) -> Page:
     """Return the report of the experiments in the folder `out`."""
     return Page(
-        title=f"Experiments on the records {results.records['name']}",
+        title=f"Experiments on the records “{results.records['name']}”",
         summary=_summary(results),
         warnings=_warnings(results),
         sections=[section for section in _sections(results, out) if section.tables or section.pictures],
@@ -79,13 +80,14 @@ def _sections(results: Results, out: Path) -> list[Section]:
                 run_tables.runs_table(results, out),
                 run_tables.settings_table("Settings of all runs", results.settings),
                 run_tables.settings_table("Machine", results.machine),
+                *run_tables.software_table(results, out),
             ],
         ),
         Section("examples", "Example stamps", "As the paper's Figures 4 and 5.", pictures=example_stamps(results, out)),
         Section(
             "tables",
             "The paper's tables",
-            "As the paper's Tables 2 to 9: two for each backbone, with what it published beside.",
+            f"As the paper's Tables 2 to 9: two for each backbone, with what it published beside. {FROM_MATRICES}",
             tables.paper_tables(results),
         ),
         Section("confusion", "Confusion matrices", "As the paper's Figure 6.", pictures=confusion),

@@ -126,7 +126,7 @@ def _matrix(axes: Axes, rows: Sequence[Row], *, first: bool, last: bool) -> None
         text = f"{COUNTS[2 * row + column]}\n{count:,.0f}\n{share[row, column]:.1%}"
         axes.text(column, row, text, ha="center", va="center", color=colour, size=9)
     axes.set(xticks=[0, 1], yticks=[0, 1])
-    axes.set_title(_label(_name(rows)), size=9, wrap=True)
+    axes.set_title(_label(_name(rows)).replace(", exp", "\nexp"), size=9)
     axes.set_xticklabels(NAMES if last else ["", ""], size=8)
     axes.set_yticklabels(NAMES if first else ["", ""], size=8, rotation=90, va="center")
 
@@ -157,7 +157,7 @@ def _floats(values: Sequence[Any]) -> list[float]:
 
 def _name(rows: Sequence[Row]) -> str:
     # A font has not every character, and a picture not any room.
-    return ascii(f"{title(rows[0].backbone)} {named(rows)}")[1:-1][:60]
+    return ascii(f"{title(rows[0].backbone)}, experiment {named(rows)}")[1:-1][:60]
 
 
 def _label(text: str) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from ...errors import InputError
 from ...evaluation.formatting import decimals, interval, plain, seconds, share
+from ...files import read_json
 from ...survey.stamp_table import CLASSES
 from .cells import Cell, Line, Link, Table, named, state
 from .results import Results, Row
@@ -20,6 +23,9 @@ EVALUATIONS = {
     "calibration": "calibration",
 }
 """Folders of a run that the report links to."""
+
+UNITS = {"memory_gib": "memory, GiB"}
+"""What names of values stand for that do not say it."""
 
 RELIABILITY = {"ece": "calibration error", "brier": "Brier score"}
 
@@ -38,7 +44,9 @@ def runs_table(results: Results, out: Path) -> Table:
     """Return what became of each run, its time, and where its evaluations are."""
     columns = ("state", "epochs", "kept", "training", "frozen layers", "stamps/s", "folders")
     lines = [
-        Line(_heads(row), _run_cells(row, out), kind="problem" if row.problem is not None else "")
+        Line(_heads(row), kind="problem", text=state(row))
+        if row.problem is not None
+        else Line(_heads(row), _run_cells(row, out))
         for row in results.rows
     ]
     notes = (
@@ -51,8 +59,18 @@ def runs_table(results: Results, out: Path) -> Table:
 
 def settings_table(caption: str, settings: Mapping[str, Any]) -> Table:
     """Return names and values."""
-    lines = [Line((name.replace("_", " "),), (plain(value),)) for name, value in settings.items()]
+    lines = [Line((UNITS.get(name, name).replace("_", " "),), (plain(value),)) for name, value in settings.items()]
     return Table(caption, ("name",), (("", "value"),), lines, words=True)
+
+
+def software_table(results: Results, out: Path) -> list[Table]:
+    """Return the versions that the first run that says so was trained with; no table where none does."""
+    for row in results.rows:
+        with suppress(InputError):
+            versions = read_json(out / row.run / "provenance.json", what="where a run comes from").get("versions")
+            if isinstance(versions, dict):
+                return [settings_table("Software", versions)]
+    return []
 
 
 def points_table(results: Results) -> Table:

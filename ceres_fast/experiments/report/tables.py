@@ -8,7 +8,7 @@ from typing import Any
 from ...evaluation.formatting import interval, value_of
 from ...survey.stamp_table import CLASSES
 from .cells import Cell, Line, Table, finished, named, spread, unfinished, whose
-from .paper import FROM_MATRICES, NOT_COMPARABLE, TITLES, matrix_cells, metric_cells
+from .paper import NOT_COMPARABLE, TITLES, matrix_cells, metric_cells
 from .results import Key, Results, Row
 
 NAMES = tuple(name.replace("_", "-") for name in CLASSES)
@@ -53,7 +53,7 @@ def overview(results: Results) -> Table:
         ("training", "stamps/s"),
     )
     return Table(
-        "All experiments at a glance",
+        "Each backbone and experiment",
         ("backbone", "experiment", "runs"),
         columns,
         [
@@ -99,7 +99,7 @@ def _metrics(backbone: str, groups: Mapping[Key, Sequence[Row]], threshold: str)
         ("experiment", "measured"),
         (*columns, ("", "accuracy"), ("", "loss")),
         _beside(groups, _classes, metric_cells),
-        (threshold, NOT_COMPARABLE, FROM_MATRICES),
+        (threshold, NOT_COMPARABLE),
     )
 
 

@@ -41,8 +41,8 @@ def test_all_twelve(tmp_path: Path) -> None:
 def test_alternative_texts_hold_the_numbers(tmp_path: Path) -> None:
     rows = [made.row(scores=made.scores(2000, 300, 40, 500)), made.failed(experiment=3)]
     confusion, asteroids, curves = drawn(results(tmp_path, rows))
-    assert confusion.alt == "Confusion matrices. Xception 2: TN 2,000, FP 300, FN 40, TP 500."
-    assert "Xception 2: 500 correct, 40 incorrect" in asteroids.alt
+    assert confusion.alt == "Confusion matrices. Xception, experiment 2: TN 2,000, FP 300, FN 40, TP 500."
+    assert "Xception, experiment 2: 500 correct, 40 incorrect" in asteroids.alt
     assert "experiment 2: 6 epochs, validation loss of the last 0.117" in curves.alt
     assert "seeds" not in confusion.caption
 
