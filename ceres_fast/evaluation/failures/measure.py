@@ -141,7 +141,7 @@ def _bins(quantity: Quantity, values: np.ndarray, owners: np.ndarray) -> list[Bi
     times = inside.sum(axis=0)
     if (times < 1).any() or (not quantity.overlapping and (times > 1).any()):
         raise RuntimeError(f"{quantity.name}: {(times < 1).sum()} values are in no bin, {(times > 1).sum()} in several")
-    return [one for one, held in zip(every, inside.any(axis=1).tolist(), strict=True) if held]
+    return [one for one, held in zip(every, inside, strict=True) if held.any()]
 
 
 def _reason_to_leave_out(quantity: Quantity, values: np.ndarray, bins: list[Bin], answers: _Answers) -> str:
