@@ -10,7 +10,7 @@ import numpy as np
 FEWEST = 20
 """Asteroids that a bin holds at least: with fewer, its interval is wider than what it could show."""
 
-MOST = 10
+MOST = 12
 """Bins of a quantity at most."""
 
 _QUANTILES = 4

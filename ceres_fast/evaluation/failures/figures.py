@@ -84,7 +84,7 @@ def _lowest(found: Mapping[str, Any]) -> float:
         for measure in _STYLES
         if one[measure] is not None
     ]
-    return max(0.0, math.floor(min(lows, default=0.0) * 10 - 0.5) / 10)
+    return max(-0.01, math.floor(min(lows, default=0.0) * 10 - 0.5) / 10)
 
 
 def _handles(found: Mapping[str, Any]) -> list[Line2D]:

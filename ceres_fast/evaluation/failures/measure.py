@@ -30,7 +30,7 @@ class _Answers:
     judged: np.ndarray  # bool (m,): has the exposures that are needed
     found: np.ndarray  # bool (m,): in as many exposures as are needed
     alike: float  # correlation of the stamps of an asteroid
-    purity: bool  # whether there are non-asteroids that can be taken for asteroids
+    purity: bool  # whether there are both classes, so that purity means something
 
     @property
     def is_asteroid(self) -> np.ndarray:
@@ -116,7 +116,7 @@ def _answers(predictions: Predictions, threshold: float, needs: int) -> _Answers
     judged, found = np.zeros((2, len(names)), bool)
     judged[place] = np.isfinite(probability)
     found[place] = probability >= threshold
-    purity = len(rows) < len(called)
+    purity = 0 < len(rows) < len(called)
     return _Answers(called, owners, judged, found, correlation(called[rows], owner), purity)
 
 
@@ -141,7 +141,7 @@ def _bins(quantity: Quantity, values: np.ndarray, owners: np.ndarray) -> list[Bi
     times = inside.sum(axis=0)
     if (times < 1).any() or (not quantity.overlapping and (times > 1).any()):
         raise RuntimeError(f"{quantity.name}: {(times < 1).sum()} values are in no bin, {(times > 1).sum()} in several")
-    return [one for one, held in zip(every, inside.any(axis=1), strict=True) if held]
+    return [one for one, held in zip(every, inside, strict=True) if held.any()]
 
 
 def _reason_to_leave_out(quantity: Quantity, values: np.ndarray, bins: list[Bin], answers: _Answers) -> str:

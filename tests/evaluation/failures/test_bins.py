@@ -18,7 +18,7 @@ def contents(bins: list[Bin], values: np.ndarray) -> dict[str, list[object]]:
 
 
 def test_ranges() -> None:
-    values = np.repeat([19.2, 20.0, 20.7, 20.9, np.nan, np.inf], 30)
+    values = np.repeat([19.7, 20.0, 20.7, 20.9, np.nan, np.inf], 30)
     bins = BINNING(values, np.arange(180))
     assert [one.label for one in bins] == ["< 20", "20–20.5", "≥ 20.5"]
     assert [one.words for one in bins] == ["brighter than 20 mag", "of 20 to 20.5 mag", "fainter than 20.5 mag"]
@@ -29,7 +29,7 @@ def test_ranges() -> None:
 
 
 def test_only_asteroids_make_bins_and_all_stamps_are_in_one() -> None:
-    values = np.concatenate([np.repeat([19.2, 20.2], 30), np.linspace(10, 30, 500)])
+    values = np.concatenate([np.repeat([19.7, 20.2], 30), np.linspace(10, 30, 500)])
     bins = BINNING(values, np.concatenate([np.arange(60), np.full(500, -1)]))
     assert [one.label for one in bins] == ["< 20", "≥ 20"]
     assert sum(len(held) for held in contents(bins, values).values()) == 560

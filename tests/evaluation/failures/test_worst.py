@@ -107,6 +107,7 @@ def test_names_in_a_picture_do_not_overlap(tmp_path: Path, drawn: list[Figure]) 
     long = "a" * 40
     predictions = made([0.1] * 20, label=1, designation=long, frame=long, row=123456, magnitude=20.0, mjd=1.0)
     draw_worst(predictions, stamps_of(predictions), 0.5, tmp_path / "worst.png")
+    drawn[0].draw_without_rendering()
     part = drawn[0].subfigs[0]
     boxes = [axes.title.get_window_extent() for axes in part.axes]
     assert not any(one.overlaps(other) for one, other in pairwise(boxes[:6]))
