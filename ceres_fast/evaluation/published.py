@@ -15,7 +15,7 @@ NON_ASTEROIDS, ASTEROIDS = 5983, 2331
 """Stamps of the paper's test set (its Table 1)."""
 
 DIGITS = 2
-"""The paper prints ratios to this many digits, rounded: cut off after them, 30 of its 47 would be something else."""
+"""The paper prints ratios to this many digits, rounded: cut off, 23 of its 47 would be others, and not 3."""
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ def test_each_row_of_weights_is_scored_alone() -> None:
     together = areas(labels, probabilities, weights)
     for row, weight in enumerate(weights):
         alone = areas(labels, probabilities, weight[None])
-        assert [each[row] for each in together] == [each[0] for each in alone]
+        assert [each[row] for each in together] == pytest.approx([each[0] for each in alone])
 
 
 def test_units_are_drawn_whole_and_as_many_as_there_are() -> None:

@@ -32,6 +32,7 @@ def draw_differences(pairs: Sequence[Pair], path: Path) -> None:
         _panel(axes, name, [pair.differences[name] for pair in pairs])
     panels[0].set_yticks(range(len(pairs)), [f"{pair.second} − {pair.first}" for pair in pairs])
     panels[0].set_ylim(len(pairs) - 0.5, -0.5)
+    figure.suptitle("blue: in favour of the run named first; red: of the other; grey: 0 is inside", size=9)
     save(figure, path)
 
 

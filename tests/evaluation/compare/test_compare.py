@@ -17,7 +17,9 @@ from ceres_fast.evaluation import scores
 from ceres_fast.evaluation.compare import compare as module
 from ceres_fast.evaluation.compare.compare import compare
 from ceres_fast.evaluation.compare.measures import MEASURES
+from ceres_fast.evaluation.evaluate import evaluate
 
+from ...tiny_networks import write_run
 from .evaluations import columns, predictions, survey, write_evaluation
 
 KNOWN = survey(asteroids=60, others=200, exposures=3)
@@ -166,3 +168,16 @@ def test_the_command(bad: Path, good: Path, tmp_path: Path, monkeypatch: pytest.
     assert seen == [(([bad, good],), {"split": "validation", "needs": 2, "output": Path("x"), "seed": 3})]
     assert CliRunner().invoke(app, []).exit_code == 2
     assert CliRunner().invoke(app, [str(bad), str(good), "--needs", "0"]).exit_code == 2
+
+
+@pytest.mark.usefixtures("tiny_classifier")
+def test_runs_that_were_evaluated(tmp_path: Path, tiny_records: Path) -> None:
+    runs = [write_run(tmp_path / "a"), write_run(tmp_path / "b", threshold=0.25)]
+    found = [evaluate(run, tiny_records) for run in runs]
+    compared = compare(runs)
+    assert [run.threshold for run in compared.runs] == [0.5, 0.25]
+    for run, wanted in zip(compared.runs, found, strict=True):
+        assert run.values["recall"] == pytest.approx(wanted.recall.value)
+        assert run.values["roc_auc"] == pytest.approx(wanted.roc_auc.value)
+        assert run.values["loss"] == pytest.approx(wanted.loss)
+    assert compared.asteroids == sum(wanted.classes["asteroid"].count for wanted in found) / 2 / 3
