@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from ...evaluation.formatting import decimals, is_number
 from .cells import RANDOM, finished, named, spread
@@ -135,24 +137,19 @@ def _curves(axes: Axes, done: Mapping[Key, Sequence[Row]], column: str) -> None:
     for number, (key, rows) in enumerate(done.items()):
         colour = f"C{number}"
         for place, row in enumerate(rows):
-            epochs = [step.get("epoch") for step in row.history]
             label = None if place else _label(f"experiment {ascii(key[1])[1:-1][:20]}")
-            validation = _numbers(row.history, f"val_{column}")
-            axes.plot(_floats(epochs), _numbers(row.history, column), ":", color=colour, lw=1)
-            axes.plot(_floats(epochs), validation, "-", color=colour, lw=1.5, label=label)
-            for epoch, value in zip(epochs, validation, strict=True):
-                if epoch == row.best_epoch:
-                    axes.plot([epoch], [value], "o", ms=6, mfc="none", color=colour)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+            epochs, validation = _numbers(row.history, "epoch"), _numbers(row.history, f"val_{column}")
+            axes.plot(epochs, _numbers(row.history, column), ":", color=colour, lw=1)
+            axes.plot(epochs, validation, "-", color=colour, lw=1.5, label=label)
+            kept = [pair for pair in zip(epochs, validation, strict=True) if pair[0] == row.best_epoch]
+            axes.plot([epoch for epoch, _ in kept], [value for _, value in kept], "o", ms=6, mfc="none", color=colour)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.spines[["top", "right"]].set_visible(False)
 
 
 def _numbers(history: Sequence[Mapping[str, Any]], column: str) -> list[float]:
-    return _floats([step.get(column) for step in history])
-
-
-def _floats(values: Sequence[Any]) -> list[float]:
-    return [float(value) if is_number(value) else float("nan") for value in values]
+    values = [step.get(column) for step in history]
+    return [float(value) if is_number(value) else math.nan for value in values]
 
 
 def _name(rows: Sequence[Row]) -> str:
