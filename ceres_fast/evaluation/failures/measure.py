@@ -17,6 +17,9 @@ from .shares import CONFIDENCE, Share, correlation, design_effect, share
 NEEDS = 3
 """Exposures in which an asteroid must be found, so that its trajectory is."""
 
+FEWEST_TO_STAND_OUT = 5
+"""Asteroids of a bin below which it never stands out: one lost of two is an interval below 0.96, and means nothing."""
+
 MEASURES = ("recall", "asteroid_recall")
 """What may be wholly below its overall value in a bin: the recall of stamps, and that of asteroids."""
 
@@ -179,7 +182,9 @@ def _measured(
         "asteroids": len(theirs),
         "non_asteroids": 0 if quantity.of_asteroids else int((stamps & ~answers.is_asteroid).sum()),
         **{name: _plain(value) for name, value in found.items()},
-        "stands_out": [name for name in MEASURES if _is_below(found[name], overall[name])],
+        "stands_out": [
+            name for name in MEASURES if len(theirs) >= FEWEST_TO_STAND_OUT and _is_below(found[name], overall[name])
+        ],
     }
 
 
