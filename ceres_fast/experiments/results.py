@@ -196,7 +196,10 @@ def _training(member: Member, stamps: int) -> dict[str, Any]:
         raise InputError(
             member.folder / METRICS, f"is not what training leaves ({error!r})", action=f"remove {member.folder}"
         ) from error
-    return found | {"stamps_per_second": rate, "history": _history(member.folder / HISTORY)}
+    history = _history(member.folder / HISTORY)
+    if len(history) != found["epochs"]:
+        raise _no_history(member.folder / HISTORY, f"{len(history)} of {found['epochs']} epochs")
+    return found | {"stamps_per_second": rate, "history": history}
 
 
 def _history(path: Path) -> list[dict[str, float | None]]:
@@ -204,8 +207,12 @@ def _history(path: Path) -> list[dict[str, float | None]]:
         with path.open(newline="", encoding="utf-8") as stream:
             rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(stream)]
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise InputError(path, f"is no history of a training ({error})", action=f"remove {path.parent}") from error
+        raise _no_history(path, str(error)) from error
     return [{name: value if math.isfinite(value) else None for name, value in row.items()} for row in rows]
+
+
+def _no_history(path: Path, problem: str) -> InputError:
+    return InputError(path, f"is not the history of its training ({problem})", action=f"remove {path.parent}")
 
 
 def _scores(member: Member) -> dict[str, Any]:
