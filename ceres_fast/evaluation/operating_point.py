@@ -146,7 +146,8 @@ def choose(
     Notes
     -----
     The promise is for asteroids like those of the calibration split: of the same survey, found by the same detection
-    in `needs` exposures or more, independent of each other. Those of one field are not quite: there is a warning of fewer than `FEW_FIELDS` fields, or more than `MANY_A_FIELD` asteroids in each on average.
+    in `needs` exposures or more, independent of each other. Those of one field are not quite: a warning tells of fewer
+    than `FEW_FIELDS` fields, or more than `MANY_A_FIELD` asteroids in each on average.
     """
     names, probability, _ = critical(predictions, needs)
     enough = ~np.isnan(probability)
