@@ -25,8 +25,7 @@ DIGITS = 6
 """Decimals of a threshold: those that `classify` rounds probabilities to."""
 
 FEW_FIELDS, MANY_A_FIELD = 20, 10
-"""Asteroids of one field share seeing and sky: with fewer fields, or more asteroids in each, it is warned that the
-promise is weaker than it says. By how much is what `benchmarks.guarantee` measures."""
+"""With fewer fields, or more asteroids in each, the promise is weaker than it says (`benchmarks.guarantee`)."""
 
 
 class TooFewAsteroids(CeresFastError):  # noqa: N818 (what there is too little of says it)
