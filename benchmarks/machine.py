@@ -20,6 +20,7 @@ PACKAGES = (
     "onnxruntime",
     "tf2onnx",
     "numpy",
+    "scipy",
     "astropy",
     "scikit-learn",
     "dask",

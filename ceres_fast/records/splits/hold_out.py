@@ -32,7 +32,8 @@ def nights(mjd: np.ndarray) -> np.ndarray:
     """
     known = np.isfinite(mjd)
     days = np.floor(np.where(known, mjd, 0) - 0.5).astype(np.int64)
-    labels = np.strings.replace((_MJD_OF_1858 + days).astype("U10"), "-", "")
+    dates = (_MJD_OF_1858 + days).astype("U10")
+    labels = np.strings.replace(dates, "-", "") if len(dates) else dates  # which NumPy refuses for none
     return np.where(known, labels, "")
 
 
