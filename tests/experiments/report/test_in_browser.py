@@ -69,7 +69,7 @@ def report(tiny_records: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     """All twelve, two seeds, one of them failed; with example stamps."""
     out = tmp_path_factory.mktemp("experiments") / "with a space & é"
     about = made.experiments([])["records"] | {"manifest_sha256": load_manifest(tiny_records).sha256}
-    rows = made.all_twelve(seeds=2)
+    rows = made.all_twelve(seeds=2, weights="none")
     rows[3] = made.failed(rows[3]["backbone"], rows[3]["experiment"], rows[3]["seed"], "exit status 1 " * 20)
     made.write(out, rows, records=about)
     (out / "config.toml").write_text(f"records = '{tiny_records}'\n")
