@@ -166,7 +166,7 @@ def test_an_asteroid_is_in_the_bin_of_its_median() -> None:
 @pytest.mark.parametrize(("few", "marked"), [(4, False), (5, True)])
 def test_too_few_asteroids_do_not_stand_out(few: int, marked: bool) -> None:
     lost = [f"A{number}" for number in range(few)]
-    names = {name: (0.1,) * 3 for name in lost} | {f"B{number}": (0.9,) * 3 for number in range(200)}
+    names = dict.fromkeys(lost, (0.1,) * 3) | {f"B{number}": (0.9,) * 3 for number in range(200)}
     found = failures(asteroids(names, ccd=["1"] * few + ["2"] * 200), 0.5)
     assert bool(found["stand_out"]) is marked
 
