@@ -114,6 +114,7 @@ def test_reasons_to_leave_out() -> None:
         "flags": "not known of any asteroid",
         "neighbour": "not known of any asteroid",
         "seeing": "the same for all asteroids (1.25)",
+        "padded": "not known of any asteroid",
         "ccd": "not known of any asteroid",
         "field": "not known of any asteroid",
         "filter": "not known of any asteroid",
