@@ -70,8 +70,8 @@ def fields_of(predictions: Predictions, names: np.ndarray) -> np.ndarray:
     """
     asteroids, first = np.unique(predictions.asteroids, return_index=True)
     rows = first[np.searchsorted(asteroids, names)]
-    field, night = predictions.known["field"][rows], nights(predictions.known["mjd"][rows])
-    return np.strings.add(np.strings.add(field, " "), night)
+    known = predictions.known
+    return np.strings.add(np.strings.add(known["field"], " "), nights(known["mjd"]))[rows]
 
 
 def _one_per_exposure(asteroid: np.ndarray, mjd: np.ndarray, probability: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

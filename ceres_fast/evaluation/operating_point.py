@@ -24,8 +24,8 @@ from .tolerance import allowed, needed, upper_bound
 DIGITS = 6
 """Decimals of a threshold: those that `classify` rounds probabilities to."""
 
-FEW_FIELDS = 20
-"""Asteroids of one field share seeing and sky: with fewer fields than these the promise is weaker than it says."""
+FEW_FIELDS, MANY_A_FIELD = 20, 10
+"""With fewer fields, or more asteroids in each, the promise is weaker than it says (`benchmarks.guarantee`)."""
 
 
 class TooFewAsteroids(CeresFastError):  # noqa: N818 (what there is too little of says it)
@@ -145,8 +145,8 @@ def choose(
     Notes
     -----
     The promise is for asteroids like those of the calibration split: of the same survey, found by the same detection
-    in `needs` exposures or more, independent of each other. Those of one field are not quite: a warning says where
-    there are fewer than `FEW_FIELDS` fields.
+    in `needs` exposures or more, independent of each other. Those of one field are not quite: a warning tells of fewer
+    than `FEW_FIELDS` fields, or more than `MANY_A_FIELD` asteroids in each on average.
     """
     names, probability, _ = critical(predictions, needs)
     enough = ~np.isnan(probability)
@@ -155,11 +155,13 @@ def choose(
     if may_lose is None:
         raise TooFewAsteroids(_too_few(len(names), left_out, max_loss, confidence, needs))
     threshold = _floor(float(np.partition(probability, may_lose)[may_lose]))
-    if (fields := len(np.unique(fields_of(predictions, names)))) < FEW_FIELDS:
+    fields = len(np.unique(fields_of(predictions, names)))
+    if fields < FEW_FIELDS or len(names) > MANY_A_FIELD * fields:
         warn(
-            f"the {len(names)} asteroids that the threshold is chosen on come from {fields} fields (each in one night) "
-            f"only. Asteroids of one field share seeing and sky: chosen on fewer than {FEW_FIELDS} fields, a threshold "
-            f"loses more than {max_loss:g} of all asteroids more often than a confidence of {confidence:g} says"
+            f"the {len(names)} asteroids that the threshold is chosen on come from {fields} fields, each in one night. "
+            f"Those of one field share seeing and sky: with fewer than {FEW_FIELDS} fields, or more than "
+            f"{MANY_A_FIELD} asteroids a field, more than {max_loss:g} of all asteroids are lost more often than a "
+            f"confidence of {confidence:g} says. More fields help; more asteroids of the same fields do not"
         )
     return OperatingPoint(
         threshold=threshold,

@@ -55,4 +55,4 @@ def test_a_field_with_nearly_all_asteroids_leaves_out_draws_without_others() -> 
 @pytest.mark.parametrize("asteroids", [0, 3, 297])
 def test_too_few_are_told(asteroids: int) -> None:
     random = np.random.default_rng(5)
-    assert resample(of_asteroids(random.random((asteroids, 4))), 0.02, 0.95, 3, 5, random) is None
+    assert resample(of_asteroids(random.random((asteroids, 4)), [0.5]), 0.02, 0.95, 3, 5, random) is None

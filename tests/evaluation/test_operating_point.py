@@ -129,10 +129,9 @@ def test_what_the_error_offers_is_possible(count: int, more: int) -> None:
         assert needed(offered - 0.001, 0.95) > count
 
 
-@pytest.mark.parametrize("others", [[], [0.1, 0.9]])
-def test_without_asteroids_nothing_can_be_promised(others: list[float]) -> None:
+def test_without_asteroids_nothing_can_be_promised() -> None:
     with pytest.raises(TooFewAsteroids, match=r"^0 asteroids .* 149 are needed\. .* calibration split\.$"):
-        choose(of_asteroids([], others))
+        choose(of_asteroids([], [0.1, 0.9]))
 
 
 @pytest.mark.parametrize(
@@ -159,10 +158,15 @@ def test_non_asteroids_move_the_cost_and_not_the_threshold() -> None:
     assert some.left_per_1000 == pytest.approx(1000 * 2 / 64)
 
 
-@pytest.mark.parametrize(("fields", "warned"), [(1, True), (19, True), (20, False), (60, False)])
-def test_few_fields_are_warned_of(fields: int, warned: bool, capsys: pytest.CaptureFixture[str]) -> None:
-    names = np.repeat([f"field {number % fields}" for number in range(60)], 2)
-    chosen = choose(of_asteroids([[0.5, 0.6]] * 60, field=names), **LOOSE)
+@pytest.mark.parametrize(
+    ("asteroids", "fields", "warned"),
+    [(60, 1, True), (60, 19, True), (60, 20, False), (60, 60, False), (250, 25, False), (251, 25, True)],
+)
+def test_few_fields_are_warned_of(
+    asteroids: int, fields: int, warned: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = np.repeat([f"field {number % fields}" for number in range(asteroids)], 2)
+    chosen = choose(of_asteroids([[0.5, 0.6]] * asteroids, field=names), **LOOSE)
     assert chosen.fields == fields
     assert (f"come from {fields} fields" in capsys.readouterr().err) == warned
 
