@@ -74,6 +74,10 @@ def _positive(name: str) -> Callable[[Known], np.ndarray]:
     return lambda known: np.where((known[name] > 0) & np.isfinite(known[name]), known[name], np.nan)
 
 
+def _padded(known: Known) -> np.ndarray:
+    return np.select([known["padded"] > 0, known["padded"] == 0], ["padded", "whole"], "")
+
+
 def trail_length(known: Known) -> np.ndarray:
     """Return how far each asteroid moves during its exposure, in pixels: float64 (n,), NaN where not known.
 
@@ -149,6 +153,7 @@ QUANTITIES = (
             "in a seeing above {low} arcsec",
         ),
     ),
+    Quantity("padded", "edge of the frame", "", _padded, names("whose stamp is {name}")),
     Quantity("ccd", "CCD", "", _column("ccd"), names("on CCD {name}")),
     Quantity("field", "field", "", _column("field"), names("in field {name}")),
     Quantity("filter", "filter", "", _column("filter"), names("in filter {name}")),

@@ -52,6 +52,7 @@ def survey(seed: int = 0, *, number: int = 300, others: int = 1500) -> Predictio
         pixel_scale=0.5,
         flags=flags,
         neighbour=random.exponential(15, total),
+        padded=np.where(exposure == 1, 40, 0),
         seeing=np.array([1.1, 1.3, 1.2, 1.6])[exposure],
         ccd=random.choice(["1", "2", "10"], total),
         field=[f"F{row // 4 % 20:02d}" for row in range(total)],

@@ -114,6 +114,7 @@ def test_reasons_to_leave_out() -> None:
         "flags": "not known of any asteroid",
         "neighbour": "not known of any asteroid",
         "seeing": "the same for all asteroids (1.25)",
+        "padded": "not known of any asteroid",
         "ccd": "not known of any asteroid",
         "field": "not known of any asteroid",
         "filter": "not known of any asteroid",
@@ -166,7 +167,7 @@ def test_an_asteroid_is_in_the_bin_of_its_median() -> None:
 @pytest.mark.parametrize(("few", "marked"), [(4, False), (5, True)])
 def test_too_few_asteroids_do_not_stand_out(few: int, marked: bool) -> None:
     lost = [f"A{number}" for number in range(few)]
-    names = {name: (0.1,) * 3 for name in lost} | {f"B{number}": (0.9,) * 3 for number in range(200)}
+    names = dict.fromkeys(lost, (0.1,) * 3) | {f"B{number}": (0.9,) * 3 for number in range(200)}
     found = failures(asteroids(names, ccd=["1"] * few + ["2"] * 200), 0.5)
     assert bool(found["stand_out"]) is marked
 
