@@ -59,13 +59,14 @@ def evaluate(
     text = f"{as_text(scores, title)}\n{summary(failed)}"
     say(text)
     write_text(folder / "report.txt", f"{text}\n{tables(failed)}")
-    write_json(folder / "scores.json", {"title": title, "split": split, **scores.as_dict()})
     write_json(folder / "failures.json", {"title": title, "split": split, **failed})
     write_predictions(found, folder / PREDICTIONS)
     write_worst(found, scores.threshold, folder / "worst.ecsv")
     _draw(found, stamps, scores, title, folder)
     draw(failed, title, folder / "failures.png")
     draw_worst(found, stamps, scores.threshold, folder / "worst.png")
+    # The last: it tells that an evaluation is whole.
+    write_json(folder / "scores.json", {"title": title, "split": split, **scores.as_dict()})
     say(f"written to {folder}")
     return scores
 

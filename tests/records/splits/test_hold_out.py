@@ -35,7 +35,6 @@ def test_no_exposure_has_no_night():
     assert nights(np.array([])).tolist() == []
 
 
-
 @pytest.mark.parametrize("night", ["20191026", "58782"])
 def test_a_night_is_held_out_and_its_fields_on_other_nights_are_dropped(night):
     columns = survey(["A", "A", "B", "C", "D"], [58782, 58783, 58782, 58783, 58784])
