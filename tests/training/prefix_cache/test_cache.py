@@ -237,10 +237,10 @@ def test_an_interrupted_computation_goes_on(
     other = dataclasses.replace(settings, cache_dir=settings.cache_dir + "2")
     write = entry.Entry.write
 
-    def interrupted(self: entry.Entry, shard: int, rows: np.ndarray) -> None:
+    def interrupted(self: entry.Entry, shard: int, rows: np.ndarray, seconds: float) -> None:
         if shard == 2:
             raise KeyboardInterrupt
-        write(self, shard, rows)
+        write(self, shard, rows, seconds)
 
     with monkeypatch.context() as patched:
         patched.setattr(entry.Entry, "write", interrupted)
@@ -265,10 +265,10 @@ def test_two_at_once_compute_once(
     started, others_wait = threading.Event(), threading.Event()
     write = entry.Entry.write
 
-    def slow(self: entry.Entry, shard: int, rows: np.ndarray) -> None:
+    def slow(self: entry.Entry, shard: int, rows: np.ndarray, seconds: float) -> None:
         started.set()
         others_wait.wait(20)
-        write(self, shard, rows)
+        write(self, shard, rows, seconds)
 
     def said(message: str) -> None:
         assert message.endswith("another process computes these features; waiting for it")
