@@ -14,8 +14,8 @@ from typing import Any
 
 from .signals import SIGNALS
 
-CHILD = (sys.executable, "-m", "ceres_fast.training.child")
-"""What is put before the arguments of `ceres-fast`; see `ceres_fast.training.child`."""
+CHILD = (sys.executable, "-m", "ceres_fast.cli.child")
+"""What is put before the arguments of `ceres-fast`; see `ceres_fast.cli.child`."""
 
 PARENT, PIPE = "CERES_FAST_PARENT", "CERES_FAST_PIPE"
 """In its environment: the process that starts it, and the file descriptor that takes how it failed."""

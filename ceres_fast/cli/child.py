@@ -1,6 +1,6 @@
 """`ceres-fast` as a process of `Processes`: it ends with the one that started it, and tells it why it failed.
 
-python -m ceres_fast.training.child train --config …
+python -m ceres_fast.cli.child train --config …
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from contextlib import suppress
 
 import typer
 
-from ..cli import app
 from ..errors import CeresFastError
-from .processes import PARENT, PIPE
+from ..training.processes import PARENT, PIPE
+from . import app
 
 LONGEST = 2000
 """Characters of a message that are passed on: a pipe holds more, so that nobody waits for the other."""

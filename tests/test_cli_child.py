@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from ceres_fast.cli import child
 from ceres_fast.errors import CeresFastError, InputError
-from ceres_fast.training import child
 from ceres_fast.training.processes import CHILD, PARENT, PIPE, Problem, Processes
 
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
 
 WAITS = """
 import os, signal
-from ceres_fast.training.child import attach
+from ceres_fast.cli.child import attach
 attach()
 print(os.getpid(), flush=True)
 while True:
