@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from ceres_fast.classifier import ONNX_METADATA_KEY
-from ceres_fast.engines import open_engine
+from ceres_fast.engines import load
 from ceres_fast.engines.onnx_file import _metadata, _wants_other_files
 from ceres_fast.engines.onnx_runtime import BATCH, OnnxRuntimeEngine
 from ceres_fast.errors import InputError
@@ -224,4 +224,4 @@ def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
         OnnxRuntimeEngine(tmp_path / "folder.onnx")
     with pytest.raises(InputError, match="expected a run folder"):
-        open_engine(tmp_path / "folder.onnx")
+        load(tmp_path / "folder.onnx")

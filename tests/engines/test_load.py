@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ceres_fast.engines import open_engine
+from ceres_fast.engines import load
 from ceres_fast.errors import InputError
 
 from ..tiny_models import classifier, peak_model, written
@@ -19,33 +19,33 @@ def run_folder(folder: Path) -> Path:
 def test_by_file_by_folder_and_by_json(tmp_path: Path) -> None:
     folder = run_folder(tmp_path)
     for model in (folder, folder / "classifier.json", folder / "classifier.onnx"):
-        assert open_engine(model).classifier == classifier()
+        assert load(model).classifier == classifier()
 
 
 def test_an_export_that_is_not_the_run_s_is_refused(tmp_path: Path) -> None:
     folder = run_folder(tmp_path)
     written(folder, peak_model(gain=2.0))
     with pytest.raises(InputError, match="not the onnx file"):
-        open_engine(folder)
+        load(folder)
 
 
 def test_a_run_without_its_export(tmp_path: Path) -> None:
     classifier().write(tmp_path)
     with pytest.raises(InputError, match="Run `ceres-fast export`"):
-        open_engine(tmp_path)
+        load(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["model.h5", "model.keras", "model.pkl", "model.pb"])
 def test_files_that_can_run_code_are_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"\x80\x04cos\nsystem\n(S'true'\ntR.")
     with pytest.raises(InputError, match="can run code"):
-        open_engine(tmp_path / name)
+        load(tmp_path / name)
 
 
 @pytest.mark.parametrize("name", ["model.txt", "model", "classifier.weights.h5"])
 def test_other_files_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError, match="does not exist"):
-        open_engine(tmp_path / name)
+        load(tmp_path / name)
     (tmp_path / name).touch()
     with pytest.raises(InputError, match=r"ending in \.onnx"):
-        open_engine(tmp_path / name)
+        load(tmp_path / name)
