@@ -51,3 +51,9 @@ def test_the_command_hands_its_options_on(monkeypatch: pytest.MonkeyPatch) -> No
     assert done.exit_code == 5
     assert (given["provider"], given["rebuild"]) == ("tensorrt", True)
     assert CliRunner().invoke(app, ["classify", "--provider", "gpu"]).exit_code == 2
+
+
+def test_it_says_what_it_ran_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_field(tmp_path / "night")
+    classify([tmp_path / "night"], written(tmp_path, peak_model()), output=tmp_path / "out", provider="cpu")
+    assert f"of the time in ONNX Runtime {onnxruntime.__version__}, cpu" in " ".join(capsys.readouterr().out.split())
