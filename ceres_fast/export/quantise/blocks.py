@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 import onnx
 
@@ -33,7 +34,7 @@ class Block:
 
 
 def blocks_of(model: onnx.ModelProto, most: int = MOST_BLOCKS) -> list[Block]:
-    """Divide a network where it is one tensor wide: between residual blocks, between Inception's mixed ones, in a chain.
+    """Divide a network where it is one tensor wide: between residual blocks, between mixed ones, and in a chain.
 
     Needs no names: Keras counts some of them over the whole process, and a convolution that has taken in its batch
     normalization has lost its own. What has no weights goes with what is before it. Of more than `most` parts, the
@@ -60,7 +61,7 @@ def blocks_of(model: onnx.ModelProto, most: int = MOST_BLOCKS) -> list[Block]:
         elif block.nodes:
             blocks.append(block)
     while len(blocks) > most:
-        sizes = [left.weighted + right.weighted for left, right in zip(blocks, blocks[1:], strict=False)]
+        sizes = [left.weighted + right.weighted for left, right in pairwise(blocks)]
         at = sizes.index(min(sizes))
         blocks[at : at + 2] = [_joined(blocks[at], blocks[at + 1])]
     return blocks

@@ -1,13 +1,13 @@
 """An int8 graph made into a product: described as the float one is, its zero points named, nothing left over.
 
-TensorRT takes int8 activations with zero point 0 only. ONNX Runtime on a CPU has its fast kernels for unsigned ones (the
-signed product is a plain loop in its ``MlasGemmQuantGetDispatch``, 1.32), and makes one integer operation of a layer and
-its Relu only where zero is the smallest number of the type. Another type of the zero point is all that is between the
-two; so each activation has a zero point of its own, one byte in ``raw_data``, whose name says what it may become when
-the file is read for a CPU:
+TensorRT takes int8 activations with zero point 0 only. ONNX Runtime on a CPU has its fast kernels for unsigned ones
+(the signed product is a plain loop in its ``MlasGemmQuantGetDispatch``, 1.32), and makes one integer operation of a
+layer and its Relu only where zero is the smallest number of the type. The type of the zero point is all that is between
+the two; so each activation has a zero point of its own, one byte in ``raw_data``, whose name says what it may become
+when the file is read for a CPU:
 
-- ``…_zero_point_nonnegative``: uint8 0. The same numbers up to 127 steps; above, where int8 is cut off, uint8 goes on to
-  255: beyond all that was seen when the range was measured.
+- ``…_zero_point_nonnegative``: uint8 0. The same numbers up to 127 steps; above, beyond the range that was measured,
+  int8 is cut off and uint8 goes on to 255.
 - ``…_zero_point_signed``: uint8 128. The same numbers exactly. ONNX Runtime does this itself, but not for a tensor with
   more than one reader (its ``QDQS8ToU8Transformer``), and then none of the layers around it stays an integer one.
 """

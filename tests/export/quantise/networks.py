@@ -15,7 +15,7 @@ from ...tiny_records import stamp
 
 METADATA = {ONNX_METADATA_KEY: classifier().to_json(), "classes": "non-asteroid,asteroid", "precision": "float32"}
 
-BLOCKS = ("first", "residual", "preactivated", "mixed", "hidden_1")
+BLOCKS = ("first_conv", "residual", "preactivated", "mixed", "hidden_1")
 """What its nodes are to be divided into."""
 
 
