@@ -33,7 +33,7 @@ OPERATORS: dict[str, Callable[[onnx.NodeProto, set[str]], bool]] = {
     **dict.fromkeys(WEIGHTED, is_weighted),
     "Add": _of_two_branches,
     "Concat": _of_two_branches,
-    **dict.fromkeys(("Relu", "MaxPool", "AveragePool", "Transpose", "Reshape"), _always),
+    **dict.fromkeys(("Relu", "MaxPool", "AveragePool", "Transpose", "Reshape", "Flatten"), _always),
 }
 """What may become int8, and on what condition. Beside the weighted ones all that a backbone has between them, so that
 integers run through: each node left out would cost two conversions."""
@@ -59,7 +59,7 @@ def quantisable(graph: onnx.GraphProto) -> list[str]:
     return found
 
 
-_KEEP_SIGN = ("MaxPool", "AveragePool", "Concat", "Add", "Transpose", "Reshape")
+_KEEP_SIGN = ("MaxPool", "AveragePool", "Concat", "Add", "Transpose", "Reshape", "Flatten")
 
 
 def nonnegative(graph: onnx.GraphProto) -> set[str]:

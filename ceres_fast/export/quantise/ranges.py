@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import tempfile
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ METHODS: dict[str, tuple[CalibrationMethod, dict[str, Any]]] = {
     "percentile": (CalibrationMethod.Percentile, {"percentile": 99.99, "symmetric": True, "num_bins": 2048}),
 }
 """How a range is found: the largest value seen, or what 99.99 % of the values are below. Which one serves better is
-measured (`ceres_fast.export.quantise.choice`)."""
+measured (`ceres_fast.export.quantise.choice`). The largest value comes first: it is where one that is not finite shows."""
 
 BATCH = 8
 """Stamps at a time. The percentile looks at all activations of a batch at once: 8 of a network with 5 million of them
@@ -47,7 +49,7 @@ def ranges_of(model: onnx.ModelProto, stamps: np.ndarray, method: str) -> Tensor
     """
     kind, options = METHODS[method]
     (name,) = (value.name for value in model.graph.input)
-    with tempfile.TemporaryDirectory(prefix="ceres-fast-") as folder, contextlib.redirect_stdout(io.StringIO()):
+    with tempfile.TemporaryDirectory(prefix="ceres-fast-") as folder, _quietly():
         path = Path(folder) / "float.onnx"
         onnx.save(model, path)
         calibrator = create_calibrator(
@@ -58,8 +60,19 @@ def ranges_of(model: onnx.ModelProto, stamps: np.ndarray, method: str) -> Tensor
         ranges = calibrator.compute_data()
     for tensor, values in ranges.items():
         if not np.isfinite(values.range_value).all():
-            raise CeresFastError(f"Not exported: {tensor} is not finite for some of the training stamps.")
+            raise CeresFastError(
+                f"Not exported: {tensor} is not finite for the training stamps. Export the classifier as float32, and "
+                "look at what it says of them."
+            )
     return ranges
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep back what the calibrators print, and NumPy's warning of values that are all NaN: those are looked for."""
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        yield
 
 
 class _Batch(CalibrationDataReader):
