@@ -1,0 +1,147 @@
+"""int8: a float graph with quantizing and dequantizing nodes, as TensorRT and ONNX Runtime take it.
+
+Weights are int8 with a scale per output channel, activations int8 with a scale per tensor, both symmetric about 0;
+biases stay float32. So do normalising and upscaling, because raw pixels have no range, and the layer that gives the
+logits. Everything else starts as int8, and what loses too much recall is given back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+
+from ...errors import CeresFastError
+from .blocks import Block, blocks_of
+from .choice import Judge, Judgement, Limits, Search, Trial, most_trials
+from .finish import described, finished
+from .insert import inserted
+from .prepare import prepared
+from .ranges import METHODS, ranges_of
+from .stamps import FEWEST, calibration_stamps
+
+__all__ = ["LIMITS", "Allowed", "Judgement", "Limits", "Quantised", "Trial", "calibration_stamps", "quantise"]
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """What int8 may cost: loss of recall, and share of changed decisions."""
+
+    recall_loss: float = 0.005
+    changed: float = 0.02
+
+
+LIMITS = Allowed()
+
+
+@dataclass(frozen=True)
+class Quantised:
+    """An int8 graph and how it came about.
+
+    Attributes
+    ----------
+    model : onnx.ModelProto
+        The graph: inputs, outputs and metadata of the float one.
+    kept_float : list of str
+        Blocks that stay float because of the recall that int8 would lose, by the name of their last Keras layer.
+    trials : list of Trial
+        Every graph that was judged; the last one allowed is this.
+    method : str
+        How the ranges of the activations were found: row of ``METHODS``.
+    weighted, weighted_int8 : int
+        Layers with weights in all blocks, and how many of them are int8.
+    """
+
+    model: onnx.ModelProto
+    kept_float: list[str]
+    trials: list[Trial]
+    method: str
+    weighted: int
+    weighted_int8: int
+
+    def text(self) -> str:
+        """Return one line about it."""
+        kept = f"; float32 stay {', '.join(self.kept_float)}" if self.kept_float else ""
+        return (
+            f"int8: {self.weighted_int8} of {self.weighted} layers, ranges by {self.method}, "
+            f"{len(self.trials)} graphs tried{kept}"
+        )
+
+
+def quantise(
+    model: onnx.ModelProto,
+    ranges: np.ndarray,
+    judge: Judge,
+    limits: Limits = LIMITS,
+    report: Callable[[Trial], None] = lambda trial: None,
+) -> Quantised:
+    """Return `model` in int8, as much of it as loses no more than allowed.
+
+    Parameters
+    ----------
+    model : onnx.ModelProto
+        Float32 graph of a classifier; stays as it is.
+    ranges : numpy.ndarray
+        Stamps of the training split that the ranges of the activations are measured on (`calibration_stamps`), float32,
+        (n, 32, 32, planes), axes (y, x, plane), in ADU. At least 32, all finite.
+    judge : callable
+        Takes a graph and returns a `Judgement` of it on validation stamps. Called at most `most_trials` times: twice
+        when all can be int8, up to 32 times (24 blocks) when not. It is given graphs as TensorRT would run them, with
+        signed integers: their zero points are not yet named for a CPU (`ceres_fast.export.quantise.finish`), where
+        unsigned ones keep values that int8 cuts off.
+    limits : Limits
+        What may be lost on the judge's stamps.
+    report : callable, optional
+        Called with each `Trial` when it is done: for those who wait.
+
+    Returns
+    -------
+    Quantised
+        The same for the same model, stamps and judge.
+
+    Raises
+    ------
+    CeresFastError
+        When the stamps are too few or not finite, an activation is not finite, nothing can be int8 within the limits,
+        or the float graph itself is not within them.
+    """
+    _check(model, ranges)
+    ready = prepared(model)
+    blocks = blocks_of(ready)
+    if not blocks:
+        raise CeresFastError("Not exported: the graph has no layers that could be int8. Export it as float16.")
+    measured = {method: ranges_of(ready, ranges, method) for method in METHODS}
+
+    def make(method: str, chosen: Sequence[Block]) -> onnx.ModelProto:
+        nodes = [name for block in chosen for name in block.nodes]
+        return described(inserted(ready, nodes, measured[method]) if nodes else ready, model)
+
+    search = Search(make, judge, limits, report)
+    choice = search.choose(blocks, list(METHODS))
+    assert len(search.trials) <= most_trials(len(blocks), len(METHODS))
+    weighted = sum(block.weighted for block in blocks)
+    return Quantised(
+        finished(choice.model, ready, model),
+        [block.name for block in choice.kept_float],
+        search.trials,
+        choice.method,
+        weighted,
+        weighted - sum(block.weighted for block in choice.kept_float),
+    )
+
+
+def _check(model: onnx.ModelProto, stamps: np.ndarray) -> None:
+    if len(stamps) < FEWEST:
+        raise CeresFastError(
+            f"Not exported: {len(stamps)} stamps to measure the ranges of int8 on; expected {FEWEST} or more."
+        )
+    sizes = [size.dim_value for size in model.graph.input[0].type.tensor_type.shape.dim]
+    if list(stamps.shape[1:]) != sizes[1:]:
+        raise CeresFastError(f"Not exported: stamps of shape {stamps.shape[1:]}; expected {tuple(sizes[1:])}.")
+    if not (finite := np.isfinite(stamps).all(axis=(1, 2, 3))).all():
+        raise CeresFastError(
+            f"Not exported: {np.sum(~finite)} of the stamps to measure the ranges of int8 on have pixels that are not "
+            "finite. Build the records again: they hold none."
+        )

@@ -1,0 +1,144 @@
+"""Blocks go back to float by the harm they do, as few as the limits need, in a bounded number of trials."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import onnx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from ceres_fast.errors import CeresFastError
+from ceres_fast.export.quantise import LIMITS
+from ceres_fast.export.quantise.blocks import Block
+from ceres_fast.export.quantise.choice import Choice, Judgement, Search, Trial, most_trials
+
+Loss = Callable[[str, Sequence[Block]], float]
+
+
+def blocks(count: int) -> list[Block]:
+    return [Block(f"block{number}", (f"node{number}",), 1) for number in range(count)]
+
+
+def search(loss: Loss, *, floor: float = 0.0, changed: float = 0.0) -> Search:
+    """A search where `loss` tells the loss of recall by method and blocks that are int8."""
+
+    def make(method: str, chosen: Sequence[Block]) -> onnx.ModelProto:
+        lost = floor + loss(method, chosen) if chosen else floor
+        return onnx.ModelProto(producer_name=repr((lost, [block.name for block in chosen])))
+
+    def judge(model: onnx.ModelProto) -> Judgement:
+        return Judgement(eval(model.producer_name, {"nan": math.nan})[0], changed, 0.1)
+
+    return Search(make, judge, LIMITS, lambda trial: None)
+
+
+def integer(choice: Choice) -> list[str]:
+    names: list[str] = eval(choice.model.producer_name)[1]
+    return names
+
+
+def test_all_is_int8_where_nothing_is_lost() -> None:
+    made = search(lambda method, chosen: 0.0)
+    choice = made.choose(blocks(9), ["minmax", "percentile"])
+    assert (integer(choice), choice.kept_float) == ([block.name for block in blocks(9)], [])
+    assert choice.method == "minmax"  # both are as good: the first
+    assert [(trial.what, trial.method) for trial in made.trials] == [("all", "minmax"), ("all", "percentile")]
+
+
+def test_the_better_method_stays() -> None:
+    made = search(lambda method, chosen: {"minmax": 0.004, "percentile": 0.001}[method])
+    assert made.choose(blocks(3), ["minmax", "percentile"]).method == "percentile"
+    assert all(trial.allowed for trial in made.trials)
+
+
+@given(some.lists(some.integers(0, 6), min_size=1, max_size=24))
+def test_the_most_harmful_ones_go_back(thousandths: list[int]) -> None:
+    """Harms that add up: what stays int8 is within the limits, and one more would not be."""
+    parts = blocks(len(thousandths))
+    harms = {block.name: harm / 1000 for block, harm in zip(parts, thousandths, strict=True)}
+    made = search(lambda method, chosen: round(sum(harms[block.name] for block in chosen), 6))
+    if min(thousandths) > 5:
+        with pytest.raises(CeresFastError, match="can be int8 without a loss of recall"):
+            made.choose(parts, ["minmax"])
+        return
+    choice = made.choose(parts, ["minmax"])
+    assert len(made.trials) <= most_trials(len(parts), 1)
+    lost = sum(harms[name] for name in integer(choice))
+    assert lost <= LIMITS.recall_loss + 1e-9
+    assert {block.name for block in choice.kept_float} | set(integer(choice)) == harms.keys()
+    if choice.kept_float:
+        back = [harms[block.name] for block in choice.kept_float]
+        assert min(back) >= max(harms[name] for name in integer(choice))
+        assert lost + min(back) > LIMITS.recall_loss
+    accepted = [trial for trial in made.trials if trial.allowed and trial.method]
+    assert any(math.isclose(trial.judgement.recall_loss, lost, abs_tol=1e-9) for trial in accepted)
+
+
+@given(some.randoms(use_true_random=False), some.integers(1, 24))
+def test_whatever_the_judge_says_what_is_returned_was_allowed(random: object, count: int) -> None:
+    said: dict[tuple[str, ...], float] = {}
+
+    def loss(method: str, chosen: Sequence[Block]) -> float:
+        key = (method, *(block.name for block in chosen))
+        return said.setdefault(key, random.choice([0.0, 0.004, 0.006, 0.5, math.nan]))  # type: ignore[attr-defined]
+
+    made = search(loss)
+    try:
+        choice = made.choose(blocks(count), ["minmax", "percentile"])
+    except CeresFastError:
+        assert not any(trial.allowed and trial.what.startswith("all") for trial in made.trials)
+    else:
+        assert said[(choice.method, *integer(choice))] <= LIMITS.recall_loss
+        assert len(integer(choice)) + len(choice.kept_float) == count
+    assert len(made.trials) <= most_trials(count, 2)
+
+
+def test_most_trials() -> None:
+    assert [most_trials(blocks, 2) for blocks in (1, 2, 3, 16, 24)] == [4, 6, 8, 23, 32]
+
+
+def test_a_float_graph_that_differs_is_not_blamed_on_int8() -> None:
+    made = search(lambda method, chosen: 0.001, floor=0.01)
+    with pytest.raises(
+        CeresFastError, match=r"before anything is int8, the graph differs by a loss of recall of 1\.00%"
+    ):
+        made.choose(blocks(4), ["minmax"])
+    assert [trial.what for trial in made.trials] == ["all", "nothing"]
+
+
+def test_changed_decisions_count_too() -> None:
+    with pytest.raises(CeresFastError, match=r"and 3\.00% changed decisions \(allowed 2\.00%\)"):
+        search(lambda method, chosen: 0.0, changed=0.03).choose(blocks(2), ["minmax"])
+
+
+@pytest.mark.parametrize(("recall_loss", "changed"), [(math.nan, 0.0), (0.0, math.nan), (0.0051, 0.0), (0.0, 0.0201)])
+def test_what_is_not_a_number_is_not_allowed(recall_loss: float, changed: float) -> None:
+    made = Search(
+        lambda method, chosen: onnx.ModelProto(),
+        lambda model: Judgement(recall_loss, changed, 0.0),
+        LIMITS,
+        lambda trial: None,
+    )
+    with pytest.raises(CeresFastError, match="Not exported"):
+        made.choose(blocks(2), ["minmax"])
+    assert not any(trial.allowed for trial in made.trials)
+
+
+def test_trials_are_told_as_they_are_made_and_for_json() -> None:
+    told: list[Trial] = []
+    made = Search(
+        lambda method, chosen: onnx.ModelProto(), lambda model: Judgement(-0.001, 0.002, 0.03), LIMITS, told.append
+    )
+    made.choose(blocks(2), ["minmax"])
+    assert told == made.trials
+    assert told[0].as_dict() == {
+        "what": "all",
+        "method": "minmax",
+        "allowed": True,
+        "recall_loss": -0.001,
+        "changed": 0.002,
+        "largest": 0.03,
+    }
