@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from .api import FLAVOURS, Flavour, flavour, flavour_of, version_of
 from .checks import beside
 from .gpu import Gpu, current_gpu
 from .log import Log
-from .network import Serialized, serialized
+from .network import serialized
 from .options import CURRENT, EngineOptions
 from .profiles import profiles
 from .sidecar import Sidecar, log_path, read_sidecar, sidecar_path
@@ -61,8 +63,26 @@ def build(onnx: Path, target: Path, name: str, options: EngineOptions | None = N
     classifier = _classifier(onnx, metadata)
     log = Log()
     made = serialized(module, kind, onnx, content, classifier.stamp_shape, options, gpu, log)
-    sidecar = _sidecar(onnx, content, target, kind, version_of(module), options, gpu, classifier, made)
-    _write(target, made, log, sidecar)
+    sidecar = Sidecar(
+        flavour=kind.name,
+        runtime_version=version_of(module),
+        onnx=onnx.name,
+        onnx_sha256=hashlib.sha256(content).hexdigest(),
+        engine_bytes=len(made.plan),
+        engine_sha256=hashlib.sha256(made.plan).hexdigest(),
+        precision=classifier.precision,
+        gpu=asdict(gpu) if gpu else None,
+        hardware=made.hardware,
+        compute_capabilities=made.compute_capabilities,
+        batches=options.batches,
+        profiles=profiles(options.batches, per_batch=kind.profile_per_batch),
+        options=options.as_dict(),
+        built=datetime.now(UTC).isoformat(timespec="seconds"),
+        log=log_path(target).name,
+        classifier=json.loads(classifier.to_json()),
+        stamp_shape=classifier.stamp_shape,
+    )
+    _write(target, made.plan, log, sidecar)
     return sidecar
 
 
@@ -89,12 +109,11 @@ def rebuild(engine: Path) -> Sidecar:
         options, name = EngineOptions(), engine.stem + ".onnx"
     onnx = beside(engine, name)
     if not onnx.exists():
-        raise InputError(
-            onnx, f"does not exist, and {engine.name} is built from it", action=f"copy it there, or {_EXPORT}"
-        )
+        problem = f"does not exist, and {engine.name} is built from it"
+        raise InputError(onnx, problem, action=f"copy it there, or {_EXPORT}")
     if kind.portable and current_gpu() is not None:
         # Not for the GPUs of another machine, which may be why it is built anew.
-        options = EngineOptions(**{**options.as_dict(), "compute_capabilities": (CURRENT,)})
+        options = replace(options, compute_capabilities=(CURRENT,))
     return build(onnx, engine, kind.name, options)
 
 
@@ -108,8 +127,8 @@ def _check_names(onnx: Path, target: Path, kind: Flavour) -> None:
 def _check_gpu(kind: Flavour, options: EngineOptions, gpu: Gpu | None) -> None:
     if gpu is None and not kind.portable:
         raise CeresFastError(
-            f"{kind.title} builds engines on the GPU that they are to run on, and this machine has none (or no driver). "
-            "Export to ONNX, copy that and build there; or export to tensorrt-rtx, which needs no GPU to build."
+            f"{kind.title} builds engines on the GPU that they are to run on, and this machine has none (or no driver)."
+            " Export to ONNX, copy that and build there; or export to tensorrt-rtx, which needs no GPU to build."
         )
     if gpu is None and options.compute_capabilities == (CURRENT,):
         raise CeresFastError(
@@ -124,46 +143,11 @@ def _classifier(onnx: Path, metadata: dict[str, str]) -> Classifier:
     return Classifier.from_json(metadata[ONNX_METADATA_KEY], onnx)
 
 
-def _sidecar(
-    onnx: Path,
-    content: bytes,
-    target: Path,
-    kind: Flavour,
-    version: str,
-    options: EngineOptions,
-    gpu: Gpu | None,
-    classifier: Classifier,
-    made: Serialized,
-) -> Sidecar:
-    import json
-    from dataclasses import asdict
-
-    return Sidecar(
-        flavour=kind.name,
-        runtime_version=version,
-        onnx=onnx.name,
-        onnx_sha256=hashlib.sha256(content).hexdigest(),
-        engine_bytes=len(made.plan),
-        engine_sha256=hashlib.sha256(made.plan).hexdigest(),
-        precision=classifier.precision,
-        gpu=asdict(gpu) if gpu else None,
-        hardware=made.hardware,
-        compute_capabilities=made.compute_capabilities,
-        batches=options.batches,
-        profiles=profiles(options.batches, per_batch=kind.profile_per_batch),
-        options=options.as_dict(),
-        built=datetime.now(UTC).isoformat(timespec="seconds"),
-        log=log_path(target).name,
-        classifier=json.loads(classifier.to_json()),
-        stamp_shape=classifier.stamp_shape,
-    )
-
-
-def _write(target: Path, made: Serialized, log: Log, sidecar: Sidecar) -> None:
+def _write(target: Path, plan: memoryview, log: Log, sidecar: Sidecar) -> None:
     """Write all three and then rename them, the engine first: a full disk costs nothing that was there before."""
     with atomic_file(sidecar_path(target)) as described:
         described.write_text(sidecar.to_json(), encoding="utf-8")
         with atomic_file(log_path(target)) as logged:
             logged.write_text(log.text(), encoding="utf-8")
             with atomic_file(target) as engine:
-                engine.write_bytes(made.plan)
+                engine.write_bytes(plan)

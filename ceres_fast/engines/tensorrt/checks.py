@@ -48,9 +48,8 @@ def checked(engine: Path) -> tuple[bytes, Sidecar, ModuleType]:
     """
     kind = flavour_of(engine)
     if not engine.exists():
-        raise InputError(
-            engine, "does not exist", expected="an engine file", action="make one with `ceres-fast export`"
-        )
+        action = "make one with `ceres-fast export`"
+        raise InputError(engine, "does not exist", expected="an engine file", action=action)
     beside(engine, engine.name)
     beside(engine, sidecar_path(engine).name)
     sidecar = read_sidecar(engine)

@@ -32,7 +32,7 @@ class Serialized:
     compute_capabilities: tuple[str, ...]
 
 
-class _NotBuilt(Exception):
+class _NotBuiltError(Exception):
     """TensorRT said no; its log says why."""
 
 
@@ -60,21 +60,22 @@ def serialized(
         builder: trt.Builder = module.Builder(logger)
         typed = 1 << int(module.NetworkDefinitionCreationFlag.STRONGLY_TYPED) if _by_flag(module, kind) else 0
         network: trt.INetworkDefinition = builder.create_network(typed)
-        _parse(module, network, logger, onnx, content, kind)
+        parser: trt.OnnxParser = module.OnnxParser(network, logger)  # keeps weights that the network uses
+        _parse(parser, onnx, content, f"{kind.title} {version_of(module)}")
         _check_ends(network, onnx, stamp_shape)
         config: trt.IBuilderConfig = builder.create_builder_config()
-        _add_profiles(builder, config, kind, options, stamp_shape)
+        _add_profiles(module, builder, config, kind, options, stamp_shape)
         capabilities = _set_capabilities(module, config, kind, options, gpu)
         hardware = _set_options(module, config, kind, options, gpu)
         plan = builder.build_serialized_network(network, config)
         if plan is None:
-            raise _NotBuilt("it gave no engine")
+            raise _NotBuiltError("it gave no engine")
         if options.timing_cache:
             timing_cache.keep(config, options.timing_cache)
         return Serialized(memoryview(plan).cast("B"), hardware, capabilities)
     except MemoryError as error:
         raise _failed(kind, module, onnx, options, "the memory is full", log) from error
-    except (_NotBuilt, RuntimeError, TypeError, ValueError) as error:  # what its bindings raise
+    except (_NotBuiltError, RuntimeError, TypeError, ValueError) as error:  # what its bindings raise
         raise _failed(kind, module, onnx, options, " ".join(str(error).split()), log) from error
 
 
@@ -82,22 +83,14 @@ def _by_flag(module: ModuleType, kind: Flavour) -> bool:
     return int(version_of(module).partition(".")[0]) in kind.typed_by_flag
 
 
-def _parse(
-    module: ModuleType,
-    network: trt.INetworkDefinition,
-    logger: trt.ILogger,
-    onnx: Path,
-    content: bytes,
-    kind: Flavour,
-) -> None:
+def _parse(parser: trt.OnnxParser, onnx: Path, content: bytes, who: str) -> None:
     """Read the graph from memory: without a path there is no folder from which other files could be read."""
-    parser: trt.OnnxParser = module.OnnxParser(network, logger)
     if parser.parse(content):
         return
     errors = [_error_text(parser.get_error(index)) for index in range(parser.num_errors)]
     raise InputError(
         onnx,
-        f"is not read by {kind.title} {version_of(module)} ({' / '.join(errors[:3]) or 'no reason given'})",
+        f"is not read by {who} ({' / '.join(errors[:3]) or 'no reason given'})",
         expected="operators that it knows",
         action="export it again, or install another version",
     )
@@ -123,6 +116,7 @@ def _check_ends(network: trt.INetworkDefinition, onnx: Path, stamp_shape: tuple[
 
 
 def _add_profiles(
+    module: ModuleType,
     builder: trt.Builder,
     config: trt.IBuilderConfig,
     kind: Flavour,
@@ -131,10 +125,9 @@ def _add_profiles(
 ) -> None:
     for index, sizes in enumerate(profiles(options.batches, per_batch=kind.profile_per_batch)):
         profile = builder.create_optimization_profile()
-        least, best, most = ((size, *stamp_shape) for size in sizes)
-        profile.set_shape(INPUT, least, best, most)
+        profile.set_shape(INPUT, *(module.Dims((size, *stamp_shape)) for size in sizes))
         if config.add_optimization_profile(profile) != index:
-            raise _NotBuilt(f"it refused the profile for batches of {sizes}")
+            raise _NotBuiltError(f"it refused the profile for batches of {sizes}")
 
 
 def _set_capabilities(
@@ -154,7 +147,7 @@ def _set_capabilities(
                 f"{', '.join(_dotted(name) for name in known if name.startswith('SM'))}."
             )
         if not config.set_compute_capability(known[member], index):
-            raise _NotBuilt(f"it refused the compute capability {text}")
+            raise _NotBuiltError(f"it refused the compute capability {text}")
     return (gpu.compute_capability,) if gpu and wanted == (CURRENT,) else wanted
 
 
@@ -167,6 +160,8 @@ def _set_options(
     module: ModuleType, config: trt.IBuilderConfig, kind: Flavour, options: EngineOptions, gpu: Gpu | None
 ) -> str:
     """Set the rest of the options; return which other GPUs may run the engine, a row of `HARDWARE`."""
+    # Else TensorRT would compute float32 graphs with 10 bits of mantissa: who wants that speed exports float16.
+    config.clear_flag(module.BuilderFlag.TF32)
     if options.workspace_mib:
         config.set_memory_pool_limit(module.MemoryPoolType.WORKSPACE, options.workspace_mib * MIB)
     if options.version_compatible:

@@ -77,8 +77,9 @@ class EngineOptions:
             )
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what is stored of the options: all but the path of the timing cache, which is this machine's."""
-        return {name: value for name, value in asdict(self).items() if name != "timing_cache"}
+        """Return what is stored of the options, as JSON has it: all but the timing cache, a path of this machine."""
+        values = {name: value for name, value in asdict(self).items() if name != "timing_cache"}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> EngineOptions:

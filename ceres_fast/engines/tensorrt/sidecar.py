@@ -113,6 +113,11 @@ class Sidecar:
         return EngineOptions.from_dict(self.options)
 
     @property
+    def host_code(self) -> bool:
+        """Whether it carries code for the CPU, which ``Runtime.engine_host_code_allowed`` must allow before it loads."""
+        return bool(self.options["version_compatible"])
+
+    @property
     def built_on(self) -> Gpu | None:
         """The GPU it was built on."""
         return Gpu(**self.gpu) if self.gpu else None
