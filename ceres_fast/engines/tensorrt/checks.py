@@ -137,8 +137,8 @@ def refuse_invalid(module: ModuleType, runtime: Any, content: bytes, engine: Pat
     if validity == module.EngineValidity.INVALID:
         members = module.EngineInvalidityDiagnostics.__members__.items()
         named = [name.lower().replace("_", " ") for name, value in members if int(value) & int(reasons)]
-        reason = ", ".join(named) or "it gives no reason; is there a GPU with its driver?"
-        raise InputError(engine, f"is not valid on this machine, says TensorRT-RTX: {reason}", action=REBUILD)
+        reason = ", ".join(named) or "no reason given, as where there is no GPU or no driver"
+        raise InputError(engine, f"will not run on this machine, says TensorRT-RTX ({reason})", action=REBUILD)
 
 
 def _differences(sidecar: Sidecar, engine: Path, version: str, gpu: Gpu | None) -> Iterator[tuple[str, str]]:

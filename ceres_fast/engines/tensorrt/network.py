@@ -104,7 +104,7 @@ def _error_text(error: Any) -> str:
 
 def _check_ends(network: trt.INetworkDefinition, onnx: Path, stamp_shape: tuple[int, ...]) -> None:
     ends = [network.get_input(index) for index in range(network.num_inputs)]
-    inputs = [(end.name, tuple(end.shape)) for end in ends]
+    inputs = [(end.name, _sizes(end.shape)) for end in ends]
     outputs = [network.get_output(index).name for index in range(network.num_outputs)]
     if inputs != [(INPUT, (-1, *stamp_shape))] or outputs != [OUTPUT] or ends[0].dtype.name != "FLOAT":
         raise InputError(
@@ -113,6 +113,11 @@ def _check_ends(network: trt.INetworkDefinition, onnx: Path, stamp_shape: tuple[
             expected=f"{INPUT} {('N', *stamp_shape)} float32 and {OUTPUT}",
             action="export it with `ceres-fast export`",
         )
+
+
+def _sizes(shape: Any) -> tuple[int, ...]:
+    """TensorRT's Dims is a sequence; its type stubs do not know."""
+    return tuple(shape)
 
 
 def _add_profiles(

@@ -114,7 +114,7 @@ class Sidecar:
 
     @property
     def host_code(self) -> bool:
-        """Whether it carries code for the CPU, which ``Runtime.engine_host_code_allowed`` must allow before it loads."""
+        """Whether it carries code for the CPU: it is loaded only with ``Runtime.engine_host_code_allowed``."""
         return bool(self.options["version_compatible"])
 
     @property
