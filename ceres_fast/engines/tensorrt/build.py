@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -146,8 +147,15 @@ def _classifier(onnx: Path, metadata: dict[str, str]) -> Classifier:
 def _write(target: Path, plan: memoryview, log: Log, sidecar: Sidecar) -> None:
     """Write all three and then rename them, the engine first: a full disk costs nothing that was there before."""
     with atomic_file(sidecar_path(target)) as described:
-        described.write_text(sidecar.to_json(), encoding="utf-8")
+        _put(described, sidecar.to_json().encode())
         with atomic_file(log_path(target)) as logged:
-            logged.write_text(log.text(), encoding="utf-8")
+            _put(logged, log.text().encode(errors="replace"))
             with atomic_file(target) as engine:
-                engine.write_bytes(plan)
+                _put(engine, plan)
+
+
+def _put(path: Path, content: bytes | memoryview) -> None:
+    with path.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())  # some file systems say only now that they are full
