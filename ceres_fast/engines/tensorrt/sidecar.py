@@ -11,6 +11,7 @@ from typing import Any
 from ...classifier import LARGEST_JSON, Classifier
 from ...classifier_checks import shown
 from ...errors import InputError
+from .api import FLAVOURS
 from .gpu import Gpu
 from .options import EngineOptions
 from .sidecar_fields import FIELDS, FORMAT_VERSION
@@ -90,6 +91,8 @@ class Sidecar:
             if not allowed(value):
                 raise ValueError(f"{name} is {shown(value)}, expected {expected}")
             object.__setattr__(self, name, _tuples(value))
+        if (self.hardware == "portable") != FLAVOURS[self.flavour].portable:
+            raise ValueError(f"hardware is {self.hardware}, and its flavour {self.flavour}")
         if max(self.batches) != max(most for _, _, most in self.profiles):
             raise ValueError(f"profiles are {shown(self.profiles)}, and its largest batch is {max(self.batches)}")
         classifier = self.described(Path(self.onnx))

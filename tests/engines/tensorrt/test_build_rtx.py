@@ -9,8 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import onnx as onnx_api
 import pytest
-from onnx import helper
+from onnx import TensorProto, helper, numpy_helper
 
 from ceres_fast.engines.onnx_runtime import INPUT, OUTPUT
 from ceres_fast.engines.tensorrt.build import build, rebuild
@@ -20,7 +22,7 @@ from ceres_fast.engines.tensorrt.log import Log
 from ceres_fast.engines.tensorrt.options import EngineOptions
 from ceres_fast.errors import CeresFastError, InputError
 
-from ...tiny_models import model, written
+from ...tiny_models import classifier, model, written
 
 trt = pytest.importorskip("tensorrt_rtx")
 pytestmark = pytest.mark.usefixtures("no_gpu")
@@ -41,6 +43,49 @@ def test_built_for_these_gpus(onnx: Path) -> None:
     sidecar = build(onnx, engine, "tensorrt-rtx", EngineOptions(compute_capabilities=("8.6", "12.0"), workspace_mib=64))
     assert sidecar.compute_capabilities == ("8.6", "12.0")
     assert checked(engine)[1] == sidecar
+
+
+def in_float16() -> list[onnx_api.NodeProto]:
+    """A convolution in float16 between a float32 input and a float32 softmax."""
+    return [
+        helper.make_node("Cast", ["planes"], ["x"], to=TensorProto.FLOAT16),
+        helper.make_node("Cast", ["weights"], ["w"], to=TensorProto.FLOAT16),
+        helper.make_node("Conv", ["x", "w"], ["halves"]),
+        helper.make_node("Cast", ["halves"], ["y"], to=TensorProto.FLOAT),
+    ]
+
+
+def in_int8() -> list[onnx_api.NodeProto]:
+    """A convolution between explicit, symmetric quantisers."""
+    return [
+        helper.make_node("QuantizeLinear", ["planes", "scale", "zero"], ["xq"]),
+        helper.make_node("DequantizeLinear", ["xq", "scale", "zero"], ["x"]),
+        helper.make_node("QuantizeLinear", ["weights", "scale", "zero"], ["wq"]),
+        helper.make_node("DequantizeLinear", ["wq", "scale", "zero"], ["w"]),
+        helper.make_node("Conv", ["x", "w"], ["y"]),
+    ]
+
+
+@pytest.mark.parametrize(("precision", "nodes"), [("float16", in_float16()), ("int8", in_int8())])
+def test_precisions(tmp_path: Path, precision: str, nodes: list[onnx_api.NodeProto]) -> None:
+    made = model(
+        [
+            helper.make_node("Transpose", [INPUT], ["planes"], perm=[0, 3, 1, 2]),
+            *nodes,
+            helper.make_node("Flatten", ["y"], ["logits"]),
+            helper.make_node("Softmax", ["logits"], [OUTPUT], axis=1),
+        ],
+        {"scale": 0.1},
+        classifier_json=classifier(precision=precision).to_json(),
+    )
+    weights = np.linspace(-1, 1, 2 * 32 * 32, dtype=np.float32).reshape(2, 1, 32, 32)
+    made.graph.initializer.append(numpy_helper.from_array(weights, "weights"))
+    made.graph.initializer.append(numpy_helper.from_array(np.int8(0), "zero"))
+    onnx_api.checker.check_model(made)
+    onnx = written(tmp_path, made)
+    sidecar = build(onnx, onnx.with_suffix(".rtx"), "tensorrt-rtx")
+    assert sidecar.precision == precision
+    assert checked(onnx.with_suffix(".rtx"))[1] == sidecar
 
 
 def test_a_gpu_that_it_does_not_build_for(onnx: Path) -> None:

@@ -125,7 +125,7 @@ WRONG = {
         {"name": "x", "compute_capability": 8.6},
         "x",
     ],
-    "hardware": ["all", None, {}],
+    "hardware": ["all", None, {}, "portable"],
     "compute_capabilities": [["8"], "8.6", [8.6], None, ["current"]],
     "batches": [[], [0], [1.5], [True], "64", [2**40]],
     "profiles": [[], [[1, 64]], [[64, 1, 1]], [[0, 1, 1]], [1, 1, 1], [[1, 1, 1], "abc"], [[1, 2, 2]]],
