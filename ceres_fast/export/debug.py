@@ -16,6 +16,7 @@ from ..errors import CeresFastError, InputError
 from ..files import atomic_file
 from ..survey.stamp_table import PLANE_SETS, stamp_shape
 from .stamps import probe_stamps
+from .tensor_names import pairs
 
 ROUNDING = {"float32": 1e-4, "float16": 1e-2, "int8": 0.2}
 """Relative error of a tensor that the rounding of a precision alone may leave, after about 100 layers."""
@@ -59,8 +60,8 @@ class Layerwise:
     tensors : list of Tensor
         In the order in which the reference computes them.
     left_out : int
-        Tensors of the reference that the product does not have under the same name and in the same shape, or that are
-        not floating-point numbers.
+        Tensors of the reference that the product does not have (`ceres_fast.export.tensor_names`) or has in another
+        shape, or that are not floating-point numbers.
     """
 
     precision: str
@@ -114,7 +115,7 @@ class Layerwise:
 
 
 def layerwise(reference: Path, product: Path, stamps: np.ndarray | None = None) -> Layerwise:
-    """Compare the tensors that two ONNX files have under the same name, in ONNX Runtime on the CPU.
+    """Compare the tensors that two ONNX files both have, by their names, in ONNX Runtime on the CPU.
 
     Both graphs are run as they are written, without the optimisations that would hide their tensors; int8 is then
     computed as the quantising and dequantising of its graph say. TensorRT is not needed.
@@ -140,7 +141,7 @@ def layerwise(reference: Path, product: Path, stamps: np.ndarray | None = None) 
     """
     graphs = [_read(path) for path in (reference, product)]
     operators, others = (_operators(graph) for graph in graphs)
-    shared = [name for name in operators if name in others]
+    shared = pairs(operators, others)
     if not shared:
         raise InputError(
             product,
@@ -202,7 +203,7 @@ def _probes(model: onnx.ModelProto, path: Path) -> np.ndarray:
 
 
 def _tensors(
-    graphs: list[onnx.ModelProto], names: list[str], stamps: np.ndarray, reference: Path, product: Path
+    graphs: list[onnx.ModelProto], names: dict[str, str], stamps: np.ndarray, reference: Path, product: Path
 ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     try:
         from polygraphy.backend.onnx import BytesFromOnnx, ModifyOutputs
@@ -213,7 +214,8 @@ def _tensors(
         raise CeresFastError("--debug needs polygraphy, which is not installed: pip install polygraphy.") from error
     plain = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     sessions = [
-        SessionFromOnnx(BytesFromOnnx(ModifyOutputs(graph, names)), graph_optimization_level=plain) for graph in graphs
+        SessionFromOnnx(BytesFromOnnx(ModifyOutputs(graph, list(outputs))), graph_optimization_level=plain)
+        for graph, outputs in zip(graphs, (names, names.values()), strict=True)
     ]
     runners = [OnnxrtRunner(*each) for each in zip(sessions, ("reference", "product"), strict=True)]
     feeds = [{graphs[0].graph.input[0].name: stamp[None]} for stamp in stamps]
@@ -221,8 +223,8 @@ def _tensors(
         # What it says on the screen is for its own command line.
         with G_LOGGER.verbosity(G_LOGGER.CRITICAL + 1):
             for (_, (first,)), (_, (second,)) in Comparator.run(runners, data_loader=feeds, streaming=True):
-                for name in names:
-                    yield name, first[name], second[name]
+                for name, other in names.items():
+                    yield name, first[name], second[other]
     except Exception as error:  # polygraphy's and ONNX Runtime's errors share no other base class
         raise InputError(
             product, f"cannot be run tensor by tensor ({str(error)[:200]})", expected=f"a graph like {reference.name}"
