@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +40,7 @@ class Tensor:
     shape : tuple of int
         For one stamp.
     error : float
-        Root mean square of the difference, divided by that of the reference; the largest of all stamps. Infinite where
+        Root mean square of the difference, divided by that of the reference, of all stamps together. Infinite where
         only the reference is 0, NaN where one of them gives no number.
     """
 
@@ -150,12 +151,13 @@ def layerwise(reference: Path, product: Path, stamps: np.ndarray | None = None) 
             action="export both again, from the same run",
         )
     given = stamps if stamps is not None else _probes(graphs[0], reference)
-    found: dict[str, tuple[tuple[int, ...], float]] = {}
+    squares: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(2))
+    shapes: dict[str, tuple[int, ...]] = {}
     for name, first, second in _tensors(graphs, shared, given, reference, product):
         if _comparable(first, second):
-            shape, error = found.get(name, (first.shape[1:], 0.0))
-            found[name] = shape, float(np.maximum(error, _relative(first, second)))  # NaN stays
-    tensors = [Tensor(name, operators[name], *found[name]) for name in shared if name in found]
+            squares[name] += _squares(first, second)
+            shapes[name] = first.shape[1:]
+    tensors = [Tensor(name, operators[name], shapes[name], _ratio(*squares[name])) for name in shared if name in shapes]
     return Layerwise(_precision(graphs[1]), tensors, len(operators) - len(tensors))
 
 
@@ -164,12 +166,17 @@ def _comparable(first: np.ndarray, second: np.ndarray) -> bool:
     return numbers and first.shape == second.shape and first.size > 0
 
 
-def _relative(reference: np.ndarray, product: np.ndarray) -> float:
+def _squares(reference: np.ndarray, product: np.ndarray) -> tuple[float, float]:
+    """Return the sums of the squares of the difference and of the reference."""
     reference = reference.astype(np.float64)
     with np.errstate(invalid="ignore"):  # infinite in both: not a number, which is told as it is
-        error = float(np.sqrt(np.mean((product - reference) ** 2)))
-    size = float(np.sqrt(np.mean(reference**2)))
-    return error / size if size else error and np.inf
+        return float(np.sum((product - reference) ** 2)), float(np.sum(reference**2))
+
+
+def _ratio(difference: float, reference: float) -> float:
+    if difference == 0:
+        return 0.0
+    return float(np.sqrt(difference / reference)) if reference else np.inf
 
 
 def _read(path: Path) -> onnx.ModelProto:
