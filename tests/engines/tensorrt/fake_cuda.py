@@ -1,9 +1,11 @@
 """A CUDA runtime made of NumPy arrays, in the place of `cuda.bindings.runtime`.
 
 What is put into a stream is done as late as CUDA may do it, when somebody waits, and no further than that; or, `lazy`
-False, as early as it may, at once. Code that is right gives the same numbers either way; a missing wait, a buffer that is
-used again too early or a mixed-up slot does not. Memory is poisoned before it is written and after it is freed.
+False, as early as it may, at once. Code that is right gives the same numbers either way; a missing wait, a buffer that
+is used again too early or a mixed-up slot does not. Memory is poisoned before it is written and after it is freed.
 """
+
+# ruff: noqa: N801, N802, N815 (CUDA's names)
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ POISON = 0xC7
 """Of every byte; as a float32 it is -102286.59."""
 
 
-class cudaError_t(enum.IntEnum):  # noqa: N801 (CUDA's name)
+class cudaError_t(enum.IntEnum):
     cudaSuccess = 0
     cudaErrorInvalidValue = 1
     cudaErrorMemoryAllocation = 2

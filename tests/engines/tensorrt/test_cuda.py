@@ -21,23 +21,24 @@ def fake(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Fak
     return install(monkeypatch, lazy=request.param)
 
 
-def ones(there: np.ndarray) -> None:
-    there[:] = 1
-
-
 def everything(cuda: Cuda) -> np.ndarray:
     """Copy there and back, by the stream and by a graph of it."""
-    with cuda.stream() as stream, cuda.event() as event, cuda.device_memory(4 * 6) as address:
-        with cuda.pinned(SHAPE) as there, cuda.pinned(SHAPE) as back:
-            ones(there)
-            cuda.to_device(address, there, stream)
-            cuda.synchronise(stream)
-            there[:] = 7
-            with cuda.graph(stream, lambda: cuda.to_host(back, address, stream)) as graph:
-                cuda.launch(graph, stream)
-                cuda.record(event, stream)
-                cuda.wait_for(event)
-                return back.copy()
+    with (
+        cuda.stream() as stream,
+        cuda.event() as event,
+        cuda.device_memory(4 * 6) as address,
+        cuda.pinned(SHAPE) as there,
+        cuda.pinned(SHAPE) as back,
+    ):
+        there[:] = 1
+        cuda.to_device(address, there, stream)
+        cuda.synchronise(stream)
+        there[:] = 7
+        with cuda.graph(stream, lambda: cuda.to_host(back, address, stream)) as graph:
+            cuda.launch(graph, stream)
+            cuda.record(event, stream)
+            cuda.wait_for(event)
+            return back.copy()
 
 
 def test_there_and_back(fake: FakeCuda) -> None:
