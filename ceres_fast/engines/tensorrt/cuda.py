@@ -7,6 +7,7 @@ an error. Names are those of the CUDA Runtime API, https://docs.nvidia.com/cuda/
 from __future__ import annotations
 
 import ctypes
+import importlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
@@ -166,13 +167,12 @@ class Cuda:
 
 def _bindings() -> ModuleType:
     try:
-        from cuda.bindings import runtime
+        return importlib.import_module("cuda.bindings.runtime")
     except ImportError as error:
         raise CeresFastError(
             f"The package cuda-bindings, which runs engine files on a GPU, cannot be imported ({error}). Install it "
             "(`pip install cuda-bindings`), or classify with the ONNX file."
         ) from error
-    return runtime
 
 
 def _text(described: tuple[Any, bytes | str | None]) -> str:

@@ -14,7 +14,7 @@ import sys
 from collections import Counter, deque
 from collections.abc import Callable
 from itertools import count
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -263,11 +263,7 @@ class FakeCuda:
 
 
 def install(monkeypatch: pytest.MonkeyPatch, *, lazy: bool = True) -> FakeCuda:
-    """Let ``from cuda.bindings import runtime`` give a fake one."""
+    """Let `cuda.bindings.runtime` be a fake one."""
     made = FakeCuda(lazy=lazy)
-    package, bindings = ModuleType("cuda"), ModuleType("cuda.bindings")
-    bindings.runtime = made  # type: ignore[attr-defined]
-    package.bindings = bindings  # type: ignore[attr-defined]
-    for name, module in (("cuda", package), ("cuda.bindings", bindings), ("cuda.bindings.runtime", made)):
-        monkeypatch.setitem(sys.modules, name, module)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "cuda.bindings.runtime", made)  # type: ignore[arg-type]
     return made

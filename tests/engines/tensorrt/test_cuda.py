@@ -139,7 +139,7 @@ def test_what_can_be_done_is_said(fake: FakeCuda, error: str, action: str) -> No
 
 
 def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "cuda.bindings", None)
+    monkeypatch.setitem(sys.modules, "cuda.bindings.runtime", None)
     with pytest.raises(CeresFastError, match=r"cuda-bindings.*pip install cuda-bindings"):
         Cuda()
 
