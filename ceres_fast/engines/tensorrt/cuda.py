@@ -19,8 +19,9 @@ from ...errors import CeresFastError
 
 _ACTIONS = {
     "cudaErrorMemoryAllocation": "End what else uses the GPU, or build the engine for smaller batches (--batch).",
-    "cudaErrorInsufficientDriver": "Install an NVIDIA driver that is as new as the CUDA version of cuda-bindings.",
-    "cudaErrorNoDevice": "Run it on a machine with an NVIDIA GPU.",
+    "cudaErrorInsufficientDriver": "Install an NVIDIA driver that is as new as the CUDA version of cuda-bindings; "
+    "without a GPU, name the ONNX file.",
+    "cudaErrorNoDevice": "An engine file needs an NVIDIA GPU; without one, name the ONNX file.",
     "cudaErrorNoKernelImageForDevice": "Build the engine again on this GPU (--rebuild).",
     "cudaErrorSystemDriverMismatch": "Restart the machine, or install the driver again.",
 }
@@ -56,11 +57,12 @@ class Cuda:
     CeresFastError
         When the package cuda-bindings is not installed.
     CudaError
-        By every method whose call fails.
+        When there is no GPU or no driver; and by every method whose call fails.
     """
 
     def __init__(self) -> None:
         self._runtime = _bindings()
+        self.call("cudaGetDeviceCount")
 
     def call(self, function: str, *arguments: Any) -> Any:
         """Call a function of the runtime; returns what it gives beside the error code, None for nothing."""

@@ -29,6 +29,7 @@ class cudaError_t(enum.IntEnum):
     cudaErrorInvalidValue = 1
     cudaErrorMemoryAllocation = 2
     cudaErrorInsufficientDriver = 35
+    cudaErrorNoDevice = 100
     cudaErrorInvalidResourceHandle = 400
     cudaErrorIllegalAddress = 700
     cudaErrorStreamCaptureUnsupported = 900
@@ -136,6 +137,10 @@ class FakeCuda:
     def cudaGetLastError(self) -> tuple[cudaError_t]:
         error, self.last_error = self.last_error, SUCCESS
         return (error,)
+
+    def cudaGetDeviceCount(self) -> tuple[cudaError_t, int | None]:
+        failed = self._called("cudaGetDeviceCount")
+        return failed, None if failed else 1
 
     def cudaStreamCreateWithFlags(self, flags: int) -> tuple[cudaError_t, Handle | None]:
         if failed := self._called("cudaStreamCreateWithFlags"):

@@ -47,6 +47,7 @@ def test_there_and_back(fake: FakeCuda) -> None:
 
 
 CALLS = [
+    "cudaGetDeviceCount",
     "cudaStreamCreateWithFlags",
     "cudaEventCreateWithFlags",
     "cudaMalloc",
@@ -129,7 +130,11 @@ def test_an_error_is_not_left_for_others_to_find(fake: FakeCuda) -> None:
 
 @pytest.mark.parametrize(
     ("error", "action"),
-    [("cudaErrorMemoryAllocation", "--batch"), ("cudaErrorInsufficientDriver", "NVIDIA driver")],
+    [
+        ("cudaErrorMemoryAllocation", "--batch"),
+        ("cudaErrorInsufficientDriver", "NVIDIA driver"),
+        ("cudaErrorNoDevice", "ONNX file"),
+    ],
 )
 def test_what_can_be_done_is_said(fake: FakeCuda, error: str, action: str) -> None:
     fake.fail("cudaStreamCreateWithFlags", error)

@@ -111,9 +111,10 @@ def test_a_stamp_that_is_not_finite_touches_no_other(machine: Machine) -> None:
     np.testing.assert_array_equal(found[finite], answers(pixels[finite]))
 
 
-def test_a_batch_is_put_into_place_while_another_is_on_its_way(tensorrt: Machine, monkeypatch: Any) -> None:
-    if not tensorrt.cuda.lazy:
-        pytest.skip("nothing is on its way where all is done at once")
+@pytest.mark.parametrize("cuda", [True], indirect=True, ids=["late"])
+def test_a_batch_is_put_into_place_while_another_is_on_its_way(
+    tensorrt: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     engine, waiting = tensorrt.open(), []
     engine.warm_up()
     start = engine._start
@@ -215,14 +216,18 @@ def test_the_gpu_s_memory_is_given_back(machine: Machine) -> None:
     assert not machine.cuda.living()
 
 
-ALLOCATIONS = ["cudaStreamCreateWithFlags", "cudaEventCreateWithFlags", "cudaMalloc", "cudaHostAlloc"]
+ALLOCATIONS = [
+    ("cudaStreamCreateWithFlags", 0),
+    *(
+        (function, after)
+        for function in ("cudaEventCreateWithFlags", "cudaMalloc", "cudaHostAlloc")
+        for after in (0, 1)
+    ),
+]
 
 
-@pytest.mark.parametrize("after", [0, 1])
-@pytest.mark.parametrize("function", ALLOCATIONS)
+@pytest.mark.parametrize(("function", "after"), ALLOCATIONS)
 def test_no_memory_leaks_where_there_is_too_little(machine: Machine, function: str, after: int) -> None:
-    if function == "cudaStreamCreateWithFlags" and after:
-        pytest.skip("there is one stream")
     machine.cuda.fail(function, "cudaErrorMemoryAllocation", after)
     with pytest.raises(CudaError, match=f"{function} failed: cudaErrorMemoryAllocation"):
         machine.open()
@@ -313,6 +318,18 @@ def test_rebuilding_what_cannot_be_used(machine: Machine, monkeypatch: pytest.Mo
     np.testing.assert_array_equal(machine.open(rebuild=True).predict(pixels), answers(pixels))
     np.testing.assert_array_equal(machine.open(rebuild=True).predict(pixels), answers(pixels))
     assert built == [machine.path]
+
+
+@pytest.mark.parametrize("rebuild", [False, True])
+def test_without_a_gpu_nothing_is_loaded_or_rebuilt(machine: Machine, rebuild: bool) -> None:
+    sidecar_path(machine.path).unlink()
+    machine.cuda.fail("cudaGetDeviceCount", "cudaErrorNoDevice")
+    before = machine.path.read_bytes()
+    with pytest.raises(CudaError, match=r"cudaErrorNoDevice.*ONNX file"):
+        machine.open(rebuild=rebuild)
+    assert not machine.engines
+    assert machine.path.read_bytes() == before
+    assert not sidecar_path(machine.path).exists()
 
 
 PARTS = {
