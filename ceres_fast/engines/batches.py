@@ -22,6 +22,10 @@ noise) and take three times the memory."""
 GPU_SIZES = (1, 8, 64, 256, 1024)
 """Batch sizes on a GPU, where each new one costs a search for kernels: others are padded to the next of these."""
 
+_RUN = 32
+"""What a run on a GPU costs beside its rows, in rows: few of them leave most of a GPU idle. An estimate; it decides
+only between padding a batch and cutting it."""
+
 _ROUNDING = 2e-3
 """How far a float16 softmax may leave [0, 1]; anything farther is not a probability."""
 
@@ -109,7 +113,7 @@ class BatchedEngine(ABC):
         started = time.perf_counter()
         pixels = self._shaped(stamps)
         size = self._largest(self.batch_size if batch_size is None else batch_size)
-        cuts = [slice(start, min(start + size, len(pixels))) for start in range(0, len(pixels), size)]
+        cuts = self._cuts(len(pixels), size)
         result, whole = np.empty(len(pixels), np.float32), np.ones(len(pixels), bool)
         outputs = self._run_all(self._prepared(pixels[cut], whole[cut]) for cut in cuts)
         for cut, output in zip(cuts, outputs, strict=True):
@@ -140,13 +144,30 @@ class BatchedEngine(ABC):
             raise ValueError(f"the batch size is {batch_size}, expected a number from 1")
         return min(batch_size, self.sizes[-1]) if self.sizes else batch_size
 
+    def _cuts(self, count: int, size: int) -> list[slice]:
+        """Cut stamps into batches of `size`, and the rest so that padding it costs least."""
+        lengths = [size] * (count // size) + self._rest(count % size)
+        ends = np.cumsum(lengths, dtype=int).tolist()
+        return [slice(end - length, end) for length, end in zip(lengths, ends, strict=True)]
+
+    def _rest(self, count: int) -> list[int]:
+        """Return the batches of the last few stamps: all in one, or as many full ones of a size as there are."""
+        ways = [[count]]
+        ways += [[size] * (count // size) + [count % size] for size in self.sizes if size <= count]
+        cheapest = min(ways, key=lambda way: sum(self._rows(length) + _RUN for length in way if length))
+        return [length for length in cheapest if length]
+
+    def _rows(self, count: int) -> int:
+        """Return how many rows a batch has after padding."""
+        return next((size for size in self.sizes if size >= count), count)
+
     def _prepared(self, batch: np.ndarray, whole: np.ndarray) -> np.ndarray:
         """Return a batch as `_run` takes it, and note which of its stamps are finite.
 
         The others are blanked: what becomes of NaN differs between runtimes (a maximum may lose it).
         """
         whole[:] = np.isfinite(batch).all(axis=(1, 2, 3))
-        rows = next((size for size in self.sizes if size >= len(batch)), len(batch))
+        rows = self._rows(len(batch))
         if rows == len(batch) and whole.all():
             return batch
         padded = np.zeros((rows, *batch.shape[1:]), np.float32)
@@ -155,8 +176,7 @@ class BatchedEngine(ABC):
 
     def _probability(self, output: np.ndarray, count: int) -> np.ndarray:
         """Return P(asteroid) of the first `count` rows of an output, after checking that it is one."""
-        rows = next((size for size in self.sizes if size >= count), count)
-        expected = (rows, len(self.classifier.classes))
+        expected = (self._rows(count), len(self.classifier.classes))
         if output.shape != expected:
             raise InputError(self.path, f"gave an output of shape {output.shape}", expected=f"{expected}")
         probability = output[:count, self.classifier.classes.index("asteroid")]

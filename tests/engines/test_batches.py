@@ -75,6 +75,25 @@ def test_a_batch_is_padded_to_the_next_size_and_never_larger_than_the_largest() 
     assert engine.given == [8, 8, 4, 1]
 
 
+@pytest.mark.parametrize(
+    ("n", "expected"),
+    [
+        (1, [1]),
+        (2, [1, 1]),
+        (30, [64]),
+        (65, [64, 1]),
+        (100, [64, 64]),
+        (600, [64] * 10),
+        (1000, [1024]),
+        (1025, [1024, 1]),
+    ],
+)
+def test_a_rest_is_padded_or_cut_whichever_is_cheaper(n: int, expected: list[int]) -> None:
+    engine = Means(sizes=(1, 64, 1024), batch_size=1024)
+    engine.predict(stamps(n))
+    assert engine.given == expected
+
+
 def test_without_sizes_no_batch_is_padded() -> None:
     engine = Means()
     engine.predict(stamps(BATCH + 3))
