@@ -36,6 +36,7 @@ from ceres_fast.console import say, table, warn
 from ceres_fast.engines.onnx_runtime import OnnxRuntimeEngine
 from ceres_fast.model.backbones import BACKBONES
 from ceres_fast.model.build import Architecture, build_model
+from ceres_fast.export.graph import describe
 from ceres_fast.model.onnx_convert import convert
 from ceres_fast.records.build import build_records
 from ceres_fast.records.manifest import Manifest, load_manifest
@@ -112,7 +113,7 @@ def engine(model: keras.Model, name: str, experiment: int, folder: Path) -> Onnx
         files={},
     )
     path = folder / f"{name}.onnx"
-    onnx.save(convert(model, classifier), path)
+    onnx.save(describe(convert(model), classifier), path)
     return OnnxRuntimeEngine(path)
 
 

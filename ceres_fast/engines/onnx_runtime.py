@@ -13,7 +13,7 @@ from ..classifier import ONNX_METADATA_KEY, Classifier
 from ..errors import InputError
 from .onnx_file import read_onnx
 
-INPUT, OUTPUT = "stamps", "probabilities"
+INPUT, OUTPUT = "stamp", "probability"
 BATCH = 64
 """Larger batches are no faster on a CPU (Xception: 64 to 256 within the noise) and take three times the memory."""
 

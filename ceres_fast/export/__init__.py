@@ -1,0 +1,181 @@
+"""Make of a trained classifier what runs it elsewhere: an ONNX file, an engine, a model repository.
+
+Nothing heavy is imported before it is needed: where an engine is made of an ONNX file there may be no TensorFlow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..classifier import Classifier, read_classifier
+from ..errors import CeresFastError
+from .products import PRECISIONS, default_precision
+
+if TYPE_CHECKING:
+    from ..engines.tensorrt.api import EngineOptions
+
+__all__ = ["BATCHES", "TARGETS", "Request", "export"]
+
+BATCHES = (1, 64, 1024)
+"""Batch sizes that a product is made fast for: one detection, a request, a night."""
+
+REPOSITORY = "triton"
+"""Name of the model repository, beside the ONNX file."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be made, and of what.
+
+    Attributes
+    ----------
+    source : pathlib.Path
+        A run, or a file that was exported before.
+    precision : str or None
+        Of the product: one of `PRECISIONS`; None: as in training.
+    records : pathlib.Path or None
+        Records to prove the product on.
+    output : pathlib.Path or None
+        Where the product goes; None: into the run.
+    overwrite : bool
+        Whether to replace what is at `output`.
+    options : EngineOptions or None
+        How to build an engine; None: for `batches`.
+    batches : tuple of int
+        Batch sizes to be ready for.
+    debug : bool
+        Whether to compare the graph with the float32 one tensor by tensor.
+    """
+
+    source: Path
+    precision: str | None = None
+    records: Path | None = None
+    output: Path | None = None
+    overwrite: bool = False
+    options: EngineOptions | None = None
+    batches: tuple[int, ...] = BATCHES
+    debug: bool = False
+
+    @property
+    def is_product(self) -> bool:
+        """Whether the source is a file that was exported before, not a run."""
+        return self.source.is_file() and self.source.suffix != ".json"
+
+
+def export(
+    run: Path,
+    *,
+    to: str = "onnx",
+    precision: str | None = None,
+    records: Path | None = None,
+    output: Path | None = None,
+    overwrite: bool = False,
+    batches: Sequence[int] = BATCHES,
+    options: EngineOptions | None = None,
+    debug: bool = False,
+) -> Path:
+    """Export the classifier of a run, and refuse the export unless it answers as Keras does.
+
+    Parameters
+    ----------
+    run : pathlib.Path
+        Run directory (or its ``classifier.json``). For an engine and for Triton also an ONNX file that was exported
+        (for Triton, an engine file as well): neither run nor TensorFlow are needed then.
+    to : str
+        Row of `TARGETS`: ``"onnx"``, ``"tensorrt"``, ``"tensorrt-rtx"`` or ``"triton"``. All but the first are made of
+        the run's ONNX file in that precision, which is exported first where it is not there or not up to date.
+    precision : {'float32', 'float16', 'int8'}, optional
+        What the product computes in; without it the precision of training (float32 for bfloat16).
+    records : pathlib.Path, optional
+        Records: stamps of their test split must give the same answers. int8 needs them, for its ranges (training split)
+        and to choose what stays in floating point (validation split).
+    output : pathlib.Path, optional
+        The ONNX file; the engine file, or a folder for it; the model repository. Without it, in the run directory,
+        where the product of before is replaced.
+    overwrite : bool
+        Replace `output` where it exists.
+    batches : sequence of int
+        Batch sizes that an engine or a server is made fast for; the largest is the largest one it takes.
+    options : EngineOptions, optional
+        How to build an engine; takes the place of `batches`.
+    debug : bool
+        Compare the graph with the float32 one tensor by tensor, also where the proof fails: printed, and written beside
+        the product.
+
+    Returns
+    -------
+    pathlib.Path
+        The ONNX file, the engine file, or the folder of the new version in the repository.
+
+    Raises
+    ------
+    CeresFastError
+        When `output` exists or has another kind of name, the product is beyond the bounds of its precision
+        (`ceres_fast.export.bounds`), the run has changed meanwhile, records are needed and missing, or the disk
+        refuses. What was there before is then there still, and nothing that looks finished is left.
+    InputError
+        When the run, the records or an exported file are damaged.
+    """
+    for name, value, known in (("--to", to, TARGETS), ("--precision", precision or PRECISIONS[0], PRECISIONS)):
+        if value not in known:
+            raise CeresFastError(f"{name} {value}: expected one of {', '.join(known)}.")
+    sizes = tuple(batches) if options is None else options.batches
+    return TARGETS[to](Request(run, precision, records, output, overwrite, options, sizes, debug))
+
+
+def _to_onnx(request: Request) -> Path:
+    if request.is_product:
+        raise CeresFastError(f"{request.source}: is exported already. Name a run directory.")
+    from .onnx_file import write_onnx
+
+    return write_onnx(request, *_trained(request))
+
+
+def _to_engine(flavour: str, request: Request) -> Path:
+    from ..engines.tensorrt.api import EngineOptions
+    from .engine_files import write_engine
+
+    options = request.options or EngineOptions(batches=request.batches)
+    return write_engine(_product(request), flavour, options, output=request.output, overwrite=request.overwrite)
+
+
+def _to_triton(request: Request) -> Path:
+    from .triton import write_repository
+
+    product = _product(request)
+    return write_repository(product, request.output or product.with_name(REPOSITORY), batches=request.batches)
+
+
+TARGETS: dict[str, Callable[[Request], Path]] = {
+    "onnx": _to_onnx,
+    "tensorrt": partial(_to_engine, "tensorrt"),
+    "tensorrt-rtx": partial(_to_engine, "tensorrt-rtx"),
+    "triton": _to_triton,
+}
+"""What makes each kind of product."""
+
+
+def _product(request: Request) -> Path:
+    """Return the exported file that the product is made of; of a run, its ONNX file, exported first where need be."""
+    if request.is_product and request.precision:
+        raise CeresFastError(f"{request.source}: has a precision of its own. Leave out --precision, or name a run.")
+    if request.is_product:
+        return request.source
+    classifier, precision = _trained(request)
+    from .onnx_file import up_to_date, write_onnx
+
+    in_the_run = replace(request, output=None)
+    return up_to_date(classifier, precision) or write_onnx(in_the_run, classifier, precision)
+
+
+def _trained(request: Request) -> tuple[Classifier, str]:
+    classifier = read_classifier(request.source)
+    assert classifier.folder is not None
+    if classifier.folder.is_symlink():
+        # runs/latest may point elsewhere before this ends.
+        classifier = read_classifier(classifier.folder.resolve())
+    return classifier, request.precision or default_precision(classifier)
