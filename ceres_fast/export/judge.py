@@ -1,0 +1,97 @@
+"""A quick judgement of a graph that is still being made: what it would cost to run it in the place of another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+
+from ..errors import CeresFastError
+from ..survey.stamp_table import CLASSES
+from .decisions import decide
+from .stamps import Stamps
+
+BATCH = 64
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What changes when a graph answers in the place of the reference.
+
+    Attributes
+    ----------
+    recall_loss : float
+        Recall of the reference less that of the graph, at the threshold; negative where the graph finds more.
+    changed : float
+        Share of the decisions that differ, 0 to 1.
+    largest : float
+        Largest difference of P(asteroid), before any scaling; infinite where the graph gives no number.
+    """
+
+    recall_loss: float
+    changed: float
+    largest: float
+
+
+def judge(
+    stamps: Stamps, reference: np.ndarray, *, threshold: float, scaling: Mapping[str, Any] | None
+) -> Callable[[onnx.ModelProto], Judgement]:
+    """Return what judges a graph by its answers in ONNX Runtime on the CPU.
+
+    Parameters
+    ----------
+    stamps : Stamps
+        What the graphs answer on, with asteroids among them. What is chosen by these judgements must be proven on
+        others: take the validation split here and the test split for the proof.
+    reference : numpy.ndarray
+        P(asteroid) of the reference on them, before any scaling, (n,), finite.
+    threshold : float
+        The classifier's.
+    scaling : mapping or None
+        The classifier's.
+
+    Returns
+    -------
+    callable
+        From an ONNX graph, with one input (n, 32, 32, planes) and one output (n, 2), to its `Judgement`. It raises
+        CeresFastError where ONNX Runtime cannot run the graph.
+
+    Raises
+    ------
+    CeresFastError
+        When there is no asteroid among the stamps, or the reference is not finite.
+    """
+    if not stamps.asteroids.any():
+        raise CeresFastError(
+            f"{stamps.records}: the {stamps.split} split has no asteroids, so that a loss of recall cannot be seen. "
+            "Name records with asteroids in it, with --records."
+        )
+    if not np.isfinite(reference).all():
+        raise CeresFastError("The network gives answers that are not finite: train again with --precision float32.")
+
+    def judged(model: onnx.ModelProto) -> Judgement:
+        answers = _answers(model, stamps.pixels)
+        decisions = decide(stamps.asteroids, reference, answers, threshold=threshold, scaling=scaling)
+        largest = float(np.max(np.abs(answers - reference)))
+        return Judgement(
+            recall_loss=decisions.recall_loss,
+            changed=decisions.changed / len(answers),
+            largest=largest if np.isfinite(largest) else np.inf,
+        )
+
+    return judged
+
+
+def _answers(model: onnx.ModelProto, pixels: np.ndarray) -> np.ndarray:
+    try:
+        session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+        name = session.get_inputs()[0].name
+        starts = range(0, len(pixels), BATCH)
+        outputs = [session.run(None, {name: pixels[start : start + BATCH]})[0] for start in starts]
+    except Exception as error:  # ONNX Runtime's errors share no other base class
+        raise CeresFastError(f"ONNX Runtime cannot run the graph that is tried ({str(error)[:200]}).") from error
+    return np.concatenate(outputs)[:, CLASSES.index("asteroid")]

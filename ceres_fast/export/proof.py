@@ -1,0 +1,238 @@
+"""The proof that a product answers as the classifier that was trained: both on the same real stamps."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..console import say
+from ..engines import Engine
+from ..errors import CeresFastError
+from ..evaluation.asteroids import critical
+from ..evaluation.failures.shares import Share
+from ..evaluation.predictions import Predictions
+from ..files import write_json
+from ..model.load import predict
+from . import proof_text
+from .bounds import BOUNDS, Bounds, bounds_for
+from .decisions import Decisions, decide, published
+from .recall import Recall, loss_interval, recall_of
+from .stamps import Stamps, draw_stamps, probe_stamps
+
+if TYPE_CHECKING:
+    import keras
+
+__all__ = ["BOUNDS", "Bounds", "NotProven", "Proof", "Stamps", "bounds_for", "draw_stamps", "probe_stamps", "prove"]
+
+NEEDS = 3
+"""Exposures of a night in which a trajectory search must find an asteroid; what is told of asteroids is told for it."""
+
+ALONE = 32
+"""Stamps given to the engine alone, and in batches of other sizes."""
+
+SPLITS = (1, 7, ALONE)
+"""Sizes of batches that must make no difference: alone, sizes that do not divide, and all at once."""
+
+
+class NotProven(CeresFastError):  # noqa: N818 (the name says what happened)
+    """A product is too far from its classifier; `proof` has the numbers, where they could be had."""
+
+    def __init__(self, message: str, proof: Proof | None = None) -> None:
+        super().__init__(message)
+        self.proof = proof
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A product beside Keras, on the same stamps.
+
+    Attributes
+    ----------
+    precision : str
+        Of the product.
+    bounds : Bounds
+        What was allowed.
+    threshold : float
+        Probability, after the classifier's scaling, from which a stamp is called an asteroid.
+    split, records, manifest_sha256 : str
+        Where the stamps come from; "" without records.
+    trained_on : bool
+        Whether these are the records of the training (another split of them).
+    stamps, probes : int
+        Stamps of the records, and built-in ones beside them (`probe_stamps`).
+    largest, largest_of_probes : float
+        Largest difference of P(asteroid), before scaling: of all stamps, and of the built-in ones.
+    changed : int
+        Decisions at the threshold that differ, of `stamps`.
+    recall : Recall or None
+        By stamp; None where there is no asteroid.
+    loss_interval : tuple of float or None
+        95 % interval of `recall.loss` (`ceres_fast.export.recall.loss_interval`).
+    nights : Recall or None
+        By asteroid of a night, which is found where `NEEDS` of its exposures are; None where the records know of none
+        with so many. Told, not bounded.
+    alone : float
+        Largest difference of P(asteroid) between a stamp alone, among others in batches of several sizes, and beside
+        one without a number.
+    """
+
+    precision: str
+    bounds: Bounds
+    threshold: float
+    split: str
+    records: str
+    manifest_sha256: str
+    trained_on: bool
+    stamps: int
+    probes: int
+    largest: float
+    largest_of_probes: float
+    changed: int
+    recall: Recall | None
+    loss_interval: tuple[float, float] | None
+    nights: Recall | None
+    alone: float
+
+    @property
+    def asteroids(self) -> int:
+        """Stamps of asteroids."""
+        return self.recall.of if self.recall else 0
+
+    @property
+    def lost(self) -> int:
+        """Stamps of asteroids that Keras finds and the product does not."""
+        return self.recall.lost if self.recall else 0
+
+    @property
+    def recall_before(self) -> Share | None:
+        """Recall of Keras, by stamp."""
+        return self.recall.before if self.recall else None
+
+    @property
+    def recall_after(self) -> Share | None:
+        """Recall of the product, by stamp."""
+        return self.recall.after if self.recall else None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values that JSON can hold."""
+        return asdict(self)
+
+    def text(self) -> str:
+        """Return a few lines for people."""
+        return proof_text.text(self)
+
+    def write(self, path: Path) -> None:
+        """Write `as_dict` as JSON, whole or not at all."""
+        write_json(path, self.as_dict())
+
+
+def prove(engine: Engine, model: keras.Model, stamps: Stamps | None, bounds: Bounds) -> Proof:
+    """Compare a product with the Keras model that was trained, and refuse it where it is too far away.
+
+    Parameters
+    ----------
+    engine : Engine
+        The product, opened as its users open it; its ``classifier`` says threshold, scaling and precision.
+    model : keras.Model
+        The classifier as it was trained.
+    stamps : Stamps or None
+        Of a split that neither training nor export has chosen anything by. Without any, only the built-in stamps are
+        compared, which say nothing of decisions and recall.
+    bounds : Bounds
+        From `bounds_for`.
+
+    Returns
+    -------
+    Proof
+
+    Raises
+    ------
+    NotProven
+        When the product is beyond the bounds, has no number for a stamp, or cannot be judged by the stamps. The message
+        begins with "Not exported:".
+    """
+    classifier = engine.classifier
+    if bounds.difference is None and (stamps is None or not stamps.asteroids.any()):
+        raise NotProven(
+            f"Not exported: what {classifier.precision} costs shows only in the recall of real asteroids, and there "
+            "are none to compare on. Name records with asteroids in their test split, with --records."
+        )
+    probes = probe_stamps(classifier.planes)
+    pixels = probes if stamps is None else np.concatenate([probes, stamps.pixels])
+    say(f"comparing with Keras on {len(pixels):,} stamps …")
+    column = classifier.classes.index("asteroid")
+    before = _numbers(predict(model, pixels)[:, column], len(pixels), "the classifier itself (Keras)")
+    after = _numbers(engine.predict(pixels), len(pixels), f"the {classifier.precision} product")
+    differences = np.abs(after.astype(np.float64) - before)
+    real = slice(len(probes), None)
+    known = _of_records(stamps, before[real], after[real], engine) if stamps is not None else _NO_RECORDS
+    proof = Proof(
+        precision=classifier.precision,
+        bounds=bounds,
+        threshold=classifier.threshold,
+        probes=len(probes),
+        largest=float(differences.max()),
+        largest_of_probes=float(differences[: len(probes)].max()),
+        alone=_alone(engine, pixels, after),
+        **known,
+    )
+    if found := proof_text.beyond(proof):
+        raise NotProven(found, proof)
+    return proof
+
+
+_NO_RECORDS: dict[str, Any] = {
+    **dict.fromkeys(("split", "records", "manifest_sha256"), ""),
+    **dict.fromkeys(("stamps", "changed"), 0),
+    **dict.fromkeys(("recall", "loss_interval", "nights")),
+    "trained_on": False,
+}
+
+
+def _of_records(stamps: Stamps, before: np.ndarray, after: np.ndarray, engine: Engine) -> dict[str, Any]:
+    classifier = engine.classifier
+    threshold, scaling = classifier.threshold, classifier.scaling
+    decisions = decide(stamps.asteroids, before, after, threshold=threshold, scaling=scaling)
+    night = [critical(Predictions(stamps.known, published(each, scaling), {}), NEEDS)[1] for each in (before, after)]
+    seen = ~np.isnan(night[0])
+    nights = Decisions(seen, *(each >= threshold for each in night))
+    _, owners = np.unique(Predictions(stamps.known, before, {}).units[stamps.asteroids], return_inverse=True)
+    return {
+        "split": stamps.split,
+        "records": stamps.records,
+        "manifest_sha256": stamps.manifest_sha256,
+        "trained_on": classifier.records.get("manifest_sha256") == stamps.manifest_sha256,
+        "stamps": len(stamps.pixels),
+        "changed": decisions.changed,
+        "recall": recall_of(decisions, owners),
+        "loss_interval": loss_interval(decisions.lost, decisions.regained, owners) if len(owners) else None,
+        "nights": recall_of(nights, np.arange(np.count_nonzero(seen))),
+    }
+
+
+def _numbers(answers: np.ndarray, count: int, whose: str) -> np.ndarray:
+    if answers.shape != (count,):
+        raise NotProven(f"Not exported: {whose} gives answers of shape {answers.shape} to {count} stamps.")
+    if wrong := np.count_nonzero(~np.isfinite(answers)):
+        raise NotProven(
+            f"Not exported: {whose} gives no number for {wrong:,} of {count:,} stamps (the first is number "
+            f"{np.flatnonzero(~np.isfinite(answers))[0] + 1}; 1 to {len(probe_stamps())} are the built-in ones). "
+            "Choose --precision float32, or train again where that does not help."
+        )
+    return answers
+
+
+def _alone(engine: Engine, pixels: np.ndarray, among: np.ndarray) -> float:
+    """Return by how much the company of a stamp changes its answer; infinite where it takes the number away."""
+    # Evenly from the built-in stamps to the last of the records.
+    rows = np.unique(np.linspace(0, len(pixels) - 1, ALONE).astype(int))
+    chosen = pixels[rows]
+    answers = [engine.predict(chosen, batch_size=size) for size in SPLITS]
+    answers.append(engine.predict(chosen[::-1])[::-1])
+    beside = np.concatenate([chosen[:5], np.full_like(chosen[:1], np.nan), chosen[5:]])
+    answers.append(np.delete(engine.predict(beside), 5))
+    largest = float(np.max(np.abs(np.stack(answers).astype(np.float64) - among[rows])))
+    return largest if np.isfinite(largest) else np.inf

@@ -1,0 +1,147 @@
+"""A proof in words: what was compared, what changed, and why a product is refused."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..evaluation.failures.shares import Share
+from .recall import CONFIDENCE
+
+if TYPE_CHECKING:
+    from .proof import Proof
+
+_TRY = {
+    "float32": "Find the layer where it begins with --debug",
+    "float16": "Choose --precision float32, or find the layer where it begins with --debug",
+    "int8": "Choose --precision float16, name records with more training stamps to take the ranges from, or find the "
+    "layer where it begins with --debug",
+}
+
+
+class _Bound(NamedTuple):
+    value: Callable[[Proof], float]
+    allowed: Callable[[Proof], float | None]
+    says: str
+
+
+_BOUNDS = (
+    _Bound(
+        lambda proof: proof.largest,
+        lambda proof: proof.bounds.difference,
+        "a probability differs from Keras's by {value:.2g}, allowed {allowed:g}",
+    ),
+    _Bound(
+        lambda proof: proof.changed / max(proof.stamps, 1),
+        lambda proof: proof.bounds.changed,
+        "{proof.changed:,} of {proof.stamps:,} decisions at the threshold {proof.threshold:g} change "
+        "({value:.2g}), allowed {allowed:g}",
+    ),
+    _Bound(
+        lambda proof: proof.recall.loss if proof.recall else 0.0,
+        lambda proof: proof.bounds.recall_loss,
+        "recall falls by {value:.2g}, allowed {allowed:g} ({proof.recall.lost:,} lost and {proof.recall.regained:,} "
+        "regained of {proof.recall.of:,} stamps of asteroids)",
+    ),
+    _Bound(
+        lambda proof: proof.alone,
+        lambda proof: proof.bounds.alone,
+        "a stamp's answer depends on the others of its batch, by {value:.2g}, allowed {allowed:g}",
+    ),
+)
+
+
+def beyond(proof: Proof) -> str:
+    """Return why the product is refused, and what to do; "" where it keeps all bounds."""
+    found = []
+    for bound in _BOUNDS:
+        value, allowed = bound.value(proof), bound.allowed(proof)
+        if allowed is not None and not value <= allowed:
+            found.append(bound.says.format(proof=proof, value=value, allowed=allowed))
+    return f"Not exported: {'; '.join(found)}. {_TRY[proof.precision]}." if found else ""
+
+
+def text(proof: Proof) -> str:
+    """Return the lines of a proof."""
+    rows = [("largest difference", _difference(proof)), *_of_records(proof)]
+    rows.append(("alone or among others", f"{proof.alone:.1e} (allowed {proof.bounds.alone:g})"))
+    width = max(len(name) for name, _ in rows)
+    return "\n".join([_heading(proof), *(f"  {name:{width}}  {said}" for name, said in rows), *_remarks(proof)])
+
+
+def _heading(proof: Proof) -> str:
+    extreme = f"{proof.probes} built-in extreme ones (faint to saturated, constant, huge)"
+    if not proof.stamps:
+        return f"{proof.precision} and Keras, on {extreme}:"
+    return f"{proof.precision} and Keras, on {proof.stamps:,} stamps of the {proof.split} split and {extreme}:"
+
+
+def _difference(proof: Proof) -> str:
+    allowed = "not bounded" if proof.bounds.difference is None else f"allowed {proof.bounds.difference:g}"
+    return f"{proof.largest:.1e} in P(asteroid) ({allowed}); of the extreme stamps {proof.largest_of_probes:.1e}"
+
+
+def _of_records(proof: Proof) -> list[tuple[str, str]]:
+    if not proof.stamps:
+        return []
+    share = proof.changed / proof.stamps
+    rows = [
+        (
+            "decisions changed",
+            f"{proof.changed:,} of {proof.stamps:,} at the threshold {proof.threshold:g} ({share:.2g}, allowed "
+            f"{proof.bounds.changed:g})",
+        )
+    ]
+    if proof.recall and proof.loss_interval:
+        low, high = proof.loss_interval
+        rows += [
+            ("recall", f"{_share(proof.recall.before)} before, {_share(proof.recall.after)} after"),
+            (
+                "stamps of asteroids",
+                f"{proof.recall.lost:,} lost, {proof.recall.regained:,} regained of {proof.recall.of:,}: loss "
+                f"{proof.recall.loss:.4f} [{low:.4f}, {high:.4f}] (allowed {proof.bounds.recall_loss:g})",
+            ),
+        ]
+    if proof.nights:
+        rows.append(
+            (
+                "asteroids of a night",
+                f"{proof.nights.lost:,} lost, {proof.nights.regained:,} regained of {proof.nights.of:,} seen often "
+                f"enough to be linked: found {_share(proof.nights.before)} before, {_share(proof.nights.after)} after",
+            )
+        )
+    return rows
+
+
+def _share(share: Share) -> str:
+    return f"{share.value:.4f} [{share.low:.4f}, {share.high:.4f}]"
+
+
+def _remarks(proof: Proof) -> list[str]:
+    """Return what a reader may otherwise take the numbers for."""
+    if not proof.stamps:
+        return ["Without records nothing is said of decisions and recall: name some with --records."]
+    remarks = []
+    if not proof.recall:
+        remarks.append(f"The {proof.split} split has no asteroids: nothing is said of recall.")
+    elif proof.loss_interval and proof.loss_interval[1] > proof.bounds.recall_loss:
+        remarks.append(
+            f"{proof.recall.of:,} stamps of asteroids cannot show that the loss is not above "
+            f"{proof.bounds.recall_loss:g}: with 95 % confidence it is not above {proof.loss_interval[1]:.2g}. With "
+            f"none lost, {needed(proof.bounds.recall_loss):,} independent ones could."
+        )
+    if not proof.trained_on:
+        remarks.append("The records are not those of the training: of other sky, recall may be another.")
+    elif proof.split == "validation":
+        chosen = " and the export what stays in floating point" if proof.precision == "int8" else ""
+        remarks.append(f"The test split is empty; on this one training has chosen its best epoch{chosen}.")
+    return remarks
+
+
+def needed(loss: float) -> int:
+    """Return how many independent stamps of asteroids, none of them lost, show that no more than `loss` are lost.
+
+    (1 − loss)^n = (1 − `CONFIDENCE`) / 4, the tail of the interval of the loss.
+    """
+    return math.ceil(math.log((1 - CONFIDENCE) / 4) / math.log1p(-loss))
