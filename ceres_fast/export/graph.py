@@ -44,9 +44,10 @@ def keras_graph(classifier: Classifier, precision: str) -> tuple[onnx.ModelProto
     CeresFastError
         When the graph is not valid ONNX, or a weight is too large for float16.
     """
+    made_of = _MADE_BY[precision]
     model = load_model(classifier)
     exact = model if classifier.precision == "float32" else load_model(replace(classifier, precision="float32"))
-    graph = _MADE_BY[precision](convert(exact))
+    graph = made_of(convert(exact))
     check(graph)
     return describe(graph, carried(classifier, precision)), model
 
