@@ -34,9 +34,9 @@ from benchmarks.synthetic import write_stamps
 from ceres_fast.classifier import Classifier
 from ceres_fast.console import say, table, warn
 from ceres_fast.engines.onnx_runtime import OnnxRuntimeEngine
+from ceres_fast.export.graph import describe
 from ceres_fast.model.backbones import BACKBONES
 from ceres_fast.model.build import Architecture, build_model
-from ceres_fast.export.graph import describe
 from ceres_fast.model.onnx_convert import convert
 from ceres_fast.records.build import build_records
 from ceres_fast.records.manifest import Manifest, load_manifest

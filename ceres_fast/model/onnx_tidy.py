@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import onnx
@@ -43,12 +44,11 @@ def drop_unused(graph: onnx.GraphProto) -> None:
     del graph.value_info[:]
 
 
-def _keep(field: object, kept: list[onnx.NodeProto] | list[onnx.TensorProto]) -> None:
+def _keep(field: Any, kept: list[Any]) -> None:
     """Let a repeated field hold these of its messages; not touched, and so not copied, where that is all of them."""
-    if len(field) != len(kept):  # type: ignore[arg-type]
-        copies = [type(message).FromString(message.SerializeToString()) for message in kept]
-        del field[:]  # type: ignore[attr-defined]
-        field.extend(copies)  # type: ignore[attr-defined]
+    if len(field) != len(kept):
+        del field[:]
+        field.extend(kept)
 
 
 def _make_static(graph: onnx.GraphProto, reshape: onnx.NodeProto) -> None:

@@ -313,7 +313,9 @@ def test_int8_is_chosen_on_one_split_and_proven_on_another(
     run = write_run(tmp_path / "run")
     seen: dict[str, Any] = {}
 
-    def quantise(graph: onnx.ModelProto, ranges: np.ndarray, judge: Callable[[onnx.ModelProto], Any]) -> SimpleNamespace:
+    def quantise(
+        graph: onnx.ModelProto, ranges: np.ndarray, judge: Callable[[onnx.ModelProto], Any]
+    ) -> SimpleNamespace:
         seen.update(ranges=ranges, judgement=judge(graph))
         return SimpleNamespace(model=graph)
 
