@@ -308,16 +308,21 @@ def test_int8_needs_records(run: Path) -> None:
 
 
 def test_int8_is_chosen_on_one_split_and_proven_on_another(
-    tmp_path: Path, tiny_classifier: None, tiny_records: Path, monkeypatch: pytest.MonkeyPatch
+    run: Path, tiny_records: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = write_run(tmp_path / "run")
     seen: dict[str, Any] = {}
 
     def quantise(
-        graph: onnx.ModelProto, ranges: np.ndarray, judge: Callable[[onnx.ModelProto], Any]
+        graph: onnx.ModelProto,
+        ranges: np.ndarray,
+        judge: Callable[[onnx.ModelProto], Any],
+        limits: Bounds,
+        report: Callable[[Any], None],
     ) -> SimpleNamespace:
-        seen.update(ranges=ranges, judgement=judge(graph))
-        return SimpleNamespace(model=graph)
+        judgement = judge(graph)
+        report(SimpleNamespace(what="nothing", judgement=judgement))
+        seen.update(ranges=ranges, judgement=judgement, limits=limits)
+        return SimpleNamespace(model=graph, text=lambda: "int8: 0 of 2 layers")
 
     def prove(engine: OnnxRuntimeEngine, model: keras.Model, stamps: Any, bounds: Bounds) -> proof.Proof:
         seen.update(split=stamps.split, described=engine.classifier, bounds=bounds)
@@ -333,7 +338,10 @@ def test_int8_is_chosen_on_one_split_and_proven_on_another(
     assert (seen["judgement"].recall_loss, seen["judgement"].changed) == (0, 0)
     assert seen["split"] == "test"
     assert seen["described"] == carried(read_classifier(run), "int8")
-    assert seen["bounds"] == proof.bounds_for("int8")
+    assert seen["bounds"] == seen["limits"] == proof.bounds_for("int8")
+    printed = capsys.readouterr().out
+    assert "int8, nothing: recall falls by 0.0000, 0.00% of the decisions change" in printed
+    assert "int8: 0 of 2 layers" in printed
 
 
 @pytest.fixture
