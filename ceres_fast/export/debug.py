@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from ..errors import CeresFastError, InputError
 from ..files import atomic_file
 from ..survey.stamp_table import PLANE_SETS, stamp_shape
 from .stamps import probe_stamps
+from .tensor_names import pairs
 
 ROUNDING = {"float32": 1e-4, "float16": 1e-2, "int8": 0.2}
 """Relative error of a tensor that the rounding of a precision alone may leave, after about 100 layers."""
@@ -38,7 +40,7 @@ class Tensor:
     shape : tuple of int
         For one stamp.
     error : float
-        Root mean square of the difference, divided by that of the reference; the largest of all stamps. Infinite where
+        Root mean square of the difference, divided by that of the reference, of all stamps together. Infinite where
         only the reference is 0, NaN where one of them gives no number.
     """
 
@@ -59,8 +61,8 @@ class Layerwise:
     tensors : list of Tensor
         In the order in which the reference computes them.
     left_out : int
-        Tensors of the reference that the product does not have under the same name and in the same shape, or that are
-        not floating-point numbers.
+        Tensors of the reference that the product does not have (`ceres_fast.export.tensor_names`) or has in another
+        shape, or that are not floating-point numbers.
     """
 
     precision: str
@@ -114,7 +116,7 @@ class Layerwise:
 
 
 def layerwise(reference: Path, product: Path, stamps: np.ndarray | None = None) -> Layerwise:
-    """Compare the tensors that two ONNX files have under the same name, in ONNX Runtime on the CPU.
+    """Compare the tensors that two ONNX files both have, by their names, in ONNX Runtime on the CPU.
 
     Both graphs are run as they are written, without the optimisations that would hide their tensors; int8 is then
     computed as the quantising and dequantising of its graph say. TensorRT is not needed.
@@ -140,7 +142,7 @@ def layerwise(reference: Path, product: Path, stamps: np.ndarray | None = None) 
     """
     graphs = [_read(path) for path in (reference, product)]
     operators, others = (_operators(graph) for graph in graphs)
-    shared = [name for name in operators if name in others]
+    shared = pairs(operators, others)
     if not shared:
         raise InputError(
             product,
@@ -149,12 +151,13 @@ def layerwise(reference: Path, product: Path, stamps: np.ndarray | None = None) 
             action="export both again, from the same run",
         )
     given = stamps if stamps is not None else _probes(graphs[0], reference)
-    found: dict[str, tuple[tuple[int, ...], float]] = {}
+    squares: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(2))
+    shapes: dict[str, tuple[int, ...]] = {}
     for name, first, second in _tensors(graphs, shared, given, reference, product):
         if _comparable(first, second):
-            shape, error = found.get(name, (first.shape[1:], 0.0))
-            found[name] = shape, float(np.maximum(error, _relative(first, second)))  # NaN stays
-    tensors = [Tensor(name, operators[name], *found[name]) for name in shared if name in found]
+            squares[name] += _squares(first, second)
+            shapes[name] = first.shape[1:]
+    tensors = [Tensor(name, operators[name], shapes[name], _ratio(*squares[name])) for name in shared if name in shapes]
     return Layerwise(_precision(graphs[1]), tensors, len(operators) - len(tensors))
 
 
@@ -163,12 +166,17 @@ def _comparable(first: np.ndarray, second: np.ndarray) -> bool:
     return numbers and first.shape == second.shape and first.size > 0
 
 
-def _relative(reference: np.ndarray, product: np.ndarray) -> float:
+def _squares(reference: np.ndarray, product: np.ndarray) -> tuple[float, float]:
+    """Return the sums of the squares of the difference and of the reference."""
     reference = reference.astype(np.float64)
     with np.errstate(invalid="ignore"):  # infinite in both: not a number, which is told as it is
-        error = float(np.sqrt(np.mean((product - reference) ** 2)))
-    size = float(np.sqrt(np.mean(reference**2)))
-    return error / size if size else error and np.inf
+        return float(np.sum((product - reference) ** 2)), float(np.sum(reference**2))
+
+
+def _ratio(difference: float, reference: float) -> float:
+    if difference == 0:
+        return 0.0
+    return float(np.sqrt(difference / reference)) if reference else np.inf
 
 
 def _read(path: Path) -> onnx.ModelProto:
@@ -202,7 +210,7 @@ def _probes(model: onnx.ModelProto, path: Path) -> np.ndarray:
 
 
 def _tensors(
-    graphs: list[onnx.ModelProto], names: list[str], stamps: np.ndarray, reference: Path, product: Path
+    graphs: list[onnx.ModelProto], names: dict[str, str], stamps: np.ndarray, reference: Path, product: Path
 ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     try:
         from polygraphy.backend.onnx import BytesFromOnnx, ModifyOutputs
@@ -213,7 +221,8 @@ def _tensors(
         raise CeresFastError("--debug needs polygraphy, which is not installed: pip install polygraphy.") from error
     plain = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     sessions = [
-        SessionFromOnnx(BytesFromOnnx(ModifyOutputs(graph, names)), graph_optimization_level=plain) for graph in graphs
+        SessionFromOnnx(BytesFromOnnx(ModifyOutputs(graph, list(outputs))), graph_optimization_level=plain)
+        for graph, outputs in zip(graphs, (names, names.values()), strict=True)
     ]
     runners = [OnnxrtRunner(*each) for each in zip(sessions, ("reference", "product"), strict=True)]
     feeds = [{graphs[0].graph.input[0].name: stamp[None]} for stamp in stamps]
@@ -221,8 +230,8 @@ def _tensors(
         # What it says on the screen is for its own command line.
         with G_LOGGER.verbosity(G_LOGGER.CRITICAL + 1):
             for (_, (first,)), (_, (second,)) in Comparator.run(runners, data_loader=feeds, streaming=True):
-                for name in names:
-                    yield name, first[name], second[name]
+                for name, other in names.items():
+                    yield name, first[name], second[other]
     except Exception as error:  # polygraphy's and ONNX Runtime's errors share no other base class
         raise InputError(
             product, f"cannot be run tensor by tensor ({str(error)[:200]})", expected=f"a graph like {reference.name}"

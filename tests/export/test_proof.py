@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -111,7 +112,7 @@ class TestWhatIsRefused:
             ("float32", moved({0.1: 0.101}), r"^Not exported: a probability differs from Keras's by 0\.001, allowed 0"),
             ("float16", moved({0.1: 0.12}), r"by 0\.02, allowed 0\.01\. Choose --precision float32"),
             ("float32", moved({0.1: 0.6}), r"1,000 of 2,000 decisions .* change \(0\.5\), allowed 0\.001"),
-            ("int8", moved({0.1: 0.6}), r"^Not exported: 1,000 of 2,000 decisions .* 0\.5 change \(0\.5\), allowed 0.02"),
+            ("int8", moved({0.1: 0.6}), r"^Not exported: 1,000 of 2,000 decisions .* change \(0\.5\), allowed 0\.02"),
             ("int8", moved({0.9: 0.4}), r"recall falls by 1, allowed 0\.005 \(1,000 lost and 0 regained of 1,000"),
         ],
     )
@@ -125,14 +126,9 @@ class TestWhatIsRefused:
     @pytest.mark.parametrize(("lost", "refused"), [(5, False), (6, True)])
     def test_int8_may_lose_five_of_a_thousand(self, lost: int, refused: bool) -> None:
         stamps = saying([(0.9,)] * (1000 - lost) + [(0.6,)] * lost)
-        try:
-            proof = proven(moved({0.6: 0.4}), stamps, BOUNDS["int8"], precision="int8")
-        except NotProven as error:
-            assert refused
-            assert "recall falls by 0.006" in str(error)
-        else:
-            assert not refused
-            assert proof.lost == 5
+        expected = pytest.raises(NotProven, match=r"recall falls by 0\.006") if refused else nullcontext()
+        with expected:
+            assert proven(moved({0.6: 0.4}), stamps, BOUNDS["int8"], precision="int8").lost == lost
 
     def test_what_int8_loses_it_may_regain(self) -> None:
         stamps = saying([(0.9,)] * 980 + [(0.6,)] * 10 + [(0.4,)] * 10)
@@ -149,9 +145,9 @@ class TestWhatIsRefused:
         def broken(pixels: np.ndarray) -> np.ndarray:
             return np.where(pixels[:, 0, 0, 0] == np.float32(0.7), np.nan, said(pixels))
 
-        with pytest.raises(NotProven, match=r"^Not exported: the float32 product gives no number for 1 of 33 stamps.* 33;"):
+        with pytest.raises(NotProven, match=r"^Not exported: the float32 product gives no number for 1 of 33 .* 33;"):
             proven(broken, saying([FOUND]))
-        with pytest.raises(NotProven, match=r"^Not exported: the classifier itself \(Keras\) gives no number for 1 of 33"):
+        with pytest.raises(NotProven, match=r"^Not exported: the classifier itself \(Keras\) gives no number for 1"):
             prove(Answering(), broken, saying([FOUND]), WIDE)
 
     def test_answers_of_another_shape(self) -> None:
