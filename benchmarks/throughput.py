@@ -34,6 +34,7 @@ from benchmarks.synthetic import write_stamps
 from ceres_fast.classifier import Classifier
 from ceres_fast.console import say, table, warn
 from ceres_fast.engines.onnx_runtime import OnnxRuntimeEngine
+from ceres_fast.export.graph import describe
 from ceres_fast.model.backbones import BACKBONES
 from ceres_fast.model.build import Architecture, build_model
 from ceres_fast.model.onnx_convert import convert
@@ -112,7 +113,7 @@ def engine(model: keras.Model, name: str, experiment: int, folder: Path) -> Onnx
         files={},
     )
     path = folder / f"{name}.onnx"
-    onnx.save(convert(model, classifier), path)
+    onnx.save(describe(convert(model), classifier), path)
     return OnnxRuntimeEngine(path)
 
 

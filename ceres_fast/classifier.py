@@ -48,7 +48,8 @@ class Classifier:
     normalise : str
         How the model normalises a stamp: ``"minmax"`` or ``"asinh"``.
     precision : str
-        ``"float32"``, ``"mixed_float16"`` …
+        Of a run Keras's policy: ``"float32"``, ``"mixed_float16"`` or ``"mixed_bfloat16"``. Of an export what it
+        computes in: ``"float32"``, ``"float16"`` or ``"int8"`` (or, from before these were told apart, the policy).
     head : dict
         ``{"dense": units, "dropout": rate}``.
     rules : dict
@@ -58,7 +59,8 @@ class Classifier:
     versions : dict
         Names and versions of the software it was trained with.
     files : dict
-        ``{"weights": {"file": …, "sha256": …}, "onnx": {…}}``: names of files beside the JSON.
+        ``{"weights": {"file": …, "sha256": …}, "onnx": {…}}``: names of files beside the JSON. ONNX files are those of
+        `ONNX_KINDS`.
     threshold : float
         Probability, after `scaling`, from which a detection is called an asteroid.
     scaling : dict or None
@@ -161,6 +163,15 @@ class Classifier:
         """Return a copy that names the file at `path` (in the classifier's folder) as its `kind`, with its hash."""
         entry = {"file": path.name, "sha256": sha256_of(path)}
         return replace(self, files={**self.files, kind: entry})
+
+    def without_onnx(self) -> Classifier:
+        """Return a copy that names no ONNX file."""
+        others = {kind: entry for kind, entry in self.files.items() if kind not in ONNX_KINDS.values()}
+        return replace(self, files=others)
+
+    def onnx_files(self) -> dict[str, str]:
+        """Return the names of its ONNX files by their kind, in the order of `ONNX_KINDS`."""
+        return {kind: self.files[kind]["file"] for kind in ONNX_KINDS.values() if kind in self.files}
 
     def file_path(self, kind: str) -> Path:
         """Return the path of the file of `kind` ("weights", "onnx" …) after checking its SHA-256.

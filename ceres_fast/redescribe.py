@@ -1,28 +1,26 @@
-"""A run's classifier described anew: its JSON, and the same JSON inside the ONNX file that it names."""
+"""A run's classifier described anew: its JSON, and the same JSON inside the ONNX files that it names."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
-
 import onnx
 
-from .classifier import ONNX_METADATA_KEY, Classifier
+from .classifier import ONNX_KINDS, Classifier
 from .console import warn
 from .engines.onnx_file import read_onnx
 from .errors import InputError
-from .export import carried
+from .export.graph import describe
+from .export.products import carried
+from .export.store import free_name, settle
 from .files import atomic_file
 
-SPARE = "-next"
-"""What the name of an ONNX file ends in for the moment in which two are there."""
+_PRECISIONS = {kind: precision for precision, kind in ONNX_KINDS.items()}
 
 
 def redescribe(classifier: Classifier) -> Classifier:
-    """Write a run's classifier.json, and its ONNX file with the same description; the graph in it stays as it is.
+    """Write a run's classifier.json, and its ONNX files with the same description; the graphs in them stay as they are.
 
-    At every moment classifier.json names an ONNX file that is there, is whole and says the same as it: a process that
-    is killed leaves the run as it was or as it is to be. A second ONNX file, which it may leave, the next call removes.
+    At every moment classifier.json names ONNX files that are there, are whole and say the same as it: a process that
+    is killed leaves the run as it was or as it is to be. Second ONNX files, which it may leave, the next call removes.
 
     Parameters
     ----------
@@ -40,36 +38,23 @@ def redescribe(classifier: Classifier) -> Classifier:
         When the disk refuses.
     """
     assert classifier.folder is not None
-    made = replace(classifier, files={kind: entry for kind, entry in classifier.files.items() if kind != "onnx"})
-    model = _exported(classifier)
-    if model is None:
-        made.write(classifier.folder)
-        return made
-    onnx.helper.set_model_props(model, {ONNX_METADATA_KEY: carried(made).to_json()})
-    named, name, spare = _names(classifier)
-    # Never into the file that classifier.json names at that moment.
-    for path in [name] if named == spare else [spare, name]:
+    made = classifier.without_onnx()
+    for kind in classifier.onnx_files():
+        graph = _exported(classifier, kind)
+        if graph is None:
+            continue
+        path = free_name(classifier, kind)
         with atomic_file(path) as temporary:
-            onnx.save(model, temporary)
-        made = made.with_file("onnx", path)
-        made.write(classifier.folder)
-    spare.unlink(missing_ok=True)
-    return made
+            onnx.save(describe(graph, carried(made, _PRECISIONS[kind])), temporary)
+        made = made.with_file(kind, path)
+    made.write(classifier.folder)
+    return settle(made)
 
 
-def _exported(classifier: Classifier) -> onnx.ModelProto | None:
-    if "onnx" not in classifier.files:
-        return None
+def _exported(classifier: Classifier, kind: str) -> onnx.ModelProto | None:
     try:
-        content, _ = read_onnx(classifier.file_path("onnx"))
+        content, _ = read_onnx(classifier.file_path(kind))
     except InputError as error:
-        warn(f"{error} The run has no ONNX file until it is exported again")
+        warn(f"{error} The run does without this file until it is exported again")
         return None
     return onnx.load_model_from_string(content)
-
-
-def _names(classifier: Classifier) -> tuple[Path, Path, Path]:
-    """Return the ONNX file that is named, the one that is to be, and the spare one."""
-    named = classifier.file_path("onnx")
-    name = named.with_stem(named.stem.removesuffix(SPARE))
-    return named, name, name.with_stem(name.stem + SPARE)

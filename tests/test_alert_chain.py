@@ -9,8 +9,10 @@ from ceres_fast.classifier import read_classifier
 from ceres_fast.engines import load
 from ceres_fast.errors import InputError
 from ceres_fast.evaluation.evaluate import evaluate
-from ceres_fast.export import export_onnx, validation_stamps
+from ceres_fast.export import export
 from ceres_fast.records.build import build_records
+from ceres_fast.records.manifest import load_manifest
+from ceres_fast.records.pipeline import read_stamps
 from ceres_fast.survey.stamp_table import PLANES
 from ceres_fast.training.settings import Settings
 from ceres_fast.training.train import train
@@ -29,7 +31,7 @@ def test_three_planes_all_the_way(tmp_path: Path) -> None:
     assert evaluate(run, tmp_path / "three").as_dict()
     with pytest.raises(InputError, match="has stamps of the planes science; expected science, template, difference"):
         evaluate(run, tmp_path / "one")
-    stamps = validation_stamps(tmp_path / "three")
-    engine = load(export_onnx(run, stamps=stamps))
+    engine = load(export(run, records=tmp_path / "three"))
     assert engine.classifier.planes == PLANES
+    stamps, _ = read_stamps(load_manifest(tmp_path / "three"), "validation")
     assert np.isfinite(engine.predict(stamps)).all()

@@ -99,7 +99,8 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 def test_choices_are_the_package_s_tables() -> None:
-    from ceres_fast.export import EXPORTERS
+    from ceres_fast.export import TARGETS
+    from ceres_fast.export.products import PRECISIONS as PRODUCTS
     from ceres_fast.model.backbones import BACKBONES, EXPERIMENTS
     from ceres_fast.model.build import PRECISIONS
     from ceres_fast.model.stem import NORMALISATIONS
@@ -119,7 +120,8 @@ def test_choices_are_the_package_s_tables() -> None:
     for name in ("optimizer", "schedule"):
         assert CHECKS[name].expected == f"one of {', '.join(sorted(choices('train', name)))}"
     assert choices("evaluate", "split") == set(SPLITS)
-    assert choices("export", "to") == EXPORTERS.keys()
+    assert choices("export", "to") == TARGETS.keys()
+    assert choices("export", "precision") == set(PRODUCTS)
     assert choices("build_records", "nan") == set(get_args(NanPolicy))
     assert choices("detect", "engine") == ENGINES.keys()
     assert choices("detect", "format_") == {name for engine in ENGINES.values() for name in engine.formats}

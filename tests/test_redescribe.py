@@ -1,7 +1,8 @@
-"""A new description reaches the JSON and the ONNX file, and a kill at any moment leaves a run that works."""
+"""A new description reaches the JSON and the ONNX files, and a kill at any moment leaves a run that works."""
 
 from __future__ import annotations
 
+import errno
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -12,17 +13,27 @@ import pytest
 from scipy.special import expit
 
 from ceres_fast import files
-from ceres_fast.classifier import Classifier, read_classifier
-from ceres_fast.engines import load
-from ceres_fast.export import carried
+from ceres_fast.classifier import ONNX_KINDS, Classifier, read_classifier
+from ceres_fast.engines.onnx_runtime import OnnxRuntimeEngine
+from ceres_fast.export.graph import metadata
+from ceres_fast.export.products import carried, onnx_name
 from ceres_fast.redescribe import redescribe
 
-from .tiny_models import classifier, peak_model, written
+from .tiny_models import classifier, peak_model
 
 POINT = {"threshold": 0.25, "max_loss": 0.02, "confidence": 0.95, "needs": 3}
 STAMPS = np.random.default_rng(2).normal(1000, 15, (20, 32, 32)).astype(np.float32)
-COMMITS = 4
-"""Times that a file of a run with an ONNX file gets its name: two ONNX files, and the JSON after each."""
+PRECISIONS = ("float32", "float16")
+NAMES = {onnx_name(precision) for precision in PRECISIONS}
+COMMITS = [
+    "classifier-next.onnx",
+    "classifier-float16-next.onnx",
+    "classifier.json",
+    "classifier.onnx",
+    "classifier-float16.onnx",
+    "classifier.json",
+]
+"""What gets its name, in this order, in a run with two ONNX files."""
 
 
 class Killed(BaseException):
@@ -35,8 +46,12 @@ def run(tmp_path: Path) -> Path:
     folder.mkdir()
     (folder / "best.weights.h5").write_bytes(b"weights")
     made = classifier(precision="mixed_bfloat16").with_file("weights", folder / "best.weights.h5")
-    exported = written(folder, peak_model(classifier_json=carried(made).to_json()))
-    made.with_file("onnx", exported).write(folder)
+    described = made
+    for precision in PRECISIONS:
+        path = folder / onnx_name(precision)
+        onnx.save(peak_model(classifier_json=carried(described, precision).to_json()), path)
+        made = made.with_file(ONNX_KINDS[precision], path)
+    made.write(folder)
     return folder
 
 
@@ -48,28 +63,34 @@ def calibrated(run: Path, threshold: float = 0.25) -> Classifier:
 
 
 def check(run: Path, expected: Classifier) -> None:
-    """Check that the run says what is expected, in its JSON and in an ONNX file that answers as the model does."""
+    """Check that the run says what is expected, in its JSON and in ONNX files that answer as the model does."""
     found = read_classifier(run)
-    assert replace(found, files={}) == replace(expected, files={})
-    engine = load(run)
-    assert engine.classifier == carried(found)
-    assert engine.classifier.precision == "float32"
+    assert found.without_onnx() == expected.without_onnx()
+    assert found.onnx_files().keys() == expected.onnx_files().keys()
     contrast = STAMPS.max(axis=(1, 2)) - STAMPS.mean(axis=(1, 2))
-    np.testing.assert_allclose(engine.predict(STAMPS), expit((contrast - 50) / 50), rtol=1e-3)
+    for precision in PRECISIONS:
+        engine = OnnxRuntimeEngine(found.file_path(ONNX_KINDS[precision]))
+        assert engine.classifier == carried(found, precision)
+        np.testing.assert_allclose(engine.predict(STAMPS), expit((contrast - 50) / 50), rtol=1e-3)
 
 
 def test_json_and_onnx_say_the_same_and_the_graph_is_the_same(run: Path) -> None:
     graph = onnx.load(run / "classifier.onnx").graph.SerializeToString(deterministic=True)
     wanted = calibrated(run)
+    assert wanted.onnx_files().keys() == {"onnx", "onnx-float16"}
     made = redescribe(wanted)
     assert made == read_classifier(run)
     check(run, wanted)
     assert onnx.load(run / "classifier.onnx").graph.SerializeToString(deterministic=True) == graph
-    assert {path.name for path in run.iterdir()} == {"best.weights.h5", "classifier.json", "classifier.onnx"}
+    assert {path.name for path in run.iterdir()} == {"best.weights.h5", "classifier.json", *NAMES}
+    for precision in PRECISIONS:
+        said = {entry.key: entry.value for entry in onnx.load(run / onnx_name(precision)).metadata_props}
+        assert said == metadata(carried(wanted, precision))
+        assert (said["threshold"], said["precision"]) == ("0.25", precision)
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("commit", range(1, COMMITS + 1))
+@pytest.mark.parametrize("commit", range(1, len(COMMITS) + 1))
 def test_a_kill_leaves_a_run_that_works(run: Path, monkeypatch: pytest.MonkeyPatch, commit: int, after: bool) -> None:
     old, new = read_classifier(run), calibrated(run)
     count, rename = 0, Path.replace
@@ -88,13 +109,13 @@ def test_a_kill_leaves_a_run_that_works(run: Path, monkeypatch: pytest.MonkeyPat
         patch.setattr(files.Path, "replace", replace_until)
         with pytest.raises(Killed):
             redescribe(new)
-    stored = commit > 2 or (commit == 2 and after)
+    stored = commit > 3 or (commit == 3 and after)
     check(run, new if stored else old)
     # What it left does not disturb the next, or one killed once more.
     wanted = calibrated(run, 0.125)
     redescribe(wanted)
     check(run, wanted)
-    assert {path.name for path in run.iterdir()} == {"best.weights.h5", "classifier.json", "classifier.onnx"}
+    assert {path.name for path in run.iterdir()} == {"best.weights.h5", "classifier.json", *NAMES}
 
 
 def test_there_are_so_many_moments(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,8 +123,18 @@ def test_there_are_so_many_moments(run: Path, monkeypatch: pytest.MonkeyPatch) -
     rename = Path.replace
     monkeypatch.setattr(files.Path, "replace", lambda path, target: (renamed.append(target.name), rename(path, target)))
     redescribe(calibrated(run))
-    assert renamed == ["classifier-next.onnx", "classifier.json", "classifier.onnx", "classifier.json"]
-    assert len(renamed) == COMMITS
+    assert renamed == COMMITS
+
+
+def test_a_file_system_without_second_names(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*paths: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr("ceres_fast.export.store.os.link", refused)
+    wanted = calibrated(run)
+    redescribe(wanted)
+    check(run, wanted)
+    assert {path.name for path in run.iterdir()} == {"best.weights.h5", "classifier.json", *NAMES}
 
 
 def test_a_run_without_an_export(run: Path) -> None:
@@ -122,8 +153,10 @@ def test_an_export_that_cannot_be_used_is_said_and_no_longer_named(
     else:
         shutil.copy(run / "best.weights.h5", run / "classifier.onnx")
     redescribe(wanted)
-    assert "onnx" not in read_classifier(run).files
-    assert read_classifier(run).operating_point == wanted.operating_point
+    found = read_classifier(run)
+    assert found.onnx_files() == {"onnx-float16": "classifier-float16.onnx"}
+    assert found.operating_point == wanted.operating_point
+    assert OnnxRuntimeEngine(found.file_path("onnx-float16")).classifier == carried(found, "float16")
     said = " ".join(capsys.readouterr().err.split())
     assert "classifier.onnx" in said
-    assert "no ONNX file until it is exported again" in said
+    assert "does without this file until it is exported again" in said

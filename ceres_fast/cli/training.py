@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from . import train_options as option
-from .options import LATEST, RECORDS, OnError, Overwrite, RecordsFolder, Run
+from .options import LATEST, RECORDS, OnError, RecordsFolder, Run
 
 
 def train(
@@ -110,23 +110,3 @@ def evaluate(
     from ..evaluation.evaluate import evaluate
 
     evaluate(run, records, split=split, output=output, on_error=on_error)
-
-
-def export(
-    run: Run = LATEST,
-    to: Annotated[Literal["onnx"], typer.Option(help="Format.")] = "onnx",
-    records: Annotated[
-        Path | None,
-        typer.Option(
-            help="Records whose validation stamps must also give the same answers (default: records, where it exists)."
-        ),
-    ] = None,
-    output: Annotated[Path | None, typer.Option(help="The file; without it classifier.onnx in the run.")] = None,
-    overwrite: Overwrite = False,
-) -> None:
-    """Export a run's classifier to ONNX; fails where ONNX Runtime and Keras differ."""
-    from ..export import EXPORTERS, validation_stamps
-
-    chosen = records or (RECORDS if RECORDS.is_dir() else None)
-    stamps = validation_stamps(chosen) if chosen else None
-    EXPORTERS[to](run, output, stamps=stamps, overwrite=overwrite)

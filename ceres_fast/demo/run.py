@@ -11,7 +11,7 @@ from ..classify import classify
 from ..console import say, table
 from ..errors import CeresFastError
 from ..evaluation.evaluate import evaluate
-from ..export import export_onnx, validation_stamps
+from ..export import export
 from ..files import write_json
 from ..records.build import build_records
 from ..survey.detect import detect_frames
@@ -58,7 +58,7 @@ def run_demo(out: Path, *, seed: int = 0, overwrite: bool = False) -> None:
     _step("evaluate on fields it has never seen")
     evaluate(run, records)
     _step("export to ONNX, and check that it answers as Keras does")
-    model = export_onnx(run, stamps=validation_stamps(records))
+    model = export(run, records=records)
     _step("classify the held-out night, on ONNX Runtime")
     result = classify([data / "held-out"], model, output=out / "classified")
     classifier = read_classifier(run)

@@ -145,8 +145,8 @@ def _report(
 
 def _tell(classifier: Classifier) -> None:
     assert classifier.folder is not None
-    exported = classifier.files.get("onnx")
-    also = f" and in {exported['file']}" if exported else "; export it for `ceres-fast classify`"
+    exported = classifier.onnx_files().values()
+    also = f" and in {', '.join(exported)}" if exported else "; export it for `ceres-fast classify`"
     say(
         f"stored in {classifier.folder}{also}. Copies of an ONNX file elsewhere keep what they were exported with; "
         "evaluations from before were made with the probabilities and the threshold of before"

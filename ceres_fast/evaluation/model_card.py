@@ -102,7 +102,7 @@ def metadata(classifier: Classifier, found: list[Evaluation]) -> dict[str, Any]:
     return {
         "library_name": "keras",
         "pipeline_tag": "image-classification",
-        "tags": [*tags, "onnx"] if "onnx" in classifier.files else tags,
+        "tags": [*tags, "onnx"] if classifier.onnx_files() else tags,
         **({"model-index": [index]} if found else {}),
     }
 

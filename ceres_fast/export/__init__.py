@@ -1,177 +1,181 @@
-"""Export a classifier to ONNX, and refuse the export unless it answers as Keras does."""
+"""Make of a trained classifier what runs it elsewhere: an ONNX file, an engine, a model repository.
+
+Nothing heavy is imported before it is needed: where an engine is made of an ONNX file there may be no TensorFlow.
+"""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-import onnx
-
 from ..classifier import Classifier, read_classifier
-from ..console import say
-from ..engines.onnx_runtime import OnnxRuntimeEngine
 from ..errors import CeresFastError
-from ..files import atomic_file, refuse_existing
-from ..model.load import load_model, predict
-from ..model.onnx_convert import OPSET, convert
-from ..records.manifest import load_manifest
-from ..records.pipeline import read_stamps
-from ..survey.stamp_table import PLANES, STAMP_SIZE
+from .products import PRECISIONS, default_precision
 
 if TYPE_CHECKING:
-    import keras
+    from ..engines.tensorrt.api import EngineOptions
 
-TOLERANCE = {"float32": 1e-4, "mixed_float16": 1e-2}
-"""Largest difference of a probability between ONNX Runtime and Keras: rounding of the precision, over ~100 layers."""
+__all__ = ["BATCHES", "TARGETS", "Request", "export"]
 
-EXPORTED_AS = {"float32": "float32", "mixed_float16": "mixed_float16", "mixed_bfloat16": "float32"}
-"""Precision of the exported graph for each precision of training. Weights are float32 in all of them; ONNX Runtime has
-no bfloat16 kernels for most operators on the CPU."""
+BATCHES = (1, 64, 1024)
+"""Batch sizes that a product is made fast for: one detection, a request, a night."""
+
+REPOSITORY = "triton"
+"""Name of the model repository, beside the ONNX file."""
 
 
-def export_onnx(
-    run: Path, output: Path | None = None, *, stamps: np.ndarray | None = None, overwrite: bool = False
+@dataclass(frozen=True)
+class Request:
+    """What is to be made, and of what.
+
+    Attributes
+    ----------
+    source : pathlib.Path
+        A run, or a file that was exported before.
+    precision : str or None
+        Of the product: one of `PRECISIONS`; None: as in training.
+    records : pathlib.Path or None
+        Records to prove the product on.
+    output : pathlib.Path or None
+        Where the product goes; None: into the run.
+    overwrite : bool
+        Whether to replace what is at `output`.
+    options : EngineOptions or None
+        How to build an engine; None: for `batches`.
+    batches : tuple of int
+        Batch sizes to be ready for.
+    debug : bool
+        Whether to compare the graph with the float32 one tensor by tensor.
+    """
+
+    source: Path
+    precision: str | None = None
+    records: Path | None = None
+    output: Path | None = None
+    overwrite: bool = False
+    options: EngineOptions | None = None
+    batches: tuple[int, ...] = BATCHES
+    debug: bool = False
+
+    @property
+    def is_product(self) -> bool:
+        """Whether the source is a file that was exported before, not a run."""
+        return self.source.is_file() and self.source.suffix != ".json"
+
+
+def export(
+    run: Path,
+    *,
+    to: str = "onnx",
+    precision: str | None = None,
+    records: Path | None = None,
+    output: Path | None = None,
+    overwrite: bool = False,
+    batches: Sequence[int] = BATCHES,
+    options: EngineOptions | None = None,
+    debug: bool = False,
 ) -> Path:
-    """Export the classifier of a run to ONNX.
+    """Export the classifier of a run, and refuse the export unless it answers as Keras does.
 
     Parameters
     ----------
     run : pathlib.Path
-        Run directory (or its ``classifier.json``).
+        Run directory (or its ``classifier.json``). For an engine and for Triton also an ONNX file that was exported
+        (for Triton, an engine file as well): neither run nor TensorFlow are needed then.
+    to : str
+        Row of `TARGETS`: ``"onnx"``, ``"tensorrt"``, ``"tensorrt-rtx"`` or ``"triton"``. All but the first are made of
+        the run's ONNX file in that precision, which is exported first where it is not there or not up to date.
+    precision : {'float32', 'float16', 'int8'}, optional
+        What the product computes in; without it the precision of training (float32 for bfloat16).
+    records : pathlib.Path, optional
+        Records: stamps of their test split must give the same answers. int8 needs them, for its ranges (training split)
+        and to choose what stays in floating point (validation split).
     output : pathlib.Path, optional
-        The ONNX file; without it ``classifier.onnx`` in the run directory, which is replaced where it exists.
-    stamps : numpy.ndarray, optional
-        Stamps (n, 32, 32, planes) in ADU on which both must agree, beside the built-in extreme ones.
+        The ONNX file; the engine file, or a folder for it; the model repository. Without it, in the run directory,
+        where the product of before is replaced.
     overwrite : bool
         Replace `output` where it exists.
+    batches : sequence of int
+        Batch sizes that an engine or a server is made fast for; the largest is the largest one it takes.
+    options : EngineOptions, optional
+        How to build an engine; takes the place of `batches`.
+    debug : bool
+        Compare the graph with the float32 one tensor by tensor, also where the proof fails: printed, and written beside
+        the product.
 
     Returns
     -------
     pathlib.Path
-        The file: input ``stamps`` (n, 32, 32, planes) float32, output ``probabilities`` (n, 2) float32, any n, with the
-        classifier's JSON in its metadata. Nothing else is needed to classify.
+        The ONNX file, the engine file, or the folder of the new version in the repository.
 
     Raises
     ------
     CeresFastError
-        When `output` exists or is not called .onnx, ONNX Runtime and Keras differ by more than `TOLERANCE`, a stamp's
-        answer depends on the others of its batch, the run has changed meanwhile, or `stamps` have other planes than the
-        classifier; no file is left then.
+        When `output` exists or has another kind of name, the product is beyond the bounds of its precision
+        (`ceres_fast.export.bounds`), the run has changed meanwhile, records are needed and missing, or the disk
+        refuses. What was there before is then there still, and nothing that looks finished is left.
     InputError
-        When the run is damaged.
+        When the run, the records or an exported file are damaged.
     """
-    trained = read_classifier(run)
-    assert trained.folder is not None
-    if output:
-        refuse_existing(output, overwrite)
-    path = output or trained.folder / "classifier.onnx"
-    if path.suffix != ".onnx":
-        raise CeresFastError(f"{path}: choose a name that ends in .onnx.")
-    probes = probe_stamps(trained.planes)
-    checked = probes if stamps is None else np.concatenate([probes, _fitting(stamps, trained)])
-    classifier = carried(trained)
-    started = time.perf_counter()
-    model = load_model(classifier)
-    with atomic_file(path) as temporary:
-        onnx.save(convert(model, classifier), temporary)
-        engine = OnnxRuntimeEngine(temporary)
-        difference = check_parity(engine, model, checked, TOLERANCE[classifier.precision])
-        alone = check_batch_independence(engine, checked)
-        if read_classifier(run) != trained:
-            raise CeresFastError(f"{run}: has changed meanwhile. Export it again when its training is over.")
-    if path.parent.resolve() == trained.folder.resolve():
-        trained.with_file("onnx", path).write(trained.folder)
-    size = path.stat().st_size / 2**20
-    say(
-        f"wrote {path} ({size:.1f} MiB, {classifier.precision}, opset {OPSET}, "
-        f"{time.perf_counter() - started:.0f} s)\n"
-        f"largest difference on {len(checked):,} stamps: {difference:.1e} to Keras, "
-        f"{alone:.1e} between a stamp alone and among others"
-    )
-    return path
+    for name, value, known in (("--to", to, TARGETS), ("--precision", precision or PRECISIONS[0], PRECISIONS)):
+        if value not in known:
+            raise CeresFastError(f"{name} {value}: expected one of {', '.join(known)}.")
+    sizes = tuple(batches) if options is None else options.batches
+    return TARGETS[to](Request(run, precision, records, output, overwrite, options, sizes, debug))
 
 
-def carried(classifier: Classifier) -> Classifier:
-    """Return what an ONNX file says of the classifier of a run."""
-    # Without the export that may be there already: the file would speak of its predecessor.
-    files = {kind: entry for kind, entry in classifier.files.items() if kind != "onnx"}
-    return replace(classifier, precision=EXPORTED_AS.get(classifier.precision, classifier.precision), files=files)
+def _to_onnx(request: Request) -> Path:
+    if request.is_product:
+        raise CeresFastError(f"{request.source}: is exported already. Name a run directory.")
+    from .onnx_file import write_onnx
+
+    return write_onnx(request, *_trained(request))
 
 
-def _fitting(stamps: np.ndarray, classifier: Classifier) -> np.ndarray:
-    if stamps.shape[1:] != classifier.stamp_shape:
-        raise CeresFastError(
-            f"the stamps to check the export on have {stamps.shape[-1]} plane(s), and the classifier takes "
-            f"{', '.join(classifier.planes)}. Name the records it was trained on."
-        )
-    return stamps
+def _to_engine(flavour: str, request: Request) -> Path:
+    from ..engines.tensorrt.api import EngineOptions
+    from .engine_files import write_engine
+
+    options = request.options or EngineOptions(batches=request.batches)
+    return write_engine(_product(request), flavour, options, output=request.output, overwrite=request.overwrite)
 
 
-def probe_stamps(planes: Sequence[str] = PLANES[:1]) -> np.ndarray:
-    """Return stamps at the edges of what a detector delivers, (n, 32, 32, planes) float32, always the same.
+def _to_triton(request: Request) -> Path:
+    from .triton import write_repository
 
-    Noise on faint and bright sky, point sources from faint to saturated, constant, negative, huge and tiny values; each
-    plane of a stamp is another one of these.
-    """
-    random = np.random.default_rng(0)
-    y, x = np.mgrid[:STAMP_SIZE, :STAMP_SIZE] - STAMP_SIZE / 2
-    source = np.exp(-(x**2 + y**2) / 8)
-    sky = random.normal(0, 1, (24, STAMP_SIZE, STAMP_SIZE))
-    peaks = np.geomspace(1, 65000, 24)[:, None, None]
-    level = np.geomspace(10, 50000, 24)[:, None, None]
-    detected = np.minimum(level + np.sqrt(level) * sky + peaks * source, 65535)
-    extreme = [
-        np.zeros_like(x),
-        np.full_like(x, 65535),
-        source - 100,
-        source * 1e9,
-        source * 1e-6,
-        65535 * (source > 0.5),
-    ]
-    images = np.concatenate([detected, np.stack(extreme)]).astype(np.float32)
-    return np.stack([np.roll(images, 7 * plane, axis=0) for plane in range(len(planes))], axis=-1)
+    product = _product(request)
+    return write_repository(product, request.output or product.with_name(REPOSITORY), batches=request.batches)
 
 
-def check_parity(engine: OnnxRuntimeEngine, model: keras.Model, stamps: np.ndarray, tolerance: float) -> float:
-    """Return the largest difference of P(asteroid) between the engine and Keras.
-
-    Raises
-    ------
-    CeresFastError
-        When it is above `tolerance` or not a number.
-    """
-    expected = predict(model, stamps)[:, 1]
-    return _largest(engine.predict(stamps) - expected, tolerance, "ONNX Runtime and Keras differ")
+TARGETS: dict[str, Callable[[Request], Path]] = {
+    "onnx": _to_onnx,
+    "tensorrt": partial(_to_engine, "tensorrt"),
+    "tensorrt-rtx": partial(_to_engine, "tensorrt-rtx"),
+    "triton": _to_triton,
+}
+"""What makes each kind of product."""
 
 
-def check_batch_independence(engine: OnnxRuntimeEngine, stamps: np.ndarray, most: int = 32) -> float:
-    """Return the largest difference of P(asteroid) between a stamp alone and the same stamp among others.
+def _product(request: Request) -> Path:
+    """Return the exported file that the product is made of; of a run, its ONNX file, exported first where need be."""
+    if request.is_product and request.precision:
+        raise CeresFastError(f"{request.source}: has a precision of its own. Leave out --precision, or name a run.")
+    if request.is_product:
+        return request.source
+    classifier, precision = _trained(request)
+    from .onnx_file import up_to_date, write_onnx
 
-    Raises
-    ------
-    CeresFastError
-        When it is above the rounding of float32 sums in another order (1e-4; 1e-2 in float16).
-    """
-    among = engine.predict(stamps)[:most]
-    alone = np.concatenate([engine.predict(stamp[None]) for stamp in stamps[:most]])
-    tolerance = TOLERANCE[engine.classifier.precision]
-    return _largest(alone - among, tolerance, "a stamp's answer depends on the others of its batch")
-
-
-def _largest(differences: np.ndarray, tolerance: float, problem: str) -> float:
-    largest = float(np.max(np.abs(differences)))
-    if not largest <= tolerance:  # NaN as well
-        raise CeresFastError(f"Not exported: {problem} by {largest:.2g}, allowed {tolerance:g}.")
-    return largest
+    in_the_run = replace(request, output=None)
+    return up_to_date(classifier, precision) or write_onnx(in_the_run, classifier, precision)
 
 
-def validation_stamps(records: Path, most: int = 1024) -> np.ndarray:
-    """Return up to `most` stamps (n, 32, 32, planes) of the validation split of `records`."""
-    return read_stamps(load_manifest(records), "validation")[0][:most]
-
-
-EXPORTERS = {"onnx": export_onnx}
+def _trained(request: Request) -> tuple[Classifier, str]:
+    classifier = read_classifier(request.source)
+    assert classifier.folder is not None
+    if classifier.folder.is_symlink():
+        # runs/latest may point elsewhere before this ends.
+        classifier = read_classifier(classifier.folder.resolve())
+    return classifier, request.precision or default_precision(classifier)

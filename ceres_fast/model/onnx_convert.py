@@ -1,29 +1,75 @@
-"""A Keras classifier as an ONNX graph."""
+"""A Keras classifier as an ONNX graph that engines like: named ends, a free batch, no shapes worked out at run time."""
 
 from __future__ import annotations
 
 import logging
+import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest import mock
 
 import keras
 import onnx
 
-from ..classifier import ONNX_METADATA_KEY, Classifier
+from ..errors import CeresFastError
 from ..tensorflow_quiet import tf
+from .onnx_tidy import tidy
 
 OPSET = 17
-INPUT, OUTPUT, BATCH = "stamps", "probabilities", "n"
+IR_VERSION = 8
+"""Of the ONNX format; ONNX Runtime 1.20 reads up to 10, TensorRT 10 up to 9 and more."""
+
+INPUT, OUTPUT, BATCH = "stamp", "probability", "N"
 
 
-def convert(model: keras.Model, classifier: Classifier) -> onnx.ModelProto:
-    """Return the ONNX graph of `model`, with the classifier's JSON in its metadata."""
-    signature = [tf.TensorSpec((None, *classifier.stamp_shape), tf.float32, name=INPUT)]
-    function = tf.function(lambda stamps: {OUTPUT: model(stamps, training=False)}, input_signature=signature)
-    proto = _converted(function, signature)
+def convert(model: keras.Model) -> onnx.ModelProto:
+    """Return the graph of a classifier, in the precisions that its layers compute in.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Stamps (n, 32, 32, planes) float32 to probabilities (n, 2) float32.
+
+    Returns
+    -------
+    onnx.ModelProto
+        Input ``stamp`` (N, 32, 32, planes) float32, output ``probability`` (N, 2) float32, opset `OPSET`. Dropout and
+        augmentation are gone, BatchNormalization that follows a convolution is part of it.
+
+    Raises
+    ------
+    CeresFastError
+        When the graph is not valid ONNX.
+    """
+    signature = [tf.TensorSpec((None, *model.input.shape[1:]), tf.float32, name=INPUT)]
+    function = tf.function(
+        lambda stamp: {OUTPUT: model(stamp, training=False)}, input_signature=signature, autograph=False
+    )
+    proto = tidy(_converted(function, signature))
+    proto.ir_version = IR_VERSION
     for value in (*proto.graph.input, *proto.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = BATCH  # else a number that counts what was converted before
-    onnx.helper.set_model_props(proto, {ONNX_METADATA_KEY: classifier.to_json()})
+    check(proto)
     return proto
+
+
+def check(proto: onnx.ModelProto) -> None:
+    """Check a graph as far as `onnx` can: operators, attributes, and that all types and shapes fit each other.
+
+    Raises
+    ------
+    CeresFastError
+        When it is not valid.
+    """
+    try:
+        onnx.checker.check_model(proto, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise CeresFastError(
+            f"Not exported: the graph is not valid ONNX ({str(error).strip().splitlines()[0]}). "
+            "Report it with the versions of tensorflow, tf2onnx and onnx."
+        ) from error
 
 
 def _converted(function: tf.types.experimental.GenericFunction, signature: list[tf.TensorSpec]) -> onnx.ModelProto:
@@ -33,5 +79,31 @@ def _converted(function: tf.types.experimental.GenericFunction, signature: list[
         warnings.simplefilter("ignore")
         import tf2onnx
 
-        proto, _ = tf2onnx.convert.from_function(function, signature, opset=OPSET)
+        with _weights_not_copied():
+            proto, _ = tf2onnx.convert.from_function(function, signature, opset=OPSET)
     return proto
+
+
+@contextmanager
+def _weights_not_copied() -> Iterator[None]:
+    """Keep tf2onnx from copying all weights, hundreds of megabytes, some fifty times.
+
+    It does so before each of its optimisers, which are twelve and run until none finds anything to do, to go on without
+    one that fails (a failure ends the conversion here: a graph that is only half optimised is not wanted); and after
+    each, when it writes constants back into protocol buffers that it makes the graph from at the end without them.
+    """
+    from tf2onnx.constants import ENV_TF2ONNX_CATCH_ERRORS
+    from tf2onnx.graph import Node
+
+    update = Node.update_proto
+
+    def update_but_constants(node: Any, *arguments: Any, **named: Any) -> None:
+        if not node.is_const():
+            update(node, *arguments, **named)
+
+    # Read when a conversion starts, whatever was imported before.
+    with (
+        mock.patch.dict(os.environ, {ENV_TF2ONNX_CATCH_ERRORS: "FALSE"}),
+        mock.patch.object(Node, "update_proto", update_but_constants),
+    ):
+        yield

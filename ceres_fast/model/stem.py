@@ -78,4 +78,5 @@ class Upscale(keras.layers.Layer):
             images = ops.image.resize(
                 stamps, (self.size, self.size), interpolation="bilinear", data_format="channels_last"
             )
-        return ops.repeat(images, CHANNELS // stamps.shape[3], axis=3)
+        # Not `repeat`, which asks for the shape of its input: an exported graph would work that out again each time.
+        return images if stamps.shape[3] == CHANNELS else ops.concatenate([images] * CHANNELS, axis=3)

@@ -10,7 +10,7 @@ from ceres_fast.classifier import CLASSIFIER_FILE, read_classifier
 from ceres_fast.engines.onnx_runtime import OnnxRuntimeEngine
 from ceres_fast.evaluation import scores
 from ceres_fast.evaluation.evaluate import evaluate
-from ceres_fast.export import export_onnx
+from ceres_fast.export import export
 
 
 @pytest.mark.slow
@@ -34,8 +34,8 @@ def test_other_records_are_told(
 @pytest.mark.slow
 def test_an_export_does_not_speak_of_the_one_before(trained: Path, tmp_path: Path) -> None:
     run = Path(shutil.copytree(trained, tmp_path / "run"))
-    export_onnx(run)
+    export(run)
     assert "onnx" in read_classifier(run).files
-    again = export_onnx(run)
+    again = export(run)
     assert set(OnnxRuntimeEngine(again).classifier.files) == {"weights"}
     assert "onnx" in json.loads((run / CLASSIFIER_FILE).read_text())["files"]

@@ -27,7 +27,7 @@ from ceres_fast.evaluation.calibrate import CHOSEN_ON, FITTED_ON, RESULT, calibr
 from ceres_fast.evaluation.operating_point import OperatingPoint, TooFewAsteroids, choose
 from ceres_fast.evaluation.predictions import Predictions, predict_split
 from ceres_fast.evaluation.reliability import METHODS, fit, measure
-from ceres_fast.export import export_onnx
+from ceres_fast.export import export
 from ceres_fast.files import sha256_of
 from ceres_fast.records.build import build_records
 from ceres_fast.records.manifest import load_manifest
@@ -229,12 +229,12 @@ def test_exported_before_or_after_it_answers_the_same(run: Path, tiny_records: P
     other = Path(shutil.copytree(run, tmp_path / "other"))
     stamps = write_stamps(tmp_path / "stamps")
 
-    export_onnx(run)
+    export(run)
     with pytest.raises(InputError, match="has no operating point"):
         classified(stamps, run, tmp_path / "none.ecsv")
     calibrate(run, tiny_records, **LOOSE)
     calibrate(other, tiny_records, **LOOSE)
-    export_onnx(other)
+    export(other)
 
     described = [replace(read_classifier(folder), files={}) for folder in (run, other)]
     assert described[0] == described[1]
@@ -253,7 +253,7 @@ def test_exported_before_or_after_it_answers_the_same(run: Path, tiny_records: P
 def test_what_drop_leaves_is_what_the_calibration_counted(run: Path, tiny_records: Path, tmp_path: Path) -> None:
     """The stamps of the calibration split, through the ONNX file and a table: none that the promise keeps is lost."""
     point = calibrate(run, tiny_records, **LOOSE)
-    export_onnx(run)
+    export(run)
     stamps = write_stamps(tmp_path / "stamps")
     found, _ = predict_split(read_classifier(run), load_manifest(tiny_records), CHOSEN_ON)
     kept = found.probabilities >= point.threshold

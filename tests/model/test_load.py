@@ -13,7 +13,7 @@ import pytest
 
 from ceres_fast.classifier import CLASSIFIER_FILE, read_classifier
 from ceres_fast.errors import InputError
-from ceres_fast.export import probe_stamps
+from ceres_fast.export.stamps import probe_stamps
 from ceres_fast.model.build import Architecture, build_model
 from ceres_fast.model.load import load_model, predict
 

@@ -1,0 +1,137 @@
+"""A run's classifier as an ONNX file: built under a temporary name, proven, and only then given its own."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import keras
+import onnx
+
+from ..classifier import ONNX_KINDS, Classifier, read_classifier
+from ..console import say, warn
+from ..engines.onnx_file import read_onnx
+from ..engines.onnx_runtime import OnnxRuntimeEngine
+from ..errors import CeresFastError, InputError
+from ..files import atomic_file, refuse_existing
+from ..model.load import predict
+from ..model.onnx_convert import OPSET, check
+from .graph import describe, keras_graph, metadata
+from .products import carried, onnx_name
+from .proof import BOUNDS, bounds_for, draw_stamps, prove
+from .store import SPARE, free_name, proper, settle
+
+if TYPE_CHECKING:
+    from . import Request
+    from .quantise import Trial
+
+LAYERS = ".layers.ecsv"
+"""What the name of the comparison tensor by tensor ends in."""
+
+
+def write_onnx(request: Request, classifier: Classifier, precision: str) -> Path:
+    """Write the ONNX file of a run; see `ceres_fast.export.export`."""
+    assert classifier.folder is not None
+    path = request.output or classifier.folder / onnx_name(precision)
+    _refuse(path, request)
+    stamps = None if request.records is None else draw_stamps(request.records, classifier)
+    of_run = path.parent.resolve() == classifier.folder.resolve()
+    kind = ONNX_KINDS[precision]
+    written = free_name(classifier, kind, path.name) if of_run else path
+    started = time.perf_counter()
+    with atomic_file(written) as temporary:
+        graph, model = _graph(classifier, precision, request)
+        onnx.save(graph, temporary)
+        if request.debug:
+            _compare_layers(classifier, precision, temporary, path)
+        engine = OnnxRuntimeEngine(temporary)
+        proof = prove(engine, model, stamps, bounds_for(precision, classifier.precision))
+        if read_classifier(classifier.folder) != classifier:
+            raise CeresFastError(f"{classifier.folder}: has changed meanwhile. Export it again when that is over.")
+    if of_run:
+        _name_in_run(classifier, kind, written)
+    size, seconds = path.stat().st_size / 2**20, time.perf_counter() - started
+    say(f"wrote {path} ({size:.1f} MiB, {precision}, opset {OPSET}, {seconds:.0f} s)\n{proof.text()}")
+    return path
+
+
+def up_to_date(classifier: Classifier, precision: str) -> Path | None:
+    """Return the run's ONNX file in a precision; None where there is none that this version would write the same."""
+    kind = ONNX_KINDS[precision]
+    if kind not in classifier.files:
+        return None
+    try:
+        path = classifier.file_path(kind)
+        _, found = read_onnx(path)
+    except InputError:
+        return None
+    expected = metadata(carried(classifier, precision))
+    return path if {key: found.get(key) for key in expected} == expected else None
+
+
+def _refuse(path: Path, request: Request) -> None:
+    if path.suffix != ".onnx" or path.stem.endswith(SPARE):
+        raise CeresFastError(f"{path}: choose a name that ends in .onnx (and not in {SPARE}.onnx).")
+    if request.output:
+        refuse_existing(path, request.overwrite)
+
+
+def _graph(classifier: Classifier, precision: str, request: Request) -> tuple[onnx.ModelProto, keras.Model]:
+    if precision != "int8":
+        return keras_graph(classifier, precision)
+    graph, model = keras_graph(classifier, "float32")
+    quantised = _quantised(graph, model, classifier, request.records)
+    check(quantised)
+    return describe(quantised, carried(classifier, precision)), model
+
+
+def _quantised(
+    graph: onnx.ModelProto, model: keras.Model, classifier: Classifier, records: Path | None
+) -> onnx.ModelProto:
+    """Return the graph in int8, with ranges from the training split and what is chosen by the validation split."""
+    if records is None:
+        raise CeresFastError(
+            "--precision int8: needs records, to measure the ranges of its numbers on and to see what it costs. "
+            "Name those it was trained on, with --records."
+        )
+    from .judge import judge
+    from .quantise import calibration_stamps, quantise
+
+    seen = draw_stamps(records, classifier, ("validation",))
+    before = predict(model, seen.pixels)[:, classifier.classes.index("asteroid")]
+    judged = judge(seen, before, threshold=classifier.threshold, scaling=classifier.scaling)
+    quantised = quantise(graph, calibration_stamps(records), judged, BOUNDS["int8"], _tell)
+    say(quantised.text())
+    return quantised.model
+
+
+def _tell(trial: Trial) -> None:
+    found = trial.judgement
+    say(f"int8, {trial.what}: recall falls by {found.recall_loss:.4f}, {found.changed:.2%} of the decisions change")
+
+
+def _compare_layers(classifier: Classifier, precision: str, product: Path, path: Path) -> None:
+    if precision == "float32":
+        warn("--debug: there is no float32 graph to compare this one with: it is the one others are compared with")
+        return
+    from .debug import layerwise
+
+    with tempfile.TemporaryDirectory(prefix="ceres-fast-") as folder:
+        reference = Path(folder) / "float32.onnx"
+        onnx.save(keras_graph(classifier, "float32")[0], reference)
+        found = layerwise(reference, product)
+    found.show()
+    found.write(path.with_suffix(LAYERS))
+
+
+def _name_in_run(classifier: Classifier, kind: str, written: Path) -> None:
+    """Let classifier.json name the new file of this kind, which has a free name, and give it its own."""
+    assert classifier.folder is not None
+    # A file in another precision that had this name is no longer there in a moment.
+    others = {each: entry for each, entry in classifier.files.items() if proper(entry["file"]) != proper(written.name)}
+    named = replace(classifier, files=others).with_file(kind, written)
+    named.write(classifier.folder)
+    settle(named)

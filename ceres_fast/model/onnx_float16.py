@@ -1,0 +1,114 @@
+"""A float32 graph in float16, with the precisions that Keras's policy `mixed_float16` gives the layers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from ..errors import CeresFastError
+from .onnx_tidy import drop_unused
+
+WEIGHTED = ("Conv", "MatMul", "Gemm")
+"""Operators with weights: the network begins with the first of them, and its last is the layer of the classes."""
+
+_FLOAT, _HALF = TensorProto.FLOAT, TensorProto.FLOAT16
+
+
+def halved(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a graph that computes in float16 what `mixed_float16` does: all but the stem, last layer and softmax.
+
+    Those stay in float32, as do input and output: a saturated detector reads 65535 ADU, and float16 ends at 65504.
+
+    Parameters
+    ----------
+    model : onnx.ModelProto
+        A classifier in float32, its nodes in the order in which they are computed. It is not changed.
+
+    Raises
+    ------
+    CeresFastError
+        When a weight is too large for float16.
+
+    Notes
+    -----
+    Not converted from a model under that policy: there Keras computes BatchNormalization in float32, so that each one
+    comes as a cast, a product, a sum and a cast back, which no engine makes part of the convolution before it. In the
+    float32 graph it is part of it, and the weights are rounded once.
+    """
+    made = onnx.ModelProto()
+    made.CopyFrom(model)
+    graph = made.graph
+    network = _network(graph)
+    floats = _floats(made)
+    constants = {tensor.name: tensor for tensor in graph.initializer if tensor.data_type == _FLOAT}
+    computed = {name for number in network for name in graph.node[number].output} & floats
+    nodes: list[onnx.NodeProto] = []
+    moved: dict[tuple[str, int], str] = {}
+
+    def in_type(name: str, wanted: int) -> str:
+        """Return the name of a tensor in the type wanted, which is made where it is not there yet."""
+        if (name not in constants and name not in floats) or wanted == (_HALF if name in computed else _FLOAT):
+            return name
+        if (name, wanted) not in moved:
+            other = moved[name, wanted] = f"{name}/{TensorProto.DataType.Name(wanted).lower()}"
+            if name in constants:
+                graph.initializer.append(_rounded(constants[name], other))
+            else:
+                nodes.append(helper.make_node("Cast", [name], [other], name=other, to=wanted))
+        return moved[name, wanted]
+
+    for number, node in enumerate(graph.node):
+        inputs = [in_type(name, _HALF if number in network else _FLOAT) for name in node.input]
+        del node.input[:]
+        node.input.extend(inputs)
+        if number in network and node.op_type == "Cast" and node.attribute[0].i == _FLOAT:
+            node.attribute[0].i = _HALF
+        nodes.append(node)
+    del made.graph.node[:]
+    made.graph.node.extend(nodes)
+    drop_unused(made.graph)
+    return made
+
+
+def _network(graph: onnx.GraphProto) -> set[int]:
+    """Return the numbers of the nodes from the first with weights to before the last one."""
+    constants = {tensor.name for tensor in graph.initializer}
+    weighted = [
+        number
+        for number, node in enumerate(graph.node)
+        if node.op_type in WEIGHTED and constants.intersection(node.input)
+    ]
+    return _downstream(graph, weighted) - _downstream(graph, weighted[-1:])
+
+
+def _downstream(graph: onnx.GraphProto, starts: Collection[int]) -> set[int]:
+    """Return the numbers of these nodes and of all that depend on them."""
+    reached: set[str] = set()
+    found = set()
+    for number, node in enumerate(graph.node):
+        if number in starts or reached.intersection(node.input):
+            reached.update(node.output)
+            found.add(number)
+    return found
+
+
+def _floats(model: onnx.ModelProto) -> set[str]:
+    """Return the names of all tensors of type float32 that are given or computed."""
+    graph = onnx.shape_inference.infer_shapes(model, strict_mode=True).graph
+    values = (*graph.input, *graph.value_info, *graph.output)
+    return {value.name for value in values if value.type.tensor_type.elem_type == _FLOAT}
+
+
+def _rounded(tensor: onnx.TensorProto, name: str) -> onnx.TensorProto:
+    values = numpy_helper.to_array(tensor)
+    with np.errstate(over="ignore"):
+        half = values.astype(np.float16)
+    if not np.array_equal(np.isfinite(half), np.isfinite(values)):
+        raise CeresFastError(
+            f"Not exported: the weights hold {np.abs(values).max():.3g}, and float16 ends at 65504. "
+            "Export it with --precision float32."
+        )
+    return numpy_helper.from_array(half, name)

@@ -1,0 +1,82 @@
+"""What tf2onnx leaves in a graph that no engine needs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+
+def tidy(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return the same graph with constant shapes, and without regions of interest, operator sets and nodes not used.
+
+    The shape a tensor is flattened to comes as "its batch, then these numbers", worked out from the tensor at run time;
+    it becomes "whatever is left (-1), then these numbers". A region of interest is read in one mode of Resize, which is
+    none of those used here, and TensorRT warns of it. The model given is changed.
+    """
+    graph = model.graph
+    for node in graph.node:
+        if node.op_type == "Reshape":
+            _make_static(graph, node)
+        elif node.op_type == "Resize" and _text(node, "coordinate_transformation_mode") != "tf_crop_and_resize":
+            node.input[1] = ""
+    drop_unused(graph)
+    used = {node.domain for node in graph.node}
+    kept = [opset for opset in model.opset_import if opset.domain in used | {""}]
+    del model.opset_import[:]
+    model.opset_import.extend(kept)
+    return model
+
+
+def drop_unused(graph: onnx.GraphProto) -> None:
+    """Remove nodes and constants that the output does not depend on, and what is noted of tensors in between."""
+    wanted = {value.name for value in graph.output}
+    nodes = []
+    for node in reversed(graph.node):
+        if wanted.intersection(node.output):
+            wanted.update(node.input)
+            nodes.append(node)
+    _keep(graph.node, list(reversed(nodes)))
+    _keep(graph.initializer, [tensor for tensor in graph.initializer if tensor.name in wanted])
+    del graph.value_info[:]
+
+
+def _keep(field: Any, kept: list[Any]) -> None:
+    """Let a repeated field hold these of its messages; not touched, and so not copied, where that is all of them."""
+    if len(field) != len(kept):
+        del field[:]
+        field.extend(kept)
+
+
+def _make_static(graph: onnx.GraphProto, reshape: onnx.NodeProto) -> None:
+    """Give a Reshape whose shape is joined from one size of the batch and constants a constant shape."""
+    made_by = {output: node for node in graph.node for output in node.output}
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    shape = made_by.get(reshape.input[1])
+    while shape is not None and shape.op_type == "Cast":
+        shape = made_by.get(shape.input[0])
+    if shape is None or shape.op_type != "Concat" or not all(name in constants for name in shape.input[1:]):
+        return
+    first = made_by.get(shape.input[0])
+    if first is None or first.op_type != "Slice" or _length(first, constants) != 1:
+        return
+    rest = [numpy_helper.to_array(constants[name]).ravel() for name in shape.input[1:]]
+    static = np.concatenate([[-1], *rest]).astype(np.int64)
+    name = f"{reshape.output[0]}/shape"
+    graph.initializer.append(numpy_helper.from_array(static, name))
+    reshape.input[1] = name
+
+
+def _length(piece: onnx.NodeProto, constants: dict[str, onnx.TensorProto]) -> int | None:
+    """Return how many numbers a Slice of a shape takes; None where that is not constant or goes by steps."""
+    if Counter(name in constants for name in piece.input[1:3])[True] != 2 or len(piece.input) > 4:
+        return None
+    start, end = (int(numpy_helper.to_array(constants[name]).item()) for name in piece.input[1:3])
+    return end - start if 0 <= start < end else None
+
+
+def _text(node: onnx.NodeProto, name: str) -> str:
+    return next((attribute.s.decode() for attribute in node.attribute if attribute.name == name), "")
