@@ -6,21 +6,39 @@ CUDA Driver API: https://docs.nvidia.com/cuda/cuda-driver-api/
 from __future__ import annotations
 
 import ctypes
+import re
 import sys
 from dataclasses import dataclass
 from typing import Any
 
 LIBRARY = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
 _CAPABILITY_MAJOR, _CAPABILITY_MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_*
+_CAPABILITY = re.compile(r"[1-9][0-9]?\.[0-9]")
 
 
 @dataclass(frozen=True)
 class Gpu:
-    """A GPU: its name, compute capability (``"9.0"``) and memory in bytes."""
+    """A GPU: its name, compute capability (``"9.0"``) and memory in bytes (0: not known)."""
 
     name: str
     compute_capability: str
-    memory: int
+    memory: int = 0
+
+    @property
+    def capability(self) -> tuple[int, int]:
+        """Compute capability as numbers that can be compared."""
+        return capability_of(self.compute_capability)
+
+
+def is_capability(value: object) -> bool:
+    """Whether `value` is a compute capability, ``"8.6"``."""
+    return isinstance(value, str) and _CAPABILITY.fullmatch(value) is not None
+
+
+def capability_of(text: str) -> tuple[int, int]:
+    """Return a compute capability, ``"8.6"``, as numbers that can be compared."""
+    major, minor = text.split(".")
+    return int(major), int(minor)
 
 
 @dataclass(frozen=True)
@@ -62,6 +80,14 @@ def driver() -> Driver:
     except (_RefusedError, AttributeError) as error:
         return Driver(cuda, problem=str(error))
     return Driver(cuda, gpus, "" if gpus else "it sees no GPU")
+
+
+def current_gpu() -> Gpu | None:
+    """Return the GPU that CUDA takes first, as TensorRT does; None where there is none, or no driver.
+
+    ``CUDA_VISIBLE_DEVICES`` counts.
+    """
+    return next(iter(driver().gpus), None)
 
 
 def _cuda_version(library: Any) -> str:

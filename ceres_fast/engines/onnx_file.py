@@ -19,10 +19,13 @@ _VARINT, _BYTES = 0, 2
 _FIXED_SIZES = {1: 8, 5: 4}
 _METADATA = 14
 _GRAPH, _INITIALIZER = 7, 5
-_TYPE, _NAME = 2, 8
+_TYPE, _NAME, _RAW_DATA = 2, 8, 9
 _UINT8, _INT8 = 2, 3
-NONNEGATIVE = "_zero_point_nonnegative"
-"""What the name of a zero point ends in whose tensor is never negative, in an int8 classifier; see `quantise`."""
+NONNEGATIVE, SIGNED = "_zero_point_nonnegative", "_zero_point_signed"
+"""What the name of a zero point of an int8 classifier ends in: where its tensor is never negative, and elsewhere."""
+
+_UNSIGNED = {NONNEGATIVE: 0, SIGNED: 128}
+"""The zero point in uint8 that stands for 0 in int8."""
 
 _EXTERNAL_DATA, _DATA_LOCATION = 13, 14
 
@@ -78,19 +81,20 @@ def read_onnx(path: Path) -> tuple[bytes, dict[str, str]]:
     return content, metadata
 
 
-def nonnegative_as_uint8(content: bytes) -> bytes:
-    """Return an ONNX file in which the tensors that are never negative are quantised to uint8 instead of int8.
+def as_unsigned(content: bytes) -> bytes:
+    """Return an ONNX file whose int8 activations are uint8, for a CPU; the length stays the same.
 
-    TensorRT takes int8 only. ONNX Runtime on a CPU joins a convolution, its ReLU and the quantising of the result only
-    where the zero point is the least value of its type, which 0 is in uint8: it is then up to twice as fast. Scale and
-    zero point stay, and so does every value up to 127 times the scale, where int8 ends; larger ones are kept better.
+    TensorRT takes int8 only. ONNX Runtime on a CPU joins a layer, its ReLU and the quantising of the result into one
+    operation of integers only where the zero point is the least value of its type, and it makes signed numbers unsigned
+    only where one layer reads them: in uint8 it is up to twice as fast. Scales stay. Tensors that can be negative keep
+    their values exactly; of the others those up to 127 times the scale, where int8 ends: larger ones are kept better.
 
     Parameters
     ----------
     content : bytes
-        An ONNX file that `read_onnx` has read.
+        An ONNX file that `read_onnx` has read. Weights, and zero points that are not named for it, stay as they are.
     """
-    if NONNEGATIVE.encode() not in content:
+    if not any(ending.encode() in content for ending in _UNSIGNED):
         return content
     changed = bytearray(content)
     for number, graph, _ in _places(memoryview(changed)):
@@ -98,16 +102,18 @@ def nonnegative_as_uint8(content: bytes) -> bytes:
             continue
         for inner, tensor, _ in _places(graph):
             if inner == _INITIALIZER and isinstance(tensor, memoryview):
-                _int8_to_uint8(tensor)
+                _zero_point_as_unsigned(tensor)
     return bytes(changed)
 
 
-def _int8_to_uint8(tensor: memoryview) -> None:
+def _zero_point_as_unsigned(tensor: memoryview) -> None:
     fields = {number: (value, place) for number, value, place in _places(tensor)}
-    name, _ = fields.get(_NAME, (None, 0))
-    kind, place = fields.get(_TYPE, (None, 0))
-    if _text(name).endswith(NONNEGATIVE) and kind == _INT8 == tensor[place]:
-        tensor[place] = _UINT8
+    name = _text(fields.get(_NAME, (None, 0))[0])
+    zero = next((zero for ending, zero in _UNSIGNED.items() if name.endswith(ending)), None)
+    kind, kind_at = fields.get(_TYPE, (None, 0))
+    data, data_at = fields.get(_RAW_DATA, (None, 0))
+    if zero is not None and kind == _INT8 == tensor[kind_at] and isinstance(data, memoryview) and bytes(data) == b"\0":
+        tensor[kind_at], tensor[data_at] = _UINT8, zero
 
 
 def _metadata(model: memoryview) -> dict[str, str]:

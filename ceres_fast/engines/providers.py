@@ -23,7 +23,7 @@ from ..errors import CeresFastError
 from . import AUTO, tensorrt_provider
 from .batches import BATCH, GPU_SIZES
 from .gpus import driver
-from .onnx_file import nonnegative_as_uint8
+from .onnx_file import as_unsigned
 from .packages import is_package
 
 SWAP = "pip uninstall --yes onnxruntime onnxruntime-gpu, then pip install onnxruntime-gpu"
@@ -92,7 +92,7 @@ PROVIDERS = {
         sizes=GPU_SIZES,
         library="libonnxruntime_providers_cuda.so",
     ),
-    "cpu": Provider("CPUExecutionProvider", prepare=nonnegative_as_uint8),
+    "cpu": Provider("CPUExecutionProvider", prepare=as_unsigned),
 }
 """By the names of ``--provider``, best first: in this order ``auto`` tries them."""
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ceres_fast.engines import gpus
-from ceres_fast.engines.gpus import Driver, Gpu, driver
+from ceres_fast.engines.gpus import Driver, Gpu, capability_of, current_gpu, driver, is_capability
 
 H100, A2 = Gpu("NVIDIA H100 80GB HBM3", "9.0", 85899345920), Gpu("NVIDIA A2", "8.6", 16106127360)
 
@@ -89,6 +89,27 @@ def test_no_driver(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(gpus.ctypes, "CDLL", missing)
     assert driver() == Driver(problem=f"{gpus.LIBRARY}, which comes with NVIDIA's driver, is not here")
+
+
+def test_the_gpu_that_is_taken_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpus.ctypes, "CDLL", lambda name: Library(A2, H100))
+    assert current_gpu() == A2
+    monkeypatch.setattr(gpus.ctypes, "CDLL", lambda name: Library())
+    assert current_gpu() is None
+
+
+def test_capabilities_are_compared_as_numbers() -> None:
+    assert Gpu("", "12.0").capability > Gpu("", "8.9").capability == capability_of("8.9") == (8, 9)
+
+
+@pytest.mark.parametrize("text", ["8.6", "12.0"])
+def test_compute_capabilities(text: str) -> None:
+    assert is_capability(text)
+
+
+@pytest.mark.parametrize("text", ["8", "86", "8.6a", "08.6", "8.60", "", "sm_86", 8.6, None])
+def test_what_is_no_compute_capability(text: object) -> None:
+    assert not is_capability(text)
 
 
 def test_another_library_of_that_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,12 +10,12 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from ceres_fast.engines.onnx_file import NONNEGATIVE, nonnegative_as_uint8
+from ceres_fast.engines.onnx_file import NONNEGATIVE, SIGNED, as_unsigned
 from ceres_fast.engines.onnx_runtime import OnnxRuntimeEngine
 
 from ..tiny_models import classifier, model, peak_model, written
 
-RELU, KERNEL = f"relu{NONNEGATIVE}", "kernel_zero_point"
+RELU, IMAGE, KERNEL = f"relu{NONNEGATIVE}", f"planes{SIGNED}", "kernel_zero_point"
 CEILING = 127 * 0.02
 """Of int8 at the scale of the ReLU's output."""
 
@@ -24,13 +24,13 @@ def stamps(n: int, level: float = 1.0) -> np.ndarray:
     return np.random.default_rng(0).uniform(-level, level, (n, 32, 32)).astype(np.float32)
 
 
-def quantised(relu: str = RELU) -> onnx.ModelProto:
+def quantised(relu: str = RELU, image: str = IMAGE) -> onnx.ModelProto:
     """A convolution and its ReLU between Q/DQ pairs, as an int8 classifier has them, and a head in float32."""
     scales = {"in_scale": 0.01, "relu_scale": CEILING / 127, "kernel_scale": 0.01}
     nodes = [
         helper.make_node("Transpose", ["stamp"], ["planes"], perm=[0, 3, 1, 2]),
-        helper.make_node("QuantizeLinear", ["planes", "in_scale", "in_zero_point"], ["q_in"]),
-        helper.make_node("DequantizeLinear", ["q_in", "in_scale", "in_zero_point"], ["d_in"]),
+        helper.make_node("QuantizeLinear", ["planes", "in_scale", image], ["q_in"]),
+        helper.make_node("DequantizeLinear", ["q_in", "in_scale", image], ["d_in"]),
         helper.make_node("DequantizeLinear", ["q_kernel", "kernel_scale", KERNEL], ["kernel"]),
         helper.make_node("Conv", ["d_in", "kernel"], ["conv"], pads=[1, 1, 1, 1]),
         helper.make_node("Relu", ["conv"], ["relu"]),
@@ -47,7 +47,7 @@ def quantised(relu: str = RELU) -> onnx.ModelProto:
     for scale in made.graph.initializer:
         scale.ClearField("dims")  # one value, no axis
     weights = {
-        "in_zero_point": np.int8(0),
+        image: np.int8(0),
         relu: np.int8(0),
         KERNEL: np.int8(0),
         "q_kernel": random.integers(-60, 60, (4, 1, 3, 3), np.int8),
@@ -67,19 +67,26 @@ def types(content: bytes) -> dict[str, int]:
     return {each.name: each.data_type for each in onnx.load_model_from_string(content).graph.initializer}
 
 
-def test_one_byte_makes_the_zero_point_of_what_is_never_negative_uint8() -> None:
+def zeros(content: bytes) -> dict[str, int]:
+    tensors = {each.name: each for each in onnx.load_model_from_string(content).graph.initializer}
+    return {name: int(numpy_helper.to_array(tensors[name])) for name in (RELU, IMAGE, KERNEL)}
+
+
+def test_three_bytes_make_the_activations_unsigned() -> None:
     content = quantised().SerializeToString()
-    changed = nonnegative_as_uint8(content)
-    assert sum(a != b for a, b in zip(content, changed, strict=True)) == 1
-    assert types(changed) == types(content) | {RELU: TensorProto.UINT8}
-    assert types(content)[RELU] == TensorProto.INT8
+    changed = as_unsigned(content)
+    assert sum(a != b for a, b in zip(content, changed, strict=True)) == 3
+    assert types(changed) == types(content) | {RELU: TensorProto.UINT8, IMAGE: TensorProto.UINT8}
+    assert types(content)[RELU] == types(content)[IMAGE] == TensorProto.INT8
+    assert zeros(content) == {RELU: 0, IMAGE: 0, KERNEL: 0}
+    assert zeros(changed) == {RELU: 0, IMAGE: 128, KERNEL: 0}
     onnx.checker.check_model(onnx.load_model_from_string(changed), full_check=True)
 
 
-@pytest.mark.parametrize("made", [peak_model(), quantised("relu_zero_point")])
+@pytest.mark.parametrize("made", [peak_model(), quantised("relu_zero_point", "in_zero_point")])
 def test_other_models_stay_as_they_are(made: onnx.ModelProto) -> None:
     content = made.SerializeToString()
-    assert nonnegative_as_uint8(content) is content
+    assert as_unsigned(content) is content
 
 
 def test_only_an_int8_initializer_of_that_name_is_changed() -> None:
@@ -87,7 +94,7 @@ def test_only_an_int8_initializer_of_that_name_is_changed() -> None:
     made.graph.initializer.append(helper.make_tensor(f"offsets{NONNEGATIVE}", TensorProto.INT32, [1], [3]))
     made.graph.node[0].name = f"node{NONNEGATIVE}"
     before = made.SerializeToString()
-    assert types(nonnegative_as_uint8(before)) == types(before) | {RELU: TensorProto.UINT8}
+    assert types(as_unsigned(before)) == types(before) | {RELU: TensorProto.UINT8, IMAGE: TensorProto.UINT8}
 
 
 def test_int8_gives_the_same_answers_on_the_cpu_as_it_is(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ says from what, by what and for what.
 - `sidecar`, `checks`: what an engine says of itself, and whether it may be loaded here
 """
 
+from ..gpus import Gpu, current_gpu
 from .api import FLAVOURS, Flavour, flavour, flavour_of
-from .gpu import Gpu, current_gpu
 from .options import EngineOptions
 
 __all__ = ["FLAVOURS", "EngineOptions", "Flavour", "Gpu", "current_gpu", "flavour", "flavour_of"]

@@ -5,17 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from ...classifier import ONNX_METADATA_KEY, Classifier
 from ...errors import CeresFastError, InputError
 from ...files import atomic_file
+from ..gpus import Gpu, current_gpu
 from ..onnx_file import read_onnx
 from .api import FLAVOURS, Flavour, flavour, flavour_of, version_of
 from .checks import beside
-from .gpu import Gpu, current_gpu
 from .log import Log
 from .network import serialized
 from .options import CURRENT, EngineOptions
@@ -72,7 +72,7 @@ def build(onnx: Path, target: Path, name: str, options: EngineOptions | None = N
         engine_bytes=len(made.plan),
         engine_sha256=hashlib.sha256(made.plan).hexdigest(),
         precision=classifier.precision,
-        gpu=asdict(gpu) if gpu else None,
+        gpu={"name": gpu.name, "compute_capability": gpu.compute_capability} if gpu else None,
         hardware=made.hardware,
         compute_capabilities=made.compute_capabilities,
         batches=options.batches,

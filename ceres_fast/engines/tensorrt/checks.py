@@ -15,9 +15,9 @@ from typing import Any
 
 from ...classifier import ONNX_METADATA_KEY, Classifier
 from ...errors import InputError
+from ..gpus import Gpu, capability_of, current_gpu
 from ..onnx_file import read_onnx
 from .api import FLAVOURS, flavour, flavour_of, version_of
-from .gpu import Gpu, capability_of, current_gpu
 from .sidecar import REBUILD, Sidecar, read_sidecar, sidecar_path
 from .sidecar_fields import HARDWARE
 

@@ -8,11 +8,11 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ...errors import CeresFastError, InputError
-from ..onnx_runtime import INPUT, OUTPUT
+from ..batches import INPUT, OUTPUT
+from ..gpus import Gpu
 from . import timing_cache
 from .api import Flavour, version_of
 from .checks import AMPERE
-from .gpu import Gpu
 from .log import Log
 from .options import CURRENT, EngineOptions
 from .profiles import profiles

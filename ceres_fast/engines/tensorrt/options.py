@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import CeresFastError
-from .gpu import is_capability
+from ..gpus import is_capability
 
 CURRENT = "current"
 """In place of a compute capability: that of the GPU which is there while the engine is built."""

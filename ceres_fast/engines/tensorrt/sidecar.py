@@ -11,8 +11,8 @@ from typing import Any
 from ...classifier import LARGEST_JSON, Classifier
 from ...classifier_checks import shown
 from ...errors import InputError
+from ..gpus import Gpu
 from .api import FLAVOURS
-from .gpu import Gpu
 from .options import EngineOptions
 from .sidecar_fields import FIELDS, FORMAT_VERSION
 

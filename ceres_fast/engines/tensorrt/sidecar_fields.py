@@ -9,7 +9,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 from ...errors import CeresFastError
-from .gpu import is_capability
+from ..gpus import is_capability
 from .options import EngineOptions, is_batch
 
 FORMAT_VERSION = 1

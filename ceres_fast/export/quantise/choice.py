@@ -10,26 +10,8 @@ from typing import Any, Protocol
 import onnx
 
 from ...errors import CeresFastError
+from ..judge import Judgement
 from .blocks import Block
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """How a graph compares with the classifier it was made from.
-
-    Attributes
-    ----------
-    recall_loss : float
-        Recall of the classifier at its threshold less that of the graph; negative where the graph finds more.
-    changed : float
-        Share of the stamps whose decision at the threshold is another one.
-    largest : float
-        Largest difference of P(asteroid).
-    """
-
-    recall_loss: float
-    changed: float
-    largest: float
 
 
 class Limits(Protocol):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ceres_fast.engines.tensorrt.gpu import Gpu
+from ceres_fast.engines.gpus import Gpu
 
 from ...tiny_models import peak_model, written
 from .fake_tensorrt import fake_tensorrt

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from onnx import TensorProto, helper
 
+from ceres_fast.engines.gpus import Gpu
 from ceres_fast.engines.onnx_runtime import INPUT, OUTPUT
 from ceres_fast.engines.tensorrt.build import build, rebuild
-from ceres_fast.engines.tensorrt.gpu import Gpu
 from ceres_fast.engines.tensorrt.options import EngineOptions
 from ceres_fast.engines.tensorrt.sidecar import read_sidecar
 from ceres_fast.errors import CeresFastError, InputError

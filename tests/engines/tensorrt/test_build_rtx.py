@@ -14,10 +14,10 @@ import onnx as onnx_api
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from ceres_fast.engines.gpus import Gpu
 from ceres_fast.engines.onnx_runtime import INPUT, OUTPUT
 from ceres_fast.engines.tensorrt.build import build, rebuild
 from ceres_fast.engines.tensorrt.checks import checked, refuse_invalid
-from ceres_fast.engines.tensorrt.gpu import Gpu
 from ceres_fast.engines.tensorrt.log import Log
 from ceres_fast.engines.tensorrt.options import EngineOptions
 from ceres_fast.errors import CeresFastError, InputError

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from ceres_fast.engines.gpus import Gpu
 from ceres_fast.engines.tensorrt.build import build
 from ceres_fast.engines.tensorrt.checks import check, checked, refuse_invalid
-from ceres_fast.engines.tensorrt.gpu import Gpu
 from ceres_fast.engines.tensorrt.options import EngineOptions
 from ceres_fast.engines.tensorrt.sidecar import read_sidecar, sidecar_path
 from ceres_fast.errors import InputError

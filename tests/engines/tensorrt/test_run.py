@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ceres_fast.engines.gpus import Gpu
 from ceres_fast.engines.tensorrt.cuda import CudaError
-from ceres_fast.engines.tensorrt.gpu import Gpu
 from ceres_fast.engines.tensorrt.run import TensorRTEngine
 from ceres_fast.engines.tensorrt.sidecar import sidecar_path
 from ceres_fast.errors import CeresFastError, InputError

@@ -7,8 +7,8 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
+from ceres_fast.engines.onnx_file import SIGNED
 from ceres_fast.export.quantise import Judgement, quantise
-from ceres_fast.export.quantise.finish import SIGNED
 
 from .networks import network, stamps
 
