@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import onnx
 
-from .classifier import Classifier, read_classifier
-from .console import say
-from .engines.onnx_runtime import OnnxRuntimeEngine
-from .errors import CeresFastError
-from .files import atomic_file, refuse_existing
-from .model.load import load_model, predict
-from .model.onnx_convert import OPSET, convert
-from .records.manifest import load_manifest
-from .records.pipeline import read_stamps
-from .survey.stamp_table import PLANES, STAMP_SIZE
+from ..classifier import Classifier, read_classifier
+from ..console import say
+from ..engines.onnx_runtime import OnnxRuntimeEngine
+from ..errors import CeresFastError
+from ..files import atomic_file, refuse_existing
+from ..model.load import load_model, predict
+from ..model.onnx_convert import OPSET, convert
+from ..records.manifest import load_manifest
+from ..records.pipeline import read_stamps
+from ..survey.stamp_table import PLANES, STAMP_SIZE
 
 if TYPE_CHECKING:
     import keras

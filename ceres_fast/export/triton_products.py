@@ -1,0 +1,172 @@
+"""What Triton Inference Server can serve: an ONNX file or an engine file of TensorRT, checked and described."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from ..classifier import ONNX_METADATA_KEY, Classifier
+from ..engines.onnx_file import read_onnx
+from ..errors import CeresFastError, InputError
+from ..files import sha256_of
+from .pbtxt import Word
+
+
+@dataclass(frozen=True)
+class Product:
+    """A product of a classifier as a backend of Triton takes it.
+
+    Attributes
+    ----------
+    backend : str
+        Name of the backend.
+    file : str
+        What the backend calls the file.
+    sha256 : str
+        Of the file.
+    stamps, probabilities : onnx.ValueInfoProto
+        Input and output, as the ONNX file has them that is served or that the engine was built from.
+    facts : dict
+        What is known of the classifier: names and texts.
+    batches : tuple of int
+        Batch sizes it is ready for, ascending.
+    instances, batching : dict
+        What the backend needs in ``instance_group`` and in ``dynamic_batching``.
+    """
+
+    backend: str
+    file: str
+    sha256: str
+    stamps: onnx.ValueInfoProto
+    probabilities: onnx.ValueInfoProto
+    facts: dict[str, str]
+    batches: tuple[int, ...]
+    instances: dict[str, Any]
+    batching: dict[str, Any]
+
+
+def read_product(path: Path, batches: Sequence[int]) -> Product:
+    """Read an ONNX file, or an engine file of TensorRT with its sidecar and its ONNX file beside it.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    batches : sequence of int
+        Batch sizes to be ready for, of an ONNX file; an engine has those it was built for.
+
+    Raises
+    ------
+    InputError
+        When it, or what belongs to it, is missing, damaged, or nothing that Triton serves.
+    CeresFastError
+        When a batch size is not a positive number.
+    """
+    read = _KINDS.get(path.suffix.lower())
+    if read is None:
+        raise InputError(
+            path,
+            "is nothing that Triton serves",
+            expected=f"a file ending in {' or '.join(_KINDS)}",
+            action="export the classifier to ONNX or to TensorRT; Triton has no backend for TensorRT-RTX",
+        )
+    return read(path, batches)
+
+
+def _of_onnx(path: Path, batches: Sequence[int]) -> Product:
+    if not batches or any(type(size) is not int or size < 1 for size in batches):
+        raise CeresFastError(f"batch sizes {list(batches)}: expected whole numbers from 1.")
+    stamps, probabilities, facts = _graph(path)
+    return Product(
+        "onnxruntime",
+        "model.onnx",
+        sha256_of(path),
+        stamps,
+        probabilities,
+        facts,
+        batches=tuple(sorted(set(batches))),
+        instances={"kind": Word("KIND_AUTO")},  # on the GPU where the server has one
+        batching={},  # preferred sizes are for engines with several profiles, says Triton's guide
+    )
+
+
+def _of_engine(path: Path, batches: Sequence[int]) -> Product:
+    from ..engines.tensorrt.sidecar import read_sidecar
+
+    sidecar = read_sidecar(path)
+    source = path.with_name(sidecar.onnx)
+    _check(path, sidecar.engine_sha256, "engine")
+    _check(source, sidecar.onnx_sha256, "ONNX file")
+    stamps, probabilities, facts = _graph(source)
+    built = {"tensorrt": sidecar.runtime_version, "gpu": json.dumps(sidecar.gpu), "onnx_sha256": sidecar.onnx_sha256}
+    sizes = tuple(sorted(set(sidecar.batches)))
+    return Product(
+        "tensorrt",
+        "model.plan",
+        sidecar.engine_sha256,
+        stamps,
+        probabilities,
+        facts | built,
+        sizes,
+        # A profile that is not named is not used. Of those that take a batch, the server takes the nearest.
+        instances={"kind": Word("KIND_GPU"), "profile": [str(number) for number in range(len(sidecar.profiles))]},
+        batching={"preferred_batch_size": [size for size in sizes if size > 1]},
+    )
+
+
+_KINDS: dict[str, Callable[[Path, Sequence[int]], Product]] = {".onnx": _of_onnx, ".engine": _of_engine}
+"""Suffix of a product: what reads it."""
+
+
+def _check(path: Path, sha256: str, what: str) -> None:
+    try:
+        found = sha256_of(path)
+    except OSError as error:
+        expected = f"the {what} that the engine's sidecar names"
+        raise InputError(path, f"cannot be read ({error.strerror})", expected=expected) from error
+    if found != sha256:
+        raise InputError(
+            path,
+            f"is not the {what} that the engine's sidecar names (SHA-256 {found[:12]}…)",
+            expected=f"SHA-256 {sha256[:12]}…",
+            action="copy engine, sidecar and ONNX file together, or build the engine anew",
+        )
+
+
+def _graph(path: Path) -> tuple[onnx.ValueInfoProto, onnx.ValueInfoProto, dict[str, str]]:
+    """Return input, output and metadata of an ONNX file, after making sure that they are a classifier's."""
+    content, metadata = read_onnx(path)
+    if ONNX_METADATA_KEY not in metadata:
+        raise InputError(
+            path,
+            "does not say which classifier it is",
+            expected=f"the metadata {ONNX_METADATA_KEY!r}",
+            action="export it with `ceres-fast export`",
+        )
+    classifier = Classifier.from_json(metadata[ONNX_METADATA_KEY], path)
+    graph = onnx.load_model_from_string(content).graph
+    _check_side(path, "input", graph.input, classifier.stamp_shape)
+    _check_side(path, "output", graph.output, (len(classifier.classes),))
+    return graph.input[0], graph.output[0], dict(metadata)
+
+
+def _check_side(path: Path, side: str, values: Sequence[onnx.ValueInfoProto], shape: tuple[int, ...]) -> None:
+    if [_shape(value) for value in values] == [shape]:
+        return
+    found = ", ".join(f"{value.name} {_shape(value) or 'of another type'}" for value in values) or "none"
+    expected = f"one of float32 ('N', {', '.join(map(str, shape))})"
+    raise InputError(path, f"has the {side} {found}", expected=expected, action="export it with `ceres-fast export`")
+
+
+def _shape(value: onnx.ValueInfoProto) -> tuple[int, ...] | None:
+    """Return the shape of one stamp's tensor; None where it is not float32, or the number of stamps is fixed."""
+    tensor = value.type.tensor_type
+    if tensor.elem_type != onnx.TensorProto.FLOAT or not tensor.shape.dim:
+        return None
+    batch, *sizes = tensor.shape.dim
+    return None if batch.WhichOneof("value") == "dim_value" else tuple(size.dim_value for size in sizes)
