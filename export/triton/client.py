@@ -5,8 +5,8 @@
     python client.py NIGHT --server HOST:8001 --output classified
 
 The server scores stamps. Reading frames and catalogues, cutting stamps and finding what stays in place between the
-exposures of a field is done here, by ceres-fast; so is what makes the network's answers into shares. What the classifier
-was trained with comes from the server: `ceres-fast export --to triton` writes it into the model's parameters.
+exposures of a field is done here, by ceres-fast, and so is what makes the network's answers into shares. What the
+classifier was trained with comes from the server: `ceres-fast export --to triton` writes it into the parameters.
 """
 
 from __future__ import annotations

@@ -90,14 +90,14 @@ def _handler(model: Model) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def do_GET(self) -> None:  # noqa: N802
+        def do_GET(self) -> None:
             if self.path != f"/v2/models/{name}/config":
                 self._answer(400, json.dumps({"error": f"unknown model: {self.path}"}).encode())
                 return
             config = json_format.MessageToDict(model.config, preserving_proto_field_name=True)
             self._answer(200, json.dumps(config).encode())
 
-        def do_POST(self) -> None:  # noqa: N802
+        def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             size = int(self.headers["Inference-Header-Content-Length"])
             (given,) = json.loads(body[:size])["inputs"]
