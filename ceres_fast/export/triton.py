@@ -16,10 +16,9 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
-import onnx
-
 from ..classifier import ONNX_METADATA_KEY
 from ..console import say
+from ..engines.onnx_runtime import INPUT, OUTPUT
 from ..errors import CeresFastError, InputError
 from ..files import atomic_directory, disk_errors, sha256_of, write_text
 from ..locks import NO_LOCKS, lock
@@ -105,25 +104,23 @@ def config(product: Product, name: str, version: int) -> dict[str, Any]:
         "backend": product.backend,
         "max_batch_size": max(product.batches),
         "version_policy": {"specific": {"versions": [version]}},
-        "input": [_tensor(product.stamps)],
-        "output": [_tensor(product.probabilities)],
+        "input": [{"name": INPUT, **_tensor(product.stamp_shape)}],
+        "output": [{"name": OUTPUT, **_tensor(product.output_shape)}],
         "instance_group": [{"count": 1, **product.instances}],
         "dynamic_batching": {**product.batching, "max_queue_delay_microseconds": QUEUE_DELAY},
-        "model_warmup": [_warm_up(product.stamps, size) for size in product.batches],
+        "model_warmup": [_warm_up(product, size) for size in product.batches],
         "parameters": [_parameter(key, value) for key, value in sorted(facts.items())],
     }
 
 
-def _tensor(value: onnx.ValueInfoProto) -> dict[str, Any]:
-    _, *sizes = value.type.tensor_type.shape.dim  # Triton puts the number of stamps before them
-    return {"name": value.name, "data_type": Word("TYPE_FP32"), "dims": [size.dim_value for size in sizes]}
+def _tensor(shape: tuple[int, ...]) -> dict[str, Any]:
+    return {"data_type": Word("TYPE_FP32"), "dims": list(shape)}  # Triton puts the number of stamps before them
 
 
-def _warm_up(stamps: onnx.ValueInfoProto, size: int) -> dict[str, Any]:
-    shape = {name: value for name, value in _tensor(stamps).items() if name != "name"}
+def _warm_up(product: Product, size: int) -> dict[str, Any]:
     # Not random_data: Triton makes that of random bytes, and some of them are a NaN or 1e38.
-    constant = shape | {"zero_data": True}
-    return {"name": f"{size} stamps", "batch_size": size, "inputs": {"key": stamps.name, "value": constant}}
+    constant = _tensor(product.stamp_shape) | {"zero_data": True}
+    return {"name": f"{size} stamps", "batch_size": size, "inputs": {"key": INPUT, "value": constant}}
 
 
 def _parameter(key: str, value: str) -> dict[str, Any]:

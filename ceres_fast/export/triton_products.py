@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import onnx
-
-from ..classifier import ONNX_METADATA_KEY, Classifier
 from ..engines.onnx_file import read_onnx
+from ..engines.onnx_runtime import OnnxRuntimeEngine
 from ..errors import CeresFastError, InputError
 from ..files import sha256_of
 from .pbtxt import Word
@@ -29,8 +27,8 @@ class Product:
         What the backend calls the file.
     sha256 : str
         Of the file.
-    stamps, probabilities : onnx.ValueInfoProto
-        Input and output, as the ONNX file has them that is served or that the engine was built from.
+    stamp_shape, output_shape : tuple of int
+        Shapes of input and output for one stamp.
     facts : dict
         What is known of the classifier: names and texts.
     batches : tuple of int
@@ -42,8 +40,8 @@ class Product:
     backend: str
     file: str
     sha256: str
-    stamps: onnx.ValueInfoProto
-    probabilities: onnx.ValueInfoProto
+    stamp_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]
     facts: dict[str, str]
     batches: tuple[int, ...]
     instances: dict[str, Any]
@@ -81,13 +79,13 @@ def read_product(path: Path, batches: Sequence[int]) -> Product:
 def _of_onnx(path: Path, batches: Sequence[int]) -> Product:
     if not batches or any(type(size) is not int or size < 1 for size in batches):
         raise CeresFastError(f"batch sizes {list(batches)}: expected whole numbers from 1.")
-    stamps, probabilities, facts = _graph(path)
+    stamp_shape, output_shape, facts = _facts(path)
     return Product(
         "onnxruntime",
         "model.onnx",
         sha256_of(path),
-        stamps,
-        probabilities,
+        stamp_shape,
+        output_shape,
         facts,
         batches=tuple(sorted(set(batches))),
         instances={"kind": Word("KIND_AUTO")},  # on the GPU where the server has one
@@ -102,15 +100,15 @@ def _of_engine(path: Path, batches: Sequence[int]) -> Product:
     source = path.with_name(sidecar.onnx)
     _check(path, sidecar.engine_sha256, "engine")
     _check(source, sidecar.onnx_sha256, "ONNX file")
-    stamps, probabilities, facts = _graph(source)
+    stamp_shape, output_shape, facts = _facts(source)
     built = {"tensorrt": sidecar.runtime_version, "gpu": json.dumps(sidecar.gpu), "onnx_sha256": sidecar.onnx_sha256}
     sizes = tuple(sorted(set(sidecar.batches)))
     return Product(
         "tensorrt",
         "model.plan",
         sidecar.engine_sha256,
-        stamps,
-        probabilities,
+        stamp_shape,
+        output_shape,
         facts | built,
         sizes,
         # A profile that is not named is not used. Of those that take a batch, the server takes the nearest.
@@ -138,35 +136,8 @@ def _check(path: Path, sha256: str, what: str) -> None:
         )
 
 
-def _graph(path: Path) -> tuple[onnx.ValueInfoProto, onnx.ValueInfoProto, dict[str, str]]:
-    """Return input, output and metadata of an ONNX file, after making sure that they are a classifier's."""
-    content, metadata = read_onnx(path)
-    if ONNX_METADATA_KEY not in metadata:
-        raise InputError(
-            path,
-            "does not say which classifier it is",
-            expected=f"the metadata {ONNX_METADATA_KEY!r}",
-            action="export it with `ceres-fast export`",
-        )
-    classifier = Classifier.from_json(metadata[ONNX_METADATA_KEY], path)
-    graph = onnx.load_model_from_string(content).graph
-    _check_side(path, "input", graph.input, classifier.stamp_shape)
-    _check_side(path, "output", graph.output, (len(classifier.classes),))
-    return graph.input[0], graph.output[0], dict(metadata)
-
-
-def _check_side(path: Path, side: str, values: Sequence[onnx.ValueInfoProto], shape: tuple[int, ...]) -> None:
-    if [_shape(value) for value in values] == [shape]:
-        return
-    found = ", ".join(f"{value.name} {_shape(value) or 'of another type'}" for value in values) or "none"
-    expected = f"one of float32 ('N', {', '.join(map(str, shape))})"
-    raise InputError(path, f"has the {side} {found}", expected=expected, action="export it with `ceres-fast export`")
-
-
-def _shape(value: onnx.ValueInfoProto) -> tuple[int, ...] | None:
-    """Return the shape of one stamp's tensor; None where it is not float32, or the number of stamps is fixed."""
-    tensor = value.type.tensor_type
-    if tensor.elem_type != onnx.TensorProto.FLOAT or not tensor.shape.dim:
-        return None
-    batch, *sizes = tensor.shape.dim
-    return None if batch.WhichOneof("value") == "dim_value" else tuple(size.dim_value for size in sizes)
+def _facts(path: Path) -> tuple[tuple[int, ...], tuple[int, ...], dict[str, str]]:
+    """Return the shapes of input and output and the metadata of an ONNX file, after opening it as a server will."""
+    classifier = OnnxRuntimeEngine(path).classifier
+    _, metadata = read_onnx(path)
+    return classifier.stamp_shape, (len(classifier.classes),), metadata

@@ -219,11 +219,17 @@ def test_a_bad_onnx_file_leaves_nothing(
     assert not repository.exists()
 
 
-def test_a_fixed_batch_or_another_type_is_refused(tmp_path: Path, repository: Path) -> None:
-    nodes = [helper.make_node("Identity", ["stamps"], ["probabilities"])]
-    for stamps in (("stamps", TensorProto.FLOAT, [1, 32, 32, 1]), ("stamps", TensorProto.FLOAT16, ["N", 32, 32, 1])):
-        with pytest.raises(InputError, match="has the input stamps of another type"):
-            write_repository(written(tmp_path, model(nodes, {}, stamps=stamps)), repository)
+@pytest.mark.parametrize(("batch", "kind"), [(1, TensorProto.FLOAT), ("N", TensorProto.FLOAT16)])
+def test_a_fixed_batch_or_another_type_is_refused(
+    tmp_path: Path, repository: Path, batch: int | str, kind: int
+) -> None:
+    ends = ("stamps", kind, [batch, 32, 32, 1]), ("probabilities", kind, [batch, 32, 32, 1])
+    made = model(
+        [helper.make_node("Identity", ["stamps"], ["probabilities"])], {}, stamps=ends[0], probabilities=ends[1]
+    )
+    with pytest.raises(InputError, match="has the input"):
+        write_repository(written(tmp_path, made), repository)
+    assert not repository.exists()
 
 
 @pytest.mark.parametrize("name", ["classifier.rtx", "classifier.keras", "classifier"])
