@@ -16,6 +16,7 @@ import pytest
 from astropy.io import fits
 
 from ceres_fast.classify.scores import FLAGS, STATIONARY
+from ceres_fast.errors import CeresFastError
 from ceres_fast.locks import lock
 from ceres_fast.survey.catalogues import read_catalogue
 from ceres_fast.survey.rules import Rules
@@ -350,6 +351,25 @@ def test_further_options_go_to_classify(service: Service) -> None:
     assert given[:4] == [sys.executable, "-m", "ceres_fast", "classify"]
     assert given[-2:] == ["--keep-above", "0.5"]
     assert "--overwrite" in given
+
+
+def test_a_full_disk_is_told_and_loses_nothing(
+    service: Service, calls: list[list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    import new_exposures
+
+    def full(path: Path, value: object) -> None:
+        raise CeresFastError(f"{path}: cannot be written (No space left on device)")
+
+    write_field(service.input)
+    service.run(0)
+    with service.monkeypatch.context() as patch:
+        patch.setattr(new_exposures, "write_json", full)
+        assert service.run() == 1
+    assert "No space left" in capsys.readouterr().out
+    assert calls == []
+    assert service.run() == 0
+    assert calls == [names(1, 2, 3)]
 
 
 def test_files_with_several_ccds_keep_their_exposures_together(module: ModuleType) -> None:
