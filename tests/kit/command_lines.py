@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 import shlex
 import sys
@@ -9,16 +10,20 @@ from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
 from contextlib import redirect_stderr
 from io import StringIO
+from itertools import groupby
 from pathlib import Path
 
-import click
+import typer
 from markdown_it import MarkdownIt
 from typer.main import get_command
 
 from ceres_fast.cli import app
+from ceres_fast.errors import CeresFastError
 
 ROOT = Path(__file__).parents[2]
 EDGE = ROOT / "export" / "edge"
+USAGE_ERROR = typer.BadParameter.__base__  # typer does not say which click it has it from
+SEPARATORS = ("&&", "||", "|", ">", "&", ";")
 _COMMANDS = get_command(app)
 
 
@@ -36,14 +41,16 @@ def problem(words: Sequence[str]) -> str | None:
 def _of_typer(arguments: Sequence[str]) -> str | None:
     if arguments == ["--help"] or arguments == ["--version"]:
         return None
+    command, name = _COMMANDS, "ceres-fast"
     try:
-        command: click.Command = _COMMANDS
-        while isinstance(command, click.Group):
-            name, command, arguments = command.resolve_command(click.Context(command), list(arguments))
+        while hasattr(command, "resolve_command"):
+            name, command, arguments = command.resolve_command(typer.Context(command), list(arguments))
         command.make_context(name, list(arguments))
-    except click.exceptions.Exit:  # --help
+    except typer.Exit:  # --help
         return None
-    except click.ClickException as error:
+    except CeresFastError:  # it wants to read a file that is not here
+        return None
+    except USAGE_ERROR as error:
         return error.format_message()
     return None
 
@@ -79,14 +86,14 @@ def shell_lines(page: Path) -> Iterator[tuple[int, str]]:
 
 
 def commands(line: str) -> Iterator[list[str]]:
-    """Yield the command lines of this project in a line of the shell, also after && or as a container's."""
-    if not line.strip() or line.lstrip().startswith(("#", "└")):
+    """Yield the command lines of this project in a line of the shell, without what is explained behind two spaces."""
+    if line.lstrip().startswith("#"):
         return
     try:
-        words = shlex.split(line, comments=True)
-    except ValueError:
+        words = shlex.split(re.split(r"\s{2,}", line.strip())[0], comments=True)
+    except ValueError:  # a part of a longer command
         return
-    starts = [number for number, word in enumerate(words) if Path(word).name in ("ceres-fast", "classify_new.py")]
-    for start in starts:
-        ends = [number for number in range(start, len(words)) if words[number] in ("&&", "||", ";", "|", ">", "&")]
-        yield words[start : min(ends, default=len(words))]
+    for separates, group in groupby(words, key=lambda word: word in SEPARATORS):
+        each = list(group)
+        if not separates and Path(each[0]).name in ("ceres-fast", "classify_new.py"):
+            yield each
