@@ -21,6 +21,9 @@ from .survey.stamp_table import CLASSES, PLANES, stamp_shape
 ONNX_METADATA_KEY = "ceres_fast.classifier"
 """Key of an ONNX file's ``metadata_props`` under which the classifier's JSON is stored."""
 
+ONNX_KINDS = {"float32": "onnx", "float16": "onnx-float16", "int8": "onnx-int8"}
+"""Kind in `Classifier.files` of a run's ONNX file, for each precision one may be in; of several the first is used."""
+
 LARGEST_JSON = 1_000_000
 """Characters; a classifier is a few kilobytes, so anything far larger is not one."""
 

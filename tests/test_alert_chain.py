@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ceres_fast.classifier import read_classifier
-from ceres_fast.engines import open_engine
+from ceres_fast.engines import load
 from ceres_fast.errors import InputError
 from ceres_fast.evaluation.evaluate import evaluate
 from ceres_fast.export import export_onnx, validation_stamps
@@ -30,6 +30,6 @@ def test_three_planes_all_the_way(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="has stamps of the planes science; expected science, template, difference"):
         evaluate(run, tmp_path / "one")
     stamps = validation_stamps(tmp_path / "three")
-    engine = open_engine(export_onnx(run, stamps=stamps))
+    engine = load(export_onnx(run, stamps=stamps))
     assert engine.classifier.planes == PLANES
     assert np.isfinite(engine.predict(stamps)).all()

@@ -13,7 +13,7 @@ import pytest
 
 from ceres_fast import export as module
 from ceres_fast.classifier import Classifier, read_classifier
-from ceres_fast.engines import open_engine
+from ceres_fast.engines import load
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.export import (
     EXPORTED_AS,
@@ -56,7 +56,7 @@ def test_the_run_knows_its_export_by_its_hash(run: Path, capsys: pytest.CaptureF
     assert str(path) in printed
     assert "largest difference on 30 stamps" in printed
 
-    engine = open_engine(run)
+    engine = load(run)
     assert engine.classifier == before
     stamps = probe_stamps()
     np.testing.assert_allclose(
@@ -66,7 +66,7 @@ def test_the_run_knows_its_export_by_its_hash(run: Path, capsys: pytest.CaptureF
 
 def test_three_planes(tmp_path: Path, tiny_classifier: None, tiny_records: Path) -> None:
     run = write_run(tmp_path / "run", planes=PLANES)
-    engine = open_engine(export_onnx(run))
+    engine = load(export_onnx(run))
     stamps = probe_stamps(PLANES)
     assert engine.classifier.stamp_shape == stamps.shape[1:] == (32, 32, 3)
     answers = predict(load_model(read_classifier(run)), stamps)[:, 1]
@@ -82,16 +82,16 @@ def test_an_export_is_replaced(run: Path) -> None:
     first = sha256_of(export_onnx(run))
     write_run(run)  # other random weights: trained again
     assert sha256_of(export_onnx(run)) != first
-    assert "onnx" not in open_engine(run).classifier.files  # a file cannot hold its own hash
+    assert "onnx" not in load(run).classifier.files  # a file cannot hold its own hash
     assert sha256_of(export_onnx(run)) == read_classifier(run).files["onnx"]["sha256"]
-    assert "onnx" not in open_engine(run).classifier.files
+    assert "onnx" not in load(run).classifier.files
 
 
 def test_a_file_elsewhere_is_not_the_run_s(run: Path, tmp_path: Path) -> None:
     before = contents(run)
     path = export_onnx(run / "classifier.json", tmp_path / "out" / "mine.onnx")
     assert contents(run) == before
-    assert open_engine(path).classifier == read_classifier(run)
+    assert load(path).classifier == read_classifier(run)
     with pytest.raises(CeresFastError, match=r"mine\.onnx: exists already"):
         export_onnx(run, path)
     export_onnx(run, path, overwrite=True)
@@ -216,7 +216,7 @@ def test_precisions(tmp_path: Path, tiny_classifier: None, trained: str, exporte
     run = write_run(tmp_path / "run", precision=trained)
     export_onnx(run)
     assert read_classifier(run).precision == trained
-    assert open_engine(run).classifier.precision == exported
+    assert load(run).classifier.precision == exported
 
 
 def test_every_precision_has_an_export_and_a_tolerance() -> None:
@@ -248,7 +248,7 @@ def test_no_run(tmp_path: Path) -> None:
 def test_a_trained_xception(trained: Path, tiny_records: Path, tmp_path: Path) -> None:
     path = export_onnx(trained, tmp_path / "classifier.onnx", stamps=validation_stamps(tiny_records))
     stamps, labels = read_stamps(load_manifest(tiny_records), "test")
-    answers = open_engine(path).predict(stamps)
+    answers = load(path).predict(stamps)
     assert ((answers > 0.5) == labels).all()
     expected = predict(load_model(read_classifier(trained)), stamps)[:, 1]
     np.testing.assert_allclose(answers, expected, atol=TOLERANCE["float32"])

@@ -13,7 +13,7 @@ from scipy.special import expit
 
 from ceres_fast import files
 from ceres_fast.classifier import Classifier, read_classifier
-from ceres_fast.engines import open_engine
+from ceres_fast.engines import load
 from ceres_fast.export import carried
 from ceres_fast.redescribe import redescribe
 
@@ -51,7 +51,7 @@ def check(run: Path, expected: Classifier) -> None:
     """Check that the run says what is expected, in its JSON and in an ONNX file that answers as the model does."""
     found = read_classifier(run)
     assert replace(found, files={}) == replace(expected, files={})
-    engine = open_engine(run)
+    engine = load(run)
     assert engine.classifier == carried(found)
     assert engine.classifier.precision == "float32"
     contrast = STAMPS.max(axis=(1, 2)) - STAMPS.mean(axis=(1, 2))

@@ -40,17 +40,17 @@ def peak_model(*, gain: float = 1.0, classifier_json: str | None = None, planes:
     constants = {"gain": [gain, -gain], "level": [50.0], "width": [-100.0]}
     return model(
         [
-            helper.make_node("ReduceMax", ["stamps"], ["peak"], axes=[1, 2], keepdims=0),
-            helper.make_node("ReduceMean", ["stamps"], ["mean"], axes=[1, 2], keepdims=0),
+            helper.make_node("ReduceMax", ["stamp"], ["peak"], axes=[1, 2], keepdims=0),
+            helper.make_node("ReduceMean", ["stamp"], ["mean"], axes=[1, 2], keepdims=0),
             helper.make_node("Sub", ["peak", "mean"], ["contrasts"]),
             helper.make_node("ReduceMean", ["contrasts"], ["contrast"], axes=[1], keepdims=1),
             helper.make_node("Sub", ["contrast", "level"], ["above"]),
             helper.make_node("Div", ["above", "width"], ["score"]),
             helper.make_node("Mul", ["score", "gain"], ["logits"]),
-            helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
+            helper.make_node("Softmax", ["logits"], ["probability"], axis=1),
         ],
         constants,
-        stamps=("stamps", TensorProto.FLOAT, ["N", 32, 32, planes]),
+        stamps=("stamp", TensorProto.FLOAT, ["N", 32, 32, planes]),
         classifier_json=classifier_json,
     )
 
@@ -59,8 +59,8 @@ def model(
     nodes: list[onnx.NodeProto],
     constants: dict[str, list[float]],
     *,
-    stamps: tuple[str, int, list[Any]] = ("stamps", TensorProto.FLOAT, ["N", 32, 32, 1]),
-    probabilities: tuple[str, int, list[Any]] = ("probabilities", TensorProto.FLOAT, ["N", 2]),
+    stamps: tuple[str, int, list[Any]] = ("stamp", TensorProto.FLOAT, ["N", 32, 32, 1]),
+    probabilities: tuple[str, int, list[Any]] = ("probability", TensorProto.FLOAT, ["N", 2]),
     classifier_json: str | None = None,
     extra_opsets: tuple[str, ...] = (),
 ) -> onnx.ModelProto:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..classifier import Classifier
 from ..console import warn
-from ..engines import open_engine
+from ..engines import AUTO, load
 from ..errors import CeresFastError, InputError
 from ..survey.catalogues import Names, catalogue_places, find_catalogue
 from ..survey.fits_files import frame_stem
@@ -41,6 +41,8 @@ def classify(
     on_error: OnError = "stop",
     overwrite: bool = False,
     names: Names | None = None,
+    provider: str = AUTO,
+    rebuild: bool = False,
 ) -> Result:
     """Add the probability of being an asteroid to catalogues of frames, or list it for FITS stamps.
 
@@ -56,7 +58,7 @@ def classify(
         FITS stamps (32x32 pixels) or frames, or folders with them. A frame's catalogue is looked for beside it and
         in ``../sextractor_cat``.
     model : pathlib.Path
-        The exported classifier, or its run folder.
+        The exported classifier (an ONNX or an engine file), or its run folder.
     catalogue : pathlib.Path, optional
         The catalogue of the one frame given.
     output : pathlib.Path
@@ -73,6 +75,8 @@ def classify(
         Replace tables of an earlier run. Inputs are never replaced.
     names : Names, optional
         What the columns of the catalogues are called; by default as SExtractor calls them.
+    provider, rebuild
+        What runs the classifier; as in `engines.load`.
 
     Returns
     -------
@@ -84,7 +88,7 @@ def classify(
     CeresFastError, InputError
         For wrong options and bad inputs, naming the file and the row. Tables written before stay.
     """
-    engine = open_engine(model)
+    engine = load(model, provider=provider, rebuild=rebuild)
     keep_above = limit(engine.classifier, model, drop, keep_above)
     _check_planes(engine.classifier, model)
     wanted = format_of(output, format)

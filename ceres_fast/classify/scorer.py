@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from ..engines import open_engine
+from ..engines import load
 from ..survey.problems import OnError
 from .classify import classify
 
@@ -25,7 +25,7 @@ def scorer(model: Path, on_error: OnError = "stop") -> Callable[[Path, Path], fl
     CeresFastError
         When the classifier cannot be used: now, and not after hours of injecting.
     """
-    threshold = open_engine(model).classifier.threshold
+    threshold = load(model).classifier.threshold
 
     def score(frames: Path, tables: Path) -> float:
         classify([frames], model, output=tables, on_error=on_error)

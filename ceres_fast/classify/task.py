@@ -125,7 +125,8 @@ class Task:
         speed = result.total["rows"] / result.seconds if result.seconds else 0.0
         share = result.engine_seconds / result.seconds if result.seconds else 0.0
         say(
-            f"{result.seconds:.1f} s, {speed:.0f} detections/s; {scored} scored, {share:.0%} of the time in the engine",
+            f"{result.seconds:.1f} s, {speed:.0f} detections/s; {scored} scored, "
+            f"{share:.0%} of the time in {self.engine.runtime}",
         )
         if result.slowest > SLOW:
             warn(

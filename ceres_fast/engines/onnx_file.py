@@ -18,6 +18,12 @@ LARGEST_FILE = 2**31 - 1
 _VARINT, _BYTES = 0, 2
 _FIXED_SIZES = {1: 8, 5: 4}
 _METADATA = 14
+_GRAPH, _INITIALIZER = 7, 5
+_TYPE, _NAME = 2, 8
+_UINT8, _INT8 = 2, 3
+NONNEGATIVE = "_zero_point_nonnegative"
+"""What the name of a zero point ends in whose tensor is never negative, in an int8 classifier; see `quantise`."""
+
 _EXTERNAL_DATA, _DATA_LOCATION = 13, 14
 
 _INSIDE = {
@@ -72,6 +78,38 @@ def read_onnx(path: Path) -> tuple[bytes, dict[str, str]]:
     return content, metadata
 
 
+def nonnegative_as_uint8(content: bytes) -> bytes:
+    """Return an ONNX file in which the tensors that are never negative are quantised to uint8 instead of int8.
+
+    TensorRT takes int8 only. ONNX Runtime on a CPU joins a convolution, its ReLU and the quantising of the result only
+    where the zero point is the least value of its type, which 0 is in uint8: it is then up to twice as fast. Scale and
+    zero point stay, and so does every value up to 127 times the scale, where int8 ends; larger ones are kept better.
+
+    Parameters
+    ----------
+    content : bytes
+        An ONNX file that `read_onnx` has read.
+    """
+    if NONNEGATIVE.encode() not in content:
+        return content
+    changed = bytearray(content)
+    for number, graph, _ in _places(memoryview(changed)):
+        if number != _GRAPH or not isinstance(graph, memoryview):
+            continue
+        for inner, tensor, _ in _places(graph):
+            if inner == _INITIALIZER and isinstance(tensor, memoryview):
+                _int8_to_uint8(tensor)
+    return bytes(changed)
+
+
+def _int8_to_uint8(tensor: memoryview) -> None:
+    fields = {number: (value, place) for number, value, place in _places(tensor)}
+    name, _ = fields.get(_NAME, (None, 0))
+    kind, place = fields.get(_TYPE, (None, 0))
+    if _text(name).endswith(NONNEGATIVE) and kind == _INT8 == tensor[place]:
+        tensor[place] = _UINT8
+
+
 def _metadata(model: memoryview) -> dict[str, str]:
     entries = (value for number, value in _fields(model) if number == _METADATA)
     pairs = (dict(_fields(entry)) for entry in entries if isinstance(entry, memoryview))
@@ -101,19 +139,25 @@ def _wants_other_files(model: memoryview) -> bool:
 
 def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     """Yield (number, value) of each field: an integer, or the bytes of a string, message or array."""
+    return ((number, value) for number, value, _ in _places(message))
+
+
+def _places(message: memoryview) -> Iterator[tuple[int, int | memoryview, int]]:
+    """Yield (number, value, place of the value in the message) of each field."""
     position = 0
     while position < len(message):
         tag, position = _varint(message, position)
         number, wire = tag >> 3, tag & 7
         value: int | memoryview
         if wire == _VARINT:
-            value, position = _varint(message, position)
+            place = position
+            value, position = _varint(message, place)
         else:
-            length, position = _varint(message, position) if wire == _BYTES else (_FIXED_SIZES[wire], position)
-            value, position = message[position : position + length], position + length
+            length, place = _varint(message, position) if wire == _BYTES else (_FIXED_SIZES[wire], position)
+            value, position = message[place : place + length], place + length
         if number == 0 or position > len(message):
             raise ValueError("a field ends after its message")
-        yield number, value
+        yield number, value, place
 
 
 def _varint(message: memoryview, position: int) -> tuple[int, int]:

@@ -78,7 +78,7 @@ def test_the_time_in_the_engine_is_part_of_the_whole(
     write_field(night)
     clock = SimpleNamespace(perf_counter=count().__next__)
     monkeypatch.setattr("ceres_fast.classify.task.time", clock)
-    monkeypatch.setattr("ceres_fast.engines.onnx_runtime.time", clock)
+    monkeypatch.setattr("ceres_fast.engines.batches.time", clock)
     result = classify([night], model, output=out)
     # A tick for each look at the clock: two around the whole, two around the one batch of each of three exposures.
     assert (result.engine_seconds, result.seconds) == (3, 7)

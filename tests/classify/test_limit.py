@@ -12,7 +12,7 @@ from astropy.table import Table
 from ceres_fast.classifier import ONNX_METADATA_KEY
 from ceres_fast.classify import classify
 from ceres_fast.classify.scores import FLAGS, NOT_SCORED, PROBABILITY, score
-from ceres_fast.engines import open_engine
+from ceres_fast.engines import load
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.scaling import scaled
 from ceres_fast.survey.rules import Rules
@@ -51,7 +51,7 @@ def table_of(stamps: Path, model: Path, output: Path, **options: object) -> Tabl
 def test_what_is_written_is_scaled(stamps: Path, tmp_path: Path) -> None:
     model = model_with(tmp_path / "model", 0.25, SCALING)
     pixels = np.stack([fits.getdata(path).astype(np.float32) for path in sorted(stamps.glob("s*.fits"))])
-    engine = open_engine(model)
+    engine = load(model)
     raw, none = engine.predict(pixels), np.zeros(len(pixels), int)
     found = table_of(stamps, model, tmp_path / "out.ecsv")
     expected = np.round(scaled(SCALING, raw), 6)

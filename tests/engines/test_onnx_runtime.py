@@ -13,16 +13,17 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from ceres_fast.classifier import ONNX_METADATA_KEY
-from ceres_fast.engines import open_engine
+from ceres_fast.engines import load
+from ceres_fast.engines.batches import BATCH
 from ceres_fast.engines.onnx_file import _metadata, _wants_other_files
-from ceres_fast.engines.onnx_runtime import BATCH, OnnxRuntimeEngine
+from ceres_fast.engines.onnx_runtime import OnnxRuntimeEngine
 from ceres_fast.errors import InputError
 
 from ..tiny_models import classifier, model, peak_model, written
 
 SUM_TO_LOGITS = [
-    helper.make_node("ReduceMean", ["stamps"], ["mean"], axes=[1, 2], keepdims=0),
-    helper.make_node("Mul", ["mean", "w"], ["probabilities"]),
+    helper.make_node("ReduceMean", ["stamp"], ["mean"], axes=[1, 2], keepdims=0),
+    helper.make_node("Mul", ["mean", "w"], ["probability"]),
 ]
 
 
@@ -48,6 +49,8 @@ def test_probabilities(engine: OnnxRuntimeEngine) -> None:
     np.testing.assert_allclose(found, expected(pixels), atol=1e-5)
     assert engine.classifier == classifier()
     assert engine.seconds > 0
+    assert engine.runtime.startswith("ONNX Runtime ")
+    assert engine.runtime.endswith(f", {engine.provider}")
 
 
 def test_a_stamp_alone_equals_the_same_stamp_among_others(engine: OnnxRuntimeEngine) -> None:
@@ -98,13 +101,13 @@ REFUSED_MODELS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "other output name": ({"probabilities": ("dense_1", TensorProto.FLOAT, ["N", 2])}, "output"),
     "other input name": ({"stamps": ("input_1", TensorProto.FLOAT, ["N", 32, 32, 1])}, "input"),
-    "other input shape": ({"stamps": ("stamps", TensorProto.FLOAT, ["N", 64, 64, 1])}, "input"),
-    "three bands": ({"stamps": ("stamps", TensorProto.FLOAT, ["N", 32, 32, 3])}, "input"),
-    "bands first": ({"stamps": ("stamps", TensorProto.FLOAT, ["N", 1, 32, 32])}, "input"),
-    "fixed batch": ({"stamps": ("stamps", TensorProto.FLOAT, [8, 32, 32, 1])}, "input"),
-    "float64": ({"stamps": ("stamps", TensorProto.DOUBLE, ["N", 32, 32, 1])}, r"cannot be run|input"),
+    "other input shape": ({"stamps": ("stamp", TensorProto.FLOAT, ["N", 64, 64, 1])}, "input"),
+    "three bands": ({"stamps": ("stamp", TensorProto.FLOAT, ["N", 32, 32, 3])}, "input"),
+    "bands first": ({"stamps": ("stamp", TensorProto.FLOAT, ["N", 1, 32, 32])}, "input"),
+    "fixed batch": ({"stamps": ("stamp", TensorProto.FLOAT, [8, 32, 32, 1])}, "input"),
+    "float64": ({"stamps": ("stamp", TensorProto.DOUBLE, ["N", 32, 32, 1])}, r"cannot be run|input"),
     "three classes": (
-        {"weights": [0.1, 0.2, 0.3], "probabilities": ("probabilities", TensorProto.FLOAT, ["N", 3])},
+        {"weights": [0.1, 0.2, 0.3], "probabilities": ("probability", TensorProto.FLOAT, ["N", 3])},
         "output",
     ),
 }
@@ -113,7 +116,7 @@ REFUSED_MODELS: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("name", REFUSED_MODELS)
 def test_other_models_are_refused(tmp_path: Path, name: str) -> None:
     changed, message = REFUSED_MODELS[name]
-    ends = {"stamps": "stamps", "probabilities": "probabilities"} | {
+    ends = {"stamps": "stamp", "probabilities": "probability"} | {
         end: changed[end][0] for end in ("stamps", "probabilities") if end in changed
     }
     nodes = [
@@ -130,7 +133,7 @@ def test_other_models_are_refused(tmp_path: Path, name: str) -> None:
 
 
 def test_unknown_operators_are_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    node = helper.make_node("RunShell", ["stamps"], ["probabilities"], domain="evil.example")
+    node = helper.make_node("RunShell", ["stamp"], ["probability"], domain="evil.example")
     with pytest.raises(InputError, match="cannot be run by ONNX Runtime"):
         OnnxRuntimeEngine(written(tmp_path, model([node], {}, extra_opsets=("evil.example",))))
     assert capfd.readouterr().err == ""
@@ -144,11 +147,11 @@ def test_what_is_no_probability_is_refused(tmp_path: Path) -> None:
 
 def test_outputs_of_another_shape_are_refused(tmp_path: Path) -> None:
     nodes = [
-        helper.make_node("Flatten", ["stamps"], ["flat"]),
+        helper.make_node("Flatten", ["stamp"], ["flat"]),
         helper.make_node("Cast", ["w"], ["which"], to=TensorProto.BOOL),
-        helper.make_node("Compress", ["flat", "which"], ["probabilities"], axis=1),
+        helper.make_node("Compress", ["flat", "which"], ["probability"], axis=1),
     ]
-    made = model(nodes, {"w": [1, 1, 1]}, probabilities=("probabilities", TensorProto.FLOAT, ["N", "M"]))
+    made = model(nodes, {"w": [1, 1, 1]}, probabilities=("probability", TensorProto.FLOAT, ["N", "M"]))
     with pytest.raises(InputError, match=r"shape \(2, 3\)"):
         OnnxRuntimeEngine(written(tmp_path, made)).predict(stamps(2))
 
@@ -224,4 +227,4 @@ def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
         OnnxRuntimeEngine(tmp_path / "folder.onnx")
     with pytest.raises(InputError, match="expected a run folder"):
-        open_engine(tmp_path / "folder.onnx")
+        load(tmp_path / "folder.onnx")

@@ -1,0 +1,25 @@
+"""The command that says what this machine can run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def doctor(
+    model: Annotated[
+        Path | None,
+        typer.Argument(metavar="[MODEL]", help="An exported classifier or a run folder, to be tried here."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """List what this machine can run a classifier with, and why it cannot use the rest."""
+    from ..engines import doctor, findings
+
+    found = doctor.examine(model)
+    if as_json:
+        typer.echo(findings.as_json(found))  # the console would take :words: for pictures
+    else:
+        findings.show(found)

@@ -1,0 +1,171 @@
+"""What all engines share: any number of stamps goes in, batches go through the runtime, probabilities come out."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ..classifier import Classifier
+from ..errors import InputError
+
+INPUT, OUTPUT = "stamp", "probability"
+"""Names of the one input and the one output of an exported classifier."""
+
+BATCH = 64
+"""Stamps at a time where nothing else is said. On a CPU larger batches are no faster (Xception: 64 to 256 within the
+noise) and take three times the memory."""
+
+GPU_SIZES = (1, 8, 64, 256, 1024)
+"""Batch sizes on a GPU, where each new one costs a search for kernels: others are padded to the next of these."""
+
+_ROUNDING = 2e-3
+"""How far a float16 softmax may leave [0, 1]; anything farther is not a probability."""
+
+
+class BatchedEngine(ABC):
+    """An engine that runs batches: a subclass says how one batch is run, this class does the rest.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file that is run; errors name it.
+    classifier : Classifier
+        What the file says of itself.
+    runtime : str, optional
+        What runs it, for people: ``"ONNX Runtime 1.32.0, cuda"``.
+    batch_size : int, default 64
+        Stamps given to the runtime at a time unless `predict` is told otherwise.
+    sizes : sequence of int, optional
+        The only batch sizes that the runtime takes, or takes quickly: a batch is padded to the next of them, and is
+        never larger than the largest. Empty: any size will do.
+
+    Attributes
+    ----------
+    seconds : float
+        Time spent in `predict` so far; `warm_up` is not counted.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        classifier: Classifier,
+        *,
+        runtime: str = "",
+        batch_size: int = BATCH,
+        sizes: Sequence[int] = (),
+    ) -> None:
+        self.path = path
+        self.classifier = classifier
+        self.runtime = runtime or type(self).__name__
+        self.batch_size = batch_size
+        self.sizes = tuple(sorted(sizes))
+        self.seconds = 0.0
+
+    @abstractmethod
+    def _run(self, batch: np.ndarray) -> np.ndarray:
+        """Return the output, (n, classes) float32, of a batch: (n, 32, 32, planes) float32, C-contiguous, finite.
+
+        n is one of `sizes` where there are any, else at most the batch size. What goes wrong is an InputError.
+        """
+
+    def _run_all(self, batches: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+        """Yield the output of each of the batches, in their order; see `_run`.
+
+        To override where batches can overlap: one may be asked for while others are on their way. Each output is
+        copied before the next is asked for, so that a buffer may be yielded that is used again. A batch, in turn,
+        may be a part of the caller's array: it stays as it is until its output was yielded, and is only read.
+        """
+        for batch in batches:
+            yield self._run(batch)
+
+    def predict(self, stamps: np.ndarray, batch_size: int | None = None) -> np.ndarray:
+        """Return the probability that each stamp holds an asteroid.
+
+        Parameters
+        ----------
+        stamps : numpy.ndarray
+            Pixels in ADU, shape (n, 32, 32, planes), axes (y, x, plane), float32; for one plane (n, 32, 32) as well.
+        batch_size : int, optional
+            Stamps given to the runtime at a time: bounds the memory, and changes a result by no more than the
+            rounding of sums in another order. Without it the engine's own.
+
+        Returns
+        -------
+        numpy.ndarray
+            float32, shape (n,); NaN for a stamp with a pixel that is not finite (it touches no other stamp), and
+            where the model gave none. (0,) for no stamps.
+
+        Raises
+        ------
+        InputError
+            When the model fails, or gives something that is not probabilities.
+        ValueError
+            When the stamps have another shape, or the batch size is below 1.
+        """
+        started = time.perf_counter()
+        pixels = self._shaped(stamps)
+        size = self._largest(self.batch_size if batch_size is None else batch_size)
+        cuts = [slice(start, min(start + size, len(pixels))) for start in range(0, len(pixels), size)]
+        result, whole = np.empty(len(pixels), np.float32), np.ones(len(pixels), bool)
+        outputs = self._run_all(self._prepared(pixels[cut], whole[cut]) for cut in cuts)
+        for cut, output in zip(cuts, outputs, strict=True):
+            result[cut] = self._probability(output, cut.stop - cut.start)
+        result[~whole] = np.nan
+        self.seconds += time.perf_counter() - started
+        return result
+
+    def warm_up(self) -> None:
+        """Run a batch of each size once: a GPU's first run chooses kernels and takes memory, and is slow."""
+        ramp = np.linspace(0, 1000, int(np.prod(self.classifier.stamp_shape)), dtype=np.float32)
+        stamp = ramp.reshape(self.classifier.stamp_shape)
+        sizes = self.sizes or (self.batch_size,)
+        for size, output in zip(
+            sizes, self._run_all(np.repeat(stamp[None], size, axis=0) for size in sizes), strict=True
+        ):
+            self._probability(output, size)
+
+    def _shaped(self, stamps: np.ndarray) -> np.ndarray:
+        pixels = np.ascontiguousarray(stamps[..., None] if stamps.ndim == 3 else stamps, np.float32)
+        if pixels.shape[1:] != self.classifier.stamp_shape:
+            expected = ", ".join(map(str, ("n", *self.classifier.stamp_shape)))
+            raise ValueError(f"stamps have shape {stamps.shape}, not ({expected})")
+        return pixels
+
+    def _largest(self, batch_size: int) -> int:
+        if batch_size < 1:
+            raise ValueError(f"the batch size is {batch_size}, expected a number from 1")
+        return min(batch_size, self.sizes[-1]) if self.sizes else batch_size
+
+    def _prepared(self, batch: np.ndarray, whole: np.ndarray) -> np.ndarray:
+        """Return a batch as `_run` takes it, and note which of its stamps are finite.
+
+        The others are blanked: what becomes of NaN differs between runtimes (a maximum may lose it).
+        """
+        whole[:] = np.isfinite(batch).all(axis=(1, 2, 3))
+        rows = next((size for size in self.sizes if size >= len(batch)), len(batch))
+        if rows == len(batch) and whole.all():
+            return batch
+        padded = np.zeros((rows, *batch.shape[1:]), np.float32)
+        padded[: len(batch)][whole] = batch[whole]
+        return padded
+
+    def _probability(self, output: np.ndarray, count: int) -> np.ndarray:
+        """Return P(asteroid) of the first `count` rows of an output, after checking that it is one."""
+        rows = next((size for size in self.sizes if size >= count), count)
+        expected = (rows, len(self.classifier.classes))
+        if output.shape != expected:
+            raise InputError(self.path, f"gave an output of shape {output.shape}", expected=f"{expected}")
+        probability = output[:count, self.classifier.classes.index("asteroid")]
+        wrong = (probability < -_ROUNDING) | (probability > 1 + _ROUNDING)
+        if wrong.any():
+            raise InputError(
+                self.path,
+                f"gave {probability[wrong][0]:g} as a probability",
+                expected="values from 0 to 1",
+                action="export it again, with its softmax",
+            )
+        return np.clip(probability, 0, 1)

@@ -1,0 +1,74 @@
+"""`pip install ceres-fast`, without extras, in a clean environment: it classifies, and holds nothing of training."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.table import Table
+
+from ceres_fast.classify.scores import PROBABILITY
+from ceres_fast.cli import EXTRAS
+from ceres_fast.engines import load
+from ceres_fast.survey.rules import Rules
+
+from ..tiny_models import classifier, peak_model, written
+from .environment import CannotFetchError, environment, make, size
+
+LARGEST = 400e6
+"""Bytes; export/README.md says how large it is."""
+
+PRESENT = """
+import json, sys
+from importlib.util import find_spec
+print(json.dumps([name for name in sys.argv[1:] if find_spec(name)]))
+"""
+
+
+def run(folder: Path, *command: str | Path) -> str:
+    done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_a_clean_environment_classifies(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
+    try:
+        binaries = make(tmp_path)
+    except CannotFetchError as error:
+        pytest.skip(f"pip cannot fetch packages here: {error}")
+    present = json.loads(run(tmp_path, binaries / "python", "-c", PRESENT, *EXTRAS["train"], "ceres_fast"))
+    assert present == ["ceres_fast"]
+    assert_it_classifies(tmp_path, binaries / "ceres-fast")
+    assert_the_doctor_knows(tmp_path, binaries / "ceres-fast")
+    taken = size(binaries)
+    record_property("bytes on disk", taken)
+    print(f"{taken / 1e6:.0f} MB on disk")
+    assert taken < LARGEST
+
+
+def assert_it_classifies(folder: Path, program: Path) -> None:
+    pixels = np.random.default_rng(0).normal(500, 40, (9, 32, 32)).astype(np.float32)
+    (folder / "stamps").mkdir()
+    for number, stamp in enumerate(pixels):
+        fits.writeto(folder / "stamps" / f"{number}.fits", stamp)
+    model = written(folder, peak_model(classifier_json=classifier(rules=Rules().as_dict()).to_json()))
+    said = run(folder, program, "classify", "stamps", "--model", model.name, "--output", "found.csv")
+    assert "9 scored" in said
+    found = Table.read(folder / "found.csv", format="ascii.csv")[PROBABILITY]
+    np.testing.assert_allclose(found, load(model, provider="cpu").predict(pixels), atol=2e-6)
+
+
+def assert_the_doctor_knows(folder: Path, program: Path) -> None:
+    findings = {each["what"]: each for each in json.loads(run(folder, program, "doctor", "classifier.onnx", "--json"))}
+    assert findings["ONNX Runtime, cpu"]["usable"]
+    assert findings["classifier.onnx"]["usable"]
+    for name in ("TensorFlow", "onnx", "tf2onnx"):
+        assert not findings[name]["usable"]
+        assert "pip install 'ceres-fast[train]'" in findings[name]["action"]
+    assert findings["TensorRT"]["action"]

@@ -1,0 +1,193 @@
+"""Any number of stamps, any batches, any engine: the same probabilities in the same order, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ceres_fast.engines.batches import BATCH, BatchedEngine
+from ceres_fast.errors import InputError
+
+from ..tiny_models import classifier
+
+
+class Means(BatchedEngine):
+    """P(asteroid) is the stamp's mean; notes the batches that it was given."""
+
+    def __init__(self, **options: object) -> None:
+        super().__init__(Path("means.engine"), classifier(), **options)  # type: ignore[arg-type]
+        self.given: list[int] = []
+
+    def _run(self, batch: np.ndarray) -> np.ndarray:
+        assert batch.dtype == np.float32
+        assert batch.flags.c_contiguous
+        assert np.isfinite(batch).all()
+        self.given.append(len(batch))
+        mean = batch.mean(axis=(1, 2, 3), dtype=np.float64).astype(np.float32)
+        return np.stack([1 - mean, mean], axis=1)
+
+
+class Overlapping(Means):
+    """Asks for a batch before the one before is done, and yields a buffer that it uses again."""
+
+    def _run_all(self, batches: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+        buffers, running, count = np.full((2, 512, 2), 7, np.float32), None, 0
+        for batch in batches:
+            if running is not None:
+                yield self._into(buffers[count % 2], running)
+                buffers[count % 2] = 7  # whoever kept the buffer sees this
+                count += 1
+            running = batch
+        if running is not None:
+            yield self._into(buffers[count % 2], running)
+
+    def _into(self, buffer: np.ndarray, batch: np.ndarray) -> np.ndarray:
+        buffer[: len(batch)] = self._run(batch)
+        return buffer[: len(batch)]
+
+
+def stamps(n: int) -> np.ndarray:
+    return np.random.default_rng(n).uniform(0, 1, (n, 32, 32)).astype(np.float32)
+
+
+@pytest.mark.parametrize("engine", [Means, Overlapping])
+@given(n=st.integers(0, 40), batch_size=st.integers(1, 50), sizes=st.sets(st.integers(1, 20), max_size=4))
+def test_every_split_gives_every_stamp_its_own_answer(
+    engine: type[Means], n: int, batch_size: int, sizes: set[int]
+) -> None:
+    made, pixels = engine(sizes=sizes), stamps(n)
+    found = made.predict(pixels, batch_size)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, pixels.mean(axis=(1, 2)), atol=1e-6)
+    assert sum(made.given) >= n
+    assert set(made.given) <= (sizes or set(range(1, batch_size + 1)))
+
+
+def test_a_batch_is_padded_to_the_next_size_and_never_larger_than_the_largest() -> None:
+    engine = Means(sizes=(8, 1, 4), batch_size=100)
+    engine.predict(stamps(8 + 8 + 3))
+    engine.predict(stamps(1))
+    assert engine.given == [8, 8, 4, 1]
+
+
+def test_without_sizes_no_batch_is_padded() -> None:
+    engine = Means()
+    engine.predict(stamps(BATCH + 3))
+    assert engine.given == [BATCH, 3]
+
+
+@pytest.mark.parametrize("engine", [Means, Overlapping])
+@pytest.mark.parametrize("sizes", [(), (4, 16)])
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_gets_nan_and_never_reaches_the_runtime(
+    engine: type[Means], sizes: tuple[int, ...], wrong: float
+) -> None:
+    pixels = stamps(7)
+    expected = pixels.mean(axis=(1, 2))
+    pixels[[0, 3, 6], 31, 5] = wrong
+    before = pixels.copy()
+    found = engine(sizes=sizes).predict(pixels, 3)
+    np.testing.assert_array_equal(np.isnan(found), [True, False, False, True, False, False, True])
+    np.testing.assert_allclose(found[[1, 2, 4, 5]], expected[[1, 2, 4, 5]], atol=1e-6)
+    np.testing.assert_array_equal(pixels, before)
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        stamps(9)[:, ::-1],
+        np.asfortranarray(stamps(9)),
+        stamps(9).astype(np.float64),
+        stamps(9).astype(">f4"),
+        stamps(9)[..., None],
+    ],
+)
+def test_any_layout_of_the_array(pixels: np.ndarray) -> None:
+    expected = pixels.reshape(9, -1).mean(axis=1)
+    np.testing.assert_allclose(Means().predict(pixels, 4), expected, atol=1e-6)
+
+
+def test_a_read_only_array_will_do() -> None:
+    pixels = stamps(5)
+    pixels[2, 0, 0] = np.nan
+    pixels.setflags(write=False)
+    assert np.isnan(Means(sizes=(8,)).predict(pixels)).tolist() == [False, False, True, False, False]
+
+
+class Answers(Means):
+    """Gives what it is told to."""
+
+    def __init__(self, output: np.ndarray, **options: object) -> None:
+        super().__init__(**options)
+        self.output = output
+
+    def _run(self, batch: np.ndarray) -> np.ndarray:
+        return self.output
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.1, np.inf, -np.inf])
+def test_what_is_no_probability_is_refused(value: float) -> None:
+    with pytest.raises(InputError, match=r"means\.engine: gave .* as a probability"):
+        Answers(np.array([[0.5, 0.5], [0.5, value]], np.float32)).predict(stamps(2))
+
+
+def test_rounding_is_clipped_and_nan_of_the_model_stays() -> None:
+    output = np.array([[0, 1.001], [1, -0.001], [0.5, np.nan]], np.float32)
+    np.testing.assert_array_equal(Answers(output).predict(stamps(3)), np.array([1, 0, np.nan], np.float32))
+
+
+def test_what_stands_in_the_padding_does_not_matter() -> None:
+    output = np.array([[0.25, 0.75], [np.nan, 9]], np.float32)
+    np.testing.assert_array_equal(Answers(output, sizes=(2,)).predict(stamps(1)), np.float32([0.75]))
+
+
+@pytest.mark.parametrize("shape", [(2,), (2, 3), (1, 2), (3, 2), (2, 2, 1)])
+def test_outputs_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(InputError, match="gave an output of shape"):
+        Answers(np.full(shape, 0.5, np.float32)).predict(stamps(2))
+
+
+class Loses(Means):
+    """Forgets the last batch, as a queue that is not emptied would."""
+
+    def _run_all(self, batches: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+        outputs = list(super()._run_all(batches))
+        yield from outputs[:-1]
+
+
+def test_an_engine_that_loses_a_batch_is_found_out() -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        Loses().predict(stamps(3), 1)
+
+
+@pytest.mark.parametrize("batch_size", [0, -1])
+def test_batches_of_none_are_refused(batch_size: int) -> None:
+    with pytest.raises(ValueError, match="expected a number from 1"):
+        Means().predict(stamps(1), batch_size)
+
+
+@pytest.mark.parametrize(("sizes", "expected"), [((), [BATCH]), ((64, 1, 8), [1, 8, 64])])
+def test_warming_up_runs_each_size_once_and_is_not_counted(sizes: tuple[int, ...], expected: list[int]) -> None:
+    engine = Scaled(sizes=sizes)
+    engine.warm_up()
+    assert engine.given == expected
+    assert engine.seconds == 0
+    engine.predict(stamps(1))
+    assert engine.seconds > 0
+
+
+class Scaled(Means):
+    """For stamps in ADU, as those of the warm-up."""
+
+    def _run(self, batch: np.ndarray) -> np.ndarray:
+        return super()._run(batch / 65535)
+
+
+def test_a_model_that_cannot_run_fails_while_it_warms_up() -> None:
+    with pytest.raises(InputError, match="as a probability"):
+        Answers(np.full((BATCH, 2), 5, np.float32)).warm_up()
