@@ -1,0 +1,17 @@
+"""TensorRT and TensorRT-RTX: engine files, and the sidecars without which none is loaded.
+
+A serialized engine is executable code, bound to the version that built it and (TensorRT) to the GPU it was built on.
+So the ONNX file is what is kept and copied; an engine is built from it where it is to run, and beside it a sidecar
+says from what, by what and for what.
+
+- `api`: what differs between the two packages, as a table
+- `options`, `profiles`, `timing_cache`, `log`: what a build is given and what it leaves
+- `build`: ONNX file to engine file
+- `sidecar`, `checks`: what an engine says of itself, and whether it may be loaded here
+"""
+
+from .api import FLAVOURS, Flavour, flavour, flavour_of
+from .gpu import Gpu, current_gpu
+from .options import EngineOptions
+
+__all__ = ["FLAVOURS", "EngineOptions", "Flavour", "Gpu", "current_gpu", "flavour", "flavour_of"]

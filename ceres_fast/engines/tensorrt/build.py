@@ -1,0 +1,161 @@
+"""Build an engine file from an ONNX file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ...classifier import ONNX_METADATA_KEY, Classifier
+from ...errors import CeresFastError, InputError
+from ...files import atomic_file
+from ..onnx_file import read_onnx
+from .api import FLAVOURS, Flavour, flavour, flavour_of, version_of
+from .checks import beside
+from .gpu import Gpu, current_gpu
+from .log import Log
+from .network import serialized
+from .options import CURRENT, EngineOptions
+from .profiles import profiles
+from .sidecar import Sidecar, log_path, read_sidecar, sidecar_path
+
+_EXPORT = "export it with `ceres-fast export`"
+
+
+def build(onnx: Path, target: Path, name: str, options: EngineOptions | None = None) -> Sidecar:
+    """Build an engine file, its log and its sidecar.
+
+    Parameters
+    ----------
+    onnx : pathlib.Path
+        A classifier that `ceres-fast export` wrote to ONNX, in the folder of `target`.
+    target : pathlib.Path
+        The engine file; replaced where it exists. It is written first and the sidecar last: what a killed build leaves
+        has no sidecar that fits, and is not loaded.
+    name : str
+        Which package builds: a row of `FLAVOURS`.
+    options : EngineOptions, optional
+        How to build.
+
+    Returns
+    -------
+    Sidecar
+        What was written beside the engine.
+
+    Raises
+    ------
+    InputError
+        When the ONNX file is not an exported classifier, keeps weights in other files, or TensorRT does not read it.
+    CeresFastError
+        When the package is not installed, lacks an option, needs a GPU, does not build, or the disk refuses; nothing is
+        written then.
+    """
+    options = options or EngineOptions()
+    kind = FLAVOURS[name]
+    _check_names(onnx, target, kind)
+    kind.refuse_unsupported(options)
+    module = flavour(name)
+    gpu = current_gpu()
+    _check_gpu(kind, options, gpu)
+    content, metadata = read_onnx(onnx)
+    classifier = _classifier(onnx, metadata)
+    log = Log()
+    made = serialized(module, kind, onnx, content, classifier.stamp_shape, options, gpu, log)
+    sidecar = Sidecar(
+        flavour=kind.name,
+        runtime_version=version_of(module),
+        onnx=onnx.name,
+        onnx_sha256=hashlib.sha256(content).hexdigest(),
+        engine_bytes=len(made.plan),
+        engine_sha256=hashlib.sha256(made.plan).hexdigest(),
+        precision=classifier.precision,
+        gpu=asdict(gpu) if gpu else None,
+        hardware=made.hardware,
+        compute_capabilities=made.compute_capabilities,
+        batches=options.batches,
+        profiles=profiles(options.batches, per_batch=kind.profile_per_batch),
+        options=options.as_dict(),
+        built=datetime.now(UTC).isoformat(timespec="seconds"),
+        log=log_path(target).name,
+        classifier=json.loads(classifier.to_json()),
+        stamp_shape=classifier.stamp_shape,
+    )
+    _write(target, made.plan, log, sidecar)
+    return sidecar
+
+
+def rebuild(engine: Path) -> Sidecar:
+    """Build an engine file anew, from the ONNX file beside it and for the GPU of this machine.
+
+    Parameters
+    ----------
+    engine : pathlib.Path
+        The engine file; it need not be there. Where its sidecar can be read, the options are those of the last build.
+
+    Raises
+    ------
+    InputError
+        When there is no ONNX file beside it.
+    CeresFastError
+        As `build` does.
+    """
+    kind = flavour_of(engine)
+    try:
+        before = read_sidecar(engine)
+        options, name = before.engine_options, before.onnx
+    except InputError:
+        options, name = EngineOptions(), engine.stem + ".onnx"
+    onnx = beside(engine, name)
+    if not onnx.exists():
+        problem = f"does not exist, and {engine.name} is built from it"
+        raise InputError(onnx, problem, action=f"copy it there, or {_EXPORT}")
+    if kind.portable and current_gpu() is not None:
+        # Not for the GPUs of another machine, which may be why it is built anew.
+        options = replace(options, compute_capabilities=(CURRENT,))
+    return build(onnx, engine, kind.name, options)
+
+
+def _check_names(onnx: Path, target: Path, kind: Flavour) -> None:
+    if target.suffix.lower() != kind.suffix:
+        raise CeresFastError(f"{target}: choose a name that ends in {kind.suffix}.")
+    if onnx.parent.resolve() != target.parent.resolve():
+        raise ValueError(f"{onnx} is not beside {target}")
+
+
+def _check_gpu(kind: Flavour, options: EngineOptions, gpu: Gpu | None) -> None:
+    if gpu is None and not kind.portable:
+        raise CeresFastError(
+            f"{kind.title} builds engines on the GPU that they are to run on, and this machine has none (or no driver)."
+            " Export to ONNX, copy that and build there; or export to tensorrt-rtx, which needs no GPU to build."
+        )
+    if gpu is None and options.compute_capabilities == (CURRENT,):
+        raise CeresFastError(
+            f"--compute-capability {CURRENT}: this machine has no GPU (or no driver). Name those to build for, as 8.6."
+        )
+
+
+def _classifier(onnx: Path, metadata: dict[str, str]) -> Classifier:
+    if ONNX_METADATA_KEY not in metadata:
+        expected = f"the metadata {ONNX_METADATA_KEY!r}"
+        raise InputError(onnx, "does not say which classifier it is", expected=expected, action=_EXPORT)
+    return Classifier.from_json(metadata[ONNX_METADATA_KEY], onnx)
+
+
+def _write(target: Path, plan: memoryview, log: Log, sidecar: Sidecar) -> None:
+    """Write all three and then rename them, the engine first: a full disk costs nothing that was there before."""
+    with atomic_file(sidecar_path(target)) as described:
+        _put(described, sidecar.to_json().encode())
+        with atomic_file(log_path(target)) as logged:
+            _put(logged, log.text().encode(errors="replace"))
+            with atomic_file(target) as engine:
+                _put(engine, plan)
+
+
+def _put(path: Path, content: bytes | memoryview) -> None:
+    with path.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())  # some file systems say only now that they are full

@@ -1,0 +1,115 @@
+"""What an engine is built for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ...errors import CeresFastError
+from .gpu import is_capability
+
+CURRENT = "current"
+"""In place of a compute capability: that of the GPU which is there while the engine is built."""
+
+LARGEST_BATCH = 65536
+"""Stamps; a float32 batch of that size is 268 MB of pixels, and far more inside a backbone."""
+
+BATCHES = (1, 64, 1024)
+
+COMMAND_LINE = {
+    "batches": "--batch",
+    "workspace_mib": "--workspace",
+    "compute_capabilities": "--compute-capability",
+    "version_compatible": "--version-compatible",
+    "hardware_compatible": "--hardware-compatible",
+    "timing_cache": "--timing-cache",
+}
+"""How the command line calls each of `EngineOptions`."""
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """How to build an engine.
+
+    Attributes
+    ----------
+    batches : tuple of int
+        Batch sizes the engine is made fast for; the largest is the largest it takes. Sorted, each once.
+    workspace_mib : int or None
+        Most scratch memory of the GPU that a layer may use, MiB; None: all that TensorRT would take.
+    compute_capabilities : tuple of str
+        TensorRT-RTX: the GPUs to build for, ``("8.6", "8.9")``, or ``("current",)``; empty: its own choice (Ampere and
+        later, GeForce and workstation).
+    version_compatible : bool
+        TensorRT: let later versions run the engine too; it then carries a runtime of its own, and may be slower.
+    hardware_compatible : bool
+        TensorRT: let other GPUs run the engine too; it may be slower.
+    timing_cache : pathlib.Path or None
+        TensorRT: a file that keeps what was timed, so that the next engine is built sooner.
+
+    Raises
+    ------
+    CeresFastError
+        When a value is not what it may be.
+    """
+
+    batches: tuple[int, ...] = BATCHES
+    workspace_mib: int | None = None
+    compute_capabilities: tuple[str, ...] = ()
+    version_compatible: bool = False
+    hardware_compatible: bool = False
+    timing_cache: Path | None = None
+
+    def __post_init__(self) -> None:
+        # No repeats, in order: so that equal options are equal.
+        object.__setattr__(self, "batches", tuple(sorted(set(self.batches))))
+        object.__setattr__(self, "compute_capabilities", tuple(dict.fromkeys(self.compute_capabilities)))
+        if not self.batches or not all(is_batch(size) for size in self.batches):
+            raise CeresFastError(f"--batch: expected numbers from 1 to {LARGEST_BATCH}, got {list(self.batches)}.")
+        if self.workspace_mib is not None and not 1 <= self.workspace_mib < 2**30:
+            raise CeresFastError(f"--workspace: expected MiB, at least 1, got {self.workspace_mib}.")
+        wanted = self.compute_capabilities
+        if wanted != (CURRENT,) and not all(map(is_capability, wanted)):
+            raise CeresFastError(
+                f"--compute-capability: expected numbers such as 8.6, or {CURRENT} alone, got {', '.join(wanted)}."
+            )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what is stored of the options, as JSON has it: all but the timing cache, a path of this machine."""
+        values = {name: value for name, value in asdict(self).items() if name != "timing_cache"}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> EngineOptions:
+        """Return the options that `as_dict` made these values of.
+
+        Raises
+        ------
+        CeresFastError
+            When a value is not what it may be.
+        TypeError
+            When values are missing, unknown or of another type.
+        """
+        if values.keys() != cls().as_dict().keys():
+            raise TypeError(f"options are {sorted(values)}, expected {sorted(cls().as_dict())}")
+        batches, capabilities = values["batches"], values["compute_capabilities"]
+        flags = (values["version_compatible"], values["hardware_compatible"])
+        workspace = values["workspace_mib"]
+        good = (
+            isinstance(batches, list | tuple)
+            and isinstance(capabilities, list | tuple)
+            and all(map(is_batch, batches))
+            and all(isinstance(each, str) for each in capabilities)
+            and all(isinstance(flag, bool) for flag in flags)
+            and (workspace is None or (isinstance(workspace, int) and not isinstance(workspace, bool)))
+        )
+        if not good:
+            raise TypeError("an option has a value of another type")
+        return cls(**{**values, "batches": tuple(batches), "compute_capabilities": tuple(capabilities)})
+
+
+def is_batch(size: object) -> bool:
+    """Whether `size` is a batch size."""
+    return isinstance(size, int) and not isinstance(size, bool) and 1 <= size <= LARGEST_BATCH

@@ -1,0 +1,98 @@
+"""From an exported ONNX file to an engine file with its log and sidecar, and the ONNX file beside them."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from ..console import say
+from ..engines.tensorrt.api import FLAVOURS, EngineOptions, Flavour
+from ..engines.tensorrt.build import build
+from ..engines.tensorrt.sidecar import Sidecar
+from ..errors import CeresFastError, InputError
+from ..files import atomic_file, refuse_existing, sha256_of
+
+
+def write_engine(
+    onnx: Path,
+    name: str,
+    options: EngineOptions | None = None,
+    *,
+    output: Path | None = None,
+    overwrite: bool = False,
+) -> Path:
+    """Build an engine file from an ONNX file.
+
+    Parameters
+    ----------
+    onnx : pathlib.Path
+        A classifier that was exported to ONNX, and proven there.
+    name : str
+        ``"tensorrt"`` or ``"tensorrt-rtx"``.
+    options : EngineOptions, optional
+        How to build.
+    output : pathlib.Path, optional
+        The engine file, or a folder for it; without it, beside the ONNX file, where an engine of that name is replaced.
+        In another folder the ONNX file is copied there: an engine is built anew from it where it does not fit.
+    overwrite : bool
+        Replace what is at `output`.
+
+    Returns
+    -------
+    pathlib.Path
+        The engine file, ``<stem of the ONNX file>.engine`` or ``.rtx`` where `output` does not name it.
+
+    Raises
+    ------
+    InputError
+        When the ONNX file is not there, or as `build` does.
+    CeresFastError
+        When a file is there already and not to be replaced, or as `build` does.
+    """
+    kind = FLAVOURS[name]
+    if not onnx.is_file():
+        raise InputError(onnx, "does not exist", expected="an ONNX file", action="export to ONNX first")
+    engine = _engine_path(onnx, kind, output)
+    if output:
+        refuse_existing(engine, overwrite)
+    started = time.perf_counter()
+    sidecar = build(_beside(onnx, engine, overwrite), engine, name, options)
+    say(_summary(engine, kind, sidecar, time.perf_counter() - started))
+    return engine
+
+
+def _engine_path(onnx: Path, kind: Flavour, output: Path | None) -> Path:
+    name = onnx.stem + kind.suffix
+    if output is None:
+        return onnx.with_name(name)
+    if output.is_dir() or not output.suffix:
+        return output / name
+    if output.suffix != kind.suffix:
+        raise CeresFastError(f"{output}: choose a name that ends in {kind.suffix}, or a folder.")
+    return output
+
+
+def _beside(onnx: Path, engine: Path, overwrite: bool) -> Path:
+    """Return the ONNX file in the engine's folder: itself, or a copy."""
+    copy = engine.with_name(onnx.name)
+    if onnx.parent.resolve() == engine.parent.resolve() or (copy.is_file() and sha256_of(copy) == sha256_of(onnx)):
+        return copy
+    refuse_existing(copy, overwrite)
+    with atomic_file(copy) as temporary:
+        temporary.write_bytes(onnx.read_bytes())
+    return copy
+
+
+def _summary(engine: Path, kind: Flavour, sidecar: Sidecar, seconds: float) -> str:
+    built_for = ", ".join(sidecar.compute_capabilities)
+    if built_for:
+        where = f"for compute capability {built_for}"
+    elif sidecar.gpu and not kind.portable:
+        where = f"for {sidecar.gpu['name']}"
+    else:
+        where = f"for the GPUs of {kind.title}'s own choice"
+    return (
+        f"wrote {engine} ({sidecar.engine_bytes / 2**20:.1f} MiB, {sidecar.precision}, {kind.title} "
+        f"{sidecar.runtime_version}, batches {', '.join(map(str, sidecar.batches))}, {seconds:.0f} s)\n"
+        f"built {where} from {sidecar.onnx}; what was built and why is in {sidecar.log}"
+    )

@@ -1,0 +1,76 @@
+"""Options of a build: what they may be, and that they survive being stored."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ceres_fast.engines.tensorrt.options import LARGEST_BATCH, EngineOptions
+from ceres_fast.errors import CeresFastError
+
+OPTIONS = st.builds(
+    EngineOptions,
+    batches=st.lists(st.integers(1, LARGEST_BATCH), min_size=1).map(tuple),
+    workspace_mib=st.none() | st.integers(1, 10**6),
+    compute_capabilities=st.just(("current",)) | st.lists(st.sampled_from(["7.5", "8.6", "12.0"])).map(tuple),
+    version_compatible=st.booleans(),
+    hardware_compatible=st.booleans(),
+)
+
+
+@given(OPTIONS)
+def test_stored_and_read(options: EngineOptions) -> None:
+    assert EngineOptions.from_dict(json.loads(json.dumps(options.as_dict()))) == options
+
+
+def test_in_order_and_once() -> None:
+    options = EngineOptions(batches=(64, 1, 64), compute_capabilities=("8.9", "8.6", "8.9"))
+    assert options.batches == (1, 64)
+    assert options.compute_capabilities == ("8.9", "8.6")
+
+
+def test_no_path_of_this_machine_is_stored() -> None:
+    assert "cache" not in json.dumps(EngineOptions(timing_cache=Path("/home/me/timing.cache")).as_dict())
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"batches": ()}, "--batch"),
+        ({"batches": (0, 1)}, "--batch"),
+        ({"batches": (True,)}, "--batch"),
+        ({"batches": (LARGEST_BATCH + 1,)}, "--batch: expected numbers from 1 to 65536"),
+        ({"workspace_mib": 0}, "--workspace"),
+        ({"workspace_mib": -5}, "--workspace"),
+        ({"compute_capabilities": ("8",)}, "--compute-capability"),
+        ({"compute_capabilities": ("current", "8.6")}, "--compute-capability"),
+    ],
+)
+def test_what_they_may_not_be(values: dict[str, Any], said: str) -> None:
+    with pytest.raises(CeresFastError, match=said):
+        EngineOptions(**values)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"batches": 5},
+        {"batches": ["1"]},
+        {"batches": []},
+        {"workspace_mib": True},
+        {"workspace_mib": "64"},
+        {"workspace_mib": 1.5},
+        {"version_compatible": 1},
+        {"compute_capabilities": "8.6"},
+        {"compute_capabilities": [8.6]},
+        {"timing_cache": "/etc/passwd"},
+    ],
+)
+def test_what_is_not_read(changed: dict[str, Any]) -> None:
+    with pytest.raises((CeresFastError, TypeError)):
+        EngineOptions.from_dict({**EngineOptions().as_dict(), **changed})

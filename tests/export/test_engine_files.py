@@ -1,0 +1,84 @@
+"""An engine file lies beside its ONNX file, and replaces nothing unasked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ceres_fast.engines.tensorrt.api import FLAVOURS, EngineOptions
+from ceres_fast.engines.tensorrt.build import build
+from ceres_fast.engines.tensorrt.checks import checked
+from ceres_fast.errors import CeresFastError, InputError
+from ceres_fast.export.engine_files import _summary, write_engine
+
+from ..tiny_models import peak_model, written
+
+pytest.importorskip("tensorrt_rtx")
+
+
+@pytest.fixture(autouse=True)
+def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    for user in ("build", "checks"):
+        monkeypatch.setattr(f"ceres_fast.engines.tensorrt.{user}.current_gpu", lambda: None)
+
+
+@pytest.fixture
+def onnx(tmp_path: Path) -> Path:
+    (tmp_path / "run").mkdir()
+    return written(tmp_path / "run", peak_model())
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+FILES = ["classifier.onnx", "classifier.rtx", "classifier.rtx.json", "classifier.rtx.log"]
+
+
+def test_beside_the_onnx_file(onnx: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    engine = write_engine(onnx, "tensorrt-rtx")
+    assert engine == onnx.with_suffix(".rtx")
+    assert names(onnx.parent) == FILES
+    printed = capsys.readouterr().out
+    assert f"wrote {engine} (0." in printed
+    assert "float32, TensorRT-RTX 1." in printed
+    assert "built for the GPUs of TensorRT-RTX's own choice from classifier.onnx" in printed
+    assert write_engine(onnx, "tensorrt-rtx", EngineOptions(batches=(2,))) == engine  # its own, and replaced
+    assert checked(engine)[1].batches == (2,)
+
+
+@pytest.mark.parametrize("output", ["edge", "edge/classifier.rtx"])
+def test_in_another_folder_with_its_onnx_file(onnx: Path, tmp_path: Path, output: str) -> None:
+    engine = write_engine(onnx, "tensorrt-rtx", output=tmp_path / output)
+    assert engine == tmp_path / "edge" / "classifier.rtx"
+    assert names(engine.parent) == FILES
+    assert names(onnx.parent) == ["classifier.onnx"]
+    assert engine.with_suffix(".onnx").read_bytes() == onnx.read_bytes()
+    assert checked(engine)
+    with pytest.raises(CeresFastError, match=r"classifier\.rtx: exists already.*--overwrite"):
+        write_engine(onnx, "tensorrt-rtx", output=tmp_path / output)
+    write_engine(onnx, "tensorrt-rtx", output=tmp_path / output, overwrite=True)
+
+
+def test_another_onnx_file_of_that_name_is_kept(onnx: Path, tmp_path: Path) -> None:
+    (tmp_path / "edge").mkdir()
+    other = written(tmp_path / "edge", peak_model(gain=2.0)).read_bytes()
+    with pytest.raises(CeresFastError, match=r"edge/classifier\.onnx: exists already"):
+        write_engine(onnx, "tensorrt-rtx", output=tmp_path / "edge")
+    assert names(tmp_path / "edge") == ["classifier.onnx"]
+    assert (tmp_path / "edge" / "classifier.onnx").read_bytes() == other
+    assert checked(write_engine(onnx, "tensorrt-rtx", output=tmp_path / "edge", overwrite=True))
+
+
+def test_names(onnx: Path, tmp_path: Path) -> None:
+    with pytest.raises(CeresFastError, match=r"choose a name that ends in \.rtx, or a folder"):
+        write_engine(onnx, "tensorrt-rtx", output=tmp_path / "classifier.engine")
+    with pytest.raises(InputError, match="does not exist"):
+        write_engine(tmp_path / "none.onnx", "tensorrt-rtx")
+
+
+def test_what_is_said_of_where_it_runs(onnx: Path) -> None:
+    engine = onnx.with_suffix(".rtx")
+    sidecar = build(onnx, engine, "tensorrt-rtx", EngineOptions(compute_capabilities=("8.6", "8.9")))
+    assert "built for compute capability 8.6, 8.9 from" in _summary(engine, FLAVOURS["tensorrt-rtx"], sidecar, 1.0)
