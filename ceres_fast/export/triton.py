@@ -18,7 +18,7 @@ from typing import Any
 
 from ..classifier import ONNX_METADATA_KEY
 from ..console import say
-from ..engines.onnx_runtime import INPUT, OUTPUT
+from ..engines.batches import INPUT, OUTPUT
 from ..errors import CeresFastError, InputError
 from ..files import atomic_directory, disk_errors, sha256_of, write_text
 from ..locks import NO_LOCKS, lock

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..engines.onnx_file import read_onnx
 from ..engines.onnx_runtime import OnnxRuntimeEngine
+from ..engines.tensorrt.sidecar import read_sidecar
 from ..errors import CeresFastError, InputError
 from ..files import sha256_of
 from .pbtxt import Word
@@ -94,8 +95,6 @@ def _of_onnx(path: Path, batches: Sequence[int]) -> Product:
 
 
 def _of_engine(path: Path, batches: Sequence[int]) -> Product:
-    from ..engines.tensorrt.sidecar import read_sidecar
-
     sidecar = read_sidecar(path)
     source = path.with_name(sidecar.onnx)
     _check(path, sidecar.engine_sha256, "engine")
@@ -138,6 +137,6 @@ def _check(path: Path, sha256: str, what: str) -> None:
 
 def _facts(path: Path) -> tuple[tuple[int, ...], tuple[int, ...], dict[str, str]]:
     """Return the shapes of input and output and the metadata of an ONNX file, after opening it as a server will."""
-    classifier = OnnxRuntimeEngine(path).classifier
+    classifier = OnnxRuntimeEngine(path, provider="cpu").classifier
     _, metadata = read_onnx(path)
     return classifier.stamp_shape, (len(classifier.classes),), metadata

@@ -6,9 +6,9 @@
 An exposure is a frame with its catalogue, beside it or in ../sextractor_cat, and is there when neither has changed for
 a while. What stays in place is told from all exposures of a field, CCD and night, so these are classified together:
 when there are as many as expected, or none has come for a while. When a later one comes, or a file is replaced, the
-field is classified again and its tables are replaced. A field that `ceres-fast classify` fails on keeps nobody waiting: the
-others come first, and after three attempts its catalogues are passed on as they are, loudly, because an asteroid that
-is not passed on is lost. Another classifier has three more.
+field is classified again and its tables are replaced. A field that `ceres-fast classify` fails on keeps nobody waiting:
+the others come first, and after three attempts its catalogues are passed on as they are, loudly, because an asteroid
+that is not passed on is lost. Another classifier has three more.
 
 Nothing is written into the input. A lost state file costs time: everything is classified again.
 """

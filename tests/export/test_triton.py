@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import errno
+import json
 import multiprocessing
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import onnx
@@ -17,6 +16,9 @@ from google.protobuf import text_format
 from onnx import TensorProto, helper
 
 from ceres_fast.classifier import ONNX_METADATA_KEY, Classifier
+from ceres_fast.engines.tensorrt.options import EngineOptions
+from ceres_fast.engines.tensorrt.profiles import profiles
+from ceres_fast.engines.tensorrt.sidecar import Sidecar, sidecar_path
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.export.triton import BATCHES, CONFIG, MODEL, write_repository
 from ceres_fast.files import sha256_of
@@ -25,7 +27,6 @@ from ceres_fast.survey.stamp_table import PLANES
 from ..tiny_models import classifier, model, peak_model, written
 
 model_config_pb2 = pytest.importorskip("tritonclient.grpc.model_config_pb2", reason="needs tritonclient[grpc]")
-SIDECAR = "ceres_fast.engines.tensorrt.sidecar"
 
 
 @pytest.fixture
@@ -241,20 +242,30 @@ def test_what_triton_cannot_serve_is_refused(tmp_path: Path, repository: Path, n
 
 
 @pytest.fixture
-def engine(product: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An engine file that the ONNX file beside it was built into; its sidecar as the engines describe one."""
+def engine(product: Path) -> Path:
+    """An engine file with a sidecar, and beside it the ONNX file it was built from."""
     path = product.with_suffix(".engine")
     path.write_bytes(b"an engine")
-    sidecar = SimpleNamespace(
+    sidecar = Sidecar(
+        flavour="tensorrt",
+        runtime_version="10.13.0.35",
         onnx=product.name,
         onnx_sha256=sha256_of(product),
+        engine_bytes=path.stat().st_size,
         engine_sha256=sha256_of(path),
-        runtime_version="10.13.0.35",
+        precision="float32",
         gpu={"name": "NVIDIA A100", "compute_capability": "8.0"},
+        hardware="none",
+        compute_capabilities=(),
         batches=(1024, 1, 64),
-        profiles=((1, 1024, 1024), (1, 64, 64), (1, 1, 1)),
+        profiles=tuple(profiles((1024, 1, 64), per_batch=True)),
+        options=EngineOptions().as_dict(),
+        built="2026-01-01T00:00:00+00:00",
+        log="classifier.engine.log",
+        classifier=json.loads(classifier().to_json()),
+        stamp_shape=(32, 32, 1),
     )
-    monkeypatch.setitem(sys.modules, SIDECAR, SimpleNamespace(read_sidecar=lambda path: sidecar))
+    sidecar_path(path).write_text(sidecar.to_json())
     return path
 
 
@@ -279,6 +290,13 @@ def test_an_engine_after_an_onnx_file(engine: Path, product: Path, repository: P
     write_repository(engine, repository)
     assert read(repository).backend == "tensorrt"
     assert {path.name for path in (repository / MODEL).rglob("model.*")} == {"model.onnx", "model.plan"}
+
+
+def test_an_engine_without_its_sidecar_is_refused(engine: Path, repository: Path) -> None:
+    sidecar_path(engine).unlink()
+    with pytest.raises(InputError, match="does not exist"):
+        write_repository(engine, repository)
+    assert not repository.exists()
 
 
 @pytest.mark.parametrize("name", ["classifier.engine", "classifier.onnx"])
