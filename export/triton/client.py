@@ -63,13 +63,14 @@ class TritonEngine(BatchedEngine):
         except (InferenceServerException, OSError) as error:
             problem = f"the server does not tell how it serves this model ({error})"
             raise InputError(path, problem, action="look whether it is started, and into its log") from error
-        if ONNX_METADATA_KEY not in config.get("parameters", {}):
-            action = "write it with `ceres-fast export --to triton`"
-            raise InputError(path, "does not say which classifier it is", action=action)
+        versions = config.get("version_policy", {}).get("specific", {}).get("versions", [])
+        if ONNX_METADATA_KEY not in config.get("parameters", {}) or len(versions) != 1:
+            problem = "does not say which classifier it is, and which version of the model"
+            raise InputError(path, problem, action="write it with `ceres-fast export --to triton`")
         (stamps,), (probabilities,) = config["input"], config["output"]
         self.input, self.output = stamps["name"], probabilities["name"]
         # The version that was described: after another one has come, its answers mean something else.
-        self.version = str(config["version_policy"]["specific"]["versions"][0])
+        self.version = str(versions[0])
         text = config["parameters"][ONNX_METADATA_KEY]["string_value"]
         super().__init__(
             path,

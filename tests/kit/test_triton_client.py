@@ -124,8 +124,9 @@ def test_no_such_model_and_no_server(client: Any, model: Model, serve: tuple[str
         client.TritonEngine("127.0.0.1:9", protocol)
 
 
-def test_a_model_of_somebody_else_is_refused(client: Any, model: Model, serve: tuple[str, Serve]) -> None:
-    model.config.ClearField("parameters")
+@pytest.mark.parametrize("lacking", ["parameters", "version_policy"])
+def test_a_model_of_somebody_else_is_refused(client: Any, model: Model, serve: tuple[str, Serve], lacking: str) -> None:
+    model.config.ClearField(lacking)
     protocol, server = serve
     with server(model) as address, pytest.raises(InputError, match="does not say which classifier it is"):
         client.TritonEngine(address, protocol)
