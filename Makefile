@@ -8,6 +8,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+STUBS := $(VENV)/stubs/tensorrt
 
 .PHONY: demo test lint clean
 .DELETE_ON_ERROR:
@@ -18,7 +19,7 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
-lint: $(READY)
+lint: $(READY) $(STUBS)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -29,6 +30,11 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $(READY)
+
+# The types of TensorRT, which itself cannot be installed everywhere.
+$(STUBS): tools/tensorrt-stubs tools/tensorrt-stubs.txt $(READY)
+	$(BIN)/python tools/tensorrt-stubs
+	touch $@
 
 clean:
 	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

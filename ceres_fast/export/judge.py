@@ -17,6 +17,9 @@ from .stamps import Stamps
 
 BATCH = 64
 
+_OPTIONS = onnxruntime.SessionOptions()
+_OPTIONS.log_severity_level = 4  # of a graph that is still being made it would warn of constants that are not used
+
 
 @dataclass(frozen=True)
 class Judgement:
@@ -88,7 +91,7 @@ def judge(
 
 def _answers(model: onnx.ModelProto, pixels: np.ndarray) -> np.ndarray:
     try:
-        session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(model.SerializeToString(), _OPTIONS, providers=["CPUExecutionProvider"])
         name = session.get_inputs()[0].name
         starts = range(0, len(pixels), BATCH)
         outputs = [session.run(None, {name: pixels[start : start + BATCH]})[0] for start in starts]
