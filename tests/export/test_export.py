@@ -34,6 +34,9 @@ from ceres_fast.survey.stamp_table import PLANES
 
 from ..tiny_networks import WEIGHTS, write_run
 
+FILES = {"classifier.json", WEIGHTS, "classifier.onnx", "classifier.proof.json"}
+"""What is in the directory of a run that was exported."""
+
 
 @pytest.fixture
 def run(tmp_path: Path, tiny_classifier: None) -> Path:
@@ -56,7 +59,10 @@ def test_the_run_knows_its_export_by_its_hash(run: Path, capsys: pytest.CaptureF
     after = read_classifier(run)
     assert after.files == {**before.files, "onnx": {"file": "classifier.onnx", "sha256": sha256_of(path)}}
     assert after == before.with_file("onnx", path)
-    assert set(contents(run)) == {"classifier.json", WEIGHTS, "classifier.onnx"}
+    assert set(contents(run)) == FILES
+    stored = json.loads((run / "classifier.proof.json").read_text())
+    assert (stored["product"], stored["sha256"]) == (path.name, sha256_of(path))
+    assert stored["largest"] <= stored["bounds"]["difference"]
     printed = capsys.readouterr().out
     assert f"wrote {path} (" in printed
     assert "float32 and Keras, on 30 built-in extreme ones" in printed
@@ -88,13 +94,14 @@ def test_an_export_is_replaced(run: Path) -> None:
     assert "onnx" not in engine_of(run).classifier.files  # a file cannot hold its own hash
     assert sha256_of(export(run)) == read_classifier(run).files["onnx"]["sha256"]
     assert "onnx" not in engine_of(run).classifier.files
-    assert set(contents(run)) == {"classifier.json", WEIGHTS, "classifier.onnx"}
+    assert set(contents(run)) == FILES
 
 
 def test_a_file_elsewhere_is_not_the_run_s(run: Path, tmp_path: Path) -> None:
     before = contents(run)
     path = export(run / "classifier.json", output=tmp_path / "out" / "mine.onnx")
     assert contents(run) == before
+    assert set(contents(tmp_path / "out")) == {"mine.onnx", "mine.proof.json"}
     assert OnnxRuntimeEngine(path).classifier == read_classifier(run)
     with pytest.raises(CeresFastError, match=r"mine\.onnx: exists already"):
         export(run, output=path)
@@ -109,7 +116,7 @@ def test_another_name_in_the_run_is_the_run_s(run: Path, tmp_path: Path) -> None
     # It took the name of the other, of which nothing is left.
     assert read_classifier(run).onnx_files() == {"onnx-float16": "mine.onnx"}
     assert engine_of(run, "float16").classifier.precision == "float16"
-    assert set(contents(run)) == {"classifier.json", WEIGHTS, "mine.onnx"}
+    assert set(contents(run)) == {"classifier.json", WEIGHTS, "mine.onnx", "mine.proof.json"}
 
 
 @pytest.mark.parametrize("name", ["model.bin", "model", "model.h5", "classifier-next.onnx"])
@@ -242,7 +249,7 @@ class Killed(BaseException):
     """Nothing in the program looks for it."""
 
 
-COMMITS = ["classifier-next.onnx", "classifier.json", "classifier.onnx", "classifier.json"]
+COMMITS = ["classifier-next.onnx", "classifier.json", "classifier.onnx", "classifier.json", "classifier.proof.json"]
 """What gets its name, in this order, when a run is exported for a second time."""
 
 
@@ -251,7 +258,7 @@ def test_what_gets_its_name_when(run: Path, monkeypatch: pytest.MonkeyPatch) -> 
     rename = Path.replace
     monkeypatch.setattr(files.Path, "replace", lambda path, target: (renamed.append(target.name), rename(path, target)))
     export(run)
-    assert renamed == ["classifier.onnx", "classifier.json"]
+    assert renamed == ["classifier.onnx", "classifier.json", "classifier.proof.json"]
     del renamed[:]
     export(run)
     assert renamed == COMMITS
@@ -290,6 +297,9 @@ def test_a_kill_leaves_a_run_that_works(run: Path, monkeypatch: pytest.MonkeyPat
     found = read_classifier(run)
     assert found.without_onnx() == old.without_onnx()
     named = found.file_path("onnx")  # it is there, and the one that was written
+    proof_file = run / "classifier.proof.json"
+    if proof_file.exists():  # none, rather than that of another file
+        assert json.loads(proof_file.read_text())["sha256"] == found.files["onnx"]["sha256"]
     is_new = commit > 2 or (commit == 2 and after)
     assert (onnx.load(named).doc_string == "another file") == is_new
     np.testing.assert_array_equal(engine_of(run).predict(probe_stamps()), answers)
@@ -297,7 +307,7 @@ def test_a_kill_leaves_a_run_that_works(run: Path, monkeypatch: pytest.MonkeyPat
     export(run)
     assert read_classifier(run).onnx_files() == {"onnx": "classifier.onnx"}
     engine_of(run)
-    assert set(contents(run)) == {"classifier.json", WEIGHTS, "classifier.onnx"}
+    assert set(contents(run)) == FILES
 
 
 def test_int8_needs_records(run: Path) -> None:
