@@ -80,6 +80,8 @@ def export(
 ) -> Path:
     """Export the classifier of a run, and refuse the export unless it answers as Keras does.
 
+    The comparison is printed, and stored beside the ONNX file as ``<its stem>.proof.json``.
+
     Parameters
     ----------
     run : pathlib.Path

@@ -16,7 +16,7 @@ from ..console import say, warn
 from ..engines.onnx_file import read_onnx
 from ..engines.onnx_runtime import OnnxRuntimeEngine
 from ..errors import CeresFastError, InputError
-from ..files import atomic_file, refuse_existing
+from ..files import atomic_file, refuse_existing, sha256_of, write_json
 from ..model.load import predict
 from ..model.onnx_convert import OPSET, check
 from .graph import describe, keras_graph, metadata
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from . import Request
     from .quantise import Trial
 
-LAYERS = ".layers.ecsv"
-"""What the name of the comparison tensor by tensor ends in."""
+LAYERS, PROOF = ".layers.ecsv", ".proof.json"
+"""What the names end in of the comparison tensor by tensor, and of the proof, with the SHA-256 of what was proven."""
 
 
 def write_onnx(request: Request, classifier: Classifier, precision: str) -> Path:
@@ -51,8 +51,10 @@ def write_onnx(request: Request, classifier: Classifier, precision: str) -> Path
         proof = prove(engine, model, stamps, bounds_for(precision, classifier.precision))
         if read_classifier(classifier.folder) != classifier:
             raise CeresFastError(f"{classifier.folder}: has changed meanwhile. Export it again when that is over.")
+        path.with_suffix(PROOF).unlink(missing_ok=True)  # that of the file before
     if of_run:
         _name_in_run(classifier, kind, written)
+    write_json(path.with_suffix(PROOF), {"product": path.name, "sha256": sha256_of(path), **proof.as_dict()})
     size, seconds = path.stat().st_size / 2**20, time.perf_counter() - started
     say(f"wrote {path} ({size:.1f} MiB, {precision}, opset {OPSET}, {seconds:.0f} s)\n{proof.text()}")
     return path

@@ -19,7 +19,7 @@ from .onnx_tidy import tidy
 
 OPSET = 17
 IR_VERSION = 8
-"""Of the ONNX format; ONNX Runtime 1.20 reads up to 10, TensorRT 10 up to 9 and more."""
+"""Of the ONNX format: the one that came with the opset, which whatever reads the opset reads too."""
 
 INPUT, OUTPUT, BATCH = "stamp", "probability", "N"
 
