@@ -114,7 +114,7 @@ def engine(model: keras.Model, name: str, experiment: int, folder: Path) -> Onnx
     )
     path = folder / f"{name}.onnx"
     onnx.save(describe(convert(model), classifier), path)
-    return OnnxRuntimeEngine(path)
+    return OnnxRuntimeEngine(path, provider="cpu")
 
 
 def tasks(

@@ -47,7 +47,7 @@ def write_onnx(request: Request, classifier: Classifier, precision: str) -> Path
         onnx.save(graph, temporary)
         if request.debug:
             _compare_layers(classifier, precision, temporary, path)
-        engine = OnnxRuntimeEngine(temporary)
+        engine = OnnxRuntimeEngine(temporary, provider="cpu")
         proof = prove(engine, model, stamps, bounds_for(precision, classifier.precision))
         if read_classifier(classifier.folder) != classifier:
             raise CeresFastError(f"{classifier.folder}: has changed meanwhile. Export it again when that is over.")

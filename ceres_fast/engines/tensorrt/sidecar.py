@@ -123,7 +123,7 @@ class Sidecar:
     @property
     def built_on(self) -> Gpu | None:
         """The GPU it was built on."""
-        return Gpu(**self.gpu) if self.gpu else None
+        return Gpu(self.gpu["name"], self.gpu["compute_capability"]) if self.gpu else None
 
     def to_json(self) -> str:
         """Return the JSON text (no NaN, no machine paths)."""
