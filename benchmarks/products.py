@@ -63,7 +63,7 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 AGREEMENT = ("split", "stamps", "largest", "largest_of_probes", "changed", "alone", "recall", "loss_interval")
 """What is kept of a proof."""
 
-UNBOUNDED = Bounds(difference=np.inf, changed=1.0, recall_loss=1.0, alone=np.inf)
+UNBOUNDED = Bounds(difference=1.0, changed=1.0, recall_loss=1.0, alone=1.0)
 
 
 def main() -> None:

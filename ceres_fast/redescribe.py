@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import onnx
 
-from .classifier import ONNX_KINDS, Classifier
+from .classifier import ONNX_KINDS, ONNX_METADATA_KEY, Classifier
 from .console import warn
+from .engines.batches import INPUT, OUTPUT
 from .engines.onnx_file import read_onnx
 from .errors import InputError
 from .export.graph import describe
-from .export.products import carried
+from .export.products import PROOF, carried
 from .export.store import free_name, settle
 from .files import atomic_file
 
@@ -30,7 +33,8 @@ def redescribe(classifier: Classifier) -> Classifier:
     Returns
     -------
     Classifier
-        What classifier.json says now. It names no ONNX file where the one it named cannot be used; that is warned of.
+        What classifier.json says now. It names no ONNX file where the one it named cannot be used, or is of a coarser
+        precision and was proven at another threshold or scaling; that is warned of.
 
     Raises
     ------
@@ -41,20 +45,44 @@ def redescribe(classifier: Classifier) -> Classifier:
     made = classifier.without_onnx()
     for kind in classifier.onnx_files():
         graph = _exported(classifier, kind)
-        if graph is None:
+        if graph is None or not _holds(graph, classifier, kind):
             continue
         path = free_name(classifier, kind)
         with atomic_file(path) as temporary:
             onnx.save(describe(graph, carried(made, _PRECISIONS[kind])), temporary)
         made = made.with_file(kind, path)
     made.write(classifier.folder)
+    for name in classifier.onnx_files().values():
+        (classifier.folder / name).with_suffix(PROOF).unlink(missing_ok=True)  # it was of the file before
     return settle(made)
+
+
+def _holds(graph: onnx.ModelProto, classifier: Classifier, kind: str) -> bool:
+    """Whether what was proven of a file holds with the new description; float32 differs too little to change anything."""
+    if kind == ONNX_KINDS["float32"]:
+        return True
+    said = {each.key: each.value for each in graph.metadata_props}
+    was = Classifier.from_json(said[ONNX_METADATA_KEY], Path(classifier.files[kind]["file"]))
+    same = (was.threshold, was.scaling) == (classifier.threshold, classifier.scaling)
+    if not same:
+        warn(
+            f"{classifier.files[kind]['file']}: was proven at another threshold. The run does without it until it is "
+            "exported again"
+        )
+    return same
 
 
 def _exported(classifier: Classifier, kind: str) -> onnx.ModelProto | None:
     try:
-        content, _ = read_onnx(classifier.file_path(kind))
+        path = classifier.file_path(kind)
+        content, said = read_onnx(path)
+        graph = onnx.load_model_from_string(content)
+        ends = [each.name for each in (*graph.graph.input, *graph.graph.output)]
+        if ends != [INPUT, OUTPUT] or ONNX_METADATA_KEY not in said:
+            raise InputError(
+                path, f"has the ends {', '.join(ends)}", expected=f"{INPUT}, {OUTPUT}: a file of this version"
+            )
     except InputError as error:
         warn(f"{error} The run does without this file until it is exported again")
         return None
-    return onnx.load_model_from_string(content)
+    return graph

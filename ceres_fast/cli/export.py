@@ -75,7 +75,7 @@ def export(
         typer.Option("--debug", help="Compare float16 or int8 with float32, layer by layer; needs polygraphy."),
     ] = False,
 ) -> None:
-    """Export a classifier for other machines; fails where it does not answer as Keras does."""
+    """Export a classifier for other machines; fails where its ONNX file does not answer as Keras does."""
     from ..export import export
 
     given: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Make of a trained classifier what runs it elsewhere: an ONNX file, an engine, a model repository.
+"""Make of a trained classifier what runs it elsewhere: an ONNX file that is proven, and of it an engine or a repository.
 
 Nothing heavy is imported before it is needed: where an engine is made of an ONNX file there may be no TensorFlow.
 """
@@ -78,7 +78,7 @@ def export(
     options: EngineOptions | None = None,
     debug: bool = False,
 ) -> Path:
-    """Export the classifier of a run, and refuse the export unless it answers as Keras does.
+    """Export the classifier of a run, and refuse the export unless its ONNX file answers as Keras does.
 
     The comparison is printed, and stored beside the ONNX file as ``<its stem>.proof.json``.
 
@@ -165,13 +165,16 @@ def _product(request: Request) -> Path:
     """Return the exported file that the product is made of; of a run, its ONNX file, exported first where need be."""
     if request.is_product and request.precision:
         raise CeresFastError(f"{request.source}: has a precision of its own. Leave out --precision, or name a run.")
+    if request.is_product and request.debug:
+        raise CeresFastError(f"{request.source}: is exported already. Name the run for --debug.")
     if request.is_product:
         return request.source
     classifier, precision = _trained(request)
     from .onnx_file import up_to_date, write_onnx
 
     in_the_run = replace(request, output=None)
-    return up_to_date(classifier, precision) or write_onnx(in_the_run, classifier, precision)
+    made = None if request.debug else up_to_date(classifier, precision, request.records)
+    return made or write_onnx(in_the_run, classifier, precision)
 
 
 def _trained(request: Request) -> tuple[Classifier, str]:

@@ -18,6 +18,7 @@ from .stamps import Stamps
 BATCH = 64
 
 _OPTIONS = onnxruntime.SessionOptions()
+_OPTIONS.add_session_config_entry("session.x64quantprecision", "1")  # as `engines.providers` does, and why
 _OPTIONS.log_severity_level = 4  # of a graph that is still being made it would warn of constants that are not used
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import keras
 import onnx
@@ -19,17 +20,19 @@ from ..errors import CeresFastError, InputError
 from ..files import atomic_file, refuse_existing, sha256_of, write_json
 from ..model.load import predict
 from ..model.onnx_convert import OPSET, check
+from ..training.runs import lock_run
 from .graph import describe, keras_graph, metadata
-from .products import carried, onnx_name
-from .proof import BOUNDS, bounds_for, draw_stamps, prove
+from .on_gpu import FORMS, OnGpu
+from .products import PROOF, carried, onnx_name
+from .proof import BOUNDS, Bounds, Stamps, bounds_for, draw_stamps, keras_answers, prove
 from .store import SPARE, free_name, proper, settle
 
 if TYPE_CHECKING:
     from . import Request
     from .quantise import Trial
 
-LAYERS, PROOF = ".layers.ecsv", ".proof.json"
-"""What the names end in of the comparison tensor by tensor, and of the proof, with the SHA-256 of what was proven."""
+LAYERS = ".layers.ecsv"
+"""What the name of a comparison tensor by tensor ends in."""
 
 
 def write_onnx(request: Request, classifier: Classifier, precision: str) -> Path:
@@ -39,6 +42,10 @@ def write_onnx(request: Request, classifier: Classifier, precision: str) -> Path
     _refuse(path, request)
     stamps = None if request.records is None else draw_stamps(request.records, classifier)
     of_run = path.parent.resolve() == classifier.folder.resolve()
+    if of_run:
+        lock_run(
+            classifier.folder
+        )  # nobody chooses another threshold while this file is made, and proven at the old one
     kind = ONNX_KINDS[precision]
     written = free_name(classifier, kind, path.name) if of_run else path
     started = time.perf_counter()
@@ -47,21 +54,42 @@ def write_onnx(request: Request, classifier: Classifier, precision: str) -> Path
         onnx.save(graph, temporary)
         if request.debug:
             _compare_layers(classifier, precision, temporary, path)
-        engine = OnnxRuntimeEngine(temporary, provider="cpu")
-        proof = prove(engine, model, stamps, bounds_for(precision, classifier.precision))
+        found = _proven(graph, model, temporary, stamps, bounds_for(precision, classifier.precision))
         if read_classifier(classifier.folder) != classifier:
             raise CeresFastError(f"{classifier.folder}: has changed meanwhile. Export it again when that is over.")
         path.with_suffix(PROOF).unlink(missing_ok=True)  # that of the file before
     if of_run:
         _name_in_run(classifier, kind, written)
-    write_json(path.with_suffix(PROOF), {"product": path.name, "sha256": sha256_of(path), **proof.as_dict()})
+    write_json(path.with_suffix(PROOF), {"product": path.name, "sha256": sha256_of(path), **found})
     size, seconds = path.stat().st_size / 2**20, time.perf_counter() - started
-    say(f"wrote {path} ({size:.1f} MiB, {precision}, opset {OPSET}, {seconds:.0f} s)\n{proof.text()}")
+    say(f"wrote {path} ({size:.1f} MiB, {precision}, opset {OPSET}, {seconds:.0f} s)")
     return path
 
 
-def up_to_date(classifier: Classifier, precision: str) -> Path | None:
-    """Return the run's ONNX file in a precision; None where there is none that this version would write the same."""
+def _proven(
+    graph: onnx.ModelProto, model: keras.Model, path: Path, stamps: Stamps | None, bounds: Bounds
+) -> dict[str, Any]:
+    """Compare a product with Keras as a CPU computes it, and as a GPU does where that is not the same."""
+    engine = OnnxRuntimeEngine(path, provider="cpu")
+    product = engine.classifier
+    if bounds.difference is not None or stamps is not None:
+        say(f"comparing with Keras on {0 if stamps is None else len(stamps.pixels):,} stamps and the built-in ones …")
+    answers = keras_answers(model, product, stamps)
+    proof = prove(engine, model, stamps, bounds, answers)
+    say(proof.text())
+    if product.precision not in FORMS:
+        return proof.as_dict()
+    on_gpu = prove(OnGpu(path, product, graph), model, stamps, bounds, answers)
+    lost = f", {on_gpu.recall.lost} asteroids lost, {on_gpu.recall.regained} regained" if on_gpu.recall else ""
+    say(f"as a GPU computes it: largest difference {on_gpu.largest:.1e}, {on_gpu.changed} decisions changed{lost}")
+    return {**proof.as_dict(), "on_gpu": on_gpu.as_dict()}
+
+
+def up_to_date(classifier: Classifier, precision: str, records: Path | None = None) -> Path | None:
+    """Return the run's ONNX file in a precision; None where there is none that this version would write the same.
+
+    Nor where it has not been proven as it is, or, with `records`, not on any records.
+    """
     kind = ONNX_KINDS[precision]
     if kind not in classifier.files:
         return None
@@ -71,7 +99,19 @@ def up_to_date(classifier: Classifier, precision: str) -> Path | None:
     except InputError:
         return None
     expected = metadata(carried(classifier, precision))
-    return path if {key: found.get(key) for key in expected} == expected else None
+    if {key: found.get(key) for key in expected} != expected:
+        return None
+    proof = _proof_of(path)
+    proven = proof.get("sha256") == classifier.files[kind]["sha256"] and (records is None or proof.get("stamps", 0) > 0)
+    return path if proven else None
+
+
+def _proof_of(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.with_suffix(PROOF).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _refuse(path: Path, request: Request) -> None:

@@ -14,6 +14,10 @@ DEFAULT_PRECISION = {"float32": "float32", "mixed_float16": "float16", "mixed_bf
 kernels for most operators on the CPU."""
 
 
+PROOF = ".proof.json"
+"""What the name of a proof ends in; it holds the SHA-256 of the ONNX file that was proven."""
+
+
 def default_precision(classifier: Classifier) -> str:
     """Return the precision that a run is exported in when none is asked for."""
     return DEFAULT_PRECISION.get(classifier.precision, PRECISIONS[0])

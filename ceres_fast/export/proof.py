@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..console import say
+from ..classifier import Classifier
 from ..engines import Engine
 from ..errors import CeresFastError
 from ..evaluation.asteroids import critical
@@ -129,7 +129,14 @@ class Proof:
         write_json(path, self.as_dict())
 
 
-def prove(engine: Engine, model: keras.Model, stamps: Stamps | None, bounds: Bounds) -> Proof:
+def keras_answers(model: keras.Model, classifier: Classifier, stamps: Stamps | None) -> np.ndarray:
+    """Return P(asteroid) of a Keras model for all that a product is compared on, float32 (n,)."""
+    return predict(model, _pixels(classifier, stamps))[:, classifier.classes.index("asteroid")]
+
+
+def prove(
+    engine: Engine, model: keras.Model, stamps: Stamps | None, bounds: Bounds, answers: np.ndarray | None = None
+) -> Proof:
     """Compare a product with the Keras model that was trained, and refuse it where it is too far away.
 
     Parameters
@@ -143,6 +150,8 @@ def prove(engine: Engine, model: keras.Model, stamps: Stamps | None, bounds: Bou
         compared, which say nothing of decisions and recall.
     bounds : Bounds
         From `bounds_for`.
+    answers : numpy.ndarray, optional
+        From `keras_answers`, where they are known already.
 
     Returns
     -------
@@ -160,11 +169,10 @@ def prove(engine: Engine, model: keras.Model, stamps: Stamps | None, bounds: Bou
             f"Not exported: what {classifier.precision} costs shows only in the recall of real asteroids, and there "
             "are none to compare on. Name records with asteroids in their test split, with --records."
         )
-    probes = probe_stamps(classifier.planes)
-    pixels = probes if stamps is None else np.concatenate([probes, stamps.pixels])
-    say(f"comparing with Keras on {len(pixels):,} stamps …")
-    column = classifier.classes.index("asteroid")
-    before = _numbers(predict(model, pixels)[:, column], len(pixels), "the classifier itself (Keras)")
+    probes, pixels = probe_stamps(classifier.planes), _pixels(classifier, stamps)
+    if answers is None:
+        answers = keras_answers(model, classifier, stamps)
+    before = _numbers(answers, len(pixels), "the classifier itself (Keras)")
     after = _numbers(engine.predict(pixels), len(pixels), f"the {classifier.precision} product")
     differences = np.abs(after.astype(np.float64) - before)
     real = slice(len(probes), None)
@@ -182,6 +190,11 @@ def prove(engine: Engine, model: keras.Model, stamps: Stamps | None, bounds: Bou
     if found := proof_text.beyond(proof):
         raise NotProven(found, proof)
     return proof
+
+
+def _pixels(classifier: Classifier, stamps: Stamps | None) -> np.ndarray:
+    probes = probe_stamps(classifier.planes)
+    return probes if stamps is None else np.concatenate([probes, stamps.pixels])
 
 
 _NO_RECORDS: dict[str, Any] = {

@@ -42,7 +42,7 @@ def halved(model: onnx.ModelProto) -> onnx.ModelProto:
     made.CopyFrom(model)
     graph = made.graph
     network = _network(graph)
-    floats = _floats(made)
+    floats = _of_type(made, _FLOAT)
     constants = {tensor.name: tensor for tensor in graph.initializer if tensor.data_type == _FLOAT}
     computed = {name for number in network for name in graph.node[number].output} & floats
     nodes: list[onnx.NodeProto] = []
@@ -73,6 +73,39 @@ def halved(model: onnx.ModelProto) -> onnx.ModelProto:
     return made
 
 
+def rounded_at_each_node(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a graph whose float16 nodes are computed in float32 and their results rounded: what a GPU gives, on a CPU.
+
+    ONNX Runtime has no float16 kernels for a CPU. It puts casts around each such node and leaves out those between two
+    of them, so that nothing is rounded on the way and nothing overflows. Casts that are in the graph it keeps.
+
+    Parameters
+    ----------
+    model : onnx.ModelProto
+        From `halved`. It is not changed.
+    """
+    made = onnx.ModelProto()
+    made.CopyFrom(model)
+    halves = _of_type(model, _HALF) | {each.name for each in model.graph.initializer if each.data_type == _HALF}
+    nodes: list[onnx.NodeProto] = []
+    widened: dict[str, str] = {}
+    for node in made.graph.node:
+        if node.op_type == "Cast" or not halves.intersection(node.output):
+            nodes.append(node)
+            continue
+        for place, name in enumerate(node.input):
+            if name in halves and name not in widened:
+                widened[name] = f"{name}/widened"
+                nodes.append(helper.make_node("Cast", [name], [widened[name]], to=_FLOAT))
+            node.input[place] = widened.get(name, name)
+        names = list(node.output)
+        node.output[:] = [f"{name}/exact" for name in names]
+        nodes += [node, *(helper.make_node("Cast", [f"{name}/exact"], [name], to=_HALF) for name in names)]
+    del made.graph.node[:]
+    made.graph.node.extend(nodes)
+    return made
+
+
 def _network(graph: onnx.GraphProto) -> set[int]:
     """Return the numbers of the nodes from the first with weights to before the last one."""
     constants = {tensor.name for tensor in graph.initializer}
@@ -95,11 +128,11 @@ def _downstream(graph: onnx.GraphProto, starts: Collection[int]) -> set[int]:
     return found
 
 
-def _floats(model: onnx.ModelProto) -> set[str]:
-    """Return the names of all tensors of type float32 that are given or computed."""
+def _of_type(model: onnx.ModelProto, kind: int) -> set[str]:
+    """Return the names of all tensors of a type that are given or computed."""
     graph = onnx.shape_inference.infer_shapes(model, strict_mode=True).graph
     values = (*graph.input, *graph.value_info, *graph.output)
-    return {value.name for value in values if value.type.tensor_type.elem_type == _FLOAT}
+    return {value.name for value in values if value.type.tensor_type.elem_type == kind}
 
 
 def _rounded(tensor: onnx.TensorProto, name: str) -> onnx.TensorProto:

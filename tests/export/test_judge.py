@@ -19,9 +19,9 @@ STAMPS = saying([(0.9, 0.8, 0.7), (0.6, 0.9, 0.9)], [0.1, 0.2, 0.3, 0.45])
 def graph(factor: float = 1.0, shift: float = 0.0) -> onnx.ModelProto:
     """P(asteroid) is what the stamp says, times a factor, and a shift more."""
     nodes = [
-        helper.make_node("ReduceMax", ["stamps"], ["peak"], axes=[1, 2], keepdims=0),
+        helper.make_node("ReduceMax", ["stamp"], ["peak"], axes=[1, 2], keepdims=0),
         helper.make_node("Mul", ["peak", "factor"], ["scaled"]),
-        helper.make_node("Add", ["scaled", "shift"], ["probabilities"]),
+        helper.make_node("Add", ["scaled", "shift"], ["probability"]),
     ]
     return model(nodes, {"factor": [-factor, factor], "shift": [1 - shift, shift]})
 

@@ -15,6 +15,8 @@ from ceres_fast.engines.onnx_runtime import OnnxRuntimeEngine
 from ceres_fast.errors import CeresFastError
 from ceres_fast.export import proof as module
 from ceres_fast.export.bounds import BOUNDS, Bounds, bounds_for
+from ceres_fast.export.graph import describe
+from ceres_fast.export.products import carried
 from ceres_fast.export.proof import NotProven, Proof, prove
 from ceres_fast.export.proof_text import needed
 from ceres_fast.export.stamps import Stamps, draw_stamps, probe_stamps
@@ -265,7 +267,7 @@ class TestBounds:
 def test_a_network_and_its_onnx_file(tiny_records: Path, tmp_path: Path) -> None:
     classifier = read_classifier(write_knowing_run(tmp_path / "run"))
     model = load_model(classifier)
-    onnx.save(convert(model, classifier), tmp_path / "classifier.onnx")
+    onnx.save(describe(convert(model), carried(classifier, "float32")), tmp_path / "classifier.onnx")
     stamps = draw_stamps(tiny_records, classifier)
     proof = prove(OnnxRuntimeEngine(tmp_path / "classifier.onnx"), model, stamps, bounds_for("float32"))
     assert proof.changed == 0

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import runpy
 import shlex
+import shutil
 import sys
+import sysconfig
 from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
 from contextlib import redirect_stderr
@@ -97,3 +99,8 @@ def commands(line: str) -> Iterator[list[str]]:
         each = list(group)
         if not separates and Path(each[0]).name in ("ceres-fast", "classify_new.py"):
             yield each
+
+
+def program(name: str) -> str | None:
+    """Return where a program is, which may come with a package of this Python's environment; None where it is not."""
+    return shutil.which(name, path=sysconfig.get_path("scripts")) or shutil.which(name)

