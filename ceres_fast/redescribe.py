@@ -58,7 +58,7 @@ def redescribe(classifier: Classifier) -> Classifier:
 
 
 def _holds(graph: onnx.ModelProto, classifier: Classifier, kind: str) -> bool:
-    """Whether what was proven of a file holds with the new description; float32 differs too little to change anything."""
+    """Whether what was proven of a file holds with the new description; float32 differs too little to matter."""
     if kind == ONNX_KINDS["float32"]:
         return True
     said = {each.key: each.value for each in graph.metadata_props}

@@ -45,7 +45,10 @@ def run(tmp_path: Path) -> Path:
     folder = tmp_path / "run"
     folder.mkdir()
     (folder / "best.weights.h5").write_bytes(b"weights")
-    made = classifier(precision="mixed_bfloat16").with_file("weights", folder / "best.weights.h5")
+    scaling = {"method": "temperature", "temperature": 1.25}
+    made = classifier(precision="mixed_bfloat16", threshold=0.25, scaling=scaling).with_file(
+        "weights", folder / "best.weights.h5"
+    )
     described = made
     for precision in PRECISIONS:
         path = folder / onnx_name(precision)
@@ -55,11 +58,9 @@ def run(tmp_path: Path) -> Path:
     return folder
 
 
-def calibrated(run: Path, threshold: float = 0.25) -> Classifier:
-    scaling = {"method": "temperature", "temperature": 1 + threshold}
-    return replace(
-        read_classifier(run), threshold=threshold, scaling=scaling, operating_point={**POINT, "threshold": threshold}
-    )
+def calibrated(run: Path, max_loss: float = 0.02) -> Classifier:
+    """Return the run's classifier with a promise; threshold and scaling, which files were proven at, stay."""
+    return replace(read_classifier(run), operating_point={**POINT, "max_loss": max_loss})
 
 
 def check(run: Path, expected: Classifier) -> None:
@@ -112,7 +113,7 @@ def test_a_kill_leaves_a_run_that_works(run: Path, monkeypatch: pytest.MonkeyPat
     stored = commit > 3 or (commit == 3 and after)
     check(run, new if stored else old)
     # What it left does not disturb the next, or one killed once more.
-    wanted = calibrated(run, 0.125)
+    wanted = calibrated(run, 0.01)
     redescribe(wanted)
     check(run, wanted)
     assert {path.name for path in run.iterdir()} == {"best.weights.h5", "classifier.json", *NAMES}
@@ -135,6 +136,35 @@ def test_a_file_system_without_second_names(run: Path, monkeypatch: pytest.Monke
     redescribe(wanted)
     check(run, wanted)
     assert {path.name for path in run.iterdir()} == {"best.weights.h5", "classifier.json", *NAMES}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"threshold": 0.125, "operating_point": {**POINT, "threshold": 0.125}}, {"scaling": None}],
+    ids=["threshold", "scaling"],
+)
+def test_what_was_proven_at_another_threshold_is_not_named_any_more(
+    run: Path, changed: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in NAMES:
+        (run / name).with_suffix(".proof.json").write_text("{}")
+    made = redescribe(replace(read_classifier(run), **changed))
+    assert made.onnx_files() == {"onnx": "classifier.onnx"}
+    assert OnnxRuntimeEngine(run / "classifier.onnx").classifier == carried(made, "float32")
+    assert "classifier-float16.onnx: was proven at another threshold" in " ".join(capsys.readouterr().err.split())
+    assert not list(run.glob("*.proof.json"))
+
+
+def test_a_file_of_an_older_version_is_not_named_any_more(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    older = onnx.load(run / "classifier.onnx")
+    for node in older.graph.node:
+        for ends in (node.input, node.output):
+            ends[:] = [{"stamp": "stamps", "probability": "probabilities"}.get(name, name) for name in ends]
+    older.graph.input[0].name, older.graph.output[0].name = "stamps", "probabilities"
+    onnx.save(older, run / "classifier.onnx")
+    read_classifier(run).with_file("onnx", run / "classifier.onnx").write(run)
+    assert "onnx" not in redescribe(calibrated(run)).onnx_files()
+    assert "has the ends stamps, probabilities" in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_run_without_an_export(run: Path) -> None:

@@ -1,4 +1,4 @@
-"""Make of a trained classifier what runs it elsewhere: an ONNX file that is proven, and of it an engine or a repository.
+"""Make of a trained classifier what runs it elsewhere: a proven ONNX file, and of it an engine or a repository.
 
 Nothing heavy is imported before it is needed: where an engine is made of an ONNX file there may be no TensorFlow.
 """

@@ -1,7 +1,7 @@
 """What a GPU computes of a product, on a CPU: for the proof, never shipped.
 
-ONNX Runtime on a CPU computes float16 in float32, and reads the activations of int8 as unsigned (`as_unsigned`); TensorRT
-and CUDA round each float16 result, and cut int8 off at 127 steps.
+ONNX Runtime on a CPU computes float16 in float32, and reads the activations of int8 as unsigned (`as_unsigned`).
+TensorRT and CUDA round each float16 result, and cut int8 off at 127 steps.
 """
 
 from __future__ import annotations

@@ -43,9 +43,8 @@ def write_onnx(request: Request, classifier: Classifier, precision: str) -> Path
     stamps = None if request.records is None else draw_stamps(request.records, classifier)
     of_run = path.parent.resolve() == classifier.folder.resolve()
     if of_run:
-        lock_run(
-            classifier.folder
-        )  # nobody chooses another threshold while this file is made, and proven at the old one
+        # Nobody is to choose another threshold while this file is made, and proven at the old one.
+        lock_run(classifier.folder)
     kind = ONNX_KINDS[precision]
     written = free_name(classifier, kind, path.name) if of_run else path
     started = time.perf_counter()
@@ -72,8 +71,6 @@ def _proven(
     """Compare a product with Keras as a CPU computes it, and as a GPU does where that is not the same."""
     engine = OnnxRuntimeEngine(path, provider="cpu")
     product = engine.classifier
-    if bounds.difference is not None or stamps is not None:
-        say(f"comparing with Keras on {0 if stamps is None else len(stamps.pixels):,} stamps and the built-in ones …")
     answers = keras_answers(model, product, stamps)
     proof = prove(engine, model, stamps, bounds, answers)
     say(proof.text())

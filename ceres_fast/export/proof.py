@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..classifier import Classifier
+from ..console import say
 from ..engines import Engine
 from ..errors import CeresFastError
 from ..evaluation.asteroids import critical
@@ -131,7 +132,9 @@ class Proof:
 
 def keras_answers(model: keras.Model, classifier: Classifier, stamps: Stamps | None) -> np.ndarray:
     """Return P(asteroid) of a Keras model for all that a product is compared on, float32 (n,)."""
-    return predict(model, _pixels(classifier, stamps))[:, classifier.classes.index("asteroid")]
+    pixels = _pixels(classifier, stamps)
+    say(f"comparing with Keras on {len(pixels):,} stamps …")
+    return predict(model, pixels)[:, classifier.classes.index("asteroid")]
 
 
 def prove(

@@ -10,6 +10,7 @@ from ceres_fast.classifier import ONNX_KINDS, read_classifier
 from ceres_fast.engines.onnx_runtime import OnnxRuntimeEngine
 from ceres_fast.export import onnx_file
 from ceres_fast.export.bounds import Bounds
+from ceres_fast.training.runs import LOCK
 
 from ..tiny_networks import WEIGHTS
 
@@ -18,7 +19,8 @@ FILES = {"classifier.json", WEIGHTS, "classifier.onnx", "classifier.proof.json"}
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    """Return the bytes of the files in a folder, but for the lock."""
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != LOCK}
 
 
 def engine_of(run: Path, precision: str = "float32") -> OnnxRuntimeEngine:

@@ -168,8 +168,9 @@ def test_what_is_refused_leaves_what_was_there(
 
 
 def test_a_run_that_trains_on_meanwhile_keeps_its_newer_classifier(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def trains_on(*arguments: object) -> None:
+    def trains_on(*arguments: Any) -> proof.Proof:
         write_run(run)
+        return proof.prove(*arguments)
 
     monkeypatch.setattr(onnx_file, "prove", trains_on)
     with pytest.raises(CeresFastError, match="has changed meanwhile"):
@@ -181,9 +182,11 @@ def test_a_run_that_trains_on_meanwhile_keeps_its_newer_classifier(run: Path, mo
 def test_what_it_is_proven_on(run: Path, tiny_records: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
 
-    def watched(engine: OnnxRuntimeEngine, model: keras.Model, stamps: Any, bounds: Bounds) -> proof.Proof:
+    def watched(
+        engine: OnnxRuntimeEngine, model: keras.Model, stamps: Any, bounds: Bounds, answers: np.ndarray
+    ) -> proof.Proof:
         seen.append((engine.classifier, stamps, bounds))
-        return proof.prove(engine, model, stamps, bounds)
+        return proof.prove(engine, model, stamps, bounds, answers)
 
     monkeypatch.setattr(onnx_file, "prove", watched)
     export(run, records=tiny_records)

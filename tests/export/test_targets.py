@@ -17,7 +17,7 @@ import onnx
 import pytest
 
 from ceres_fast.classifier import ONNX_METADATA_KEY, read_classifier
-from ceres_fast.engines.onnx_runtime import OnnxRuntimeEngine
+from ceres_fast.engines import Engine
 from ceres_fast.errors import CeresFastError
 from ceres_fast.export import BATCHES, export, onnx_file, proof
 from ceres_fast.export.bounds import Bounds
@@ -57,9 +57,12 @@ def test_int8_is_chosen_on_one_split_and_proven_on_another(
         seen.update(ranges=ranges, judgement=judgement, limits=limits)
         return SimpleNamespace(model=graph, text=lambda: "int8: 0 of 2 layers")
 
-    def prove(engine: OnnxRuntimeEngine, model: keras.Model, stamps: Any, bounds: Bounds) -> proof.Proof:
+    def prove(engine: Engine, model: keras.Model, stamps: Any, bounds: Bounds, answers: np.ndarray) -> proof.Proof:
         seen.update(split=stamps.split, described=engine.classifier, bounds=bounds)
-        return proof.prove(engine, model, stamps, bounds)
+        proven_by.append(type(engine).__name__)
+        return proof.prove(engine, model, stamps, bounds, answers)
+
+    proven_by: list[str] = []
 
     module = SimpleNamespace(quantise=quantise, calibration_stamps=lambda records: f"stamps of {records.name}")
     monkeypatch.setitem(sys.modules, "ceres_fast.export.quantise", module)
@@ -67,6 +70,7 @@ def test_int8_is_chosen_on_one_split_and_proven_on_another(
     path = export(run, precision="int8", records=tiny_records)
     assert path == run / "classifier-int8.onnx"
     assert read_classifier(run).onnx_files() == {"onnx-int8": path.name}
+    assert proven_by == ["OnnxRuntimeEngine", "OnGpu"]
     assert seen["ranges"] == "stamps of records"
     assert (seen["judgement"].recall_loss, seen["judgement"].changed) == (0, 0)
     assert seen["split"] == "test"
