@@ -39,12 +39,14 @@ class Runtime(SimpleNamespace):
         )
         self.starting, self.error = starting, error
         self.asked: list[list[tuple[str, dict[str, str]]]] = []
+        self.options: list[onnxruntime.SessionOptions] = []
 
     logged: list[int] = []  # noqa: RUF012
 
     def session(self, content: bytes, options: Any, *, providers: Any, enable_fallback: int) -> Any:
         assert not enable_fallback
         self.asked.append(providers)
+        self.options.append(options)
         if self.error and providers[0][0] != CPU:
             raise self.error
         started = [name for name, _ in providers if name in [*self.starting, CPU]]
@@ -160,6 +162,13 @@ def test_float32_stays_float32_on_cuda(runtime: Callable[..., Runtime]) -> None:
     for name in ("cuda", "tensorrt"):
         start(MODEL, name)
         assert dict(made.asked[-1])[CUDA] == {"use_tf32": "0"}
+
+
+@pytest.mark.parametrize("name", ["cpu", "cuda", "tensorrt"])
+def test_sums_of_bytes_are_exact_on_every_processor(runtime: Callable[..., Runtime], name: str) -> None:
+    made = runtime([TENSORRT, CUDA, CPU], [TENSORRT, CUDA])
+    start(MODEL, name)
+    assert made.options[-1].get_session_config_entry("session.x64quantprecision") == "1"
 
 
 def test_tensorrt_has_a_profile_for_all_batches_and_keeps_its_engines(
