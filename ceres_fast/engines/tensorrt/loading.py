@@ -91,6 +91,8 @@ def _loaded(path: Path) -> LoadedEngine:
     log = Log()
     logger = log.logger(module)
     runtime = module.Runtime(logger)
+    # `checked` has found the engine to be the one that was built, so its code is as trusted as the engine.
+    runtime.engine_host_code_allowed = sidecar.host_code
     refuse_invalid(module, runtime, content, path)
     engine = runtime.deserialize_cuda_engine(content)
     classifier = sidecar.described(path)

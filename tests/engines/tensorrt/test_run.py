@@ -290,6 +290,15 @@ def test_what_is_no_classifier_is_refused(machine: Machine, name: str) -> None:
     assert not machine.cuda.living()
 
 
+@pytest.mark.parametrize("compatible", [True, False])
+def test_code_for_the_cpu_is_loaded_only_of_an_engine_that_has_some(tensorrt: Machine, compatible: bool) -> None:
+    write_engine(tensorrt.folder, "tensorrt", BATCHES, version_compatible=compatible)
+    engine, pixels = tensorrt.open(), stamps(3)
+    np.testing.assert_array_equal(engine.predict(pixels), answers(pixels))
+    runtime, _ = engine._loaded.owners
+    assert runtime.engine_host_code_allowed is compatible
+
+
 def test_an_engine_without_its_sidecar_is_not_loaded(machine: Machine) -> None:
     sidecar_path(machine.path).unlink()
     with pytest.raises(InputError, match="--rebuild"):
