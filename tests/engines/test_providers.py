@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -65,6 +66,8 @@ def runtime(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Ru
         monkeypatch.setattr(tensorrt_provider.ctypes, "CDLL", missing)
         monkeypatch.setattr(providers, "is_package", lambda name: False)
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+        monkeypatch.setenv(tensorrt_provider.TF32, "")  # so that what a test sets is taken back
+        monkeypatch.delenv(tensorrt_provider.TF32)
         return made
 
     return put
@@ -164,6 +167,17 @@ def test_float32_stays_float32_on_cuda(runtime: Callable[..., Runtime]) -> None:
         assert dict(made.asked[-1])[CUDA] == {"use_tf32": "0"}
 
 
+@pytest.mark.parametrize(("before", "after"), [(None, "0"), ("1", "1")])
+def test_float32_stays_float32_in_tensorrt_unless_the_user_says_otherwise(
+    runtime: Callable[..., Runtime], monkeypatch: pytest.MonkeyPatch, before: str | None, after: str
+) -> None:
+    runtime([TENSORRT, CPU], [TENSORRT])
+    if before:
+        monkeypatch.setenv(tensorrt_provider.TF32, before)
+    start(MODEL, "tensorrt")
+    assert os.environ[tensorrt_provider.TF32] == after
+
+
 @pytest.mark.parametrize("name", ["cpu", "cuda", "tensorrt"])
 def test_sums_of_bytes_are_exact_on_every_processor(runtime: Callable[..., Runtime], name: str) -> None:
     made = runtime([TENSORRT, CUDA, CPU], [TENSORRT, CUDA])
@@ -198,7 +212,9 @@ def test_kept_engines_are_of_this_model_and_these_versions(
     folders.add(tensorrt_provider.engine_folder(b"one"))
     monkeypatch.setattr(tensorrt_provider, "driver", lambda: Driver("13.0", (Gpu("NVIDIA L4", "8.9", 2**34),)))
     folders.add(tensorrt_provider.engine_folder(b"one"))
-    assert len(folders) == 5
+    monkeypatch.setenv(tensorrt_provider.TF32, "0")
+    folders.add(tensorrt_provider.engine_folder(b"one"))
+    assert len(folders) == 6
 
 
 def test_a_home_that_cannot_be_written_is_warned_of(runtime: Callable[..., Runtime], tmp_path: Path) -> None:
