@@ -17,6 +17,9 @@ from .log import Log
 from .profiles import Profile, profile_for
 from .sidecar import REBUILD, Sidecar
 
+_MESSAGES = 100
+"""Of TensorRT that are kept while an engine is loaded: it may warn in each run, and nights are long."""
+
 
 @dataclass(frozen=True)
 class LoadedEngine:
@@ -88,7 +91,7 @@ def load_engine(path: Path, *, rebuild: bool = False) -> LoadedEngine:
 
 def _loaded(path: Path) -> LoadedEngine:
     content, sidecar, module = checked(path)
-    log = Log()
+    log = Log(_MESSAGES)
     logger = log.logger(module)
     runtime = module.Runtime(logger)
     # `checked` has found the engine to be the one that was built, so its code is as trusted as the engine.

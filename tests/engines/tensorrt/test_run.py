@@ -299,6 +299,13 @@ def test_code_for_the_cpu_is_loaded_only_of_an_engine_that_has_some(tensorrt: Ma
     assert runtime.engine_host_code_allowed is compatible
 
 
+def test_what_tensorrt_says_at_each_run_does_not_fill_the_memory(machine: Machine) -> None:
+    engine = machine.open()
+    for _ in range(1000):
+        machine.engine.refused("as ever")
+    assert len(engine._loaded.log.messages) == 100
+
+
 def test_an_engine_without_its_sidecar_is_not_loaded(machine: Machine) -> None:
     sidecar_path(machine.path).unlink()
     with pytest.raises(InputError, match="--rebuild"):
