@@ -194,6 +194,30 @@ def test_a_cache_that_does_not_fit_is_replaced(rtx: Machine, tmp_path: Path, con
     assert cache.read_bytes() == b"cache of this GPU [16]"
 
 
+def test_a_cache_that_is_too_large_is_not_loaded_but_replaced(
+    rtx: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "classifier.rtx.cache"
+    monkeypatch.setattr("ceres_fast.engines.tensorrt.contexts.LARGEST_CACHE", 22)
+    cache.write_bytes(b"cache of this GPU [16]")
+    rtx.open()
+    assert rtx.engine.compiled == {16}
+    cache.write_bytes(b"cache of this GPU [1, 4]")
+    rtx.open().predict(stamps(5))
+    assert cache.read_bytes() == b"cache of this GPU [16]"
+
+
+def test_a_cache_in_another_folder_is_refused(rtx: Machine, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    others = tmp_path / "elsewhere" / "classifier.rtx.cache"
+    others.write_bytes(b"cache of this GPU [16]")
+    (tmp_path / "classifier.rtx.cache").symlink_to(others)
+    with pytest.raises(InputError, match=r"rtx\.cache: is a link to another folder"):
+        rtx.open()
+    assert not rtx.engine.compiled
+    assert not rtx.cuda.living()
+
+
 def test_a_cache_that_cannot_be_written_costs_no_answer(
     rtx: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
