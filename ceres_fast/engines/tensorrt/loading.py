@@ -10,6 +10,7 @@ from typing import Any
 from ...classifier import Classifier
 from ...errors import InputError
 from ..batches import INPUT, OUTPUT
+from .alone import alone
 from .api import Flavour, flavour_of, version_of
 from .build import rebuild as build_again
 from .checks import checked, refuse_invalid
@@ -71,7 +72,8 @@ def load_engine(path: Path, *, rebuild: bool = False) -> LoadedEngine:
     path : pathlib.Path
         The engine file.
     rebuild : bool
-        Build it again, on this machine and for its GPU, where it cannot be loaded.
+        Build it again, on this machine and for its GPU, where it cannot be loaded. Of several processes one builds,
+        and the others wait: the engine of one with the sidecar of another would be refused.
 
     Raises
     ------
@@ -85,8 +87,12 @@ def load_engine(path: Path, *, rebuild: bool = False) -> LoadedEngine:
     except InputError:
         if not rebuild:
             raise
-    build_again(path)
-    return _loaded(path)
+    with alone(path):
+        try:
+            return _loaded(path)  # as another process may have built it meanwhile
+        except InputError:
+            build_again(path)
+        return _loaded(path)
 
 
 def _loaded(path: Path) -> LoadedEngine:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import gc
 import importlib.util
 import re
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ceres_fast.engines.gpus import Gpu
+from ceres_fast.engines.tensorrt import loading
 from ceres_fast.engines.tensorrt.cuda import CudaError
 from ceres_fast.engines.tensorrt.run import TensorRTEngine
 from ceres_fast.engines.tensorrt.sidecar import sidecar_path
@@ -358,6 +363,50 @@ def test_rebuilding_what_cannot_be_used(machine: Machine, monkeypatch: pytest.Mo
     np.testing.assert_array_equal(machine.open(rebuild=True).predict(pixels), answers(pixels))
     np.testing.assert_array_equal(machine.open(rebuild=True).predict(pixels), answers(pixels))
     assert built == [machine.path]
+
+
+def test_what_another_process_has_built_meanwhile_is_not_built_again(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def after_another(path: Path) -> Iterator[None]:
+        write_engine(machine.folder, machine.flavour, BATCHES)
+        yield
+
+    def build(path: Path) -> None:
+        raise AssertionError("built twice")
+
+    sidecar_path(machine.path).unlink()
+    monkeypatch.setattr("ceres_fast.engines.tensorrt.loading.alone", after_another)
+    monkeypatch.setattr("ceres_fast.engines.tensorrt.loading.build_again", build)
+    pixels = stamps(5)
+    np.testing.assert_array_equal(machine.open(rebuild=True).predict(pixels), answers(pixels))
+
+
+def test_an_engine_is_built_by_one_of_two_at_once(tensorrt: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    sidecar_path(tensorrt.path).unlink()
+    both, built = threading.Barrier(2, timeout=30), []
+    loaded = loading._loaded
+
+    def both_fail_first(path: Path) -> loading.LoadedEngine:
+        try:
+            return loaded(path)
+        except InputError:
+            if not getattr(first, "failed", False):
+                first.failed = True
+                both.wait()
+            raise
+
+    def build(path: Path) -> None:
+        built.append(path)
+        write_engine(tensorrt.folder, "tensorrt", BATCHES)
+
+    first = threading.local()
+    monkeypatch.setattr(loading, "_loaded", both_fail_first)
+    monkeypatch.setattr(loading, "build_again", build)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _: loading.load_engine(tensorrt.path, rebuild=True), range(2)))
+    assert built == [tensorrt.path]
 
 
 @pytest.mark.parametrize("rebuild", [False, True])
