@@ -94,8 +94,9 @@ class BatchedEngine(ABC):
         stamps : numpy.ndarray
             Pixels in ADU, shape (n, 32, 32, planes), axes (y, x, plane), float32; for one plane (n, 32, 32) as well.
         batch_size : int, optional
-            Stamps given to the runtime at a time: bounds the memory, and changes a result by no more than the
-            rounding of sums in another order. Without it the engine's own.
+            Stamps given to the runtime at a time, padding included: bounds the memory, and changes a result by no more
+            than the rounding of sums in another order. Where there are `sizes`, the largest of them that is not above
+            it is taken, or the smallest where all are. Without it the engine's own.
 
         Returns
         -------
@@ -142,7 +143,9 @@ class BatchedEngine(ABC):
     def _largest(self, batch_size: int) -> int:
         if batch_size < 1:
             raise ValueError(f"the batch size is {batch_size}, expected a number from 1")
-        return min(batch_size, self.sizes[-1]) if self.sizes else batch_size
+        if not self.sizes:
+            return batch_size
+        return max((size for size in self.sizes if size <= batch_size), default=self.sizes[0])
 
     def _cuts(self, count: int, size: int) -> list[slice]:
         """Cut stamps into batches of `size`, and the rest so that padding it costs least."""

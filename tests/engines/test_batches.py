@@ -76,6 +76,16 @@ def test_a_batch_is_padded_to_the_next_size_and_never_larger_than_the_largest() 
 
 
 @pytest.mark.parametrize(
+    ("batch_size", "expected"),
+    [(1, [4] * 5), (7, [4] * 5), (8, [8, 8, 4]), (31, [8, 8, 4]), (32, [32]), (33, [32])],
+)
+def test_the_batch_size_bounds_what_is_padded_too(batch_size: int, expected: list[int]) -> None:
+    engine = Means(sizes=(4, 8, 32))
+    engine.predict(stamps(20), batch_size)
+    assert engine.given == expected
+
+
+@pytest.mark.parametrize(
     ("n", "expected"),
     [
         (1, [1]),

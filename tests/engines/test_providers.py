@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -39,12 +40,14 @@ class Runtime(SimpleNamespace):
         )
         self.starting, self.error = starting, error
         self.asked: list[list[tuple[str, dict[str, str]]]] = []
+        self.options: list[onnxruntime.SessionOptions] = []
 
     logged: list[int] = []  # noqa: RUF012
 
     def session(self, content: bytes, options: Any, *, providers: Any, enable_fallback: int) -> Any:
         assert not enable_fallback
         self.asked.append(providers)
+        self.options.append(options)
         if self.error and providers[0][0] != CPU:
             raise self.error
         started = [name for name, _ in providers if name in [*self.starting, CPU]]
@@ -63,6 +66,8 @@ def runtime(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Ru
         monkeypatch.setattr(tensorrt_provider.ctypes, "CDLL", missing)
         monkeypatch.setattr(providers, "is_package", lambda name: False)
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+        monkeypatch.setenv(tensorrt_provider.TF32, "")  # so that what a test sets is taken back
+        monkeypatch.delenv(tensorrt_provider.TF32)
         return made
 
     return put
@@ -162,6 +167,24 @@ def test_float32_stays_float32_on_cuda(runtime: Callable[..., Runtime]) -> None:
         assert dict(made.asked[-1])[CUDA] == {"use_tf32": "0"}
 
 
+@pytest.mark.parametrize(("before", "after"), [(None, "0"), ("1", "1")])
+def test_float32_stays_float32_in_tensorrt_unless_the_user_says_otherwise(
+    runtime: Callable[..., Runtime], monkeypatch: pytest.MonkeyPatch, before: str | None, after: str
+) -> None:
+    runtime([TENSORRT, CPU], [TENSORRT])
+    if before:
+        monkeypatch.setenv(tensorrt_provider.TF32, before)
+    start(MODEL, "tensorrt")
+    assert os.environ[tensorrt_provider.TF32] == after
+
+
+@pytest.mark.parametrize("name", ["cpu", "cuda", "tensorrt"])
+def test_sums_of_bytes_are_exact_on_every_processor(runtime: Callable[..., Runtime], name: str) -> None:
+    made = runtime([TENSORRT, CUDA, CPU], [TENSORRT, CUDA])
+    start(MODEL, name)
+    assert made.options[-1].get_session_config_entry("session.x64quantprecision") == "1"
+
+
 def test_tensorrt_has_a_profile_for_all_batches_and_keeps_its_engines(
     runtime: Callable[..., Runtime], tmp_path: Path
 ) -> None:
@@ -189,7 +212,9 @@ def test_kept_engines_are_of_this_model_and_these_versions(
     folders.add(tensorrt_provider.engine_folder(b"one"))
     monkeypatch.setattr(tensorrt_provider, "driver", lambda: Driver("13.0", (Gpu("NVIDIA L4", "8.9", 2**34),)))
     folders.add(tensorrt_provider.engine_folder(b"one"))
-    assert len(folders) == 5
+    monkeypatch.setenv(tensorrt_provider.TF32, "0")
+    folders.add(tensorrt_provider.engine_folder(b"one"))
+    assert len(folders) == 6
 
 
 def test_a_home_that_cannot_be_written_is_warned_of(runtime: Callable[..., Runtime], tmp_path: Path) -> None:

@@ -106,8 +106,8 @@ def beside(engine: Path, name: str) -> Path:
         raise InputError(
             path,
             "is a link to another folder",
-            expected="an engine, its sidecar and its ONNX file side by side",
-            action="name the file that it points to",
+            expected="an engine and all that belongs to it side by side",
+            action="put the file itself there, or name the engine in the other folder",
         )
     return path
 

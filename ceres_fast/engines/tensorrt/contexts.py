@@ -10,9 +10,13 @@ from typing import Any, Protocol
 from ...console import warn
 from ...errors import CeresFastError
 from ...files import atomic_file
+from .checks import beside
 
 CACHE_SUFFIX = ".cache"
-"""Of the runtime cache of TensorRT-RTX: the engine's name and this. It is as trustworthy as the engine beside it."""
+"""Of the runtime cache of TensorRT-RTX: the engine's name and this."""
+
+LARGEST_CACHE = 256 * 2**20
+"""Bytes of a runtime cache that is read: many times what the kernels of a few shapes take."""
 
 
 class Contexts(Protocol):
@@ -60,12 +64,21 @@ class RtxContexts:
     They are compiled before the first answer (``EAGER``), not in the background (``LAZY``, the default), because few
     shapes are ever run, and an answer is not to change when a better kernel is ready. It captures a CUDA graph of each
     shape by itself, so one context, with the memory of the one profile, serves all.
+
+    The kernels that are kept are code, of which no hash is known: it changes whenever a shape is run. They are as
+    trusted as the folder that they are in, so a link out of it is refused. Who can write there can replace the engine
+    and its sidecar as well.
+
+    Raises
+    ------
+    InputError
+        When the cache is a link to another folder.
     """
 
     captured = False
 
     def __init__(self, module: ModuleType, engine: Any, path: Path) -> None:
-        self._path = path.with_name(path.name + CACHE_SUFFIX)
+        self._path = beside(path, path.name + CACHE_SUFFIX)
         config = engine.create_runtime_config()
         config.cuda_graph_strategy = module.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
         config.dynamic_shapes_kernel_specialization_strategy = module.DynamicShapesKernelSpecializationStrategy.EAGER
@@ -93,8 +106,10 @@ class RtxContexts:
     def _load(self) -> bytes:
         """Read the cache; one of another GPU, driver or version, or a damaged one, is left unused and replaced."""
         try:
-            content = self._path.read_bytes()
-            return content if self._cache.deserialize(content) else b""
+            with self._path.open("rb") as stream:
+                content = stream.read(LARGEST_CACHE + 1)
+            fits = len(content) <= LARGEST_CACHE and self._cache.deserialize(content)
+            return content if fits else b""
         except (OSError, RuntimeError):
             return b""
 

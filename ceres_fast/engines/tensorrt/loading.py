@@ -10,12 +10,16 @@ from typing import Any
 from ...classifier import Classifier
 from ...errors import InputError
 from ..batches import INPUT, OUTPUT
+from .alone import alone
 from .api import Flavour, flavour_of, version_of
 from .build import rebuild as build_again
 from .checks import checked, refuse_invalid
 from .log import Log
 from .profiles import Profile, profile_for
 from .sidecar import REBUILD, Sidecar
+
+_MESSAGES = 100
+"""Of TensorRT that are kept while an engine is loaded: it may warn in each run, and nights are long."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,8 @@ def load_engine(path: Path, *, rebuild: bool = False) -> LoadedEngine:
     path : pathlib.Path
         The engine file.
     rebuild : bool
-        Build it again, on this machine and for its GPU, where it cannot be loaded.
+        Build it again, on this machine and for its GPU, where it cannot be loaded. Of several processes one builds,
+        and the others wait: the engine of one with the sidecar of another would be refused.
 
     Raises
     ------
@@ -82,15 +87,21 @@ def load_engine(path: Path, *, rebuild: bool = False) -> LoadedEngine:
     except InputError:
         if not rebuild:
             raise
-    build_again(path)
-    return _loaded(path)
+    with alone(path):
+        try:
+            return _loaded(path)  # as another process may have built it meanwhile
+        except InputError:
+            build_again(path)
+        return _loaded(path)
 
 
 def _loaded(path: Path) -> LoadedEngine:
     content, sidecar, module = checked(path)
-    log = Log()
+    log = Log(_MESSAGES)
     logger = log.logger(module)
     runtime = module.Runtime(logger)
+    # `checked` has found the engine to be the one that was built, so its code is as trusted as the engine.
+    runtime.engine_host_code_allowed = sidecar.host_code
     refuse_invalid(module, runtime, content, path)
     engine = runtime.deserialize_cuda_engine(content)
     classifier = sidecar.described(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -15,10 +16,16 @@ _LEFT_OUT = {"VERBOSE"}
 
 
 class Log:
-    """The messages of a build or a load, as (severity, text)."""
+    """The messages of a build or a load, as (severity, text).
 
-    def __init__(self) -> None:
-        self.messages: list[tuple[str, str]] = []
+    Parameters
+    ----------
+    most : int, optional
+        How many are kept, the last ones; without it, all.
+    """
+
+    def __init__(self, most: int | None = None) -> None:
+        self.messages: deque[tuple[str, str]] = deque(maxlen=most)
 
     def add(self, severity: str, text: str) -> None:
         """Keep a message, unless it is of the kind that comes by the thousand."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from ...console import warn
 from ...errors import CeresFastError, InputError
 from ..batches import INPUT, OUTPUT
 from ..gpus import Gpu
@@ -71,12 +72,20 @@ def serialized(
         if plan is None:
             raise _NotBuiltError("it gave no engine")
         if options.timing_cache:
-            timing_cache.keep(config, options.timing_cache)
+            _keep_timings(config, options.timing_cache)
         return Serialized(memoryview(plan).cast("B"), hardware, capabilities)
     except MemoryError as error:
         raise _failed(kind, module, onnx, options, "the memory is full", log) from error
     except (_NotBuiltError, RuntimeError, TypeError, ValueError) as error:  # what its bindings raise
         raise _failed(kind, module, onnx, options, " ".join(str(error).split()), log) from error
+
+
+def _keep_timings(config: trt.IBuilderConfig, cache: Path) -> None:
+    """Keep what was timed for the next build; where that is impossible, this one is not lost with it."""
+    try:
+        timing_cache.keep(config, cache)
+    except CeresFastError as error:
+        warn(f"{error} The next engine is timed anew")
 
 
 def _by_flag(module: ModuleType, kind: Flavour) -> bool:

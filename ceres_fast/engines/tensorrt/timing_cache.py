@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...console import warn
 from ...errors import CeresFastError
 from ...files import atomic_file, disk_errors
-from ...locks import NO_LOCKS, lock
+from .alone import alone
 
 if TYPE_CHECKING:
     import tensorrt as trt
@@ -42,7 +40,9 @@ def keep(config: trt.IBuilderConfig, path: Path) -> None:
         When the disk refuses; the file is then what it was before.
     """
     cache = config.get_timing_cache()
-    with _locked(path):
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with alone(path):
         if others := _content(path):
             # False, and nothing combined, where the file is of another version or GPU: it is replaced.
             theirs = config.create_timing_cache(others)
@@ -59,21 +59,3 @@ def _content(path: Path) -> bytes:
         return b""
     except OSError as error:
         raise CeresFastError(f"{path}: cannot be read as a timing cache ({error.strerror}). Name another.") from error
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Keep other processes from reading and writing in between; on a file system without locks, hope."""
-    with disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            held = lock(path.with_name(path.name + ".lock"), wait=True)
-        except OSError as error:
-            if error.errno not in NO_LOCKS:
-                raise
-            held = None
-    try:
-        yield
-    finally:
-        if held:
-            held.release()

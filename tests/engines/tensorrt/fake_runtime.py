@@ -175,6 +175,8 @@ class Engine:
 class Runtime:
     """`Runtime`."""
 
+    engine_host_code_allowed = False
+
     def __init__(self, logger: Any) -> None:
         self.logger = logger
 
@@ -182,7 +184,11 @@ class Runtime:
         if not content.startswith(b"{"):
             self.logger.log(SimpleNamespace(name="ERROR"), "magic tag does not match")
             return None
-        engine = Engine(json.loads(content), self.cuda, self.logger)
+        values = json.loads(content)
+        if values["version_compatible"] and not self.engine_host_code_allowed:
+            self.logger.log(SimpleNamespace(name="ERROR"), "engine_host_code_allowed is not set")
+            return None
+        engine = Engine(values, self.cuda, self.logger)
         self.engines.append(engine)
         return engine
 
@@ -209,15 +215,24 @@ def install(monkeypatch: pytest.MonkeyPatch, flavour: str, cuda: FakeCuda) -> li
     return engines
 
 
-def write_engine(folder: Path, flavour: str, batches: Sequence[int] = (1, 4, 16), **changed: Any) -> Path:
+def write_engine(
+    folder: Path,
+    flavour: str,
+    batches: Sequence[int] = (1, 4, 16),
+    *,
+    version_compatible: bool = False,
+    **changed: Any,
+) -> Path:
     """Write an engine file that the fake package runs, with a valid sidecar and the ONNX file that it is of.
 
     What is `changed` is in the engine and not in its sidecar: ``input``, ``half``, ``classes``, or ``content``, bytes.
     """
-    kind, described, options = FLAVOURS[flavour], classifier(), EngineOptions(batches=tuple(batches))
+    kind, described = FLAVOURS[flavour], classifier()
+    options = EngineOptions(batches=tuple(batches), version_compatible=version_compatible)
     onnx = written(folder, peak_model())
     made = profiles(batches, per_batch=kind.profile_per_batch)
     values = {"stamp_shape": described.stamp_shape, "profiles": made, "input": "stamp", "half": False, "classes": 2}
+    values["version_compatible"] = version_compatible
     content = changed.pop("content", None) or json.dumps(values | changed).encode()
     path = onnx.with_suffix(kind.suffix)
     path.write_bytes(content)

@@ -28,6 +28,13 @@ def test_the_last_errors_are_quoted() -> None:
     assert len(log.messages) == 6
 
 
+def test_the_last_messages_of_many_are_kept() -> None:
+    log = Log(2)
+    for text in ("first", "second", "third"):
+        log.add("ERROR", text)
+    assert log.errors() == "second / third"
+
+
 def test_the_real_package_writes_into_it() -> None:
     trt = pytest.importorskip("tensorrt_rtx")
     log = Log()

@@ -5,6 +5,10 @@ from __future__ import annotations
 import gc
 import importlib.util
 import re
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ceres_fast.engines.gpus import Gpu
+from ceres_fast.engines.tensorrt import loading
 from ceres_fast.engines.tensorrt.cuda import CudaError
 from ceres_fast.engines.tensorrt.run import TensorRTEngine
 from ceres_fast.engines.tensorrt.sidecar import sidecar_path
@@ -194,6 +199,30 @@ def test_a_cache_that_does_not_fit_is_replaced(rtx: Machine, tmp_path: Path, con
     assert cache.read_bytes() == b"cache of this GPU [16]"
 
 
+def test_a_cache_that_is_too_large_is_not_loaded_but_replaced(
+    rtx: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "classifier.rtx.cache"
+    monkeypatch.setattr("ceres_fast.engines.tensorrt.contexts.LARGEST_CACHE", 22)
+    cache.write_bytes(b"cache of this GPU [16]")
+    rtx.open()
+    assert rtx.engine.compiled == {16}
+    cache.write_bytes(b"cache of this GPU [1, 4]")
+    rtx.open().predict(stamps(5))
+    assert cache.read_bytes() == b"cache of this GPU [16]"
+
+
+def test_a_cache_in_another_folder_is_refused(rtx: Machine, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    others = tmp_path / "elsewhere" / "classifier.rtx.cache"
+    others.write_bytes(b"cache of this GPU [16]")
+    (tmp_path / "classifier.rtx.cache").symlink_to(others)
+    with pytest.raises(InputError, match=r"rtx\.cache: is a link to another folder"):
+        rtx.open()
+    assert not rtx.engine.compiled
+    assert not rtx.cuda.living()
+
+
 def test_a_cache_that_cannot_be_written_costs_no_answer(
     rtx: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -290,6 +319,22 @@ def test_what_is_no_classifier_is_refused(machine: Machine, name: str) -> None:
     assert not machine.cuda.living()
 
 
+@pytest.mark.parametrize("compatible", [True, False])
+def test_code_for_the_cpu_is_loaded_only_of_an_engine_that_has_some(tensorrt: Machine, compatible: bool) -> None:
+    write_engine(tensorrt.folder, "tensorrt", BATCHES, version_compatible=compatible)
+    engine, pixels = tensorrt.open(), stamps(3)
+    np.testing.assert_array_equal(engine.predict(pixels), answers(pixels))
+    runtime, _ = engine._loaded.owners
+    assert runtime.engine_host_code_allowed is compatible
+
+
+def test_what_tensorrt_says_at_each_run_does_not_fill_the_memory(machine: Machine) -> None:
+    engine = machine.open()
+    for _ in range(1000):
+        machine.engine.refused("as ever")
+    assert len(engine._loaded.log.messages) == 100
+
+
 def test_an_engine_without_its_sidecar_is_not_loaded(machine: Machine) -> None:
     sidecar_path(machine.path).unlink()
     with pytest.raises(InputError, match="--rebuild"):
@@ -318,6 +363,50 @@ def test_rebuilding_what_cannot_be_used(machine: Machine, monkeypatch: pytest.Mo
     np.testing.assert_array_equal(machine.open(rebuild=True).predict(pixels), answers(pixels))
     np.testing.assert_array_equal(machine.open(rebuild=True).predict(pixels), answers(pixels))
     assert built == [machine.path]
+
+
+def test_what_another_process_has_built_meanwhile_is_not_built_again(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def after_another(path: Path) -> Iterator[None]:
+        write_engine(machine.folder, machine.flavour, BATCHES)
+        yield
+
+    def build(path: Path) -> None:
+        raise AssertionError("built twice")
+
+    sidecar_path(machine.path).unlink()
+    monkeypatch.setattr("ceres_fast.engines.tensorrt.loading.alone", after_another)
+    monkeypatch.setattr("ceres_fast.engines.tensorrt.loading.build_again", build)
+    pixels = stamps(5)
+    np.testing.assert_array_equal(machine.open(rebuild=True).predict(pixels), answers(pixels))
+
+
+def test_an_engine_is_built_by_one_of_two_at_once(tensorrt: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    sidecar_path(tensorrt.path).unlink()
+    both, built = threading.Barrier(2, timeout=30), []
+    loaded = loading._loaded
+
+    def both_fail_first(path: Path) -> loading.LoadedEngine:
+        try:
+            return loaded(path)
+        except InputError:
+            if not getattr(first, "failed", False):
+                first.failed = True
+                both.wait()
+            raise
+
+    def build(path: Path) -> None:
+        built.append(path)
+        write_engine(tensorrt.folder, "tensorrt", BATCHES)
+
+    first = threading.local()
+    monkeypatch.setattr(loading, "_loaded", both_fail_first)
+    monkeypatch.setattr(loading, "build_again", build)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _: loading.load_engine(tensorrt.path, rebuild=True), range(2)))
+    assert built == [tensorrt.path]
 
 
 @pytest.mark.parametrize("rebuild", [False, True])

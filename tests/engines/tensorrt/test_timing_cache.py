@@ -62,6 +62,19 @@ def test_a_folder_is_no_cache(onnx: Path, machine: Machine) -> None:
     assert not onnx.with_suffix(".engine").exists()
 
 
+def test_a_cache_that_cannot_be_written_costs_no_engine(
+    onnx: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(path: Path) -> None:
+        raise CeresFastError(f"{path}: cannot be written (No space left on device).")
+
+    machine()
+    monkeypatch.setattr(timing_cache, "atomic_file", full)
+    engine_of(onnx, onnx.parent / "timing.cache")
+    assert onnx.with_suffix(".engine").exists()
+    assert "No space left" in capsys.readouterr().err
+
+
 def keep(cache: Path, line: str) -> None:
     config = BuilderConfig(fake_tensorrt())
     timing_cache.attach(config, cache)
