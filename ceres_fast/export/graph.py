@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-import keras
 import onnx
 
 from ..classifier import ONNX_METADATA_KEY, Classifier
@@ -14,6 +14,9 @@ from ..model.load import load_model
 from ..model.onnx_convert import OPSET, check, convert
 from ..model.onnx_float16 import halved
 from .products import carried
+
+if TYPE_CHECKING:
+    import keras
 
 _MADE_BY: dict[str, Callable[[onnx.ModelProto], onnx.ModelProto]] = {"float32": lambda graph: graph, "float16": halved}
 """What makes a graph in each precision of the float32 one."""

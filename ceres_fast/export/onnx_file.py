@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import keras
 import onnx
 
 from ..classifier import ONNX_KINDS, Classifier, read_classifier
@@ -28,6 +27,8 @@ from .proof import BOUNDS, Bounds, Stamps, bounds_for, draw_stamps, keras_answer
 from .store import SPARE, free_name, proper, settle
 
 if TYPE_CHECKING:
+    import keras
+
     from . import Request
     from .quantise import Trial
 
