@@ -14,13 +14,15 @@ after each included; imports and writing the FITS files are not. Where (a), (b) 
 ``--slow`` seconds, fewer epochs are run (but ``--measured-epochs``), and the rest is extrapolated from the median of
 the epochs after the first: ``extrapolated`` says where. Their validation loss is compared with that of (c) after as
 many epochs. Which these are is estimated from the operations, and said first. (b) and (c) see the same batches; (a)
-shuffles on its own, so its losses are those of another run.
+shuffles on its own, so its losses are those of another run. ``seconds_at_fastest`` is what a way would have taken at
+its fastest epoch: without the naps of the thread that tunes Keras's own pipeline, which double epochs of (a).
 
 *Bound*: the operations that the way must do at the peak of a matrix product, plus the bytes of the optimiser at the
 bandwidth of memory (`benchmarks.bounds`); both are measured before each row, and the best of the run counts.
 ``share`` = bound / seconds; ``flop_share`` leaves out the optimiser; ``epoch_share`` is of an epoch after the first.
 
-The result is written after each way; the same command goes on with what is missing in it.
+The result is written after each way; the same command goes on with what is missing in it, and with a larger ``--slow``
+with what was cut short in it.
 """
 
 from __future__ import annotations
@@ -68,7 +70,7 @@ def main() -> None:
             peaks = isolated(partial(measure, 0.5, jit=given.jit, dtypes=dtypes))
             results.start(name, counted[name], settings[name], peaks)
         for way, run in epochs.items():
-            if results.lacks(name, [way]):
+            if results.lacks(name, {way: run}):
                 say(f"{name}: {way}, {run} epochs")
                 chosen = replace(settings[name], epochs=run, patience=given.epochs)
                 results.add(name, way, RUN[way](files, records, chosen, folder))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -76,18 +76,18 @@ class Results:
 
     def __init__(self, path: Path, work: Work, options: dict[str, Any]) -> None:
         self.path, self.work = path, work
-        kept = {name: value for name, value in options.items() if name not in _NOT_COMPARED}
-        self.options = {name: value for name, value in kept.items() if not isinstance(value, Path)}
+        self.options = _compared({name: value for name, value in options.items() if not isinstance(value, Path)})
         self.rows: dict[str, dict[str, Any]] = {}
         if path.is_file():
             before = json.loads(path.read_text())
-            if before["options"] != self.options:
+            if _compared(before["options"]) != self.options:
                 raise SystemExit(f"{path}: holds a result of other options; choose another --output")
             self.rows = before["rows"]
 
-    def lacks(self, name: str, ways: Iterable[str]) -> bool:
-        """Return whether one of these ways has not been measured."""
-        return any(way not in self.rows.get(name, {}).get("ways", {}) for way in ways)
+    def lacks(self, name: str, epochs: Mapping[str, int]) -> bool:
+        """Return whether one of these ways has not been measured, or for fewer epochs than these."""
+        ways = self.rows.get(name, {}).get("ways", {})
+        return any(way not in ways or ways[way]["epochs_run"] < wanted for way, wanted in epochs.items())
 
     def start(self, name: str, counted: Operations, settings: Settings, peaks: Peaks) -> None:
         """Begin a row, or go on with it: the better peaks are kept."""
@@ -104,6 +104,7 @@ class Results:
             "extrapolated": len(run.epoch_seconds) < self.work.epochs,
             "seconds": round(run.of_epochs(self.work.epochs), 2),
             "seconds_run": round(run.seconds, 2),
+            "seconds_at_fastest": round(run.at_fastest(self.work.epochs), 2),
             "epoch_seconds": [round(seconds, 3) for seconds in run.epoch_seconds],
             "validation_losses": [row["val_loss"] for row in run.history],
         }
@@ -171,10 +172,11 @@ class Results:
 def compared(ways: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Return how much longer each way takes than `REFERENCE`, and by how much its validation loss is higher.
 
-    The losses are those after the last epoch that both have run.
+    ``over_c_cold_at_fastest`` compares the way at its fastest epoch with all that the reference took. The losses are
+    those after the last epoch that both have run.
     """
     if REFERENCE not in ways:
-        return {"over_c_cold": {}, "loss_over_c_cold": {}}
+        return {"over_c_cold": {}, "over_c_cold_at_fastest": {}, "loss_over_c_cold": {}}
     reference = ways[REFERENCE]
     losses = {}
     for way, figures in ways.items():
@@ -183,8 +185,16 @@ def compared(ways: dict[str, dict[str, Any]]) -> dict[str, Any]:
         losses[way] = {"epoch": epoch, "loss": first, "loss_of_c_cold": second, "difference": first - second}
     return {
         "over_c_cold": {way: round(figures["seconds"] / reference["seconds"], 2) for way, figures in ways.items()},
+        "over_c_cold_at_fastest": {
+            way: round(figures["seconds_at_fastest"] / reference["seconds"], 2) for way, figures in ways.items()
+        },
         "loss_over_c_cold": losses,
     }
 
 
-_NOT_COMPARED = ("rows", "ways")
+_NOT_COMPARED = ("rows", "ways", "slow", "measured_epochs")
+"""What a command does, not how; the epochs of each way are in the result."""
+
+
+def _compared(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if name not in _NOT_COMPARED}

@@ -23,6 +23,13 @@ def test_only_what_was_not_run_is_extrapolated(epochs: int, seconds: float) -> N
     assert Measured(43, [30, 5, 7], []).of_epochs(epochs) == seconds
 
 
+def test_at_its_fastest_epoch_a_run_has_no_naps() -> None:
+    run = Measured(71, [30, 5, 25, 10], [])
+    assert run.at_fastest(4) == 71 - 20 - 5
+    assert run.at_fastest(6) == 71 - 20 - 5 + 2 * 5
+    assert Measured(31, [30], []).at_fastest(2) == 61
+
+
 @pytest.mark.usefixtures("tiny_classifier")
 def test_every_epoch_of_the_pipeline_is_seen(
     tiny_records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -39,9 +39,18 @@ def path(tmp_path: Path) -> Path:
 
 def test_what_was_measured_is_there_for_the_next_process(path: Path) -> None:
     results = Results(path, WORK, {**OPTIONS, "rows": ["xception/1"]})
-    assert not results.lacks("xception/2", ["a paper", "c cold"])
-    assert results.lacks("xception/2", ["a paper", "b uncached"])
-    assert results.lacks("xception/1", ["a paper"])
+    assert not results.lacks("xception/2", {"a paper": 2, "c cold": 4})
+    assert results.lacks("xception/2", {"a paper": 2, "b uncached": 2})
+    assert results.lacks("xception/1", {"a paper": 2})
+
+
+def test_what_was_cut_short_is_run_in_full_when_there_is_time(path: Path) -> None:
+    results = Results(path, WORK, {**OPTIONS, "slow": 10**6})
+    assert results.lacks("xception/2", {"a paper": 4})
+    results.add("xception/2", "a paper", run(4, 11))
+    row = json.loads(path.read_text())["rows"]["xception/2"]
+    assert (row["ways"]["a paper"]["seconds"], row["ways"]["a paper"]["extrapolated"]) == (44, False)
+    assert row["loss_over_c_cold"]["a paper"]["epoch"] == 4
 
 
 def test_a_result_of_other_options_is_not_mixed_in(path: Path) -> None:
@@ -54,7 +63,7 @@ def test_shares_and_ratios(path: Path) -> None:
     paper, cold = row["ways"]["a paper"], row["ways"]["c cold"]
     assert (paper["seconds"], paper["extrapolated"]) == (40, True)
     assert (cold["seconds"], cold["extrapolated"]) == (8, False)
-    assert row["over_c_cold"] == {"a paper": 5, "c cold": 1}
+    assert row["over_c_cold"] == row["over_c_cold_at_fastest"] == {"a paper": 5, "c cold": 1}
     assert row["loss_over_c_cold"]["a paper"] == {"epoch": 2, "loss": 0.5, "loss_of_c_cold": 0.5, "difference": 0}
     for figures in (paper, cold):
         assert figures["share"] == pytest.approx(figures["bound"]["seconds"] / figures["seconds"], abs=1e-4)
@@ -71,4 +80,8 @@ def test_the_best_peak_of_all_rows_bounds_all(path: Path) -> None:
 
 
 def test_without_what_it_is_compared_with_there_is_no_ratio() -> None:
-    assert compared({"a paper": {}}) == {"over_c_cold": {}, "loss_over_c_cold": {}}
+    assert compared({"a paper": {}}) == {
+        "over_c_cold": {},
+        "over_c_cold_at_fastest": {},
+        "loss_over_c_cold": {},
+    }
