@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..console import say
+from ..engines.onnx_file import read_onnx
 from ..engines.tensorrt.api import FLAVOURS, EngineOptions, Flavour
 from ..engines.tensorrt.build import build
 from ..engines.tensorrt.sidecar import Sidecar
@@ -56,7 +59,8 @@ def write_engine(
     if output:
         refuse_existing(engine, overwrite)
     started = time.perf_counter()
-    sidecar = build(_beside(onnx, engine, overwrite), engine, name, options)
+    with _beside(onnx, engine, overwrite) as copy:
+        sidecar = build(copy, engine, name, options)
     say(_summary(engine, kind, sidecar, time.perf_counter() - started))
     return engine
 
@@ -72,15 +76,30 @@ def _engine_path(onnx: Path, kind: Flavour, output: Path | None) -> Path:
     return output
 
 
-def _beside(onnx: Path, engine: Path, overwrite: bool) -> Path:
-    """Return the ONNX file in the engine's folder: itself, or a copy."""
+@contextmanager
+def _beside(onnx: Path, engine: Path, overwrite: bool) -> Iterator[Path]:
+    """Give the ONNX file in the engine's folder: itself, or a copy, which goes again where the work on it fails.
+
+    What the copy replaces comes back then: the engine of before was made of it, and would be refused beside another.
+    """
     copy = engine.with_name(onnx.name)
     if onnx.parent.resolve() == engine.parent.resolve() or (copy.is_file() and sha256_of(copy) == sha256_of(onnx)):
-        return copy
+        yield copy
+        return
     refuse_existing(copy, overwrite)
+    content, _ = read_onnx(onnx)
+    before = copy.read_bytes() if copy.exists() else None
     with atomic_file(copy) as temporary:
-        temporary.write_bytes(onnx.read_bytes())
-    return copy
+        temporary.write_bytes(content)
+    try:
+        yield copy
+    except BaseException:
+        if before is None:
+            copy.unlink()
+        else:
+            with atomic_file(copy) as temporary:
+                temporary.write_bytes(before)
+        raise
 
 
 def _summary(engine: Path, kind: Flavour, sidecar: Sidecar, seconds: float) -> str:

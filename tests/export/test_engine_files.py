@@ -71,6 +71,26 @@ def test_another_onnx_file_of_that_name_is_kept(onnx: Path, tmp_path: Path) -> N
     assert checked(write_engine(onnx, "tensorrt-rtx", output=tmp_path / "edge", overwrite=True))
 
 
+def test_a_build_that_fails_leaves_the_other_folder_as_it_was(onnx: Path, tmp_path: Path) -> None:
+    impossible = EngineOptions(hardware_compatible=True)
+    with pytest.raises(CeresFastError):
+        write_engine(onnx, "tensorrt-rtx", impossible, output=tmp_path / "edge" / "classifier.rtx")
+    assert names(tmp_path / "edge") == []
+    before = write_engine(onnx, "tensorrt-rtx", output=tmp_path / "edge")
+    newer = written(onnx.parent, peak_model(gain=2.0))
+    with pytest.raises(CeresFastError):
+        write_engine(newer, "tensorrt-rtx", impossible, output=tmp_path / "edge", overwrite=True)
+    assert names(tmp_path / "edge") == FILES
+    assert checked(before)
+
+
+def test_a_damaged_onnx_file_is_not_copied(onnx: Path, tmp_path: Path) -> None:
+    onnx.write_bytes(onnx.read_bytes()[:-100])
+    with pytest.raises(InputError, match=r"run/classifier\.onnx: is not an ONNX file, or was cut short"):
+        write_engine(onnx, "tensorrt-rtx", output=tmp_path / "edge" / "classifier.rtx")
+    assert not (tmp_path / "edge" / "classifier.onnx").exists()
+
+
 def test_names(onnx: Path, tmp_path: Path) -> None:
     with pytest.raises(CeresFastError, match=r"choose a name that ends in \.rtx, or a folder"):
         write_engine(onnx, "tensorrt-rtx", output=tmp_path / "classifier.engine")
