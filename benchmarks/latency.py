@@ -14,15 +14,18 @@ NumPy probabilities on the host:
   TF32 on a GPU that has it). null where that type has no product that was measured: int8, and float16 on a CPU.
 - *Load* and *warm-up*: seconds until the first answer is as fast as the others; compiling (XLA, TensorRT-RTX) is in it.
 
-``device`` says what it was: on a machine without a GPU, "not measured on a GPU".
+``device`` says what it was: on a machine without a GPU, "not measured on a GPU". Products are named by their paths
+below the folder that all of them are in. The result is written after each row, also of those that do not run.
 """
 
 from __future__ import annotations
 
 import argparse
+import os.path
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -69,45 +72,57 @@ PEAKS = {"CPU": ("float32",), "GPU": ("float32", "float16", "bfloat16")}
 def main() -> None:
     given = parser().parse_args()
     peaks = isolated(measured_peaks, given.seconds)
-    rows = {}
+    device = isolated(gpu_name) or NO_GPU
+    rows: dict[str, dict[str, Any]] = {}
+    result = {
+        "unit": "ms and stamps/s, host to host",
+        "device": device,
+        "seed": 0,
+        "options": {"batches": given.batches, "seconds": given.seconds, "stream": STREAM},
+        "peaks": asdict(peaks),
+        "rows": rows,
+    }
     for name, run in tasks(given).items():
         say(name, "bold")
-        rows[name] = shares(run(), peaks, given.folder)
-    device = isolated(gpu_name) or NO_GPU
-    write_result(
-        given.output,
-        {
-            "unit": "ms and stamps/s, host to host",
-            "device": device,
-            "seed": 0,
-            "options": {"batches": given.batches, "seconds": given.seconds, "stream": STREAM},
-            "peaks": asdict(peaks),
-            "rows": rows,
-        },
-    )
+        rows[name] = shares(survived(run), peaks, given.folder)
+        write_result(given.output, result)
     show(rows, device)
 
 
 def tasks(given: argparse.Namespace) -> dict[str, Callable[[], dict[str, Any]]]:
     """Return what is measured, by the names of the rows."""
     todo: dict[str, Callable[[], dict[str, Any]]] = {}
+    folder = os.path.commonpath([path.absolute().parent for path in given.products]) if given.products else ""
     for path in given.products:
+        file = path.absolute().relative_to(folder).as_posix()
         # An engine file has its own runtime; what an ONNX file runs on is chosen.
         for provider in given.providers if path.suffix == ".onnx" else [AUTO]:
-            name = path.name if provider == AUTO else f"{path.name}, {provider}"
+            name = file if provider == AUTO else f"{file}, {provider}"
             todo[name] = partial(isolated, product, path, provider, given.batches, given.seconds)
     if given.run:
         todo["XLA"] = partial(isolated, xla, given.run, given.batches, given.seconds)
     return todo
 
 
-def product(path: Path, provider: str, batches: Sequence[int], seconds: float) -> dict[str, Any]:
-    """Measure an exported product; tells why where it does not run here."""
-    started = time.perf_counter()
+def survived(run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return the row of a task; of one whose process was ended, by too little memory for example, that it was."""
     try:
-        engine = load(path, provider=provider)
+        return run()
+    except BrokenProcessPool:
+        return {"not_run": "its process was ended from outside, or crashed"}
+
+
+def product(path: Path, provider: str, batches: Sequence[int], seconds: float) -> dict[str, Any]:
+    """Measure an exported product; tells why where it does not run here, or stops running."""
+    try:
+        return _product(path, provider, batches, seconds)
     except CeresFastError as error:
         return {"not_run": str(error).replace(f"{path.parent}/", "")}
+
+
+def _product(path: Path, provider: str, batches: Sequence[int], seconds: float) -> dict[str, Any]:
+    started = time.perf_counter()
+    engine = load(path, provider=provider)
     loaded = time.perf_counter()
     engine.warm_up()
     warm = time.perf_counter()

@@ -18,7 +18,8 @@ For each row (backbone/experiment: 1 is the whole network, 2 its bottleneck), ea
 - *Engines*: of TensorRT and TensorRT-RTX, where they are installed and build on this machine: seconds, bytes, and
   whether the engine's sidecar is accepted. They are not run here (`benchmarks.latency`).
 
-The result is written after each row; the same command goes on with the rows that are missing in it.
+The result is written after each row; the same command, on the same records, goes on with the rows that are missing in
+it.
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ from ceres_fast.export.proof import Bounds, NotProven, Proof, bounds_for, draw_s
 from ceres_fast.model.backbones import BACKBONES
 from ceres_fast.model.load import load_model, predict
 from ceres_fast.model.onnx_convert import convert
+from ceres_fast.records.manifest import load_manifest
 from ceres_fast.training.settings import Settings
 
 EXPERIMENTS = (1, 2)
@@ -68,7 +70,7 @@ UNBOUNDED = Bounds(difference=1.0, changed=1.0, recall_loss=1.0, alone=1.0)
 
 def main() -> None:
     given = parser().parse_args()
-    results = Results(given.output, vars(given))
+    results = Results(given.output, vars(given) | {"records_sha256": load_manifest(given.records).sha256})
     for name in given.rows:
         if results.lacks(name):
             say(name, "bold")

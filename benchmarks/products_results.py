@@ -25,7 +25,7 @@ class Results:
     path : pathlib.Path
         The result file.
     options : dict
-        Of the command; a file made with others is refused.
+        Of the command; a file made with others is refused. Paths are left out: what is in them counts, not their names.
     """
 
     def __init__(self, path: Path, options: dict[str, Any]) -> None:

@@ -15,7 +15,10 @@ def doctor(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """List what this machine can run a classifier with, and why it cannot use the rest."""
+    """List what this machine can run a classifier with, and why it cannot use the rest.
+
+    Exits with status 1 when MODEL does not run here.
+    """
     from ..engines import doctor, findings
 
     found = doctor.examine(model)
@@ -23,3 +26,5 @@ def doctor(
         typer.echo(findings.as_json(found))  # the console would take :words: for pictures
     else:
         findings.show(found)
+    if model is not None and not found[-1].usable:
+        raise typer.Exit(1)

@@ -121,7 +121,7 @@ def _model(path: Path) -> Iterator[Finding]:
             engine = load(path)
             engine.predict(np.zeros((1, *engine.classifier.stamp_shape), np.float32))
         except CeresFastError as error:
-            yield Finding(str(path), False, why=str(error).rstrip("."))
+            yield Finding(str(path), False, why=str(error).removeprefix(f"{path}: ").rstrip("."))
             return
     made = engine.classifier
     found = f"{made.backbone}, experiment {made.experiment}, {made.precision}; runs in {engine.runtime}"

@@ -21,6 +21,7 @@ LATER_RTX = 12.0
 """TensorRT-RTX also runs on the GPUs of this compute capability and later that its version does not know yet."""
 
 NO_GPU = "there is no GPU to run engines on"
+CUDA_BINDINGS = "cuda-bindings"
 _CUDNN = "libcudnn.so.9"
 
 
@@ -34,11 +35,11 @@ class Tool(NamedTuple):
 
 
 TOOLS = (
-    Tool("cuda-bindings", "cuda.bindings", "engine files (.engine, .rtx) are run", "cuda-bindings"),
+    Tool(CUDA_BINDINGS, "cuda.bindings", "engine files (.engine, .rtx) are run", "cuda-bindings"),
     Tool("onnx", "onnx", "classifiers are exported", "'ceres-fast[train]'"),
     Tool("tf2onnx", "tf2onnx", "classifiers are exported", "'ceres-fast[train]'"),
     Tool("polygraphy", "polygraphy", "exports are compared layer by layer (--debug)", "polygraphy"),
-    Tool("tritonclient", "tritonclient", "a Triton server is asked", "'tritonclient[http]'"),
+    Tool("tritonclient", "tritonclient", "a Triton server is asked", "'tritonclient[grpc,http]'"),
 )
 
 
@@ -50,7 +51,7 @@ def packages(driver: Driver) -> Iterator[Finding]:
         yield _tensorrt(name, driver)
     yield from _tensorflow(driver)
     for tool in TOOLS:
-        yield _tool(tool)
+        yield _tool(tool, driver)
 
 
 def _tensorrt(name: str, driver: Driver) -> Finding:
@@ -126,11 +127,25 @@ def _loads(library: str) -> bool:
     return False
 
 
-def _tool(tool: Tool) -> Finding:
+def _tool(tool: Tool, driver: Driver) -> Finding:
     # A module inside a package is looked for by importing the package.
     with suppress(ImportError):
         there = is_package(tool.module) if "." not in tool.module else find_spec(tool.module) is not None
         if there:
-            return Finding(tool.distribution, True, installed(tool.distribution))
+            found = installed(tool.distribution)
+            return (tool.distribution == CUDA_BINDINGS and _too_new(found, driver)) or Finding(
+                tool.distribution, True, found
+            )
     why = f"it is not installed; with it {tool.purpose}"
     return Finding(tool.distribution, False, why=why, action=f"pip install {tool.install}")
+
+
+def _too_new(bindings: str, driver: Driver) -> Finding | None:
+    """Return what is wrong with a cuda-bindings of a later major version than the driver; None where it may run."""
+    major, runs = bindings.partition(".")[0], driver.cuda.partition(".")[0]
+    if not (major.isdigit() and runs.isdigit()) or int(major) <= int(runs):
+        return None
+    why = f"it is for CUDA {major}, and the driver runs CUDA up to {driver.cuda}: no engine starts"
+    return Finding(
+        CUDA_BINDINGS, False, bindings, why, f"pip install 'cuda-bindings<{int(runs) + 1}', or a newer driver"
+    )

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from ..console import console
@@ -43,13 +43,21 @@ def as_json(findings: Sequence[Finding]) -> str:
 
 
 def show(findings: Sequence[Finding]) -> None:
-    """Print the findings as a table."""
-    drawn = Table("", "usable", "found", "why, and what to do", title="What this machine runs", title_justify="left")
+    """Print the findings as a table; below it what to do, on lines that can be copied."""
+    columns = [Column(name, overflow="fold") for name in ("", "usable", "found", "why")]
+    drawn = Table(*columns, title="What this machine runs", title_justify="left")
     for finding in findings:
         usable = Text("yes", "green") if finding.usable else Text("no", "red")
-        drawn.add_row(Text(finding.what), usable, Text(finding.found), Text(_advice(finding)))
+        drawn.add_row(Text(finding.what), usable, Text(finding.found), Text(finding.why))
     console.print(drawn)
+    for action, concerned in _actions(findings).items():
+        console.print(f"{'; '.join(concerned)}: {action}")
 
 
-def _advice(finding: Finding) -> str:
-    return "\n".join(part for part in (finding.why, finding.action and f"→ {finding.action}") if part)
+def _actions(findings: Sequence[Finding]) -> dict[str, list[str]]:
+    """Return what can be done, each once, and what it is good for."""
+    actions: dict[str, list[str]] = {}
+    for finding in findings:
+        if finding.action:
+            actions.setdefault(finding.action, []).append(finding.what)
+    return actions

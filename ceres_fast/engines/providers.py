@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import importlib
 import io
+import os
 import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +27,7 @@ from .gpus import driver
 from .onnx_file import as_unsigned
 from .packages import is_package
 
-SWAP = "pip uninstall --yes onnxruntime onnxruntime-gpu, then pip install onnxruntime-gpu"
+SWAP = "pip uninstall --yes onnxruntime onnxruntime-gpu, then pip install 'onnxruntime-gpu[cuda,cudnn]'"
 """Both are one module: one must go before the other comes."""
 
 LOGGED_FROM, LOGGED_NEVER = 2, 4
@@ -119,7 +120,7 @@ def start(model: Onnx, provider: str = AUTO, threads: int = 0) -> tuple[onnxrunt
         A name in `PROVIDERS`, or ``"auto"``: the first that is here and starts; one that is here and does not start is
         warned of.
     threads : int, default 0
-        Threads of one inference on the CPU; 0 takes all cores.
+        Threads of one inference on the CPU; 0 takes all cores that this process may use.
 
     Returns
     -------
@@ -133,6 +134,7 @@ def start(model: Onnx, provider: str = AUTO, threads: int = 0) -> tuple[onnxrunt
     Exception
         ONNX Runtime's own, when the model cannot be run on the CPU.
     """
+    threads = threads or _allowed_cores()
     if provider != AUTO:
         return _started(model, provider, threads), provider
     available = onnxruntime.get_available_providers()
@@ -144,6 +146,14 @@ def start(model: Onnx, provider: str = AUTO, threads: int = 0) -> tuple[onnxrunt
         except NotStartedError as error:
             warn(f"{error} The next best one is used")
     return _started(model, "cpu", threads), "cpu"
+
+
+def _allowed_cores() -> int:
+    """Return how many cores this process may use where that is not all of them, else 0: ONNX Runtime takes all."""
+    if not hasattr(os, "sched_getaffinity"):
+        return 0
+    allowed = len(os.sched_getaffinity(0))
+    return allowed if allowed < (os.cpu_count() or 0) else 0
 
 
 def _started(model: Onnx, provider: str, threads: int) -> onnxruntime.InferenceSession:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from benchmarks import latency
 from benchmarks.latency import BATCHES, FEWEST, NO_GPU, STREAM, figures, product, shares, tasks, xla
 from benchmarks.peaks import Peaks
+from ceres_fast.errors import InputError
 
 from ..tiny_models import peak_model, written
 from ..tiny_networks import write_knowing_run
@@ -83,6 +85,17 @@ def test_a_product_that_runs(tmp_path: Path) -> None:
     assert found["batches"][5]["calls"] == FEWEST
 
 
+@pytest.mark.parametrize("step", ["warm_up", "predict"])
+def test_a_product_that_stops_running_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    path = written(tmp_path, peak_model())
+
+    def fail(*arguments: Any, **options: Any) -> None:
+        raise InputError(path, "failed (no memory)")
+
+    monkeypatch.setattr(f"ceres_fast.engines.batches.BatchedEngine.{step}", fail)
+    assert product(path, "cpu", (1,), 0.0) == {"not_run": "classifier.onnx: failed (no memory)."}
+
+
 def test_a_product_that_does_not_run_says_why(tmp_path: Path) -> None:
     path = tmp_path / "classifier.rtx"
     path.touch()
@@ -122,17 +135,49 @@ def test_an_onnx_file_runs_on_every_provider_and_an_engine_on_its_own() -> None:
     assert tuple(given.batches) == BATCHES
 
 
+def test_files_of_one_name_have_rows_of_their_own() -> None:
+    given = options("a/classifier.onnx", "b/classifier.onnx", "b/classifier.rtx")
+    assert list(tasks(given)) == ["a/classifier.onnx, cpu", "b/classifier.onnx, cpu", "b/classifier.rtx"]
+
+
+def run_here(monkeypatch: pytest.MonkeyPatch, given: argparse.Namespace, gpu: str | None = None) -> None:
+    """Let `main` run with these options in this process, with peaks that are not measured."""
+    monkeypatch.setattr(latency, "parser", lambda: argparse.Namespace(parse_args=lambda: given))
+    monkeypatch.setattr(latency, "isolated", lambda function, *arguments: function(*arguments))
+    monkeypatch.setattr(latency, "measured_peaks", lambda seconds: PEAKS)
+    monkeypatch.setattr(latency, "_forward", lambda backbone, experiment, folder: 10**8)
+    monkeypatch.setattr(latency, "gpu_name", lambda: gpu)
+
+
+def test_rows_are_kept_when_a_later_one_breaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, output = written(tmp_path, peak_model()), tmp_path / "latency.json"
+    run_here(monkeypatch, options(str(path), "--batches", "1", "--seconds", "0", "--run", "x", "--output", str(output)))
+    monkeypatch.setattr(latency, "xla", lambda *arguments: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        latency.main()
+    assert list(json.loads(output.read_text())["rows"]) == ["classifier.onnx, cpu"]
+
+
+def test_a_process_that_is_killed_costs_its_row_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*arguments: Any) -> None:
+        raise BrokenProcessPool
+
+    output = tmp_path / "latency.json"
+    run_here(monkeypatch, options("a.rtx", "b.rtx", "--output", str(output)))
+    monkeypatch.setattr(latency, "product", killed)
+    latency.main()
+    rows = json.loads(output.read_text())["rows"]
+    assert set(rows) == {"a.rtx", "b.rtx"}
+    assert all(row["not_run"] for row in rows.values())
+
+
 @pytest.mark.parametrize(("gpu", "device"), [(None, NO_GPU), ("NVIDIA Fake", "NVIDIA Fake")])
 def test_the_result_says_what_it_was_measured_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu: str | None, device: str
 ) -> None:
     path, output = written(tmp_path, peak_model()), tmp_path / "latency.json"
     given = options(str(path), "--batches", "1", "--seconds", "0", "--output", str(output))
-    monkeypatch.setattr(latency, "parser", lambda: argparse.Namespace(parse_args=lambda: given))
-    monkeypatch.setattr(latency, "isolated", lambda function, *arguments: function(*arguments))
-    monkeypatch.setattr(latency, "measured_peaks", lambda seconds: PEAKS)
-    monkeypatch.setattr(latency, "_forward", lambda backbone, experiment, folder: 10**8)
-    monkeypatch.setattr(latency, "gpu_name", lambda: gpu)
+    run_here(monkeypatch, given, gpu)
     latency.main()
     result = json.loads(output.read_text())
     assert result["device"] == device

@@ -17,6 +17,7 @@ from ceres_fast.classifier import read_classifier
 from ceres_fast.export import onnx_file
 from ceres_fast.export.proof import Bounds, bounds_for, draw_stamps
 from ceres_fast.model.load import load_model, predict
+from ceres_fast.records.manifest import MANIFEST
 
 KEPT = 0.8
 
@@ -148,3 +149,17 @@ def test_only_rows_that_are_missing_are_measured(
     given.rows = ["xception/2", "inceptionv3/1"]
     products.main()
     assert measured == ["xception/2", "inceptionv3/1"]
+
+
+def test_other_records_are_not_mixed_in(
+    given: argparse.Namespace, row: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(products, "parser", lambda: argparse.Namespace(parse_args=lambda: given))
+    monkeypatch.setattr(products, "row", lambda name, given: row)
+    products.main()
+    manifest = tmp_path / "other" / MANIFEST
+    manifest.parent.mkdir()
+    manifest.write_text((given.records / MANIFEST).read_text() + "\n")
+    given.records = manifest.parent
+    with pytest.raises(SystemExit, match="other options"):
+        products.main()

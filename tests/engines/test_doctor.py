@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from ceres_fast.cli import app
 from ceres_fast.engines import doctor, providers
-from ceres_fast.engines.findings import Finding
+from ceres_fast.engines.findings import Finding, show
 from ceres_fast.engines.gpus import Driver, Gpu
 
 from ..tiny_models import classifier, peak_model, written
@@ -128,6 +128,7 @@ def test_a_model_that_does_not_run_here(tmp_path: Path, content: bytes | None, w
     finding = found(str(path), path)
     assert not finding.usable
     assert why in finding.why
+    assert str(path) not in finding.why
 
 
 def test_a_model_that_fails_when_it_runs(tmp_path: Path) -> None:
@@ -142,7 +143,7 @@ def test_a_model_that_fails_when_it_runs(tmp_path: Path) -> None:
 def test_json_and_table_of_the_command(tmp_path: Path) -> None:
     missing = tmp_path / ":cat: [bold].onnx"
     done = CliRunner().invoke(app, ["doctor", str(missing), "--json"])
-    assert done.exit_code == 0
+    assert done.exit_code == 1
     findings = json.loads(done.output)
     assert findings[0].keys() == {"what", "usable", "found", "why", "action"}
     assert findings[-1]["what"] == str(missing)
@@ -150,6 +151,30 @@ def test_json_and_table_of_the_command(tmp_path: Path) -> None:
     assert shown.exit_code == 0
     for finding in findings[:4]:
         assert finding["what"] in shown.output
+
+
+def test_the_status_says_whether_a_model_runs(tmp_path: Path) -> None:
+    path = written(tmp_path, peak_model())
+    assert CliRunner().invoke(app, ["doctor", str(path)]).exit_code == 0
+    path.write_bytes(path.read_bytes()[:100])
+    assert CliRunner().invoke(app, ["doctor", str(path)]).exit_code == 1
+
+
+def test_what_to_do_is_said_once_and_not_cut(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("ceres_fast.console.console._width", 80)
+    action = (
+        "put another one in its place: pip uninstall --yes onnxruntime, then pip install 'onnxruntime-gpu[cuda,cudnn]'"
+    )
+    why = "compute_capability_that_is_not_on_the_list_of_this_version_and_a_word_that_is_too_long_for_a_column"
+    show(
+        [Finding("cuda", False, why=why, action=action), Finding("tensorrt", False, action=action), Finding("a", True)]
+    )
+    said = capsys.readouterr().out
+    assert said.count(action) == 1
+    assert f"cuda; tensorrt: {action}\n" in said
+    assert "…" not in said
 
 
 def test_nothing_heavy_is_imported() -> None:

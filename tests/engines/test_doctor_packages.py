@@ -170,6 +170,28 @@ def test_tools(tensorrt: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Non
         assert finding == Finding(tool.distribution, False, why=why, action=f"pip install {tool.install}")
 
 
+@pytest.mark.parametrize(
+    ("bindings", "cuda", "usable"),
+    [("13.5.0", "12.4", False), ("12.9.1", "12.4", True), ("12.9.1", "13.0", True), ("13.5.0", "", True)],
+)
+def test_cuda_bindings_newer_than_the_driver(
+    tensorrt: dict[str, Any], monkeypatch: pytest.MonkeyPatch, bindings: str, cuda: str, usable: bool
+) -> None:
+    tool = Tool(doctor_packages.CUDA_BINDINGS, "pytest", "engines are run", "cuda-bindings")
+    monkeypatch.setattr(doctor_packages, "TOOLS", (tool,))
+    monkeypatch.setattr(doctor_packages, "installed", lambda name: bindings)
+    finding = found("cuda-bindings", Driver(cuda))
+    assert (finding.usable, finding.found) == (usable, bindings)
+    assert (finding.why, finding.action) == (
+        ("", "")
+        if usable
+        else (
+            "it is for CUDA 13, and the driver runs CUDA up to 12.4: no engine starts",
+            "pip install 'cuda-bindings<13', or a newer driver",
+        )
+    )
+
+
 def test_stubs_are_not_a_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "only_stubs").mkdir()
     (tmp_path / "only_stubs" / "__init__.pyi").touch()

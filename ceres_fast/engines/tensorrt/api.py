@@ -27,7 +27,7 @@ class Flavour:
     module : str
         What is imported.
     install : str
-        How to get it, for the user.
+        How to get it, for the user. No extra of ceres-fast: with it pip would put onnxruntime over onnxruntime-gpu.
     suffix : str
         What the names of its engine files end in.
     majors : tuple of int
@@ -67,7 +67,7 @@ FLAVOURS: dict[str, Flavour] = {
             name="tensorrt",
             title="TensorRT",
             module="tensorrt",
-            install="pip install 'ceres-fast[tensorrt]' (on a Jetson it comes with JetPack: make the environment with "
+            install="pip install tensorrt cuda-bindings (on a Jetson it comes with JetPack: make the environment with "
             "--system-site-packages)",
             suffix=".engine",
             majors=(10, 11),
@@ -81,7 +81,7 @@ FLAVOURS: dict[str, Flavour] = {
             name="tensorrt-rtx",
             title="TensorRT-RTX",
             module="tensorrt_rtx",
-            install="pip install 'ceres-fast[tensorrt-rtx]'",
+            install="pip install tensorrt-rtx-cu13 nvidia-cuda-runtime cuda-bindings",
             suffix=".rtx",
             majors=(1,),
             typed_by_flag=(),

@@ -21,10 +21,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...errors import CeresFastError, InputError
 from ..batches import INPUT, OUTPUT, BatchedEngine
+from ..gpus import driver
 from .api import version_of
+from .checks import checked
 from .contexts import CONTEXTS
-from .cuda import Cuda
+from .cuda import Cuda, CudaError
 from .executor import Device, Executor
 from .loading import load_engine
 
@@ -70,13 +73,13 @@ class TensorRTEngine(BatchedEngine):
     Raises
     ------
     InputError
-        When the engine does not belong to its sidecar, this TensorRT or this GPU, or fails.
+        When the engine does not belong to its sidecar, this TensorRT or this GPU; while it runs, when it or CUDA fails.
     CeresFastError
-        When TensorRT or cuda-bindings is not installed, or CUDA fails (`CudaError`).
+        When there is no GPU, TensorRT or cuda-bindings is not installed, or CUDA fails as it starts (`CudaError`).
     """
 
     def __init__(self, path: Path, *, rebuild: bool = False) -> None:
-        cuda = Cuda()
+        cuda = _cuda(path, rebuild)
         self._loaded = loaded = load_engine(path, rebuild=rebuild)
         sizes = loaded.sidecar.batches
         super().__init__(
@@ -124,6 +127,12 @@ class TensorRTEngine(BatchedEngine):
         return output
 
     def _run_all(self, batches: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+        try:
+            yield from self._overlapping(batches)
+        except CudaError as error:
+            raise InputError(self.path, f"failed ({str(error).rstrip('.')})") from error
+
+    def _overlapping(self, batches: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
         # What an earlier call, broken off, has left in the stream is done before all of this, and overwritten by it.
         on_their_way: deque[tuple[Slot, int]] = deque()
         for number, batch in enumerate(batches):
@@ -150,3 +159,17 @@ class TensorRTEngine(BatchedEngine):
         """Wait for a slot; returns its output, which the next batch in it overwrites."""
         self._device.cuda.wait_for(slot.done)
         return slot.output[:size]
+
+
+def _cuda(path: Path, rebuild: bool) -> Cuda:
+    """Return the CUDA runtime; where there is none, what is wrong with the engine file itself is told first."""
+    try:
+        if problem := driver().problem:
+            raise CeresFastError(
+                f"{path}: needs an NVIDIA GPU, and there is none to use ({problem}). Name the ONNX file instead."
+            )
+        return Cuda()
+    except CeresFastError:
+        if not rebuild:
+            checked(path)
+        raise

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ceres_fast.engines.gpus import Gpu
+from ceres_fast.engines.gpus import Driver, Gpu
 from ceres_fast.engines.tensorrt import loading
 from ceres_fast.engines.tensorrt.cuda import CudaError
 from ceres_fast.engines.tensorrt.run import TensorRTEngine
@@ -52,6 +52,7 @@ class Machine:
 @pytest.fixture(params=[True, False], ids=["late", "at once"])
 def cuda(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> FakeCuda:
     monkeypatch.setattr("ceres_fast.engines.tensorrt.checks.current_gpu", lambda: GPU)
+    monkeypatch.setattr("ceres_fast.engines.tensorrt.run.driver", lambda: Driver("13.0", (GPU,)))
     return install(monkeypatch, lazy=request.param)
 
 
@@ -298,7 +299,7 @@ def test_a_cuda_error_while_running_is_told(machine: Machine) -> None:
     engine = machine.open()
     engine.warm_up()
     machine.cuda.fail("cudaEventSynchronize", "cudaErrorIllegalAddress")
-    with pytest.raises(CudaError, match="cudaErrorIllegalAddress"):
+    with pytest.raises(InputError, match=r"classifier\.\w+: failed \(cudaEventSync.*cudaErrorIllegalAddress"):
         engine.predict(stamps(3))
 
 
@@ -414,11 +415,31 @@ def test_without_a_gpu_nothing_is_loaded_or_rebuilt(machine: Machine, rebuild: b
     sidecar_path(machine.path).unlink()
     machine.cuda.fail("cudaGetDeviceCount", "cudaErrorNoDevice")
     before = machine.path.read_bytes()
-    with pytest.raises(CudaError, match=r"cudaErrorNoDevice.*ONNX file"):
+    with pytest.raises(CeresFastError, match=r"cudaErrorNoDevice.*ONNX file" if rebuild else "--rebuild"):
         machine.open(rebuild=rebuild)
     assert not machine.engines
     assert machine.path.read_bytes() == before
     assert not sidecar_path(machine.path).exists()
+
+
+def without_a_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ceres_fast.engines.tensorrt.run.driver", lambda: Driver(problem="no libcuda.so.1"))
+    monkeypatch.setattr("ceres_fast.engines.tensorrt.checks.current_gpu", lambda: None)
+
+
+@pytest.mark.parametrize("rebuild", [False, True])
+def test_without_a_driver_that_is_the_reason(machine: Machine, monkeypatch: pytest.MonkeyPatch, rebuild: bool) -> None:
+    without_a_driver(monkeypatch)
+    with pytest.raises(CeresFastError, match=r"classifier\.\w+: needs an NVIDIA GPU.*\(no libcuda.so.1\).*ONNX file"):
+        machine.open(rebuild=rebuild)
+    assert not machine.engines
+
+
+def test_a_changed_engine_is_told_before_the_missing_gpu(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine.path.write_bytes(machine.path.read_bytes() + b" ")
+    without_a_driver(monkeypatch)
+    with pytest.raises(InputError, match="--rebuild"):
+        machine.open()
 
 
 PARTS = {
