@@ -6,9 +6,9 @@
 An exposure is a frame with its catalogue, beside it or in ../sextractor_cat, and is there when neither has changed for
 a while. What stays in place is told from all exposures of a field, CCD and night, so these are classified together:
 when there are as many as expected, or none has come for a while. When a later one comes, or a file is replaced, the
-field is classified again and its tables are replaced. A field that `ceres-fast classify` fails on keeps nobody waiting:
-the others come first, and after three attempts its catalogues are passed on as they are, loudly, because an asteroid
-that is not passed on is lost. Another classifier has three more.
+field is classified again and its tables are replaced. A field that `ceres-fast classify` fails on, also on one exposure
+of it, keeps nobody waiting: the others come first, and after three attempts what is left goes on as it is, loudly,
+because an asteroid that is not passed on is lost. Another classifier has three more.
 
 Nothing is written into the input. A lost state file costs time: everything is classified again.
 """
@@ -45,7 +45,7 @@ PASSED_ON = 3
 
 @dataclass
 class Work:
-    """One run: from where, with what, to where, and how much could not be classified."""
+    """One run: from where, with what, to where."""
 
     folder: Path
     model: Path
@@ -53,7 +53,6 @@ class Work:
     state_file: Path
     state: State
     more: Sequence[str] = ()
-    failed: int = 0
 
     def do(self, fields: Sequence[Field]) -> None:
         """Classify what is complete and new; what has failed before comes last."""
@@ -62,16 +61,22 @@ class Work:
         new = [each for each in fields if each.complete and self.state.done.get(each.key) not in (CLASSIFIED, model)]
         for each in sorted(new, key=lambda each: (self.state.attempts.get(each.key, 0), each.exposures[0].since)):
             attempt = self.state.attempts.get(each.key, 0) + 1
-            if self._classified(each, attempt):
+            status = self._status(each, attempt)
+            if status == 0:
                 self._finish(each, CLASSIFIED)
             elif attempt >= ATTEMPTS:
-                self._pass_on(each)
+                if status != PASSED_ON:  # else all tables are there, and only some without probabilities
+                    self._pass_on(each)
                 self._finish(each, model)
-            else:
-                self.failed += 1
         self._write()
 
-    def _classified(self, each: Field, attempt: int) -> bool:
+    @property
+    def left(self) -> bool:
+        """Whether a field that is there could not be classified, in this run or an earlier one."""
+        return any(self.state.attempts.values()) or any(how != CLASSIFIED for how in self.state.done.values())
+
+    def _status(self, each: Field, attempt: int) -> int | None:
+        """Return how `ceres-fast classify` ended; None when it was not finished in time."""
         frames = [exposure.frame for exposure in each.exposures]
         say(f"attempt {attempt} at {', '.join(frames)}")
         self.state.attempts[each.key] = attempt  # now, as it may take the machine down
@@ -81,14 +86,13 @@ class Work:
             status = subprocess.run([*CLASSIFY, *frames, *options, *self.more], timeout=TIMEOUT, check=False).returncode
         except subprocess.TimeoutExpired:
             say(f"not finished after {TIMEOUT} s")
-            return False
+            return None
         except BaseException:  # told to end: the field is not to blame
             self.state.attempts[each.key] = attempt - 1
             self._write()
             raise
         say(f"ended with status {status}")
-        self.failed += status == PASSED_ON
-        return status in (0, PASSED_ON)
+        return status
 
     def _place(self, each: Field) -> Path:
         """Return the folder for the tables of a field: that of its catalogues, relative to the input."""
@@ -102,7 +106,6 @@ class Work:
             with atomic_file(target) as temporary:
                 shutil.copyfile(exposure.catalogue, temporary)
             say(f"{exposure.frame}: cannot be classified, its catalogue is passed on UNFILTERED as {target}")
-            self.failed += 1
 
     def _finish(self, each: Field, how: str) -> None:
         self.state.done[each.key] = how
@@ -127,7 +130,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str], clock: Callable[[], float] = time.time) -> int:
-    """Run once. 0: all is well; 1: nothing can be done; 3: something could not be classified."""
+    """Run once. 0: all is well; 1: nothing can be done; 3: something that is there could not be classified."""
     cut = [*arguments, "--"].index("--")
     given = parser().parse_args(arguments[:cut])
     now = clock()
@@ -149,7 +152,7 @@ def main(arguments: Sequence[str], clock: Callable[[], float] = time.time) -> in
     except CeresFastError as error:
         say(f"error: {error}")
         return 1
-    return PASSED_ON if work.failed else 0
+    return PASSED_ON if work.left else 0
 
 
 if __name__ == "__main__":

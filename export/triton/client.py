@@ -34,6 +34,9 @@ from ceres_fast.survey.catalogues import catalogue_places, find_catalogue
 from ceres_fast.survey.frames import find_frames, read_headers
 from ceres_fast.survey.rules import Rules
 
+TIMEOUT = 60.0
+"""Seconds that an answer of the server may take."""
+
 
 class TritonEngine(BatchedEngine):
     """A classifier on a server, which answers as one on this machine does.
@@ -46,18 +49,29 @@ class TritonEngine(BatchedEngine):
         How it is spoken to.
     model : str
         Name of the model.
+    timeout : float
+        Seconds that an answer may take.
 
     Raises
     ------
     InputError
-        When the server does not answer, or has no such model that ceres-fast wrote.
+        When tritonclient lacks the protocol, the server does not answer, or has no such model that ceres-fast wrote.
     """
 
-    def __init__(self, server: str, protocol: str = "grpc", model: str = "asteroid_classifier") -> None:
-        self.api: ModuleType = importlib.import_module(f"tritonclient.{protocol}")
-        self.client = self.api.InferenceServerClient(server)
-        self.model = model
+    def __init__(
+        self, server: str, protocol: str = "grpc", model: str = "asteroid_classifier", timeout: float = TIMEOUT
+    ) -> None:
         path = Path(server) / model
+        try:
+            self.api: ModuleType = importlib.import_module(f"tritonclient.{protocol}")
+        except (ImportError, RuntimeError) as error:
+            action = f"install it: pip install 'tritonclient[{protocol}]'"
+            raise InputError(path, f"tritonclient cannot speak {protocol} here ({error})", action=action) from error
+        # Over HTTP a connection has limits, over gRPC each question.
+        limits = {"connection_timeout": timeout, "network_timeout": timeout} if protocol == "http" else {}
+        self.client = self.api.InferenceServerClient(server, **limits)
+        self.limit = {"client_timeout": timeout} if protocol == "grpc" else {}
+        self.model = model
         try:
             config = self._config(protocol)
         except (InferenceServerException, OSError) as error:
@@ -81,7 +95,7 @@ class TritonEngine(BatchedEngine):
 
     def _config(self, protocol: str) -> dict[str, Any]:
         if protocol == "grpc":
-            return self.client.get_model_config(self.model, as_json=True)["config"]
+            return self.client.get_model_config(self.model, as_json=True, **self.limit)["config"]
         return self.client.get_model_config(self.model)
 
     def _run(self, batch: np.ndarray) -> np.ndarray:
@@ -89,7 +103,7 @@ class TritonEngine(BatchedEngine):
         stamps.set_data_from_numpy(batch)
         wanted = [self.api.InferRequestedOutput(self.output)]
         try:
-            answer = self.client.infer(self.model, [stamps], model_version=self.version, outputs=wanted)
+            answer = self.client.infer(self.model, [stamps], model_version=self.version, outputs=wanted, **self.limit)
         except (InferenceServerException, OSError) as error:
             raise InputError(self.path, f"the server failed on {len(batch)} stamps ({error})") from error
         return answer.as_numpy(self.output)

@@ -38,25 +38,41 @@ def test_a_linter_has_nothing_to_say() -> None:
     assert done.returncode == 0, done.stdout
 
 
+def task(tmp_path: Path, number: int, status: int) -> int:
+    """Run a task of the cluster's script, with a `ceres-fast` that ends with a status; return how the task ends."""
+    (tmp_path / "fields").write_text("/archive/n1/F1\n/archive/n1/F 2\n")
+    (tmp_path / "classify.sh").write_text(script())
+    program = tmp_path / "bin" / "ceres-fast"
+    program.parent.mkdir(exist_ok=True)
+    program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" "$OMP_NUM_THREADS" > asked\nexit {status}\n')
+    program.chmod(0o755)
+    environment = {
+        "PATH": f"{program.parent}:{os.environ['PATH']}",
+        "SLURM_ARRAY_TASK_ID": str(number),
+        "SLURM_CPUS_PER_TASK": "2",
+    }
+    return subprocess.run(["sh", "classify.sh"], cwd=tmp_path, env=environment, check=False).returncode
+
+
 @pytest.mark.parametrize(
     ("status", "ends", "left"),
     [(0, 0, ["complete"]), (3, 0, ["complete-but-some-unfiltered"]), (1, 1, [])],
 )
 def test_a_task_of_the_cluster(tmp_path: Path, status: int, ends: int, left: list[str]) -> None:
-    (tmp_path / "fields").write_text("/archive/n1/F1\n/archive/n1/F 2\n")
-    (tmp_path / "classify.sh").write_text(script())
-    program = tmp_path / "bin" / "ceres-fast"
-    program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" "$OMP_NUM_THREADS" > asked\nmkdir -p "$6"\nexit {status}\n')
-    program.chmod(0o755)
-    environment = {
-        "PATH": f"{program.parent}:{os.environ['PATH']}",
-        "SLURM_ARRAY_TASK_ID": "2",
-        "SLURM_CPUS_PER_TASK": "2",
-    }
-    done = subprocess.run(["sh", "classify.sh"], cwd=tmp_path, env=environment, check=False)
-    assert done.returncode == ends
+    assert task(tmp_path, 2, status) == ends
     asked = (tmp_path / "asked").read_text().splitlines()
     assert asked[:6] == ["classify", "/archive/n1/F 2", "--model", "classifier.onnx", "--output", "classified/n1/F 2"]
     assert asked[-1] == "2"
     assert [path.name for path in (tmp_path / "classified" / "n1" / "F 2").iterdir()] == left
+
+
+def test_a_task_that_is_given_again_says_how_it_ended_now(tmp_path: Path) -> None:
+    for status, left in ((3, "complete-but-some-unfiltered"), (0, "complete")):
+        assert task(tmp_path, 2, status) == 0
+        assert [path.name for path in (tmp_path / "classified" / "n1" / "F 2").iterdir()] == [left]
+
+
+def test_a_task_beyond_the_list_does_nothing(tmp_path: Path) -> None:
+    assert task(tmp_path, 3, 0) == 0
+    assert not (tmp_path / "asked").exists()
+    assert not (tmp_path / "classified").exists()

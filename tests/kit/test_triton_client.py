@@ -104,6 +104,30 @@ def test_a_server_that_fails_costs_no_detection(
     assert "the model is being unloaded" in capsys.readouterr().err
 
 
+def test_a_server_that_hangs_is_not_waited_for(client: Any, model: Model, serve: tuple[str, Serve]) -> None:
+    protocol, server = serve
+    with server(model) as address:
+        engine = client.TritonEngine(address, protocol, timeout=0.5)
+        model.free.clear()
+        try:
+            with pytest.raises(InputError, match="the server failed on 1 stamps"):
+                engine.predict(np.zeros((1, 32, 32, 1), np.float32))
+        finally:
+            model.free.set()
+
+
+@pytest.mark.parametrize("error", [ImportError("no gevent"), RuntimeError("no grpc")])
+def test_a_client_without_the_protocol_is_told_what_to_install(
+    client: Any, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def missing(name: str) -> None:
+        raise error
+
+    monkeypatch.setattr("importlib.import_module", missing)
+    with pytest.raises(InputError, match=r"pip install 'tritonclient\[http\]'"):
+        client.TritonEngine("127.0.0.1:9", "http")
+
+
 def test_another_version_is_not_asked(client: Any, model: Model, serve: tuple[str, Serve]) -> None:
     protocol, server = serve
     with server(model) as address:

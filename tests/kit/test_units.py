@@ -59,6 +59,11 @@ def test_one_field_that_needs_too_much_is_not_the_end_of_all() -> None:
     assert service["TimeoutStartSec"] == "infinity"
 
 
+def test_stopped_it_has_not_failed() -> None:
+    assert unit(SERVICE)["Service"]["SuccessExitStatus"] == "143"
+    assert "sys.exit(143)" in (EDGE / "classify_new.py").read_text(encoding="utf-8")
+
+
 def test_the_timer_starts_it_again_after_its_end() -> None:
     timer = unit(TIMER)
     assert TIMER.stem == SERVICE.stem  # which it starts
@@ -67,7 +72,10 @@ def test_the_timer_starts_it_again_after_its_end() -> None:
 
 
 def test_the_gpu_s_settings_only_take_back_what_keeps_it_from_the_devices() -> None:
-    assert dict(unit(EDGE / "gpu.conf")["Service"]) == {"PrivateDevices": "no", "SupplementaryGroups": "video render"}
+    settings = dict(unit(EDGE / "gpu.conf")["Service"])
+    before = settings.pop("ExecStartPre")
+    assert settings == {"PrivateDevices": "no", "SupplementaryGroups": "video render"}
+    assert before == "-+/usr/bin/nvidia-modprobe -c 0 -u"  # with privileges, and where there is none without it
 
 
 @pytest.mark.parametrize("gpu", [False, True])

@@ -28,9 +28,12 @@ class Model:
         self.session = onnxruntime.InferenceSession(folder / self.version / "model.onnx")
         self.shapes: list[tuple[int, ...]] = []
         self.broken = False
+        self.free = threading.Event()  # cleared: it hangs
+        self.free.set()
 
     def run(self, name: str, version: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Check a request as Triton does, and run it."""
+        self.free.wait()
         if self.broken:
             raise ValueError("the model is being unloaded")
         if (name, version) not in [(self.config.name, self.version), (self.config.name, "")]:
