@@ -16,7 +16,7 @@ STUBS := $(VENV)/stubs/tensorrt
 demo: $(READY)
 	$(BIN)/ceres-fast demo --overwrite
 
-test: $(READY)
+test: $(READY) $(STUBS)
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: $(READY) $(STUBS)
