@@ -12,7 +12,8 @@ For each row (backbone/experiment: 1 is the whole network, 2 its bottleneck), ea
 - *Conversion*: Keras to a checked ONNX graph in float32, which all products begin with; without loading the weights.
 - *Export*: `export` of each precision from run to file, proof included, imports not. It is let through whatever the
   proof says, so that everything is measured; ``refused`` is what a user would be told instead.
-- *Agreement* with Keras, on the test split of the records (validation, where that is empty): the proof of the export.
+- *Agreement* with Keras, on the test split of the records (validation, where that is empty): the proof of the export,
+  as a CPU computes the product, and (``agreement_as_on_gpu``) as a GPU would, computed on the CPU.
 - *Speed*: stamps/s of ONNX Runtime on the CPU, all cores. The precisions take turns; ``over_float32`` is the median
   of the ratios of one turn, so a slow minute hits all of a ratio.
 - *Engines*: of TensorRT and TensorRT-RTX, where they are installed and build on this machine: seconds, bytes, and
@@ -25,6 +26,7 @@ it.
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import tempfile
 import time
@@ -51,7 +53,7 @@ from ceres_fast.engines.tensorrt.build import build
 from ceres_fast.engines.tensorrt.checks import checked
 from ceres_fast.errors import CeresFastError
 from ceres_fast.export import export, onnx_file
-from ceres_fast.export.products import PRECISIONS
+from ceres_fast.export.products import PRECISIONS, PROOF
 from ceres_fast.export.proof import Bounds, NotProven, Proof, bounds_for, draw_stamps, prove
 from ceres_fast.model.backbones import BACKBONES
 from ceres_fast.model.load import load_model, predict
@@ -153,7 +155,9 @@ def product(run: Path, records: Path, precision: str) -> dict[str, Any]:
         proof = error.proof
         found["refused"] = _without_paths(error, run)
     agreement = {} if proof is None else {name: proof.as_dict()[name] for name in AGREEMENT}
-    return found | {"layers": layers(path), "agreement": agreement}
+    on_gpu = json.loads(path.with_suffix(PROOF).read_text()).get("on_gpu")
+    as_gpu = None if on_gpu is None else {name: on_gpu[name] for name in AGREEMENT}
+    return found | {"layers": layers(path), "agreement": agreement, "agreement_as_on_gpu": as_gpu}
 
 
 @contextmanager
