@@ -23,6 +23,7 @@ from ..console import warn
 from ..errors import CeresFastError
 from . import AUTO, tensorrt_provider
 from .batches import BATCH, GPU_SIZES
+from .exact_bytes import sum_exactly
 from .gpus import driver
 from .onnx_file import as_unsigned
 from .packages import is_package
@@ -186,8 +187,7 @@ def _session(model: Onnx, provider: Provider, threads: int) -> onnxruntime.Infer
     options.intra_op_num_threads = threads
     options.log_severity_level = LOGGED_NEVER  # its errors come as exceptions; on the screen they would be said twice
     options.add_session_config_entry("session.load_model_format", "ONNX")
-    # Else sums of products of unsigned and signed bytes are cut off at 16 bits on x64 processors without VNNI.
-    options.add_session_config_entry("session.x64quantprecision", "1")
+    sum_exactly(options)
     chosen = [provider, *(PROVIDERS[name] for name in provider.others)]
     providers = [(each.name, each.options(model)) for each in chosen]
     # Without the fallback, which prints and tries the same again.

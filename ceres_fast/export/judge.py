@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 import onnxruntime
 
+from ..engines.exact_bytes import sum_exactly
 from ..errors import CeresFastError
 from ..survey.stamp_table import CLASSES
 from .decisions import decide
@@ -18,7 +19,7 @@ from .stamps import Stamps
 BATCH = 64
 
 _OPTIONS = onnxruntime.SessionOptions()
-_OPTIONS.add_session_config_entry("session.x64quantprecision", "1")  # as `engines.providers` does, and why
+sum_exactly(_OPTIONS)
 _OPTIONS.log_severity_level = 4  # of a graph that is still being made it would warn of constants that are not used
 
 

@@ -15,6 +15,7 @@ import onnxruntime
 
 from ..classifier import Classifier
 from ..engines.batches import INPUT, OUTPUT, BatchedEngine
+from ..engines.exact_bytes import sum_exactly
 from ..model.onnx_float16 import rounded_at_each_node
 
 FORMS: dict[str, Callable[[onnx.ModelProto], onnx.ModelProto]] = {
@@ -41,6 +42,7 @@ class OnGpu(BatchedEngine):
         super().__init__(path, classifier, runtime="ONNX Runtime, as a GPU computes")
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
+        sum_exactly(options)
         content = FORMS[classifier.precision](graph).SerializeToString()
         self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 

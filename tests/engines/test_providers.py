@@ -13,7 +13,7 @@ import onnxruntime
 import pytest
 
 from ceres_fast.console import warnings_kept
-from ceres_fast.engines import load, providers, tensorrt_provider
+from ceres_fast.engines import exact_bytes, load, providers, tensorrt_provider
 from ceres_fast.engines.batches import GPU_SIZES
 from ceres_fast.engines.gpus import Driver, Gpu
 from ceres_fast.engines.providers import PROVIDERS, NotStartedError, Onnx, start
@@ -193,10 +193,24 @@ def test_float32_stays_float32_in_tensorrt_unless_the_user_says_otherwise(
 
 
 @pytest.mark.parametrize("name", ["cpu", "cuda", "tensorrt"])
-def test_sums_of_bytes_are_exact_on_every_processor(runtime: Callable[..., Runtime], name: str) -> None:
+@pytest.mark.parametrize(
+    ("processor", "expected"),
+    [("flags: sse4_1 avx2", "1"), ("flags: avx512_vnni avx2", "0"), ("flags: avx_vnni", "0"), (None, "1")],
+)
+def test_sums_of_bytes_are_exact_on_every_processor(
+    runtime: Callable[..., Runtime],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    processor: str | None,
+    expected: str,
+) -> None:
+    monkeypatch.setattr(exact_bytes, "PROCESSOR", tmp_path / "cpuinfo")
+    if processor:
+        (tmp_path / "cpuinfo").write_text(f"processor: 0\n{processor}\n")
     made = runtime([TENSORRT, CUDA, CPU], [TENSORRT, CUDA])
     start(MODEL, name)
-    assert made.options[-1].get_session_config_entry("session.x64quantprecision") == "1"
+    assert made.options[-1].get_session_config_entry(exact_bytes.OPTION) == expected
 
 
 def test_tensorrt_has_a_profile_for_all_batches_and_keeps_its_engines(
