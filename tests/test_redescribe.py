@@ -20,6 +20,7 @@ from ceres_fast.export.graph import metadata
 from ceres_fast.export.products import carried, onnx_name
 from ceres_fast.redescribe import redescribe
 
+from .kills import Killed, kill_at_commit
 from .tiny_models import classifier, peak_model
 
 POINT = {"threshold": 0.25, "max_loss": 0.02, "confidence": 0.95, "needs": 3}
@@ -35,10 +36,6 @@ COMMITS = [
     "classifier.json",
 ]
 """What gets its name, in this order, in a run with two ONNX files."""
-
-
-class Killed(BaseException):
-    """Nothing in the program looks for it."""
 
 
 @pytest.fixture
@@ -95,20 +92,8 @@ def test_json_and_onnx_say_the_same_and_the_graph_is_the_same(run: Path) -> None
 @pytest.mark.parametrize("commit", range(1, len(COMMITS) + 1))
 def test_a_kill_leaves_a_run_that_works(run: Path, monkeypatch: pytest.MonkeyPatch, commit: int, after: bool) -> None:
     old, new = read_classifier(run), calibrated(run)
-    count, rename = 0, Path.replace
-
-    def replace_until(path: Path, target: Path) -> Path:
-        nonlocal count
-        count += 1
-        if count == commit and not after:
-            raise Killed
-        renamed = rename(path, target)
-        if count == commit:
-            raise Killed
-        return renamed
-
     with monkeypatch.context() as patch:
-        patch.setattr(files.Path, "replace", replace_until)
+        kill_at_commit(patch, commit, after=after)
         with pytest.raises(Killed):
             redescribe(new)
     stored = commit > 3 or (commit == 3 and after)

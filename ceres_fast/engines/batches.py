@@ -19,6 +19,9 @@ BATCH = 64
 """Stamps at a time where nothing else is said. On a CPU larger batches are no faster (Xception: 64 to 256 within the
 noise) and take three times the memory."""
 
+BATCHES = (1, 64, 1024)
+"""Batch sizes that a product is made fast for: one detection, a request, a night."""
+
 GPU_SIZES = (1, 8, 64, 256, 1024)
 """Batch sizes on a GPU, where each new one costs a search for kernels: others are padded to the next of these."""
 

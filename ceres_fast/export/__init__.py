@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..classifier import Classifier, read_classifier
+from ..engines.batches import BATCHES
 from ..errors import CeresFastError
 from .products import PRECISIONS, default_precision
 
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from ..engines.tensorrt.api import EngineOptions
 
 __all__ = ["BATCHES", "TARGETS", "Request", "export"]
-
-BATCHES = (1, 64, 1024)
-"""Batch sizes that a product is made fast for: one detection, a request, a night."""
 
 REPOSITORY = "triton"
 """Name of the model repository, beside the ONNX file."""

@@ -18,7 +18,7 @@ from typing import Any
 
 from ..classifier import ONNX_METADATA_KEY
 from ..console import say
-from ..engines.batches import INPUT, OUTPUT
+from ..engines.batches import BATCHES, INPUT, OUTPUT
 from ..errors import CeresFastError, InputError
 from ..files import atomic_directory, disk_errors, sha256_of, write_text
 from ..locks import NO_LOCKS, lock
@@ -28,7 +28,6 @@ from .triton_products import Product, read_product
 MODEL = "asteroid_classifier"
 """What clients call the model."""
 
-BATCHES = (1, 64, 1024)
 CONFIG = "config.pbtxt"
 
 QUEUE_DELAY = 2000

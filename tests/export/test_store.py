@@ -15,6 +15,7 @@ from ceres_fast.classifier import Classifier, read_classifier
 from ceres_fast.export import export, onnx_file
 from ceres_fast.export.stamps import probe_stamps
 
+from ..kills import Killed, kill_at_commit
 from ..tiny_networks import write_run
 from .exported import FILES, contents, engine_of
 
@@ -22,10 +23,6 @@ from .exported import FILES, contents, engine_of
 @pytest.fixture
 def run(tmp_path: Path, tiny_classifier: None) -> Path:
     return write_run(tmp_path / "run")
-
-
-class Killed(BaseException):
-    """Nothing in the program looks for it."""
 
 
 COMMITS = ["classifier-next.onnx", "classifier.json", "classifier.onnx", "classifier.json", "classifier.proof.json"]
@@ -56,21 +53,9 @@ def test_a_kill_leaves_a_run_that_works(run: Path, monkeypatch: pytest.MonkeyPat
         made.doc_string = "another file"
         return made, model
 
-    count, rename = 0, Path.replace
-
-    def replace_until(path: Path, target: Path) -> Path:
-        nonlocal count
-        count += 1
-        if count == commit and not after:
-            raise Killed
-        renamed = rename(path, target)
-        if count == commit:
-            raise Killed
-        return renamed
-
     with monkeypatch.context() as patch:
         patch.setattr(onnx_file, "keras_graph", other_graph)
-        patch.setattr(files.Path, "replace", replace_until)
+        kill_at_commit(patch, commit, after=after)
         with pytest.raises(Killed):
             export(run)
     found = read_classifier(run)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import CeresFastError
+from ..batches import BATCHES
 from ..gpus import is_capability
 
 CURRENT = "current"
@@ -16,7 +17,6 @@ CURRENT = "current"
 LARGEST_BATCH = 65536
 """Stamps; a float32 batch of that size is 268 MB of pixels, and far more inside a backbone."""
 
-BATCHES = (1, 64, 1024)
 
 COMMAND_LINE = {
     "batches": "--batch",

@@ -14,6 +14,7 @@ import numpy as np
 import onnx
 
 from ...errors import CeresFastError
+from ..bounds import BOUNDS
 from .blocks import Block, blocks_of
 from .choice import Judge, Judgement, Limits, Search, Trial, most_trials
 from .finish import described, finished
@@ -22,18 +23,7 @@ from .prepare import prepared
 from .ranges import METHODS, ranges_of
 from .stamps import FEWEST, calibration_stamps
 
-__all__ = ["LIMITS", "Allowed", "Judgement", "Limits", "Quantised", "Trial", "calibration_stamps", "quantise"]
-
-
-@dataclass(frozen=True)
-class Allowed:
-    """What int8 may cost: loss of recall, and share of changed decisions."""
-
-    recall_loss: float = 0.005
-    changed: float = 0.02
-
-
-LIMITS = Allowed()
+__all__ = ["Judgement", "Limits", "Quantised", "Trial", "calibration_stamps", "quantise"]
 
 
 @dataclass(frozen=True)
@@ -74,7 +64,7 @@ def quantise(
     model: onnx.ModelProto,
     ranges: np.ndarray,
     judge: Judge,
-    limits: Limits = LIMITS,
+    limits: Limits = BOUNDS["int8"],
     report: Callable[[Trial], None] = lambda trial: None,
 ) -> Quantised:
     """Return `model` in int8, as much of it as loses no more than allowed.

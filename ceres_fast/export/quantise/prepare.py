@@ -12,6 +12,7 @@ from onnx import numpy_helper
 from onnxruntime.quantization.quant_utils import add_infer_metadata
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
+from ...model.onnx_tidy import drop_unused
 from .nodes import constants, is_weighted
 
 
@@ -33,7 +34,7 @@ def prepared(model: onnx.ModelProto) -> onnx.ModelProto:
     ready = onnx.ModelProto()
     ready.CopyFrom(model)
     _flatten_to_fixed_size(ready.graph)
-    _drop_unused(ready.graph)
+    drop_unused(ready.graph)
     _name_nodes(ready.graph)
     with tempfile.TemporaryDirectory(prefix="ceres-fast-") as folder:
         before, after = Path(folder) / "before.onnx", Path(folder) / "after.onnx"
@@ -61,20 +62,6 @@ def _flatten_to_fixed_size(graph: onnx.GraphProto) -> None:
             shape = numpy_helper.from_array(np.array([-1, rows[node.input[1]]], np.int64), f"{reshape.name}/shape")
             graph.initializer.append(shape)
             reshape.input[1] = shape.name
-
-
-def _drop_unused(graph: onnx.GraphProto) -> None:
-    needed = {value.name for value in graph.output}
-    kept: list[onnx.NodeProto] = []
-    for node in reversed(graph.node):
-        if needed.intersection(node.output):
-            kept.append(node)
-            needed.update(node.input)
-    del graph.node[:]
-    graph.node.extend(reversed(kept))
-    read = [tensor for tensor in graph.initializer if tensor.name in needed]
-    del graph.initializer[:]
-    graph.initializer.extend(read)
 
 
 def _name_nodes(graph: onnx.GraphProto) -> None:

@@ -44,7 +44,7 @@ class ILogger:
         VERBOSE = 4
 
     def log(self, severity: Severity, msg: str) -> None:
-        raise NotImplementedError
+        """Take a message; what is derived says where it goes."""
 
 
 class Logger(ILogger):
