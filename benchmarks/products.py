@@ -1,11 +1,11 @@
 """What `ceres-fast export` makes of every network, in every precision: seconds, bytes, speed, and what it changes.
 
-    python -m benchmarks.products --records RECORDS --repeats 5
+    python -m benchmarks.products --records RECORDS
 
 For each row (backbone/experiment: 1 is the whole network, 2 its bottleneck), each step in a process of its own:
 
-- *Training*: the head, by the pipeline with its prefix cache, for ``--epochs``. That is short, but a network whose
-  answers are all the same would show nothing. For the same reason the threshold is not 0.5 but the one that keeps
+- *Training*: the head, by the pipeline with its prefix cache, for ``--epochs``: a network whose answers are all the
+  same, or all 0 and 1, would show nothing. For the same reason the threshold is not 0.5 but the one that keeps
   ``--kept`` of the validation asteroids: it lies where the answers are. ``p_asteroid`` are the 5, 25, 50, 75 and 95 %
   quantiles of them. Where ImageNet's weights are not at hand the backbone has random ones (``weights``): then speed,
   size and rounding are those of the network, but recall is not that of a useful classifier.
@@ -26,7 +26,6 @@ it.
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import tempfile
 import time
@@ -47,14 +46,15 @@ from benchmarks.throughput import measure
 from benchmarks.weights import weights_of
 from ceres_fast.classifier import read_classifier
 from ceres_fast.console import say
-from ceres_fast.engines import load
+from ceres_fast.engines import Engine, load
 from ceres_fast.engines.tensorrt.api import FLAVOURS
 from ceres_fast.engines.tensorrt.build import build
 from ceres_fast.engines.tensorrt.checks import checked
 from ceres_fast.errors import CeresFastError
 from ceres_fast.export import export, onnx_file
-from ceres_fast.export.products import PRECISIONS, PROOF
-from ceres_fast.export.proof import Bounds, NotProven, Proof, bounds_for, draw_stamps, prove
+from ceres_fast.export.on_gpu import FORMS, OnGpu
+from ceres_fast.export.products import PRECISIONS
+from ceres_fast.export.proof import Bounds, NotProven, Proof, bounds_for, compared, draw_stamps, prove
 from ceres_fast.model.backbones import BACKBONES
 from ceres_fast.model.load import load_model, predict
 from ceres_fast.model.onnx_convert import convert
@@ -146,18 +146,24 @@ def product(run: Path, records: Path, precision: str) -> dict[str, Any]:
     except CeresFastError as error:
         return {"refused": _without_paths(error, run)}
     seconds = time.perf_counter() - started
-    found = {"file": path.name, "seconds": round(seconds, 2), "bytes": path.stat().st_size}
+    found: dict[str, Any] = {"file": path.name, "seconds": round(seconds, 2), "bytes": path.stat().st_size}
     classifier = read_classifier(run)
     bounds, stamps = bounds_for(precision, classifier.precision), draw_stamps(records, classifier)
-    try:
-        proof: Proof | None = prove(load(path, provider="cpu"), load_model(classifier), stamps, bounds)
-    except NotProven as error:
-        proof = error.proof
-        found["refused"] = _without_paths(error, run)
-    agreement = {} if proof is None else {name: proof.as_dict()[name] for name in AGREEMENT}
-    on_gpu = json.loads(path.with_suffix(PROOF).read_text()).get("on_gpu")
-    as_gpu = None if on_gpu is None else {name: on_gpu[name] for name in AGREEMENT}
-    return found | {"layers": layers(path), "agreement": agreement, "agreement_as_on_gpu": as_gpu}
+    answers = predict(load_model(classifier), compared(classifier, stamps))
+    asteroid = answers[:, classifier.classes.index("asteroid")]
+    engine = load(path, provider="cpu")
+    engines: dict[str, Engine] = {"agreement": engine}
+    if precision in FORMS:
+        engines["agreement_as_on_gpu"] = OnGpu(path, engine.classifier, onnx.load(path))
+    for name, each in engines.items():
+        proof: Proof | None
+        try:
+            proof = prove(each, stamps, bounds, asteroid)
+        except NotProven as error:
+            proof = error.proof
+            found.setdefault("refused", _without_paths(error, run))
+        found[name] = {} if proof is None else {key: proof.as_dict()[key] for key in AGREEMENT}
+    return found | {"layers": layers(path)}
 
 
 @contextmanager
@@ -229,10 +235,10 @@ def _without_paths(error: CeresFastError, folder: Path) -> str:
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("--records", type=Path, required=True, help="folder of records to train, export and compare on")
-    made.add_argument("--epochs", type=int, default=2, help="of the head (default 2)")
+    made.add_argument("--epochs", type=int, default=20, help="of the head (default 20)")
     made.add_argument("--kept", type=float, default=0.9, help="share of validation asteroids above the threshold")
-    made.add_argument("--stamps", type=int, default=256, help="of a turn of the measurement of speed (default 256)")
-    made.add_argument("--repeats", type=int, default=5, help="turns of the measurement of speed (default 5)")
+    made.add_argument("--stamps", type=int, default=1024, help="of a turn of the measurement of speed (default 1,024)")
+    made.add_argument("--repeats", type=int, default=7, help="turns of the measurement of speed (default 7)")
     made.add_argument("--rows", nargs="*", default=ROWS, choices=ROWS, metavar="BACKBONE/EXPERIMENT")
     made.add_argument("--seed", type=int, default=0)
     made.add_argument(

@@ -16,7 +16,8 @@ from typing import Any
 from .errors import CeresFastError, InputError
 
 
-def _fsync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Wait until the disk has what was written to a file, or the names in a folder."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -67,9 +68,9 @@ def atomic_file(path: Path) -> Iterator[Path]:
         with disk_errors(path, DISK):
             yield temporary
             temporary.chmod(0o666 & ~_umask())
-            _fsync(temporary)
+            sync(temporary)
             temporary.replace(path)
-            _fsync(path.parent)
+            sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -122,11 +123,11 @@ def move_directory(new: Path, path: Path, *, overwrite: bool = False) -> None:
         When `path` exists and `overwrite` is false.
     """
     for file in [new, *new.rglob("*")]:
-        _fsync(file)
+        sync(file)
     new.chmod(0o777 & ~_umask())
     refuse_existing(path, overwrite)
     _swap_in(new, path)
-    _fsync(path.parent)
+    sync(path.parent)
 
 
 def _swap_in(new: Path, path: Path) -> None:

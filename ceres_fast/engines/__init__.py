@@ -20,6 +20,9 @@ AUTO = "auto"
 class Engine(Protocol):
     """What every engine offers."""
 
+    path: Path
+    """The file that is run; errors name it."""
+
     classifier: Classifier
     """What the model says of itself."""
 
@@ -28,6 +31,10 @@ class Engine(Protocol):
 
     seconds: float
     """Time spent in `predict` so far."""
+
+    @property
+    def source(self) -> Path:
+        """The ONNX file that says what is computed: its own, or that which the engine file was built from."""
 
     def predict(self, stamps: np.ndarray, batch_size: int | None = None) -> np.ndarray:
         """Return P(asteroid), float32 (n,), of raw stamps, float32 (n, 32, 32, planes), axes (y, x, plane), in ADU.

@@ -72,6 +72,11 @@ class BatchedEngine(ABC):
         self.sizes = tuple(sorted(sizes))
         self.seconds = 0.0
 
+    @property
+    def source(self) -> Path:
+        """The ONNX file that says what is computed."""
+        return self.path
+
     @abstractmethod
     def _run(self, batch: np.ndarray) -> np.ndarray:
         """Return the output, (n, classes) float32, of a batch: (n, 32, 32, planes) float32, C-contiguous, finite.

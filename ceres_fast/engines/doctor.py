@@ -14,11 +14,12 @@ from .. import __version__
 from ..console import warnings_kept
 from ..errors import CeresFastError
 from ..survey.stamp_table import PLANES, stamp_shape
-from . import load
+from . import Engine, load
 from .doctor_packages import packages
 from .findings import Finding
 from .gpus import Driver, driver
 from .packages import installed
+from .probes import probe_stamps
 
 _SHAPE = b"\x12\x17\n\x15\x08\x01\x12\x11\n\x03\x12\x01N\n\x02\x08 \n\x02\x08 \n\x02\x08\x01"
 IDENTITY = (
@@ -119,10 +120,28 @@ def _model(path: Path) -> Iterator[Finding]:
     with warnings_kept() as warned:
         try:
             engine = load(path)
-            engine.predict(np.zeros((1, *engine.classifier.stamp_shape), np.float32))
+            compared = _compared(engine)
         except CeresFastError as error:
             yield Finding(str(path), False, why=str(error).removeprefix(f"{path}: ").rstrip("."))
             return
     made = engine.classifier
-    found = f"{made.backbone}, experiment {made.experiment}, {made.precision}; runs in {engine.runtime}"
+    found = f"{made.backbone}, experiment {made.experiment}, {made.precision}; runs in {engine.runtime}{compared}"
     yield Finding(str(path), True, found, "; ".join(warned))
+
+
+def _compared(engine: Engine) -> str:
+    """Run an engine, and return how far its answers are from its ONNX file's on the CPU; "" where that is what it is.
+
+    Raises
+    ------
+    CeresFastError
+        When it fails, or is farther away than rounding is.
+    """
+    from .agreement import agreement
+
+    if not engine.source.exists():
+        engine.predict(probe_stamps(engine.classifier.planes))
+        return f"; not compared with {engine.source.name}, which is not beside it"
+    difference = agreement(engine, engine.source)
+    on_cpu = engine.source == engine.path and difference == 0
+    return "" if on_cpu else f"; within {difference:.0e} of {engine.source.name} on the CPU"

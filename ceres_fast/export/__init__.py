@@ -92,7 +92,8 @@ def export(
         What the product computes in; without it the precision of training (float32 for bfloat16).
     records : pathlib.Path, optional
         Records: stamps of their test split must give the same answers. int8 needs them, for its ranges (training split)
-        and to choose what stays in floating point (validation split).
+        and to choose what stays in floating point (validation split). An engine is proven on them too, where it runs on
+        this machine.
     output : pathlib.Path, optional
         The ONNX file; the engine file, or a folder for it; the model repository. Without it, in the run directory,
         where the product of before is replaced.
@@ -140,7 +141,9 @@ def _to_engine(flavour: str, request: Request) -> Path:
     from .engine_files import write_engine
 
     options = request.options or EngineOptions(batches=request.batches)
-    return write_engine(_product(request), flavour, options, output=request.output, overwrite=request.overwrite)
+    product = _product(request)
+    named = {"output": request.output, "overwrite": request.overwrite, "records": request.records}
+    return write_engine(product, flavour, options, **named)
 
 
 def _to_triton(request: Request) -> Path:

@@ -1,4 +1,4 @@
-"""From an exported ONNX file to an engine file with its log and sidecar, and the ONNX file beside them."""
+"""From an exported ONNX file to an engine file with its log and sidecar, proven, and the ONNX file beside them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from ..console import say
 from ..engines.onnx_file import read_onnx
@@ -13,7 +14,9 @@ from ..engines.tensorrt.api import FLAVOURS, EngineOptions, Flavour
 from ..engines.tensorrt.build import build
 from ..engines.tensorrt.sidecar import Sidecar
 from ..errors import CeresFastError, InputError
-from ..files import atomic_file, refuse_existing, sha256_of
+from ..files import atomic_file, refuse_existing, sha256_of, write_json
+from .engine_proof import proven
+from .products import PROOF
 
 
 def write_engine(
@@ -23,8 +26,9 @@ def write_engine(
     *,
     output: Path | None = None,
     overwrite: bool = False,
+    records: Path | None = None,
 ) -> Path:
-    """Build an engine file from an ONNX file.
+    """Build an engine file from an ONNX file, and refuse it where it runs here and does not answer as that.
 
     Parameters
     ----------
@@ -39,6 +43,8 @@ def write_engine(
         In another folder the ONNX file is copied there: an engine is built anew from it where it does not fit.
     overwrite : bool
         Replace what is at `output`.
+    records : pathlib.Path, optional
+        Records to prove the engine on, where it runs here; without them built-in stamps are compared.
 
     Returns
     -------
@@ -50,7 +56,8 @@ def write_engine(
     InputError
         When the ONNX file is not there, or as `build` does.
     CeresFastError
-        When a file is there already and not to be replaced, or as `build` does.
+        When a file is there already and not to be replaced, the engine is beyond the bounds of its precision, or as
+        `build` does. What was there before is then there still.
     """
     kind = FLAVOURS[name]
     if not onnx.is_file():
@@ -60,7 +67,12 @@ def write_engine(
         refuse_existing(engine, overwrite)
     started = time.perf_counter()
     with _beside(onnx, engine, overwrite) as copy:
-        sidecar = build(copy, engine, name, options)
+        found: dict[str, Any] = {}
+        sidecar = build(copy, engine, name, options, lambda built: found.update(proven(built, copy, records)))
+        proof = engine.with_name(engine.name + PROOF)
+        proof.unlink(missing_ok=True)  # that of the engine before
+        if found:
+            write_json(proof, {"product": engine.name, "sha256": sidecar.engine_sha256, **found})
     say(_summary(engine, kind, sidecar, time.perf_counter() - started))
     return engine
 

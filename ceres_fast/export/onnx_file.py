@@ -23,7 +23,7 @@ from ..training.runs import lock_run
 from .graph import describe, keras_graph, metadata
 from .on_gpu import FORMS, OnGpu
 from .products import PROOF, carried, onnx_name
-from .proof import BOUNDS, Bounds, Stamps, bounds_for, draw_stamps, keras_answers, prove
+from .proof import BOUNDS, Bounds, Stamps, bounds_for, compared, draw_stamps, prove
 from .store import SPARE, free_name, proper, settle
 
 if TYPE_CHECKING:
@@ -72,12 +72,14 @@ def _proven(
     """Compare a product with Keras as a CPU computes it, and as a GPU does where that is not the same."""
     engine = OnnxRuntimeEngine(path, provider="cpu")
     product = engine.classifier
-    answers = keras_answers(model, product, stamps)
-    proof = prove(engine, model, stamps, bounds, answers)
+    pixels = compared(product, stamps)
+    say(f"comparing with Keras on {len(pixels):,} stamps …")
+    answers = predict(model, pixels)[:, product.classes.index("asteroid")]
+    proof = prove(engine, stamps, bounds, answers)
     say(proof.text())
     if product.precision not in FORMS:
         return proof.as_dict()
-    on_gpu = prove(OnGpu(path, product, graph), model, stamps, bounds, answers)
+    on_gpu = prove(OnGpu(path, product, graph), stamps, bounds, answers)
     lost = f", {on_gpu.recall.lost} asteroids lost, {on_gpu.recall.regained} regained" if on_gpu.recall else ""
     say(f"as a GPU computes it: largest difference {on_gpu.largest:.1e}, {on_gpu.changed} decisions changed{lost}")
     return {**proof.as_dict(), "on_gpu": on_gpu.as_dict()}

@@ -1,32 +1,39 @@
-"""The proof that a product answers as the classifier that was trained: both on the same real stamps."""
+"""The proof that a product answers as what it was made of: both on the same real stamps."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..classifier import Classifier
-from ..console import say
 from ..engines import Engine
+from ..engines.probes import probe_stamps
 from ..errors import CeresFastError
 from ..evaluation.asteroids import critical
-from ..evaluation.failures.shares import Share
 from ..evaluation.predictions import Predictions
-from ..files import write_json
-from ..model.load import predict
 from . import proof_text
 from .bounds import BOUNDS, Bounds, bounds_for
 from .decisions import Decisions, decide, published
 from .recall import Recall, loss_interval, recall_of
-from .stamps import Stamps, draw_stamps, probe_stamps
+from .stamps import Stamps, draw_stamps
 
-if TYPE_CHECKING:
-    import keras
+__all__ = [
+    "BOUNDS",
+    "KERAS",
+    "Bounds",
+    "NotProven",
+    "Proof",
+    "Stamps",
+    "bounds_for",
+    "compared",
+    "draw_stamps",
+    "prove",
+]
 
-__all__ = ["BOUNDS", "Bounds", "NotProven", "Proof", "Stamps", "bounds_for", "draw_stamps", "probe_stamps", "prove"]
+KERAS = "Keras"
+"""The reference of an ONNX file."""
 
 NEEDS = 3
 """Exposures of a night in which a trajectory search must find an asteroid; what is told of asteroids is told for it."""
@@ -48,10 +55,12 @@ class NotProven(CeresFastError):  # noqa: N818 (the name says what happened)
 
 @dataclass(frozen=True)
 class Proof:
-    """A product beside Keras, on the same stamps.
+    """A product beside what it was made of, on the same stamps.
 
     Attributes
     ----------
+    reference : str
+        What the product is compared with, for people: `KERAS`, or an engine's ONNX file.
     precision : str
         Of the product.
     bounds : Bounds
@@ -80,6 +89,7 @@ class Proof:
         one without a number.
     """
 
+    reference: str
     precision: str
     bounds: Bounds
     threshold: float
@@ -98,24 +108,9 @@ class Proof:
     alone: float
 
     @property
-    def asteroids(self) -> int:
-        """Stamps of asteroids."""
-        return self.recall.of if self.recall else 0
-
-    @property
-    def lost(self) -> int:
-        """Stamps of asteroids that Keras finds and the product does not."""
-        return self.recall.lost if self.recall else 0
-
-    @property
-    def recall_before(self) -> Share | None:
-        """Recall of Keras, by stamp."""
-        return self.recall.before if self.recall else None
-
-    @property
-    def recall_after(self) -> Share | None:
-        """Recall of the product, by stamp."""
-        return self.recall.after if self.recall else None
+    def from_training(self) -> bool:
+        """Whether the reference is the classifier as it was trained."""
+        return self.reference == KERAS
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values that JSON can hold."""
@@ -125,36 +120,29 @@ class Proof:
         """Return a few lines for people."""
         return proof_text.text(self)
 
-    def write(self, path: Path) -> None:
-        """Write `as_dict` as JSON, whole or not at all."""
-        write_json(path, self.as_dict())
+
+def compared(classifier: Classifier, stamps: Stamps | None) -> np.ndarray:
+    """Return all that a product is compared on: built-in stamps, then those of records, (n, 32, 32, planes) float32."""
+    probes = probe_stamps(classifier.planes)
+    return probes if stamps is None else np.concatenate([probes, stamps.pixels])
 
 
-def keras_answers(model: keras.Model, classifier: Classifier, stamps: Stamps | None) -> np.ndarray:
-    """Return P(asteroid) of a Keras model for all that a product is compared on, float32 (n,)."""
-    pixels = _pixels(classifier, stamps)
-    say(f"comparing with Keras on {len(pixels):,} stamps …")
-    return predict(model, pixels)[:, classifier.classes.index("asteroid")]
-
-
-def prove(
-    engine: Engine, model: keras.Model, stamps: Stamps | None, bounds: Bounds, answers: np.ndarray | None = None
-) -> Proof:
-    """Compare a product with the Keras model that was trained, and refuse it where it is too far away.
+def prove(engine: Engine, stamps: Stamps | None, bounds: Bounds, answers: np.ndarray, reference: str = KERAS) -> Proof:
+    """Compare a product with what it was made of, and refuse it where it is too far away.
 
     Parameters
     ----------
     engine : Engine
         The product, opened as its users open it; its ``classifier`` says threshold, scaling and precision.
-    model : keras.Model
-        The classifier as it was trained.
     stamps : Stamps or None
         Of a split that neither training nor export has chosen anything by. Without any, only the built-in stamps are
         compared, which say nothing of decisions and recall.
     bounds : Bounds
         From `bounds_for`.
-    answers : numpy.ndarray, optional
-        From `keras_answers`, where they are known already.
+    answers : numpy.ndarray
+        P(asteroid) of the reference for what `compared` gives, (n,).
+    reference : str
+        What gave these answers, for people.
 
     Returns
     -------
@@ -172,32 +160,26 @@ def prove(
             f"Not exported: what {classifier.precision} costs shows only in the recall of real asteroids, and there "
             "are none to compare on. Name records with asteroids in their test split, with --records."
         )
-    probes, pixels = probe_stamps(classifier.planes), _pixels(classifier, stamps)
-    if answers is None:
-        answers = keras_answers(model, classifier, stamps)
-    before = _numbers(answers, len(pixels), "the classifier itself (Keras)")
-    after = _numbers(engine.predict(pixels), len(pixels), f"the {classifier.precision} product")
+    pixels = compared(classifier, stamps)
+    probes = len(pixels) - (0 if stamps is None else len(stamps.pixels))
+    before = _numbers(answers, len(pixels), f"the classifier itself ({reference})", probes)
+    after = _numbers(engine.predict(pixels), len(pixels), f"the {classifier.precision} product", probes)
     differences = np.abs(after.astype(np.float64) - before)
-    real = slice(len(probes), None)
-    known = _of_records(stamps, before[real], after[real], engine) if stamps is not None else _NO_RECORDS
+    known = _of_records(stamps, before[probes:], after[probes:], engine) if stamps is not None else _NO_RECORDS
     proof = Proof(
+        reference=reference,
         precision=classifier.precision,
         bounds=bounds,
         threshold=classifier.threshold,
-        probes=len(probes),
+        probes=probes,
         largest=float(differences.max()),
-        largest_of_probes=float(differences[: len(probes)].max()),
+        largest_of_probes=float(differences[:probes].max()),
         alone=_alone(engine, pixels, after),
         **known,
     )
     if found := proof_text.beyond(proof):
         raise NotProven(found, proof)
     return proof
-
-
-def _pixels(classifier: Classifier, stamps: Stamps | None) -> np.ndarray:
-    probes = probe_stamps(classifier.planes)
-    return probes if stamps is None else np.concatenate([probes, stamps.pixels])
 
 
 _NO_RECORDS: dict[str, Any] = {
@@ -229,13 +211,13 @@ def _of_records(stamps: Stamps, before: np.ndarray, after: np.ndarray, engine: E
     }
 
 
-def _numbers(answers: np.ndarray, count: int, whose: str) -> np.ndarray:
+def _numbers(answers: np.ndarray, count: int, whose: str, probes: int) -> np.ndarray:
     if answers.shape != (count,):
         raise NotProven(f"Not exported: {whose} gives answers of shape {answers.shape} to {count} stamps.")
     if wrong := np.count_nonzero(~np.isfinite(answers)):
         raise NotProven(
             f"Not exported: {whose} gives no number for {wrong:,} of {count:,} stamps (the first is number "
-            f"{np.flatnonzero(~np.isfinite(answers))[0] + 1}; 1 to {len(probe_stamps())} are the built-in ones). "
+            f"{np.flatnonzero(~np.isfinite(answers))[0] + 1}; 1 to {probes} are the built-in ones). "
             "Choose --precision float32, or train again where that does not help."
         )
     return answers

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..evaluation.failures.shares import Share
+from ..evaluation.shares import Share
 from .recall import CONFIDENCE
 
 if TYPE_CHECKING:
@@ -20,6 +20,10 @@ _TRY = {
 }
 
 
+_TRY_ANOTHER = "Classify with the ONNX file, and report this with the log of the build"
+"""An engine computes what its ONNX file says: no other choice of the export would help."""
+
+
 class _Bound(NamedTuple):
     value: Callable[[Proof], float]
     allowed: Callable[[Proof], float | None]
@@ -30,7 +34,7 @@ _BOUNDS = (
     _Bound(
         lambda proof: proof.largest,
         lambda proof: proof.bounds.difference,
-        "a probability differs from Keras's by {value:.2g}, allowed {allowed:g}",
+        "a probability differs from that of {proof.reference} by {value:.2g}, allowed {allowed:g}",
     ),
     _Bound(
         lambda proof: proof.changed / max(proof.stamps, 1),
@@ -59,7 +63,8 @@ def beyond(proof: Proof) -> str:
         value, allowed = bound.value(proof), bound.allowed(proof)
         if allowed is not None and not value <= allowed:
             found.append(bound.says.format(proof=proof, value=value, allowed=allowed))
-    return f"Not exported: {'; '.join(found)}. {_TRY[proof.precision]}." if found else ""
+    advice = _TRY[proof.precision] if proof.from_training else _TRY_ANOTHER
+    return f"Not exported: {'; '.join(found)}. {advice}." if found else ""
 
 
 def text(proof: Proof) -> str:
@@ -73,8 +78,10 @@ def text(proof: Proof) -> str:
 def _heading(proof: Proof) -> str:
     extreme = f"{proof.probes} built-in extreme ones (faint to saturated, constant, huge)"
     if not proof.stamps:
-        return f"{proof.precision} and Keras, on {extreme}:"
-    return f"{proof.precision} and Keras, on {proof.stamps:,} stamps of the {proof.split} split and {extreme}:"
+        return f"{proof.precision} and {proof.reference}, on {extreme}:"
+    return (
+        f"{proof.precision} and {proof.reference}, on {proof.stamps:,} stamps of the {proof.split} split and {extreme}:"
+    )
 
 
 def _difference(proof: Proof) -> str:

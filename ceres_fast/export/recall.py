@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import beta
 
-from ..evaluation.failures.shares import Share, correlation, design_effect, share
+from ..evaluation.shares import Share, correlation, design_effect, share
 from .decisions import Decisions
 
 CONFIDENCE = 0.95
@@ -22,7 +22,7 @@ class Recall:
     of, lost, regained : int
         How many there are, how many were found only before, and only after.
     before, after : Share
-        Found by Keras, and by the product.
+        Found by the reference, and by the product.
     """
 
     of: int

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import onnxruntime
 import pytest
@@ -16,8 +17,10 @@ from typer.testing import CliRunner
 
 from ceres_fast.cli import app
 from ceres_fast.engines import doctor, providers
+from ceres_fast.engines.batches import BatchedEngine
 from ceres_fast.engines.findings import Finding, show
 from ceres_fast.engines.gpus import Driver, Gpu
+from ceres_fast.engines.onnx_runtime import OnnxRuntimeEngine
 
 from ..tiny_models import classifier, peak_model, written
 
@@ -116,6 +119,36 @@ def test_a_model_that_runs_here(tmp_path: Path) -> None:
         finding = found(str(model), model)
         assert finding.usable
         assert finding.found.startswith("Xception, experiment 2, float32; runs in ONNX Runtime")
+
+
+class OnGpu(BatchedEngine):
+    """Answers as an ONNX file does, further up by `by`."""
+
+    def __init__(self, onnx: Path, by: float) -> None:
+        super().__init__(onnx.with_suffix(".engine"), classifier(), runtime="TensorRT")
+        self.like, self.by = OnnxRuntimeEngine(onnx, provider="cpu"), by
+
+    @property
+    def source(self) -> Path:
+        return self.like.path
+
+    def _run(self, batch: np.ndarray) -> np.ndarray:
+        asteroid = np.clip(self.like._run(batch)[:, 1] + np.float32(self.by), 0, 1)
+        return np.stack([1 - asteroid, asteroid], axis=1)
+
+
+def test_an_engine_is_compared_with_its_onnx_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    onnx = written(tmp_path, peak_model())
+    path = onnx.with_suffix(".engine")
+    monkeypatch.setattr(doctor, "load", lambda path: OnGpu(onnx, 3e-5))
+    assert found(str(path), path).found.endswith("runs in TensorRT; within 3e-05 of classifier.onnx on the CPU")
+    monkeypatch.setattr(doctor, "load", lambda path: OnGpu(onnx, 0.3))
+    assert not found(str(path), path).usable
+    assert "does not answer as classifier.onnx" in found(str(path), path).why
+    far = OnGpu(onnx, 0.3)
+    onnx.unlink()
+    monkeypatch.setattr(doctor, "load", lambda path: far)
+    assert found(str(path), path).found.endswith("not compared with classifier.onnx, which is not beside it")
 
 
 @pytest.mark.parametrize(

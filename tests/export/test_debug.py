@@ -12,9 +12,9 @@ from astropy.table import Table
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
+from ceres_fast.engines.probes import probe_stamps
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.export.debug import Layerwise, Tensor, layerwise
-from ceres_fast.export.stamps import probe_stamps
 from ceres_fast.survey.stamp_table import PLANES
 
 from ..tiny_models import model

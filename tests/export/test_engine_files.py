@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +12,9 @@ from ceres_fast.engines.tensorrt.api import FLAVOURS, EngineOptions
 from ceres_fast.engines.tensorrt.build import build
 from ceres_fast.engines.tensorrt.checks import checked
 from ceres_fast.errors import CeresFastError, InputError
+from ceres_fast.export import engine_files
 from ceres_fast.export.engine_files import _summary, write_engine
+from ceres_fast.files import sha256_of
 
 from ..tiny_models import peak_model, written
 
@@ -19,8 +23,8 @@ pytest.importorskip("tensorrt_rtx")
 
 @pytest.fixture(autouse=True)
 def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    for user in ("build", "checks"):
-        monkeypatch.setattr(f"ceres_fast.engines.tensorrt.{user}.current_gpu", lambda: None)
+    for user in ("engines.tensorrt.build", "engines.tensorrt.checks", "export.engine_proof"):
+        monkeypatch.setattr(f"ceres_fast.{user}.current_gpu", lambda: None)
 
 
 @pytest.fixture
@@ -82,6 +86,45 @@ def test_a_build_that_fails_leaves_the_other_folder_as_it_was(onnx: Path, tmp_pa
         write_engine(newer, "tensorrt-rtx", impossible, output=tmp_path / "edge", overwrite=True)
     assert names(tmp_path / "edge") == FILES
     assert checked(before)
+
+
+def test_its_proof_is_kept_beside_it(onnx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def proven(built: Path, onnx: Path, records: Path | None) -> dict[str, Any]:
+        asked.append((checked(built)[1].onnx, onnx, records))
+        return {"largest": 0.25}
+
+    monkeypatch.setattr(engine_files, "proven", proven)
+    engine = write_engine(onnx, "tensorrt-rtx", output=tmp_path / "edge", records=tmp_path)
+    assert asked == [("classifier.onnx", tmp_path / "edge" / "classifier.onnx", tmp_path)]
+    assert json.loads((tmp_path / "edge" / "classifier.rtx.proof.json").read_text()) == {
+        "product": "classifier.rtx",
+        "sha256": sha256_of(engine),
+        "largest": 0.25,
+    }
+    monkeypatch.setattr(engine_files, "proven", lambda *_: {})
+    write_engine(onnx, "tensorrt-rtx", output=tmp_path / "edge", overwrite=True)
+    assert names(tmp_path / "edge") == FILES  # what was proven is not there any more
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_an_engine_that_is_not_proven_is_not_written(
+    onnx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: bool
+) -> None:
+    (tmp_path / "edge").mkdir()
+    if before:
+        write_engine(onnx, "tensorrt-rtx", output=tmp_path / "edge")
+        onnx = written(onnx.parent, peak_model(gain=2.0))
+    contents = {path.name: path.read_bytes() for path in (tmp_path / "edge").iterdir()}
+
+    def proven(*_: Any) -> dict[str, Any]:
+        raise CeresFastError("Not exported: too far")
+
+    monkeypatch.setattr(engine_files, "proven", proven)
+    with pytest.raises(CeresFastError, match="too far"):
+        write_engine(onnx, "tensorrt-rtx", output=tmp_path / "edge", overwrite=True)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "edge").iterdir()} == contents
 
 
 def test_a_damaged_onnx_file_is_not_copied(onnx: Path, tmp_path: Path) -> None:

@@ -15,11 +15,11 @@ import pytest
 
 from ceres_fast.classifier import ONNX_KINDS, read_classifier
 from ceres_fast.engines.onnx_runtime import OnnxRuntimeEngine
+from ceres_fast.engines.probes import probe_stamps
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.export import export, graph, onnx_file, proof
 from ceres_fast.export.bounds import Bounds
 from ceres_fast.export.products import carried, onnx_name
-from ceres_fast.export.stamps import probe_stamps
 from ceres_fast.files import sha256_of
 from ceres_fast.model.load import load_model, predict
 from ceres_fast.records.manifest import load_manifest
@@ -182,11 +182,9 @@ def test_a_run_that_trains_on_meanwhile_keeps_its_newer_classifier(run: Path, mo
 def test_what_it_is_proven_on(run: Path, tiny_records: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
 
-    def watched(
-        engine: OnnxRuntimeEngine, model: keras.Model, stamps: Any, bounds: Bounds, answers: np.ndarray
-    ) -> proof.Proof:
+    def watched(engine: OnnxRuntimeEngine, stamps: Any, bounds: Bounds, answers: np.ndarray) -> proof.Proof:
         seen.append((engine.classifier, stamps, bounds))
-        return proof.prove(engine, model, stamps, bounds, answers)
+        return proof.prove(engine, stamps, bounds, answers)
 
     monkeypatch.setattr(onnx_file, "prove", watched)
     export(run, records=tiny_records)

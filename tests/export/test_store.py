@@ -12,8 +12,8 @@ import pytest
 
 from ceres_fast import files
 from ceres_fast.classifier import Classifier, read_classifier
+from ceres_fast.engines.probes import probe_stamps
 from ceres_fast.export import export, onnx_file
-from ceres_fast.export.stamps import probe_stamps
 
 from ..kills import Killed, kill_at_commit
 from ..tiny_networks import write_run

@@ -11,7 +11,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import keras
 import numpy as np
 import onnx
 import pytest
@@ -57,10 +56,10 @@ def test_int8_is_chosen_on_one_split_and_proven_on_another(
         seen.update(ranges=ranges, judgement=judgement, limits=limits)
         return SimpleNamespace(model=graph, text=lambda: "int8: 0 of 2 layers")
 
-    def prove(engine: Engine, model: keras.Model, stamps: Any, bounds: Bounds, answers: np.ndarray) -> proof.Proof:
+    def prove(engine: Engine, stamps: Any, bounds: Bounds, answers: np.ndarray) -> proof.Proof:
         seen.update(split=stamps.split, described=engine.classifier, bounds=bounds)
         proven_by.append(type(engine).__name__)
-        return proof.prove(engine, model, stamps, bounds, answers)
+        return proof.prove(engine, stamps, bounds, answers)
 
     proven_by: list[str] = []
 
@@ -86,8 +85,10 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     """What engines and repositories are asked to be made of, in the place of which nothing is made."""
     calls: list[tuple[Any, ...]] = []
 
-    def write_engine(onnx: Path, name: str, options: Any, *, output: Path | None, overwrite: bool) -> Path:
-        calls.append((onnx, name, options, output, overwrite))
+    def write_engine(
+        onnx: Path, name: str, options: Any, *, output: Path | None, overwrite: bool, records: Path | None
+    ) -> Path:
+        calls.append((onnx, name, options, output, overwrite, records))
         return onnx.with_suffix(".engine")
 
     def write_repository(product: Path, repository: Path, *, batches: tuple[int, ...]) -> Path:
@@ -107,12 +108,19 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
 def test_an_engine_is_made_of_the_run_s_file(run: Path, tmp_path: Path, built: list[tuple[Any, ...]]) -> None:
     assert export(run, to="tensorrt") == run / "classifier.engine"
     options = SimpleNamespace(batches=BATCHES)
-    assert built == [(run / "classifier.onnx", "tensorrt", options, None, False)]
+    assert built == [(run / "classifier.onnx", "tensorrt", options, None, False, None)]
     made = sha256_of(run / "classifier.onnx")
 
     # It is exported again only where it would be another one.
     export(run, to="tensorrt-rtx", output=tmp_path / "out", overwrite=True, batches=[8])
-    assert built[1] == (run / "classifier.onnx", "tensorrt-rtx", SimpleNamespace(batches=(8,)), tmp_path / "out", True)
+    assert built[1] == (
+        run / "classifier.onnx",
+        "tensorrt-rtx",
+        SimpleNamespace(batches=(8,)),
+        tmp_path / "out",
+        True,
+        None,
+    )
     assert sha256_of(run / "classifier.onnx") == made
     changed = replace(read_classifier(run), threshold=0.25)
     changed.write(run)
@@ -192,6 +200,18 @@ def test_making_an_engine_of_a_file_needs_no_tensorflow(tmp_path: Path) -> None:
     arguments = [sys.executable, "-c", code, str(tmp_path / "copied.onnx")]
     done = subprocess.run(arguments, env=environment, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("copied.engine\n", "")
+
+
+def test_proving_an_engine_on_built_in_stamps_needs_no_tensorflow() -> None:
+    code = (
+        "import sys\n"
+        "for name in ('tensorflow', 'keras', 'tf2onnx', 'onnx', 'sklearn', 'scipy', 'matplotlib'):\n"
+        "    sys.modules[name] = None\n"
+        "import ceres_fast.export.engine_files, ceres_fast.engines.agreement, ceres_fast.engines.tensorrt.run\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("failing", [False, True], ids=["proven", "refused"])

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from ceres_fast.classifier import CLASSIFIER_FILE, read_classifier
+from ceres_fast.engines.probes import probe_stamps
 from ceres_fast.errors import InputError
-from ceres_fast.export.stamps import probe_stamps
 from ceres_fast.model.build import Architecture, build_model
 from ceres_fast.model.load import load_model, predict
 

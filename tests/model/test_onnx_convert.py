@@ -15,9 +15,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from ceres_fast.engines import onnx_runtime
 from ceres_fast.engines.onnx_runtime import OnnxRuntimeEngine
+from ceres_fast.engines.probes import probe_stamps
 from ceres_fast.errors import CeresFastError
 from ceres_fast.export.graph import describe
-from ceres_fast.export.stamps import probe_stamps
 from ceres_fast.model.build import BASE, Architecture, build_model
 from ceres_fast.model.load import predict
 from ceres_fast.model.onnx_convert import BATCH, INPUT, IR_VERSION, OPSET, OUTPUT, _weights_not_copied, check, convert

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from ...classifier import ONNX_METADATA_KEY, Classifier
 from ...errors import CeresFastError, InputError
-from ...files import atomic_file
+from ...files import disk_errors, sync
 from ..gpus import Gpu, current_gpu
 from ..onnx_file import read_onnx
 from .api import FLAVOURS, Flavour, flavour, flavour_of, version_of
@@ -24,8 +26,17 @@ from .sidecar import Sidecar, log_path, read_sidecar, sidecar_path
 
 _EXPORT = "export it with `ceres-fast export`"
 
+Accept = Callable[[Path], object]
+"""Is given an engine file, with its sidecar, that has not got its name yet, and raises where it is not to have it."""
 
-def build(onnx: Path, target: Path, name: str, options: EngineOptions | None = None) -> Sidecar:
+
+def build(
+    onnx: Path,
+    target: Path,
+    name: str,
+    options: EngineOptions | None = None,
+    accept: Accept = lambda engine: None,
+) -> Sidecar:
     """Build an engine file, its log and its sidecar.
 
     Parameters
@@ -33,12 +44,14 @@ def build(onnx: Path, target: Path, name: str, options: EngineOptions | None = N
     onnx : pathlib.Path
         A classifier that `ceres-fast export` wrote to ONNX, in the folder of `target`.
     target : pathlib.Path
-        The engine file; replaced where it exists. It is written first and the sidecar last: what a killed build leaves
-        has no sidecar that fits, and is not loaded.
+        The engine file; replaced where it exists. It gets its name first and the sidecar last: what a killed build
+        leaves has no sidecar that fits, and is not loaded.
     name : str
         Which package builds: a row of `FLAVOURS`.
     options : EngineOptions, optional
         How to build.
+    accept : callable, optional
+        Looks at the finished engine, in a folder of its own; what it raises is raised here.
 
     Returns
     -------
@@ -83,17 +96,19 @@ def build(onnx: Path, target: Path, name: str, options: EngineOptions | None = N
         classifier=json.loads(classifier.to_json()),
         stamp_shape=classifier.stamp_shape,
     )
-    _write(target, made.plan, log, sidecar)
+    _write(target, made.plan, log, sidecar, accept)
     return sidecar
 
 
-def rebuild(engine: Path) -> Sidecar:
+def rebuild(engine: Path, accept: Accept = lambda engine: None) -> Sidecar:
     """Build an engine file anew, from the ONNX file beside it and for the GPU of this machine.
 
     Parameters
     ----------
     engine : pathlib.Path
         The engine file; it need not be there. Where its sidecar can be read, the options are those of the last build.
+    accept : callable, optional
+        As of `build`.
 
     Raises
     ------
@@ -115,7 +130,7 @@ def rebuild(engine: Path) -> Sidecar:
     if kind.portable and current_gpu() is not None:
         # Not for the GPUs of another machine, which may be why it is built anew.
         options = replace(options, compute_capabilities=(CURRENT,))
-    return build(onnx, engine, kind.name, options)
+    return build(onnx, engine, kind.name, options, accept)
 
 
 def _check_names(onnx: Path, target: Path, kind: Flavour) -> None:
@@ -144,14 +159,27 @@ def _classifier(onnx: Path, metadata: dict[str, str]) -> Classifier:
     return Classifier.from_json(metadata[ONNX_METADATA_KEY], onnx)
 
 
-def _write(target: Path, plan: memoryview, log: Log, sidecar: Sidecar) -> None:
-    """Write all three and then rename them, the engine first: a full disk costs nothing that was there before."""
-    with atomic_file(sidecar_path(target)) as described:
-        _put(described, sidecar.to_json().encode())
-        with atomic_file(log_path(target)) as logged:
-            _put(logged, log.text().encode(errors="replace"))
-            with atomic_file(target) as engine:
-                _put(engine, plan)
+def _write(target: Path, plan: memoryview, log: Log, sidecar: Sidecar, accept: Accept) -> None:
+    """Write all three into a folder and then move them out, the engine first.
+
+    What is refused, and a full disk, cost nothing that was there before.
+    """
+    contents = {
+        target: plan,
+        log_path(target): log.text().encode(errors="replace"),
+        sidecar_path(target): sidecar.to_json().encode(),
+    }
+    with disk_errors(target):
+        folder = tempfile.TemporaryDirectory(prefix=f".{target.stem}.", dir=target.parent)
+    with folder as name:
+        for path, content in contents.items():
+            with disk_errors(path):
+                _put(Path(name) / path.name, content)
+        accept(Path(name) / target.name)
+        for path in contents:
+            with disk_errors(path):
+                (Path(name) / path.name).replace(path)
+    sync(target.parent)
 
 
 def _put(path: Path, content: bytes | memoryview) -> None:

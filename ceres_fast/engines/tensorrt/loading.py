@@ -12,6 +12,7 @@ from ...errors import InputError
 from ..batches import INPUT, OUTPUT
 from .alone import alone
 from .api import Flavour, flavour_of, version_of
+from .build import Accept
 from .build import rebuild as build_again
 from .checks import checked, refuse_invalid
 from .log import Log
@@ -64,7 +65,7 @@ class LoadedEngine:
         return InputError(self.path, f"{what} ({self.log.errors() or 'TensorRT does not say why'})", action=action)
 
 
-def load_engine(path: Path, *, rebuild: bool = False) -> LoadedEngine:
+def load_engine(path: Path, *, rebuild: bool = False, accept: Accept = lambda engine: None) -> LoadedEngine:
     """Load an engine file.
 
     Parameters
@@ -74,6 +75,8 @@ def load_engine(path: Path, *, rebuild: bool = False) -> LoadedEngine:
     rebuild : bool
         Build it again, on this machine and for its GPU, where it cannot be loaded. Of several processes one builds,
         and the others wait: the engine of one with the sidecar of another would be refused.
+    accept : callable, optional
+        Looks at what was built again, before it takes the place of what was there.
 
     Raises
     ------
@@ -91,7 +94,7 @@ def load_engine(path: Path, *, rebuild: bool = False) -> LoadedEngine:
         try:
             return _loaded(path)  # as another process may have built it meanwhile
         except InputError:
-            build_again(path)
+            build_again(path, accept)
         return _loaded(path)
 
 

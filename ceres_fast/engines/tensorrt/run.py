@@ -16,12 +16,14 @@ import weakref
 from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...errors import CeresFastError, InputError
+from ..agreement import agreement
 from ..batches import INPUT, OUTPUT, BatchedEngine
 from ..gpus import driver
 from .api import version_of
@@ -61,7 +63,7 @@ class TensorRTEngine(BatchedEngine):
         The engine file, its sidecar (``.json``) beside it.
     rebuild : bool, default False
         Build it again from the ONNX file beside it where it cannot be used as it is: it is missing or damaged, or made
-        from another ONNX file, by another version or for another GPU.
+        from another ONNX file, by another version or for another GPU. It takes its place if it answers as that file.
 
     Attributes
     ----------
@@ -80,7 +82,7 @@ class TensorRTEngine(BatchedEngine):
 
     def __init__(self, path: Path, *, rebuild: bool = False) -> None:
         cuda = _cuda(path, rebuild)
-        self._loaded = loaded = load_engine(path, rebuild=rebuild)
+        self._loaded = loaded = load_engine(path, rebuild=rebuild, accept=partial(_accept, path))
         sizes = loaded.sidecar.batches
         super().__init__(
             path,
@@ -99,6 +101,11 @@ class TensorRTEngine(BatchedEngine):
             on_error.pop_all()
         # Not in a `close`: no other engine has one to call.
         weakref.finalize(self, resources.close)
+
+    @property
+    def source(self) -> Path:
+        """The ONNX file that it was built from, beside it; on a machine that only runs it, it may not be there."""
+        return self.path.with_name(self._loaded.sidecar.onnx)
 
     def warm_up(self) -> None:
         """Run a batch of each size twice: kernels are loaded or compiled first, then graphs are captured."""
@@ -159,6 +166,12 @@ class TensorRTEngine(BatchedEngine):
         """Wait for a slot; returns its output, which the next batch in it overwrites."""
         self._device.cuda.wait_for(slot.done)
         return slot.output[:size]
+
+
+def _accept(path: Path, built: Path) -> None:
+    """Refuse what was built for `path` unless it answers as the ONNX file beside that."""
+    engine = TensorRTEngine(built)
+    agreement(engine, path.with_name(engine.source.name))
 
 
 def _cuda(path: Path, rebuild: bool) -> Cuda:

@@ -9,10 +9,10 @@ import numpy as np
 
 from ..asteroids import critical
 from ..predictions import Predictions
+from ..shares import CONFIDENCE, Share, correlation, design_effect, share
 from .bins import Bin, is_unknown, with_the_rest
 from .edges import FEWEST
 from .quantities import QUANTITIES, Quantity
-from .shares import CONFIDENCE, Share, correlation, design_effect, share
 
 NEEDS = 3
 """Exposures in which an asteroid must be found, so that its trajectory is."""

@@ -134,7 +134,8 @@ def test_rebuilt_for_the_gpu_of_this_machine(onnx: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr("ceres_fast.engines.tensorrt.build.current_gpu", lambda: Gpu("NVIDIA RTX A4000", "8.6"))
     monkeypatch.setattr("ceres_fast.engines.tensorrt.build.build", lambda *arguments: asked.append(arguments))
     rebuild(engine)
-    assert asked == [(onnx, engine, "tensorrt-rtx", EngineOptions(batches=(4,), compute_capabilities=("current",)))]
+    ((*arguments, _),) = asked
+    assert arguments == [onnx, engine, "tensorrt-rtx", EngineOptions(batches=(4,), compute_capabilities=("current",))]
 
 
 @pytest.mark.parametrize("full", ["classifier.rtx", "classifier.rtx.log", "classifier.rtx.json"])
@@ -145,14 +146,29 @@ def test_a_full_disk_costs_nothing(onnx: Path, monkeypatch: pytest.MonkeyPatch, 
     really = os.fsync
 
     def fsync(descriptor: int) -> None:
-        name = Path(f"/proc/self/fd/{descriptor}").readlink().name
-        if name.startswith(".classifier.") and name.endswith(full.removeprefix("classifier")):
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
+        if path.parent.name.startswith(".classifier.") and path.name == full:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         really(descriptor)
 
     monkeypatch.setattr(os, "fsync", fsync)
     with pytest.raises(CeresFastError, match=rf"{full}: cannot be written \(No space left on device\)"):
         build(onnx, engine, "tensorrt-rtx", EngineOptions(batches=(2,)))
+    assert {path.name: path.read_bytes() for path in onnx.parent.iterdir()} == before
+
+
+def test_what_is_not_accepted_leaves_what_was_there(onnx: Path) -> None:
+    engine = onnx.with_suffix(".rtx")
+    build(onnx, engine, "tensorrt-rtx")
+    before = {path.name: path.read_bytes() for path in onnx.parent.iterdir()}
+
+    def refuse(built: Path) -> None:
+        content, sidecar, _ = checked(built)
+        assert sidecar.batches == (2,)
+        raise InputError(built, f"has {len(content)} bytes")
+
+    with pytest.raises(InputError, match=r"classifier\.rtx: has [0-9]+ bytes"):
+        build(onnx, engine, "tensorrt-rtx", EngineOptions(batches=(2,)), refuse)
     assert {path.name: path.read_bytes() for path in onnx.parent.iterdir()} == before
 
 

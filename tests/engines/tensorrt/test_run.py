@@ -6,7 +6,7 @@ import gc
 import re
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ceres_fast.engines.gpus import Driver, Gpu
+from ceres_fast.engines.onnx_runtime import OnnxRuntimeEngine
 from ceres_fast.engines.tensorrt import loading
 from ceres_fast.engines.tensorrt.cuda import CudaError
 from ceres_fast.engines.tensorrt.run import TensorRTEngine
@@ -355,7 +356,7 @@ def test_rebuilding_what_cannot_be_used(machine: Machine, monkeypatch: pytest.Mo
         write_engine(machine.folder, machine.flavour, content=b"not an engine")
     built: list[Path] = []
 
-    def build(path: Path) -> None:
+    def build(path: Path, accept: Callable[[Path], object]) -> None:
         built.append(path)
         write_engine(machine.folder, machine.flavour, BATCHES)
 
@@ -366,6 +367,23 @@ def test_rebuilding_what_cannot_be_used(machine: Machine, monkeypatch: pytest.Mo
     assert built == [machine.path]
 
 
+def test_what_is_built_again_must_answer_as_its_onnx_file(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def build(path: Path, accept: Callable[[Path], object]) -> None:
+        (machine.folder / "new").mkdir(exist_ok=True)
+        accept(write_engine(machine.folder / "new", machine.flavour, BATCHES))
+        write_engine(machine.folder, machine.flavour, BATCHES)
+
+    sidecar_path(machine.path).unlink()
+    monkeypatch.setattr("ceres_fast.engines.tensorrt.loading.build_again", build)
+    with pytest.raises(InputError, match=rf"^{machine.path}: does not answer as classifier\.onnx"):
+        machine.open(rebuild=True)
+    assert not sidecar_path(machine.path).exists()
+    like = OnnxRuntimeEngine(machine.path.with_suffix(".onnx"), provider="cpu")
+    monkeypatch.setattr(fake_runtime, "answers", like.predict)
+    pixels = stamps(5)
+    np.testing.assert_array_equal(machine.open(rebuild=True).predict(pixels), like.predict(pixels))
+
+
 def test_what_another_process_has_built_meanwhile_is_not_built_again(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -374,7 +392,7 @@ def test_what_another_process_has_built_meanwhile_is_not_built_again(
         write_engine(machine.folder, machine.flavour, BATCHES)
         yield
 
-    def build(path: Path) -> None:
+    def build(path: Path, accept: Callable[[Path], object]) -> None:
         raise AssertionError("built twice")
 
     sidecar_path(machine.path).unlink()
@@ -398,7 +416,7 @@ def test_an_engine_is_built_by_one_of_two_at_once(tensorrt: Machine, monkeypatch
                 both.wait()
             raise
 
-    def build(path: Path) -> None:
+    def build(path: Path, accept: Callable[[Path], object]) -> None:
         built.append(path)
         write_engine(tensorrt.folder, "tensorrt", BATCHES)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ceres_fast.evaluation.failures.shares import CONFIDENCE, correlation, design_effect, share
+from ceres_fast.evaluation.shares import CONFIDENCE, correlation, design_effect, share
 
 Z = 1.959963984540054
 """Of 95 %."""
