@@ -32,9 +32,9 @@ BOUNDS = {
     "float16": Bounds(difference=2e-2, changed=0.01, recall_loss=0.005, alone=1e-2),
     "int8": Bounds(difference=None, changed=0.02, recall_loss=0.005, alone=2e-2),
 }
-"""For each precision of a product. The differences of floating point are its rounding over about 100 layers (float16 as a
-GPU computes it: up to 1.1e-2 in whole Xception, below 2e-3 in the other backbones, benchmarks.products); int8 moves
-single probabilities by more, where the network is in doubt, and is judged by its decisions."""
+"""For each precision of a product. The differences of floating point are its rounding over about 100 layers
+(float16 as a GPU computes it: up to 1.1e-2 in whole Xception, below 2e-3 in the others, benchmarks.products); int8
+moves single probabilities by more, where the network is in doubt, and is judged by its decisions."""
 
 _TRAINED = {
     "float32": None,

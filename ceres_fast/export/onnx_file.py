@@ -152,7 +152,11 @@ def _quantised(
 
 def _tell(trial: Trial) -> None:
     found = trial.judgement
-    say(f"int8, {trial.what}: recall falls by {found.recall_loss:.4f}, {found.changed:.2%} of the decisions change")
+    how = f", {trial.method}" if trial.method else ""
+    say(
+        f"int8, {trial.what}{how}: recall falls by {found.recall_loss:.4f}, {found.changed:.2%} of the decisions "
+        f"change, P(asteroid) by {found.difference:.4f} in the mean"
+    )
 
 
 def _compare_layers(classifier: Classifier, precision: str, product: Path, path: Path) -> None:

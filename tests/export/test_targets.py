@@ -52,7 +52,7 @@ def test_int8_is_chosen_on_one_split_and_proven_on_another(
         report: Callable[[Any], None],
     ) -> SimpleNamespace:
         judgement = judge(graph)
-        report(SimpleNamespace(what="nothing", judgement=judgement))
+        report(SimpleNamespace(what="nothing", method="", judgement=judgement))
         seen.update(ranges=ranges, judgement=judgement, limits=limits)
         return SimpleNamespace(model=graph, text=lambda: "int8: 0 of 2 layers")
 

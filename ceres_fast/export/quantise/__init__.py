@@ -2,13 +2,15 @@
 
 Weights are int8 with a scale per output channel, activations int8 with a scale per tensor, both symmetric about 0;
 biases stay float32. So do normalising and upscaling, because raw pixels have no range, and the layer that gives the
-logits. Everything else starts as int8, and what loses too much recall is given back.
+logits. Everything else starts as int8, after channels were made of like size; what loses too much recall is given back:
+the sums of residual blocks first, whose rounding adds up from block to block, then whole blocks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import onnx
@@ -17,6 +19,7 @@ from ...errors import CeresFastError
 from ..bounds import BOUNDS
 from .blocks import Block, blocks_of
 from .choice import Judge, Judgement, Limits, Search, Trial, most_trials
+from .equalise import equalised
 from .finish import described, finished
 from .insert import inserted
 from .prepare import prepared
@@ -24,6 +27,22 @@ from .ranges import METHODS, ranges_of
 from .stamps import FEWEST, calibration_stamps
 
 __all__ = ["Judgement", "Limits", "Quantised", "Trial", "calibration_stamps", "quantise"]
+
+_SUMS = "Add"
+
+
+class _Way(NamedTuple):
+    """How a graph is made: the row of `METHODS` for its ranges, and whether sums are int8."""
+
+    ranges: str
+    sums: bool
+
+    @property
+    def name(self) -> str:
+        return self.ranges if self.sums else f"{self.ranges}, sums in float32"
+
+
+_WAYS = tuple(tuple(_Way(ranges, sums) for ranges in METHODS) for sums in (True, False))
 
 
 @dataclass(frozen=True)
@@ -39,7 +58,7 @@ class Quantised:
     trials : list of Trial
         Every graph that was judged; the last one allowed is this.
     method : str
-        How the ranges of the activations were found: row of ``METHODS``.
+        How the ranges of the activations were found (row of ``METHODS``), and what else is float.
     weighted, weighted_int8 : int
         Layers with weights in all blocks, and how many of them are int8.
     """
@@ -78,9 +97,9 @@ def quantise(
         (n, 32, 32, planes), axes (y, x, plane), in ADU. At least 32, all finite.
     judge : callable
         Takes a graph and returns a `Judgement` of it on validation stamps. Called at most `most_trials` times: twice
-        when all can be int8, up to 32 times (24 blocks) when not. It is given graphs as TensorRT would run them, with
-        signed integers: their zero points are not yet named for a CPU (`ceres_fast.export.quantise.finish`), where
-        unsigned ones keep values that int8 cuts off.
+        when all can be int8, four times when the sums must be float, up to 34 times (24 blocks) when more must. It is
+        given graphs as TensorRT would run them, with signed integers: their zero points are not yet named for a CPU
+        (`ceres_fast.export.quantise.finish`), where unsigned ones keep values that int8 cuts off.
     limits : Limits
         What may be lost on the judge's stamps.
     report : callable, optional
@@ -98,19 +117,24 @@ def quantise(
         or the float graph itself is not within them.
     """
     _check(model, ranges)
-    ready = prepared(model)
+    ready = equalised(prepared(model), ranges)
     blocks = blocks_of(ready)
     if not blocks:
         raise CeresFastError("Not exported: the graph has no layers that could be int8. Export it as float16.")
     measured = {method: ranges_of(ready, ranges, method) for method in METHODS}
 
-    def make(method: str, chosen: Sequence[Block]) -> onnx.ModelProto:
-        nodes = [name for block in chosen for name in block.nodes]
-        return described(inserted(ready, nodes, measured[method]) if nodes else ready, model)
+    operators = {node.name: node.op_type for node in ready.graph.node}
+    has_sums = any(operators[name] == _SUMS for block in blocks for name in block.nodes)
+    ways = {way.name: way for group in _WAYS for way in group if way.sums or has_sums}
+
+    def make(name: str, chosen: Sequence[Block]) -> onnx.ModelProto:
+        nodes = [node for block in chosen for node in block.nodes if ways[name].sums or operators[node] != _SUMS]
+        return described(inserted(ready, nodes, measured[ways[name].ranges]) if nodes else ready, model)
 
     search = Search(make, judge, limits, report)
-    choice = search.choose(blocks, list(METHODS))
-    assert len(search.trials) <= most_trials(len(blocks), len(METHODS))
+    groups = [[way.name for way in group if way.name in ways] for group in _WAYS]
+    choice = search.choose(blocks, [group for group in groups if group])
+    assert len(search.trials) <= most_trials(len(blocks), len(ways))
     weighted = sum(block.weighted for block in blocks)
     return Quantised(
         finished(choice.model, ready, model),

@@ -35,7 +35,7 @@ class Trial:
     what : str
         What was int8 in it.
     method : str
-        How its ranges were found; "" where nothing was int8.
+        How it was made, a name of the caller's; "" where nothing was int8.
     judgement : Judgement
         What it was judged to be.
     allowed : bool
@@ -54,7 +54,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Choice:
-    """What was chosen: the graph, the method of its ranges, and the blocks that stay float."""
+    """What was chosen: the graph, the method it was made by, and the blocks that stay float."""
 
     model: onnx.ModelProto
     method: str
@@ -89,22 +89,25 @@ class Search:
         self.trials: list[Trial] = []
         self._make, self._judge, self._limits, self._report = make, judge, limits, report
 
-    def choose(self, blocks: Sequence[Block], methods: Sequence[str]) -> Choice:
+    def choose(self, blocks: Sequence[Block], methods: Sequence[Sequence[str]]) -> Choice:
         """Return the graph that is within the limits with as few blocks in float as the search finds.
 
-        All blocks in int8 with the ranges of each method; the better method stays. If that is not within the limits:
-        each block alone in int8, for the harm that it does; then the most harmful ones go back to float, as many as
-        bisection finds necessary. The graph that is returned has been judged itself.
+        All blocks in int8 by each method of the first group; where none is within the limits, by those of the next,
+        which are slower. The best method stays. If that is not within the limits: each block alone in int8, for the
+        harm that it does; then the most harmful ones go back to float, as many as bisection finds necessary. The graph
+        that is returned has been judged itself.
 
         Raises
         ------
         CeresFastError
             When nothing can be int8 within the limits, or the float graph itself is not.
         """
-        tried = [(method, self._try("all", method, blocks)) for method in methods]
-        method, (model, whole) = min(tried, key=lambda each: (not each[1][1].allowed, _harm(each[1][1])))
-        if whole.allowed:
-            return Choice(model, method, [])
+        tried = []
+        for group in methods:
+            tried += [(method, *self._try("all", method, blocks)) for method in group]
+            method, model, whole = min(tried, key=lambda each: (not each[2].allowed, _harm(each[2])))
+            if whole.allowed:
+                return Choice(model, method, [])
         self._check_float()
         harms = [_harm(self._try(f"{block.name} alone", method, [block])[1]) for block in blocks]
         ranked = sorted(range(len(blocks)), key=lambda number: harms[number], reverse=True)
@@ -158,8 +161,6 @@ def most_trials(blocks: int, methods: int) -> int:
     return methods + 1 + blocks + math.ceil(math.log2(max(blocks, 1)))
 
 
-def _harm(trial: Trial) -> tuple[float, ...]:
-    """Order trials: recall first, then decisions, then probabilities; what is not a number is worst."""
-    judgement = trial.judgement
-    values = (judgement.recall_loss, judgement.changed, judgement.largest)
-    return tuple(math.inf if math.isnan(value) else value for value in values)
+def _harm(trial: Trial) -> float:
+    """Order trials: by what differs on all stamps, because few asteroids are lost or kept by chance."""
+    return math.inf if math.isnan(trial.judgement.difference) else trial.judgement.difference

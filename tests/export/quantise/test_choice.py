@@ -25,14 +25,15 @@ def blocks(count: int) -> list[Block]:
 
 
 def search(loss: Loss, *, floor: float = 0.0, changed: float = 0.0) -> Search:
-    """A search where `loss` tells the loss of recall by method and blocks that are int8."""
+    """A search where `loss` tells the loss of recall by method and blocks that are int8, and the difference with it."""
 
     def make(method: str, chosen: Sequence[Block]) -> onnx.ModelProto:
         lost = floor + loss(method, chosen) if chosen else floor
         return onnx.ModelProto(producer_name=repr((lost, [block.name for block in chosen])))
 
     def judge(model: onnx.ModelProto) -> Judgement:
-        return Judgement(eval(model.producer_name, {"nan": math.nan})[0], changed, 0.1)
+        lost = eval(model.producer_name, {"nan": math.nan})[0]
+        return Judgement(lost, changed, lost)
 
     return Search(make, judge, LIMITS, lambda trial: None)
 
@@ -44,15 +45,41 @@ def integer(choice: Choice) -> list[str]:
 
 def test_all_is_int8_where_nothing_is_lost() -> None:
     made = search(lambda method, chosen: 0.0)
-    choice = made.choose(blocks(9), ["minmax", "percentile"])
+    choice = made.choose(blocks(9), [["minmax", "percentile"]])
     assert (integer(choice), choice.kept_float) == ([block.name for block in blocks(9)], [])
     assert choice.method == "minmax"  # both are as good: the first
     assert [(trial.what, trial.method) for trial in made.trials] == [("all", "minmax"), ("all", "percentile")]
 
 
+def test_slower_methods_are_tried_where_the_fast_ones_lose_too_much() -> None:
+    made = search(lambda method, chosen: {"fast": 0.3, "slow": 0.004, "slower": 0.003}[method])
+    assert made.choose(blocks(3), [["fast"], ["slow"], ["slower"]]).method == "slow"
+    assert [trial.method for trial in made.trials] == ["fast", "slow"]
+
+
+def test_the_best_of_all_methods_is_searched_on() -> None:
+    harms = {"block0": 0.1, "block1": 0.0}
+    worse = {"fast": 0.2, "slow": 0.0, "slower": 0.01}
+    made = search(lambda method, chosen: sum(harms[block.name] + worse[method] for block in chosen))
+    choice = made.choose(blocks(2), [["fast"], ["slow", "slower"]])
+    assert (choice.method, integer(choice)) == ("slow", ["block1"])
+    assert len(made.trials) <= most_trials(2, 3)
+
+
+def test_what_differs_on_all_stamps_decides_not_a_lucky_asteroid() -> None:
+    judgements = {"lucky": Judgement(-0.03, 0.0, 0.2), "close": Judgement(0.0, 0.0, 0.01)}
+    made = Search(
+        lambda method, chosen: onnx.ModelProto(producer_name=method),
+        lambda model: judgements[model.producer_name],
+        LIMITS,
+        lambda trial: None,
+    )
+    assert made.choose(blocks(2), [["lucky", "close"]]).method == "close"
+
+
 def test_the_better_method_stays() -> None:
     made = search(lambda method, chosen: {"minmax": 0.004, "percentile": 0.001}[method])
-    assert made.choose(blocks(3), ["minmax", "percentile"]).method == "percentile"
+    assert made.choose(blocks(3), [["minmax", "percentile"]]).method == "percentile"
     assert all(trial.allowed for trial in made.trials)
 
 
@@ -64,9 +91,9 @@ def test_the_most_harmful_ones_go_back(thousandths: list[int]) -> None:
     made = search(lambda method, chosen: round(sum(harms[block.name] for block in chosen), 6))
     if min(thousandths) > 5:
         with pytest.raises(CeresFastError, match="can be int8 without a loss of recall"):
-            made.choose(parts, ["minmax"])
+            made.choose(parts, [["minmax"]])
         return
-    choice = made.choose(parts, ["minmax"])
+    choice = made.choose(parts, [["minmax"]])
     assert len(made.trials) <= most_trials(len(parts), 1)
     lost = sum(harms[name] for name in integer(choice))
     assert lost <= LIMITS.recall_loss + 1e-9
@@ -89,7 +116,7 @@ def test_whatever_the_judge_says_what_is_returned_was_allowed(random: object, co
 
     made = search(loss)
     try:
-        choice = made.choose(blocks(count), ["minmax", "percentile"])
+        choice = made.choose(blocks(count), [["minmax", "percentile"]])
     except CeresFastError:
         assert not any(trial.allowed and trial.what.startswith("all") for trial in made.trials)
     else:
@@ -107,13 +134,13 @@ def test_a_float_graph_that_differs_is_not_blamed_on_int8() -> None:
     with pytest.raises(
         CeresFastError, match=r"before anything is int8, the graph differs by a loss of recall of 1\.00%"
     ):
-        made.choose(blocks(4), ["minmax"])
+        made.choose(blocks(4), [["minmax"]])
     assert [trial.what for trial in made.trials] == ["all", "nothing"]
 
 
 def test_changed_decisions_count_too() -> None:
     with pytest.raises(CeresFastError, match=r"and 3\.00% changed decisions \(allowed 2\.00%\)"):
-        search(lambda method, chosen: 0.0, changed=0.03).choose(blocks(2), ["minmax"])
+        search(lambda method, chosen: 0.0, changed=0.03).choose(blocks(2), [["minmax"]])
 
 
 @pytest.mark.parametrize(("recall_loss", "changed"), [(math.nan, 0.0), (0.0, math.nan), (0.0051, 0.0), (0.0, 0.0201)])
@@ -125,7 +152,7 @@ def test_what_is_not_a_number_is_not_allowed(recall_loss: float, changed: float)
         lambda trial: None,
     )
     with pytest.raises(CeresFastError, match="Not exported"):
-        made.choose(blocks(2), ["minmax"])
+        made.choose(blocks(2), [["minmax"]])
     assert not any(trial.allowed for trial in made.trials)
 
 
@@ -134,7 +161,7 @@ def test_trials_are_told_as_they_are_made_and_for_json() -> None:
     made = Search(
         lambda method, chosen: onnx.ModelProto(), lambda model: Judgement(-0.001, 0.002, 0.03), LIMITS, told.append
     )
-    made.choose(blocks(2), ["minmax"])
+    made.choose(blocks(2), [["minmax"]])
     assert told == made.trials
     assert told[0].as_dict() == {
         "what": "all",
@@ -142,5 +169,5 @@ def test_trials_are_told_as_they_are_made_and_for_json() -> None:
         "allowed": True,
         "recall_loss": -0.001,
         "changed": 0.002,
-        "largest": 0.03,
+        "difference": 0.03,
     }
