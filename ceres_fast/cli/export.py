@@ -37,11 +37,12 @@ def export(
     ] = None,
     overwrite: Overwrite = False,
     batch: Annotated[
-        str,
+        str | None,
         typer.Option(
-            metavar="N[,N]", help="Batch sizes that an engine or a server is made fast for; the largest it takes."
+            metavar="N[,N]",
+            help="Batch sizes that an engine or a server is made fast for; the largest it takes (default: 1,64,1024).",
         ),
-    ] = "1,64,1024",
+    ] = None,
     workspace: Annotated[
         int | None,
         typer.Option(
@@ -76,7 +77,7 @@ def export(
     ] = False,
 ) -> None:
     """Export a classifier for other machines; fails where its ONNX file does not answer as Keras does."""
-    from ..export import export
+    from ..export import BATCHES, export
 
     given: dict[str, Any] = {
         "workspace_mib": workspace,
@@ -85,13 +86,16 @@ def export(
         "hardware_compatible": hardware_compatible,
         "timing_cache": timing_cache,
     }
+    if batch is not None and to == "onnx":
+        raise typer.BadParameter("--batch is for engines and servers: an ONNX file takes batches of any size.")
+    batches = BATCHES if batch is None else _sizes(batch)
     options = None
     if any(given.values()):
         if not to.startswith("tensorrt"):
             raise typer.BadParameter(f"engine options are for --to tensorrt or tensorrt-rtx, not {to}.")
         from ..engines.tensorrt.api import EngineOptions
 
-        options = EngineOptions(batches=_sizes(batch), **given)
+        options = EngineOptions(batches=batches, **given)
     export(
         run,
         to=to,
@@ -99,7 +103,7 @@ def export(
         records=records or (RECORDS if RECORDS.is_dir() else None),
         output=output,
         overwrite=overwrite,
-        batches=_sizes(batch),
+        batches=batches,
         options=options,
         debug=debug,
     )

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["BATCHES", "TARGETS", "Request", "export"]
 
+PRODUCTS = (".onnx", ".engine", ".rtx")
+"""What the names of exported files end in."""
+
 REPOSITORY = "triton"
 """Name of the model repository, beside the ONNX file."""
 
@@ -60,8 +63,8 @@ class Request:
 
     @property
     def is_product(self) -> bool:
-        """Whether the source is a file that was exported before, not a run."""
-        return self.source.is_file() and self.source.suffix != ".json"
+        """Whether the source is a file that was exported before, or its name says that it should be, not a run."""
+        return self.source.suffix in PRODUCTS or (self.source.is_file() and self.source.suffix != ".json")
 
 
 def export(

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import keras
 
     from . import Request
-    from .quantise import Trial
+    from .quantise import Quantised, Trial
 
 LAYERS = ".layers.ecsv"
 """What the name of a comparison tensor by tensor ends in."""
@@ -50,11 +50,11 @@ def write_onnx(request: Request, classifier: Classifier, precision: str) -> Path
     written = free_name(classifier, kind, path.name) if of_run else path
     started = time.perf_counter()
     with atomic_file(written) as temporary:
-        graph, model = _graph(classifier, precision, request)
+        graph, model, how = _graph(classifier, precision, request)
         onnx.save(graph, temporary)
         if request.debug:
             _compare_layers(classifier, precision, temporary, path)
-        found = _proven(graph, model, temporary, stamps, bounds_for(precision, classifier.precision))
+        found = how | _proven(graph, model, temporary, stamps, bounds_for(precision, classifier.precision))
         if read_classifier(classifier.folder) != classifier:
             raise CeresFastError(f"{classifier.folder}: has changed meanwhile. Export it again when that is over.")
         path.with_suffix(PROOF).unlink(missing_ok=True)  # that of the file before
@@ -121,19 +121,20 @@ def _refuse(path: Path, request: Request) -> None:
         refuse_existing(path, request.overwrite)
 
 
-def _graph(classifier: Classifier, precision: str, request: Request) -> tuple[onnx.ModelProto, keras.Model]:
+def _graph(
+    classifier: Classifier, precision: str, request: Request
+) -> tuple[onnx.ModelProto, keras.Model, dict[str, Any]]:
+    """Return the graph, what it was made of, and how, as far as something was chosen."""
     if precision != "int8":
-        return keras_graph(classifier, precision)
+        return *keras_graph(classifier, precision), {}
     graph, model = keras_graph(classifier, "float32")
     quantised = _quantised(graph, model, classifier, request.records)
-    check(quantised)
-    return describe(quantised, carried(classifier, precision)), model
+    check(quantised.model)
+    return describe(quantised.model, carried(classifier, precision)), model, {"int8": quantised.as_dict()}
 
 
-def _quantised(
-    graph: onnx.ModelProto, model: keras.Model, classifier: Classifier, records: Path | None
-) -> onnx.ModelProto:
-    """Return the graph in int8, with ranges from the training split and what is chosen by the validation split."""
+def _quantised(graph: onnx.ModelProto, model: keras.Model, classifier: Classifier, records: Path | None) -> Quantised:
+    """Quantise the graph, with ranges from the training split and what is chosen by the validation split."""
     if records is None:
         raise CeresFastError(
             "--precision int8: needs records, to measure the ranges of its numbers on and to see what it costs. "
@@ -147,7 +148,7 @@ def _quantised(
     judged = judge(seen, before, threshold=classifier.threshold, scaling=classifier.scaling)
     quantised = quantise(graph, calibration_stamps(records), judged, BOUNDS["int8"], _tell)
     say(quantised.text())
-    return quantised.model
+    return quantised
 
 
 def _tell(trial: Trial) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import pytest
 
 from ceres_fast.classifier import ONNX_METADATA_KEY, read_classifier
 from ceres_fast.engines import Engine
-from ceres_fast.errors import CeresFastError
+from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.export import BATCHES, export, onnx_file, proof
 from ceres_fast.export.bounds import Bounds
 from ceres_fast.export.products import PRECISIONS, carried
@@ -54,7 +55,7 @@ def test_int8_is_chosen_on_one_split_and_proven_on_another(
         judgement = judge(graph)
         report(SimpleNamespace(what="nothing", method="", judgement=judgement))
         seen.update(ranges=ranges, judgement=judgement, limits=limits)
-        return SimpleNamespace(model=graph, text=lambda: "int8: 0 of 2 layers")
+        return SimpleNamespace(model=graph, text=lambda: "int8: 0 of 2 layers", as_dict=lambda: {"method": "none"})
 
     def prove(engine: Engine, stamps: Any, bounds: Bounds, answers: np.ndarray) -> proof.Proof:
         seen.update(split=stamps.split, described=engine.classifier, bounds=bounds)
@@ -70,6 +71,7 @@ def test_int8_is_chosen_on_one_split_and_proven_on_another(
     assert path == run / "classifier-int8.onnx"
     assert read_classifier(run).onnx_files() == {"onnx-int8": path.name}
     assert proven_by == ["OnnxRuntimeEngine", "OnGpu"]
+    assert json.loads(path.with_suffix(".proof.json").read_text())["int8"] == {"method": "none"}
     assert seen["ranges"] == "stamps of records"
     assert (seen["judgement"].recall_loss, seen["judgement"].changed) == (0, 0)
     assert seen["split"] == "test"
@@ -183,6 +185,14 @@ def test_an_exported_file_will_do(tmp_path: Path, to: str, built: list[tuple[Any
         export(path, to=to, precision="float16")
     with pytest.raises(CeresFastError, match="is exported already"):
         export(path)
+
+
+@pytest.mark.parametrize("name", ["none.onnx", "none.engine"])
+def test_a_file_that_is_not_there_is_no_run(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match=rf"{name}: does not exist|{name}.json: does not exist"):
+        export(tmp_path / name, to="triton")
+    with pytest.raises(CeresFastError, match="is exported already"):
+        export(tmp_path / name)
 
 
 def test_making_an_engine_of_a_file_needs_no_tensorflow(tmp_path: Path) -> None:

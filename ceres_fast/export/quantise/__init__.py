@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
@@ -69,6 +69,11 @@ class Quantised:
     method: str
     weighted: int
     weighted_int8: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return how it came about, as plain values that JSON can hold."""
+        names = ("method", "weighted", "weighted_int8", "kept_float")
+        return {name: getattr(self, name) for name in names} | {"trials": [trial.as_dict() for trial in self.trials]}
 
     def text(self) -> str:
         """Return one line about it."""

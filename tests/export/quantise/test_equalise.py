@@ -27,7 +27,10 @@ def uneven(readers: int = 1, group: int = 1, between: str = "Relu", bias: bool =
     constants = {
         "first": spread * random.normal(size=(CHANNELS, 1, 3, 3)),
         "bias": spread.ravel() * random.normal(0, 0.1, CHANNELS),
-        **{f"next{n}": random.normal(size=(CHANNELS, CHANNELS // group, 1, 1)) / spread.reshape(1, -1, 1, 1) for n in range(readers)},
+        **{
+            f"next{n}": random.normal(size=(CHANNELS, CHANNELS // group, 1, 1)) / spread.reshape(1, -1, 1, 1)
+            for n in range(readers)
+        },
     }
     if group > 1:
         constants |= {f"next{n}": random.normal(size=(CHANNELS, 1, 1, 1)) / spread for n in range(readers)}

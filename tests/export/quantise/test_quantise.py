@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import numpy as np
@@ -60,6 +61,7 @@ def test_all_of_a_network_that_bears_it() -> None:
     assert len(integer_layers(made.model)) == 8
     assert [trial.what for trial in made.trials] == ["all", "all"]
     assert told == made.trials
+    assert json.loads(json.dumps(made.as_dict()))["trials"][0]["what"] == "all"
     assert {each.key: each.value for each in made.model.metadata_props} == METADATA
     assert made.text() == f"int8: 8 of 8 layers, ranges by {made.method}, 2 graphs tried"
     difference = min(trial.judgement.difference for trial in made.trials)
