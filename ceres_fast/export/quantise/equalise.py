@@ -21,6 +21,10 @@ from onnx import numpy_helper
 
 from .ranges import BATCH
 
+LEAST = 0.01
+"""What a channel counts as at least, of the largest. One of which the stamps show next to nothing would else have all
+its range taken by that, and be cut off where an unusual stamp needs it."""
+
 _KEEP_FACTORS = ("Relu", "MaxPool", "AveragePool")
 
 
@@ -101,13 +105,16 @@ def _factors(sizes: np.ndarray, weights: list[np.ndarray]) -> np.ndarray:
 
     All of it where only depthwise convolutions read them, whose weights have a scale for each channel.
     """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        factors = np.sqrt(sizes / np.max(weights, axis=0)) if weights else sizes.astype(np.float64)
-    usual = np.isfinite(factors) & (factors > 0)
-    if not usual.any():
-        return np.ones_like(factors)
-    # A channel that is always 0 stays as it is.
-    return np.where(usual, factors / np.exp(np.mean(np.log(factors[usual]))), 1.0)
+    factors = _bounded(sizes)
+    if weights:
+        factors = np.sqrt(factors / _bounded(np.max(weights, axis=0)))
+    return factors / np.exp(np.mean(np.log(factors)))
+
+
+def _bounded(sizes: np.ndarray) -> np.ndarray:
+    """Return sizes of which none is less than `LEAST` of the largest: on other stamps a channel may be larger."""
+    largest = sizes.max().astype(np.float64)
+    return np.maximum(sizes, LEAST * largest) if largest > 0 else np.ones_like(sizes, np.float64)
 
 
 def _of_inputs(node: onnx.NodeProto, weights: dict[str, onnx.TensorProto]) -> np.ndarray:

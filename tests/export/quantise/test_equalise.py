@@ -21,9 +21,9 @@ CHANNELS = 6
 
 
 def uneven(readers: int = 1, group: int = 1, between: str = "Relu", bias: bool = True) -> onnx.ModelProto:
-    """A convolution whose channels differ by factors of ten, an operator, and convolutions that read it."""
+    """A convolution whose channels differ by factors of two, an operator, and convolutions that read it."""
     random = np.random.default_rng(7)
-    spread = 10.0 ** np.arange(CHANNELS)[:, None, None, None] / 100
+    spread = 2.0 ** np.arange(CHANNELS)[:, None, None, None]
     constants = {
         "first": spread * random.normal(size=(CHANNELS, 1, 3, 3)),
         "bias": spread.ravel() * random.normal(0, 0.1, CHANNELS),
@@ -72,9 +72,9 @@ def test_sizes_come_together_and_answers_stay(readers: int, group: int, between:
     made = equalised(model, images())
     assert model.SerializeToString() == before
     np.testing.assert_allclose(answers(made, images()), answers(model, images()), atol=1e-5)
-    assert spread_of(model) > 1e4
-    # Before an ordinary convolution its weights, which are as uneven the other way, take half of it.
-    assert spread_of(made) < (1.01 if group > 1 else 40)
+    assert spread_of(model) > 20
+    # An ordinary convolution, whose weights are as uneven the other way, takes half of it.
+    assert spread_of(made) < (1.01 if group > 1 else 6)
 
 
 def test_less_is_lost_in_int8() -> None:
@@ -84,7 +84,7 @@ def test_less_is_lost_in_int8() -> None:
         return float(np.abs(answers(quantised, images()) - answers(model, images())).max())
 
     model = prepared(uneven())
-    assert lost(equalised(model, images())) < 0.2 * lost(model)
+    assert lost(equalised(model, images())) < 0.5 * lost(model)
 
 
 def test_what_others_read_too_is_left_alone() -> None:
@@ -97,15 +97,27 @@ def test_what_others_read_too_is_left_alone() -> None:
     assert list(equalise._links(shared.graph, {each.name: each for each in shared.graph.initializer})) == []
 
 
-def test_a_channel_that_is_always_zero_stays() -> None:
-    model = uneven(bias=False)
+@pytest.mark.parametrize("group", [1, CHANNELS])
+@pytest.mark.parametrize("size", [0.0, 1e-30, 1e-3])
+def test_a_channel_that_shows_nothing_keeps_room(group: int, size: float) -> None:
+    """What is next to nothing on these stamps may be something on others."""
+    model = uneven(group=group, bias=False)
     kernel = next(tensor for tensor in model.graph.initializer if tensor.name == "first")
     values = numpy_helper.to_array(kernel).copy()
-    values[2] = 0
+    values[2] *= size
     kernel.CopyFrom(numpy_helper.from_array(values, "first"))
     made = equalised(model, images())
     assert all(np.isfinite(numpy_helper.to_array(tensor)).all() for tensor in made.graph.initializer)
     np.testing.assert_allclose(answers(made, images()), answers(model, images()), atol=1e-5)
+    before, after = (equalise._sizes(each, ["read"], images())[0] for each in (model, made))
+    room = after.max() / np.divide(after, before, where=before > 0, out=np.full(CHANNELS, np.inf))
+    assert (room[before > 0] > 0.99 * equalise.LEAST * before.max()).all()
+
+
+def test_all_channels_without_a_value() -> None:
+    model = uneven(bias=False)
+    assert equalised(model, 0 * images()) is not model
+    np.testing.assert_allclose(answers(equalised(model, 0 * images()), images()), answers(model, images()), atol=1e-5)
 
 
 def test_a_network_of_what_backbones_have() -> None:
