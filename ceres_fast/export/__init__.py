@@ -145,8 +145,9 @@ def _to_engine(flavour: str, request: Request) -> Path:
 
     options = request.options or EngineOptions(batches=request.batches)
     product = _product(request)
-    named = {"output": request.output, "overwrite": request.overwrite, "records": request.records}
-    return write_engine(product, flavour, options, **named)
+    return write_engine(
+        product, flavour, options, output=request.output, overwrite=request.overwrite, records=request.records
+    )
 
 
 def _to_triton(request: Request) -> Path:

@@ -164,7 +164,7 @@ def _write(target: Path, plan: memoryview, log: Log, sidecar: Sidecar, accept: A
 
     What is refused, and a full disk, cost nothing that was there before.
     """
-    contents = {
+    contents: dict[Path, bytes | memoryview] = {
         target: plan,
         log_path(target): log.text().encode(errors="replace"),
         sidecar_path(target): sidecar.to_json().encode(),
