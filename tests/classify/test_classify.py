@@ -485,7 +485,7 @@ def test_a_full_disk_is_said_in_one_line(night: Path, model: Path, out: Path, mo
         raise OSError(28, "No space left on device")
 
     write_field(night)
-    monkeypatch.setattr("ceres_fast.files._fsync", full)
+    monkeypatch.setattr("ceres_fast.files.sync", full)
     with pytest.raises(CeresFastError, match="No space left"):
         classify([night], model, output=out, on_error="skip")
     assert list(out.rglob("*.*")) == []

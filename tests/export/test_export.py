@@ -133,7 +133,7 @@ def other_weights(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def not_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(proof, "predict", lambda model, stamps: np.full((len(stamps), 2), np.nan, np.float32))
+    monkeypatch.setattr(onnx_file, "predict", lambda model, stamps: np.full((len(stamps), 2), np.nan, np.float32))
 
 
 def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,8 +145,8 @@ def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 REFUSED = {
-    "no tolerance": (no_tolerance, "Not exported: a probability differs from Keras's by"),
-    "other weights": (other_weights, "Not exported: a probability differs from Keras's by"),
+    "no tolerance": (no_tolerance, "Not exported: a probability differs from that of Keras by"),
+    "other weights": (other_weights, "Not exported: a probability differs from that of Keras by"),
     "not a number": (not_a_number, r"Not exported: the classifier itself \(Keras\) gives no number"),
     "full disk": (full_disk, "No space left on device"),
 }
