@@ -48,8 +48,9 @@ class Trial:
     allowed: bool
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it for JSON."""
-        return {"what": self.what, "method": self.method, "allowed": self.allowed, **vars(self.judgement)}
+        """Return it for JSON, which has no number for what is not finite."""
+        judged = {name: value if math.isfinite(value) else None for name, value in vars(self.judgement).items()}
+        return {"what": self.what, "method": self.method, "allowed": self.allowed, **judged}
 
 
 @dataclass(frozen=True)

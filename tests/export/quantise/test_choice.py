@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Sequence
 
@@ -171,3 +172,9 @@ def test_trials_are_told_as_they_are_made_and_for_json() -> None:
         "changed": 0.002,
         "difference": 0.03,
     }
+
+
+@pytest.mark.parametrize("difference", [math.inf, math.nan])
+def test_json_has_no_number_for_what_is_not_finite(difference: float) -> None:
+    found = Trial("all", "minmax", Judgement(1.0, 0.5, difference), allowed=False).as_dict()
+    assert json.loads(json.dumps(found, allow_nan=False))["difference"] is None
