@@ -58,13 +58,21 @@ _SOURCE = _record(
         "band": ["null", "string"],
     },
 )
+EPHEMERIS = ("ephVmag", "ephRate", "ephRateRa", "ephRateDec", "ephOffset")
+"""What Rubin predicts of a known asteroid: its magnitude, its rates, and how far from the prediction it was found."""
+
 RUBIN_SCHEMA = _record(
     "lsst.alert",
     {
         "diaSourceId": "long",
         "diaSource": _SOURCE,
         "prvDiaSources": ["null", {"type": "array", "items": "lsst.diaSource"}],
-        "ssSource": ["null", _record("lsst.ssSource", {"designation": ["null", "string"], "ephVmag": "float"})],
+        "ssSource": [
+            "null",
+            _record(
+                "lsst.ssSource", {"designation": ["null", "string"], **dict.fromkeys(EPHEMERIS, ["null", "float"])}
+            ),
+        ],
         "cutoutDifference": ["null", "bytes"],
         "cutoutScience": ["null", "bytes"],
         "cutoutTemplate": ["null", "bytes"],

@@ -22,6 +22,15 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def shared_cases() -> Path:
+    """Small real inputs that were once read wrongly, kept outside the repository."""
+    path = Path(__file__).parents[2] / "shared" / "cases"
+    if not path.is_dir():
+        pytest.skip("the real cases (shared/cases beside the checkout) are not here")
+    return path
+
+
+@pytest.fixture(scope="session")
 def shared_weights() -> Path:
     """The folder with ImageNet weights of Xception, kept outside the repository."""
     path = Path(__file__).parents[2] / "shared" / "weights"

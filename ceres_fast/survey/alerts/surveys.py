@@ -54,6 +54,19 @@ def _number(record: Packet, name: str, least: float = -math.inf) -> float:
     return float(value)
 
 
+_BRIGHTEST = 1.0
+"""mag; no asteroid is brighter (Vesta reaches 5.1, Apophis will reach 3.1 in 2029): what is below is no prediction."""
+
+
+def _predicted(record: Packet, name: str) -> float:
+    """Return the predicted magnitude of a known object, or NaN where the survey has none.
+
+    ZTF writes -999 then. Rubin writes 0, there and in the rates, which are not read: ``ssoAssociation.py`` of
+    lsst/pipe_tasks fills the columns that it does not compute yet "with dummy values".
+    """
+    return _number(record, name, _BRIGHTEST)
+
+
 def _text(value: object) -> str:
     """Return a name: no control characters, NULs or spaces around it."""
     text = "" if value is None else "".join(letter for letter in str(value) if letter.isprintable())
@@ -102,7 +115,7 @@ def _ztf_evidence(packet: Packet) -> Evidence:
     return Evidence(
         known=_text(candidate.get("ssnamenr")),
         known_distance=_number(candidate, "ssdistnr", 0),  # -999 and -1: none
-        known_magnitude=_number(candidate, "ssmagnr", -90),
+        known_magnitude=_predicted(candidate, "ssmagnr"),
         magnitude=_number(candidate, "magpsf", -90),
         negative=_text(candidate.get("isdiffpos")) in ("f", "0", "False"),
         score=_number(candidate, "rb", 0) if math.isnan(score) else score,
@@ -174,7 +187,7 @@ def _rubin_evidence(packet: Packet) -> Evidence:
     return Evidence(
         known=_text(orbit.get("designation")) or (f"ssObject {number}" if number else ""),
         known_distance=0.0,  # Rubin has associated them itself
-        known_magnitude=_number(orbit, "ephVmag", -90),
+        known_magnitude=_predicted(orbit, "ephVmag"),
         magnitude=_magnitude(flux),
         negative=source.get("isNegative") is True or flux < 0,
         score=_number(source, "reliability", 0),

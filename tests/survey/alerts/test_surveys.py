@@ -101,6 +101,18 @@ def test_the_evidence_of_rubin() -> None:
     assert RUBIN.evidence(rubin(ssObjectId=0)).known == ""
 
 
+@pytest.mark.parametrize("missing", [0.0, -0.0, -1.0, -999.0, None, math.nan, math.inf])
+def test_a_magnitude_that_no_asteroid_has_is_not_known(missing: float | None) -> None:
+    orbit = {"designation": "2004 JQ12", "ephVmag": missing}
+    assert math.isnan(RUBIN.evidence(rubin(ssSource=orbit)).known_magnitude)
+    assert math.isnan(ZTF.evidence(ztf(ssnamenr="111678", ssmagnr=missing)).known_magnitude)
+
+
+def test_the_brightest_asteroids_have_their_magnitude() -> None:
+    assert RUBIN.evidence(rubin(ssSource={"designation": "4 Vesta", "ephVmag": 5.1})).known_magnitude == 5.1
+    assert ZTF.evidence(ztf(ssnamenr="99942", ssmagnr=3.1)).known_magnitude == 3.1
+
+
 def test_the_centre_of_rubin() -> None:
     assert RUBIN.centre(rubin(), (30, 30), fits.Header({"CRPIX1": 15.2, "CRPIX2": 15.8})) == (15.2, 15.8)
     assert RUBIN.centre(rubin(), (30, 30), fits.Header()) == (16, 16)

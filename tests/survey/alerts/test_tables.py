@@ -18,6 +18,7 @@ from ...alert_files import (
     ASTEROID,
     BOGUS,
     CANDID,
+    EPHEMERIS,
     STATIONARY,
     avro,
     fits_bytes,
@@ -261,6 +262,29 @@ def test_rubin(tmp_path: Path) -> None:
     assert (table["stamp"][..., 0].reshape(4, -1).argmax(axis=1) == CENTRE * 33).all()
     assert (table["padded"] > 0).all()  # 30 pixels are fewer than 32
     assert set(table["field"]) == {"visit 2025051500042"}
+
+
+UNKNOWN = dict.fromkeys(EPHEMERIS[:-1], 0.0)
+"""As Rubin writes a magnitude and rates that it has not computed."""
+
+
+def test_known_asteroids_of_rubin_without_a_predicted_magnitude(tmp_path: Path) -> None:
+    path = tmp_path / "rubin.avro"
+    predicted = [UNKNOWN, UNKNOWN | {"ephVmag": None}, UNKNOWN | {"ephVmag": 22.0}, UNKNOWN | {"ephVmag": 18.0}]
+    packets = [
+        rubin(ssObjectId=5, ssSource={"designation": f"2025 AB{number}", **each, "ephOffset": 0.03})
+        for number, each in enumerate(predicted)
+    ]
+    path.write_bytes(avro(*packets))
+    table, counts = read(path)
+    assert table["designation"].tolist() == ["2025 AB0", "2025 AB1", "2025 AB2"]
+    assert (counts["asteroid"], counts["set_aside_magnitude"]) == (3, 1)
+
+
+def test_real_known_asteroids_of_rubin(shared_cases: Path) -> None:
+    table, counts = read(shared_cases / "truth_alerts" / "01-rubin-ephvmag-zero" / "rubin_sso.avro", nan="fill")
+    assert table["designation"].tolist() == ["2004 JQ12", "2020 SJ88"]
+    assert (counts["alerts"], counts["asteroid"]) == (2, 2)
 
 
 @pytest.fixture(scope="module")
