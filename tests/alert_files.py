@@ -60,6 +60,7 @@ _SOURCE = _record(
 )
 EPHEMERIS = ("ephVmag", "ephRate", "ephRateRa", "ephRateDec", "ephOffset")
 """What Rubin predicts of a known asteroid: its magnitude, its rates, and how far from the prediction it was found."""
+_ORBIT = {"designation": "string", **dict.fromkeys(EPHEMERIS, "float")}
 
 RUBIN_SCHEMA = _record(
     "lsst.alert",
@@ -69,9 +70,7 @@ RUBIN_SCHEMA = _record(
         "prvDiaSources": ["null", {"type": "array", "items": "lsst.diaSource"}],
         "ssSource": [
             "null",
-            _record(
-                "lsst.ssSource", {"designation": ["null", "string"], **dict.fromkeys(EPHEMERIS, ["null", "float"])}
-            ),
+            _record("lsst.ssSource", {name: ["null", kind] for name, kind in _ORBIT.items()}),
         ],
         "cutoutDifference": ["null", "bytes"],
         "cutoutScience": ["null", "bytes"],
