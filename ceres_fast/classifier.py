@@ -16,6 +16,7 @@ from typing import Any
 from .classifier_checks import CLASSIFIER_FILE, FIELDS, FORMAT_VERSION, refuse_code, shown
 from .errors import InputError
 from .files import sha256_of, write_text
+from .latest import resolve
 from .survey.stamp_table import CLASSES, PLANES, stamp_shape
 
 ONNX_METADATA_KEY = "ceres_fast.classifier"
@@ -208,7 +209,7 @@ class Classifier:
 
 
 def read_classifier(path: Path) -> Classifier:
-    """Read the classifier in a run folder, or its ``classifier.json``.
+    """Read the classifier in a run folder, or its ``classifier.json``; ``runs/latest`` is the run that it names.
 
     Raises
     ------
@@ -216,6 +217,7 @@ def read_classifier(path: Path) -> Classifier:
         When there is none, it is not valid, or `path` is a model file of a kind that can run code.
     """
     refuse_code(path)
+    path = resolve(path)
     file = path / CLASSIFIER_FILE if path.is_dir() else path
     expected = f"a run folder with {CLASSIFIER_FILE}"
     try:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..engines import load
+from ..latest import resolve
 from ..survey.problems import OnError
 from .classify import classify
 
@@ -25,6 +26,7 @@ def scorer(model: Path, on_error: OnError = "stop") -> Callable[[Path, Path], fl
     CeresFastError
         When the classifier cannot be used: now, and not after hours of injecting.
     """
+    model = resolve(model)  # once: `latest` may name another run by then
     threshold = load(model).classifier.threshold
 
     def score(frames: Path, tables: Path) -> float:

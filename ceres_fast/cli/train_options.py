@@ -39,6 +39,15 @@ def _take_file(context: typer.Context, config: Path | None) -> Path | None:
     return config
 
 
+def _take_run(context: typer.Context, run: Any) -> Any:
+    # Now, and told once: it is read more than once, and `latest` may name another run by then.
+    if run is None or context.resilient_parsing:
+        return run
+    from ..latest import resolve
+
+    return type(run)(resolve(Path(run)))
+
+
 # --- Data and run
 RecordsFolder = Annotated[Path, _option(DATA, "Folder of the records.", metavar="DIR")]
 RunFolder = Annotated[
@@ -155,7 +164,13 @@ Config = Annotated[
     ),
 ]
 Resume = Annotated[
-    Path | None, _option(AGAIN, "Go on with a run, or several, that were stopped; give nothing else.", metavar="RUN")
+    Path | None,
+    _option(
+        AGAIN,
+        "Go on with a run, or several, that were stopped; give nothing else.",
+        metavar="RUN",
+        callback=_take_run,
+    ),
 ]
 StartFrom = Annotated[
     str | None,
@@ -165,6 +180,7 @@ StartFrom = Annotated[
         "then what it is there.",
         "--from",
         metavar="RUN",
+        callback=_take_run,
     ),
 ]
 Seeds = Annotated[int, _number(AGAIN, "Runs with so many seeds, from --seed on: mean and spread of the results.", 1)]

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..classifier import CLASSIFIER_FILE, ONNX_KINDS, Classifier, read_classifier, refuse_code
 from ..errors import CeresFastError, InputError
+from ..latest import resolve
 
 __all__ = ["AUTO", "Engine", "exported_model", "load"]
 
@@ -81,7 +82,7 @@ def load(path: Path, *, provider: str = AUTO, threads: int = 0, rebuild: bool = 
     ----------
     path : pathlib.Path
         The exported file, or a run folder (or its ``classifier.json``): then its ONNX file, in float32 where there is
-        one, else in float16, else in int8, after checking its SHA-256.
+        one, else in float16, else in int8, after checking its SHA-256. ``runs/latest`` is the run that it names.
     provider : str, default "auto"
         What ONNX Runtime runs an ONNX file on: ``"cpu"``, ``"cuda"``, ``"tensorrt"``, or the best that starts.
     threads : int, default 0
@@ -103,6 +104,7 @@ def load(path: Path, *, provider: str = AUTO, threads: int = 0, rebuild: bool = 
         When the provider does not start here, or the options do not fit the kind of file.
     """
     refuse_code(path)
+    path = resolve(path)
     if not path.exists() and not (rebuild and path.suffix.lower() in KINDS):
         action = "make one with `ceres-fast train` and `ceres-fast export`"
         raise InputError(path, "does not exist", expected="an exported classifier, or a run folder", action=action)

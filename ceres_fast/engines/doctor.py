@@ -13,6 +13,7 @@ import numpy as np
 from .. import __version__
 from ..console import warnings_kept
 from ..errors import CeresFastError
+from ..latest import resolve
 from ..survey.stamp_table import PLANES, stamp_shape
 from . import Engine, load
 from .doctor_packages import packages
@@ -119,6 +120,7 @@ def _gpus(drivers: Driver) -> Iterator[Finding]:
 def _model(path: Path) -> Iterator[Finding]:
     with warnings_kept() as warned:
         try:
+            path = resolve(path, tell=False)  # its name is what is found, and says which run it is
             engine = load(path)
             compared = _compared(engine)
         except CeresFastError as error:

@@ -101,7 +101,7 @@ def calibrate(
 def _read(run: Path) -> Classifier:
     folder = read_classifier(run).folder
     assert folder is not None
-    # A link such as runs/latest may point elsewhere before this ends.
+    # A link may point elsewhere before this ends.
     return read_classifier(folder.resolve() if folder.is_symlink() else folder)
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from ..classifier import Classifier, read_classifier
 from ..engines.batches import BATCHES
 from ..errors import CeresFastError
+from ..latest import resolve
 from .products import PRECISIONS, default_precision
 
 if TYPE_CHECKING:
@@ -128,7 +129,9 @@ def export(
         if value not in known:
             raise CeresFastError(f"{name} {value}: expected one of {', '.join(known)}.")
     sizes = tuple(batches) if options is None else options.batches
-    return TARGETS[to](Request(run, precision, records, output, overwrite, options, sizes, debug))
+    source = resolve(run)
+    output = output and resolve(output, tell=False)
+    return TARGETS[to](Request(source, precision, records, output, overwrite, options, sizes, debug))
 
 
 def _to_onnx(request: Request) -> Path:
@@ -186,6 +189,6 @@ def _trained(request: Request) -> tuple[Classifier, str]:
     classifier = read_classifier(request.source)
     assert classifier.folder is not None
     if classifier.folder.is_symlink():
-        # runs/latest may point elsewhere before this ends.
+        # A link may point elsewhere before this ends.
         classifier = read_classifier(classifier.folder.resolve())
     return classifier, request.precision or default_precision(classifier)

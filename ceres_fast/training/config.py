@@ -16,6 +16,7 @@ import tomli_w
 from .. import __version__
 from ..errors import InputError
 from ..files import read_json, write_json, write_text
+from ..latest import resolve
 from ..model.weights import weights_sha256
 from ..records.manifest import Manifest
 from ..survey.problems import OnError
@@ -61,6 +62,7 @@ def read_config(path: Path) -> dict[str, Any]:
     InputError
         When the file cannot be read, is not TOML, or has an unknown key or a value that cannot be meant.
     """
+    path = resolve(path)
     expected = "a configuration of `ceres-fast train` in TOML"
     try:
         with path.open("rb") as stream:
@@ -233,7 +235,7 @@ def versions() -> dict[str, str]:
 def _stored(name: str, value: Any) -> Any:
     is_path = name in PATHS or (name == "weights" and value not in ("imagenet", "none"))
     # Not only absolute: `runs/latest` will be another run when this one is repeated.
-    return os.path.realpath(value) if is_path else value
+    return os.path.realpath(resolve(Path(value), tell=False)) if is_path else value
 
 
 def _shown(value: Any) -> str:

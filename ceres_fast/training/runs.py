@@ -1,4 +1,4 @@
-"""Run directories: one per training, one process at a time in each, `latest` pointing at the newest."""
+"""Run directories: one per training, one process at a time in each."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pathlib import Path
 from ..console import warn
 from ..errors import CeresFastError, InputError
 from ..files import disk_errors
+from ..latest import LATEST, resolve
 from ..locks import NO_LOCKS, Busy, Lock, lock
 
 RUNS = Path("runs")
-LATEST = "latest"
 CONFIG, METRICS = "config.toml", "metrics.json"
 """What a run has from its beginning on, and from its end on."""
 
@@ -34,8 +34,11 @@ def create_run(run: Path | None, backbone: str, experiment: int) -> Path:
     Raises
     ------
     CeresFastError
-        When it exists already (a run is never overwritten, and two processes never share one) or cannot be made.
+        When it exists already (a run is never overwritten, and two processes never share one), cannot be made, or has
+        the name of the file that names the newest run.
     """
+    if run and run.name == LATEST:
+        raise CeresFastError(f"{run}: is what the file is called that names the newest run. Choose another --run.")
     for name in [run] if run else _names(f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{backbone}-experiment{experiment}"):
         try:
             name.mkdir(parents=True)
@@ -58,7 +61,7 @@ def open_run(run: Path) -> Path:
     Parameters
     ----------
     run : pathlib.Path
-        The directory, or a link to it such as ``runs/latest``.
+        The directory, a link to it, or ``runs/latest``.
 
     Returns
     -------
@@ -72,6 +75,7 @@ def open_run(run: Path) -> Path:
     CeresFastError
         When another process is at work in it, or it cannot be written.
     """
+    run = resolve(run)
     if not (run / CONFIG).is_file():
         raise InputError(
             run,
@@ -125,17 +129,6 @@ def discard_unbegun(run: Path) -> None:
         return
     if all(path.name == CONFIG or path.name.startswith(".") for path in run.iterdir()):
         shutil.rmtree(run)
-
-
-def point_latest(run: Path) -> None:
-    """Make the link ``latest`` beside `run` point at it, in one step; a real file of that name is left alone."""
-    link = run.parent / LATEST
-    if link.exists() and not link.is_symlink():
-        return
-    temporary = run.parent / f".{LATEST}.{os.getpid()}"
-    temporary.unlink(missing_ok=True)
-    temporary.symlink_to(run.name, target_is_directory=True)
-    temporary.replace(link)
 
 
 def _names(stem: str) -> Iterator[Path]:

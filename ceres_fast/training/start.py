@@ -93,7 +93,7 @@ def starting_model(settings: Settings, classifier: Classifier) -> keras.Model:
 def weights_from(settings: Settings, classifier: Classifier | None) -> str:
     """Return what a new classifier says of where its training started: a name, and no place on this machine."""
     if classifier is not None and classifier.folder is not None:
-        return classifier.folder.resolve().name  # `runs/latest` is the run that it points at
+        return classifier.folder.resolve().name  # a link is the run that it points at
     return settings.weights if settings.weights in ("imagenet", "none") else Path(settings.weights).name
 
 

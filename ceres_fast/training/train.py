@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from functools import partial
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from ..classifier import Classifier
 from ..console import say
 from ..errors import InputError
 from ..files import write_json
+from ..latest import name_latest
 from ..records.manifest import MANIFEST, Manifest, load_manifest
 from ..records.pipeline import check_records, shard_errors
 from ..survey.problems import OnError
@@ -24,7 +26,7 @@ from .checkpoint import Checkpoint
 from .config import RunConfig, check_provenance, versions, write_provenance
 from .devices import describe, strategy
 from .figures import draw_learning_curves
-from .runs import METRICS, create_run, open_run, point_latest
+from .runs import METRICS, create_run, open_run
 from .settings import Settings
 from .signals import stoppable
 from .sources import SPLITS, source_of
@@ -50,7 +52,7 @@ def train(records: Path, settings: Settings, run: Path | None = None, *, on_erro
     -------
     pathlib.Path
         The run directory: ``config.toml``, ``provenance.json``, ``history.csv``, ``metrics.json``, ``figures/``,
-        ``classifier.json`` and its weights. ``latest`` beside it points at it from the first epoch on.
+        ``classifier.json`` and its weights. The file ``latest`` beside it names it from the first epoch on.
 
     Raises
     ------
@@ -127,7 +129,8 @@ def _fit(run: Path, model: keras.Model, manifest: Manifest, settings: Settings) 
     with stoppable(run, report.where):
         source = source_of(model, manifest, settings)
         trainer = build_trainer(model, source, manifest, settings)
-        best = KeepBest(run, partial(_publish, run, manifest, settings), model, settings.monitor)
+        named = cache(partial(name_latest, run))  # once, however often there is a better epoch
+        best = KeepBest(run, partial(_publish, run, manifest, settings, named), model, settings.monitor)
         stopping = early_stopping(settings.patience, settings.monitor)
         checkpoint = Checkpoint(run, report, best, stopping)
         logs = [tensorboard(run)] if settings.tensorboard else []
@@ -148,9 +151,9 @@ def _fit(run: Path, model: keras.Model, manifest: Manifest, settings: Settings) 
     return run
 
 
-def _publish(run: Path, manifest: Manifest, settings: Settings, weights: Path) -> None:
+def _publish(run: Path, manifest: Manifest, settings: Settings, named: Callable[[], None], weights: Path) -> None:
     _classifier(manifest, settings).with_file("weights", weights).write(run)
-    point_latest(run)
+    named()
 
 
 def _classifier(manifest: Manifest, settings: Settings) -> Classifier:

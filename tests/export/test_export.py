@@ -21,6 +21,7 @@ from ceres_fast.export import export, graph, onnx_file, proof
 from ceres_fast.export.bounds import Bounds
 from ceres_fast.export.products import carried, onnx_name
 from ceres_fast.files import sha256_of
+from ceres_fast.latest import name_latest
 from ceres_fast.model.load import load_model, predict
 from ceres_fast.records.manifest import load_manifest
 from ceres_fast.records.pipeline import read_stamps
@@ -92,8 +93,9 @@ def test_a_file_elsewhere_is_not_the_run_s(run: Path, tmp_path: Path) -> None:
 
 
 def test_another_name_in_the_run_is_the_run_s(run: Path, tmp_path: Path) -> None:
-    (tmp_path / "latest").symlink_to(run)
-    path = export(tmp_path / "latest", output=tmp_path / "latest" / "mine.onnx")
+    name_latest(run)
+    path = export(run.parent / "latest", output=run.parent / "latest" / "mine.onnx")
+    assert path == run / "mine.onnx"
     assert read_classifier(run).files["onnx"] == {"file": "mine.onnx", "sha256": sha256_of(path)}
     export(run, precision="float16", output=run / "mine.onnx", overwrite=True)
     # It took the name of the other, of which nothing is left.

@@ -1,4 +1,4 @@
-"""A run has a directory of its own, and `latest` is the newest."""
+"""A run has a directory of its own."""
 
 import errno
 import fcntl
@@ -15,8 +15,9 @@ import pytest
 
 from ceres_fast import locks
 from ceres_fast.errors import CeresFastError, InputError
+from ceres_fast.latest import name_latest
 from ceres_fast.training import runs
-from ceres_fast.training.runs import CONFIG, LOCK, METRICS, create_run, open_run, point_latest, take, who_uses
+from ceres_fast.training.runs import CONFIG, LOCK, METRICS, create_run, open_run, take, who_uses
 
 
 def test_without_a_name_it_is_the_time_and_what_is_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,36 +70,10 @@ def test_of_many_at_once_one_gets_it(tmp_path: Path) -> None:
         assert sum(pool.map(attempt, range(32))) == 1
 
 
-def test_latest_points_at_the_newest_and_moves_with_its_folder(tmp_path: Path) -> None:
-    for name in ("first", "second"):
-        point_latest(create_run(tmp_path / "runs" / name, "xception", 1))
-        (tmp_path / "runs" / "latest" / "mark").write_text(name)
-    assert (tmp_path / "runs" / "second" / "mark").read_text() == "second"
-    (tmp_path / "runs").rename(tmp_path / "moved")
-    assert (tmp_path / "moved" / "latest" / "mark").read_text() == "second"
-    assert sorted(path.name for path in (tmp_path / "moved").iterdir()) == ["first", "latest", "second"]
-
-
-def test_a_link_to_what_is_gone_and_one_half_made_are_replaced(tmp_path: Path) -> None:
-    run = create_run(tmp_path / "run", "xception", 1)
-    (tmp_path / "latest").symlink_to("gone")
-    (tmp_path / f".latest.{os.getpid()}").symlink_to("of a process that was killed")
-    point_latest(run)
-    assert (tmp_path / "latest").resolve() == run
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["latest", "run"]
-
-
-@pytest.mark.parametrize("make", [Path.mkdir, Path.touch], ids=["folder", "file"])
-def test_something_real_called_latest_is_left_alone(tmp_path: Path, make: object) -> None:
-    make(tmp_path / "latest")
-    point_latest(create_run(tmp_path / "run", "xception", 1))
-    assert not (tmp_path / "latest").is_symlink()
-
-
-def test_a_run_called_latest_is_no_trouble(tmp_path: Path) -> None:
-    point_latest(create_run(tmp_path / "latest", "xception", 1))
-    assert (tmp_path / "latest").is_dir()
-    assert not (tmp_path / "latest").is_symlink()
+def test_no_run_is_called_as_the_file_that_names_the_newest(tmp_path: Path) -> None:
+    with pytest.raises(CeresFastError, match=r"latest: is what the file is called that names the newest run\. Choose"):
+        create_run(tmp_path / "latest", "xception", 1)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("make", [Path.touch, lambda path: path.symlink_to("gone")], ids=["file", "dead link"])
@@ -190,9 +165,11 @@ def test_who_is_at_work(stopped: Path) -> None:
     assert who_uses(stopped / "none") is None
 
 
-def test_a_link_is_followed_once(stopped: Path) -> None:
-    point_latest(stopped)
-    assert open_run(stopped.parent / "latest") == stopped.resolve()
+def test_the_newest_is_opened_by_its_name_and_a_link_is_followed_once(stopped: Path) -> None:
+    name_latest(stopped)
+    assert open_run(stopped.parent / "latest") == stopped
+    (stopped.parent / "link").symlink_to("stopped")
+    assert open_run(stopped.parent / "link") == stopped.resolve()
 
 
 @pytest.mark.parametrize("made", [False, True])

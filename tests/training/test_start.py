@@ -89,8 +89,9 @@ def test_no_run_and_an_unknown_network(tmp_path: Path) -> None:
 
 def test_the_name_of_the_run_is_kept_and_no_place(tmp_path: Path) -> None:
     run = write(tmp_path / "first")
-    (tmp_path / "latest").symlink_to("first")
-    for start in (run, tmp_path / "latest", run / "classifier.json"):
+    (tmp_path / "link").symlink_to("first")
+    (tmp_path / "latest").write_text("first\n")
+    for start in (run, tmp_path / "link", tmp_path / "latest", run / "classifier.json"):
         settings = settings_of(start)
         assert weights_from(settings, starting_classifier(settings, PLANES[:1])) == "first"
     for weights, name in {"imagenet": "imagenet", "none": "none", "/some/where/x.weights.h5": "x.weights.h5"}.items():

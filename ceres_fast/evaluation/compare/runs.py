@@ -17,6 +17,7 @@ from ...classifier import read_classifier
 from ...console import warn
 from ...errors import CeresFastError, InputError
 from ...files import read_json
+from ...latest import resolve
 from ...training.runs import CONFIG
 from ..predictions import PREDICTIONS, Predictions, read_predictions
 
@@ -90,7 +91,7 @@ def read_answers(runs: Sequence[Path], split: str) -> list[Answers]:
     if len(runs) < 2:
         raise CeresFastError(f"{len(runs)} run to compare; expected two or more, as in: ceres-fast compare RUN RUN.")
     found: list[Answers] = []
-    for letter, run in zip(_letters(), runs, strict=False):
+    for letter, run in zip(_letters(), map(resolve, runs), strict=False):
         answers = _read(letter, run, split)
         found.append(_paired(answers, found[0], split) if found else answers)
     return found

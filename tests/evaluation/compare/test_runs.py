@@ -11,6 +11,7 @@ import pytest
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.evaluation.compare.runs import read_answers
 from ceres_fast.evaluation.predictions import Predictions
+from ceres_fast.latest import name_latest
 
 from ...tiny_models import classifier
 from .evaluations import columns, predictions, survey, write_evaluation
@@ -38,10 +39,12 @@ def test_what_is_read(first: Path) -> None:
     np.testing.assert_array_equal(b.called, SOME[::-1] >= 0.25)
 
 
-def test_a_folder_of_an_evaluation_will_do_and_a_link(first: Path) -> None:
-    link = first.parent / "latest"
+def test_a_folder_of_an_evaluation_will_do_a_link_and_the_newest(first: Path) -> None:
+    link = first.parent / "link"
     link.symlink_to(first.name)
-    a, b = read_answers([first / "evaluation-test", link], "test")
+    name_latest(first)
+    a, b, c = read_answers([first / "evaluation-test", link, first.parent / "latest"], "test")
+    assert c.run == first
     np.testing.assert_array_equal(a.predictions.probabilities, b.predictions.probabilities)
 
 
