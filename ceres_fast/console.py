@@ -1,20 +1,102 @@
-"""What the commands print: one console, one kind of table, one kind of progress bar."""
+"""What the commands print: one console, one kind of table, one kind of progress bar.
+
+Printing never fails. A screen that cannot show a character gets another one; a pipe that nobody reads any more, or a
+full disk, costs what was to be printed there, and nothing else: it decides neither the exit status nor what is written.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+import codecs
+import os
+import sys
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from typing import TypeVar
+from functools import partial
+from typing import Any, TextIO, TypeVar, cast
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-# No markup: a path may hold [brackets].
-console = Console(highlight=False, soft_wrap=True, markup=False)
-errors = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+PLAIN = {"≥": ">=", "≤": "<=", "−": "-", "–": "-", "—": "-", "±": "+-", "×": "x", "·": ".", "→": "->", "»": ">>"}
+"""What is shown for characters that a screen lacks, where Unicode itself does not say it (as "..." for "…")."""
+
+_SHOWABLE = "ceres_fast.showable"
+
+
+def _showable(error: UnicodeError) -> tuple[str, int]:
+    """Return what is printed for characters that cannot be encoded: as plain as they go, "?" where nothing does."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end]
+    plain = unicodedata.normalize("NFKD", "".join(PLAIN.get(character, character) for character in text))
+    shown = (character if character.isascii() else "?" for character in plain if not unicodedata.combining(character))
+    return "".join(shown), error.end
+
+
+codecs.register_error(_SHOWABLE, _showable)
+
+
+class Unfailing:
+    """A stream, asked for anew whenever something is printed, of which writing and flushing never fail."""
+
+    def __init__(self, stream: Callable[[], TextIO | None]) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write what the stream can show of a text."""
+        if stream := self._now():
+            encoding = getattr(stream, "encoding", None) or "utf-8"
+            with suppress(OSError, ValueError):  # the latter of a stream that is closed
+                stream.write(text.encode(encoding, _SHOWABLE).decode(encoding))
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush the stream, if it can be."""
+        if stream := self._now():
+            with suppress(OSError, ValueError):
+                stream.flush()
+
+    def isatty(self) -> bool:
+        """Tell whether somebody looks on."""
+        stream = self._now()
+        return stream is not None and not stream.closed and stream.isatty()
+
+    def _now(self) -> TextIO | None:
+        stream = self._stream()
+        # A progress bar puts something in front of the stream that prints on a console, which would print here again.
+        return getattr(stream, "rich_proxied_file", stream)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._now(), name)
+
+
+def guard_output() -> None:
+    """Make sure, at the start of a program, that nothing it prints, in whatever way, decides how it ends."""
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:  # closed; the next file that is opened would get its number, and what is printed
+            os.open(os.devnull, os.O_RDWR)
+    for name in ("stdout", "stderr"):
+        if (stream := getattr(sys, name)) is not None:
+            setattr(sys, name, Unfailing(partial(_itself, stream)))
+
+
+def _itself(stream: TextIO) -> TextIO:
+    return stream
+
+
+def _console(name: str) -> Console:
+    # No markup and no emoji: a path may hold [brackets] and :colons:.
+    stream = cast(TextIO, Unfailing(lambda: getattr(sys, name)))
+    return Console(file=stream, highlight=False, soft_wrap=True, markup=False, emoji=False)
+
+
+console, errors = _console("stdout"), _console("stderr")
 
 Item = TypeVar("Item")
 
@@ -32,6 +114,11 @@ def warn(message: str) -> None:
         kept.append(message)
         return
     errors.print(Text("warning: ", "bold yellow") + Text(message))
+
+
+def say_error(message: str) -> None:
+    """Print on standard error what ends a command."""
+    errors.print(f"error: {message}", style="red")
 
 
 @contextmanager

@@ -19,6 +19,8 @@ from ceres_fast.cli import options as shared
 from ceres_fast.errors import CeresFastError
 from ceres_fast.survey.catalogues import FORMATS
 
+from .broken_output import PLACES, status_where
+
 COMMANDS = get_command(app).commands
 HEAVY = (
     "tensorflow",
@@ -450,3 +452,11 @@ def test_another_missing_module_is_a_bug_and_shown(tmp_path: Path) -> None:
     assert "Traceback" in done.stderr
     assert "ModuleNotFoundError" in done.stderr
     assert "pip install" not in done.stderr
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(
+    ("arguments", "status"), [("--help", 0), ("--version", 0), ("doctor", 0), ("doctor nowhere", 1), ("paint", 2)]
+)
+def test_where_it_prints_decides_nothing(arguments: str, status: int, place: str, tmp_path: Path) -> None:
+    assert status_where(place, arguments.split(), tmp_path) == status

@@ -1,6 +1,10 @@
 """What is printed: results on standard output, warnings and progress on standard error, brackets as they are."""
 
 import io
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
 
 import pytest
 from rich.console import Console
@@ -64,3 +68,70 @@ def test_warnings_can_be_kept_for_later(capsys: pytest.CaptureFixture[str]) -> N
     console.warn("three")
     assert (outer, inner) == (["one"], ["two"])
     assert capsys.readouterr().err == "warning: three\n"
+
+
+def test_colons_in_a_path_are_no_pictures(capsys: pytest.CaptureFixture[str]) -> None:
+    console.say("night:star:/a.fits")
+    console.warn("night:star:/b.fits")
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == ("night:star:/a.fits\n", "warning: night:star:/b.fits\n")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "shown"),
+    [
+        ("utf-8", "P ≥ 0.5 … − × é σ ★ ?"),
+        ("latin-1", "P >= 0.5 ... - × é ? ? ?"),
+        ("cp1252", "P >= 0.5 … - × é ? ? ?"),
+        ("ascii", "P >= 0.5 ... - x e ? ? ?"),
+    ],
+)
+def test_what_a_screen_cannot_show_is_shown_plainly(monkeypatch: pytest.MonkeyPatch, encoding: str, shown: str) -> None:
+    screen = io.TextIOWrapper(io.BytesIO(), encoding)
+    monkeypatch.setattr(sys, "stdout", screen)
+    console.say("P ≥ 0.5 … − × é σ ★ \udcff")  # the last is a byte of a name that is not UTF-8
+    console.table("Boxes", ["P ≥ 0.5"], [["★"]])
+    screen.seek(0)
+    assert screen.readline() == f"{shown}\n"
+    assert ("│" in screen.read()) == (encoding == "utf-8")
+
+
+@pytest.fixture(params=["full", "closed", "none"])
+def broken(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TextIO | None]:
+    """A stream that takes nothing."""
+    if request.param == "none":
+        yield None
+    elif request.param == "closed":
+        (closed := (tmp_path / "log").open("w", encoding="utf-8")).close()
+        yield closed
+    else:
+        if not Path("/dev/full").exists():
+            pytest.skip("there is no /dev/full here")
+        with pytest.raises(OSError, match="space"), Path("/dev/full").open("w", encoding="utf-8") as full:
+            yield full  # closing it shows that it was really full
+
+
+def test_what_cannot_be_printed_costs_itself_only(monkeypatch: pytest.MonkeyPatch, broken: TextIO | None) -> None:
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, broken)
+    console.say("a")
+    console.warn("b")
+    console.say_error("c")
+    console.table("d", ["e"], [["f" * 100_000]])
+    assert list(console.track([1, 2], "reading")) == [1, 2]
+
+
+def test_a_disk_that_has_room_again_is_written_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Disk(io.StringIO):
+        full = True
+
+        def write(self, text: str) -> int:
+            if self.full:
+                raise OSError(28, "No space left on device")
+            return super().write(text)
+
+    monkeypatch.setattr(sys, "stdout", disk := Disk())
+    console.say("lost")
+    disk.full = False
+    console.say("there")
+    assert disk.getvalue() == "there\n"

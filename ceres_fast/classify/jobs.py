@@ -11,6 +11,7 @@ from ..files import atomic_file
 from ..survey.catalogues import Catalogue, check_free, read_catalogue, write_catalogue
 from ..survey.detections import Detections, read_detections
 from ..survey.frames import FrameInfo
+from .outputs import scored_rows
 from .scores import FLAGS, PROBABILITY, Scores
 from .task import Task
 
@@ -86,13 +87,18 @@ class Job:
     def pass_on(self, error: InputError, task: Task) -> None:
         """Write the catalogue without probabilities, loudly: its own rows and columns, or a copy of the file.
 
+        What an earlier run made of the same detections stays, because it is better.
+
         Raises
         ------
         InputError
             `error`, unless bad inputs are skipped.
         """
-        task.failed(self.frame, error, f"Passed on unfiltered as {self.target}.")
         self._waiting.clear()
+        if scored_rows(self.target, self.catalogue):
+            task.failed(self.frame, error, f"{self.target}, as an earlier run classified it, is kept.")
+            return
+        task.failed(self.frame, error, f"Passed on unfiltered as {self.target}.")
         self._write_unscored(task)
 
     def _done(self, info: FrameInfo, task: Task) -> None:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
-from ..errors import CeresFastError
-from ..survey.catalogues import SUFFIXES
+import numpy as np
+from astropy.table import Table
+
+from ..errors import CeresFastError, InputError
+from ..survey.catalogues import SUFFIXES, read_catalogue
 from ..survey.fits_files import frame_stem
+from .scores import PROBABILITY
 
 TableFormat = Literal["CSV", "ECSV"]
+TABLE_FORMATS: tuple[TableFormat, ...] = get_args(TableFormat)
 
 _BY_SUFFIX: dict[str, TableFormat] = {".csv": "CSV", ".ecsv": "ECSV"}
 _FILE_SUFFIXES = (*_BY_SUFFIX, ".cat", ".ldac", ".fits", ".txt")
@@ -70,6 +76,41 @@ def check_targets(targets: Sequence[Path], kept: Iterable[Path], places: Iterabl
     if there and not overwrite:
         more = f" (and {len(there) - 1} more)" if len(there) > 1 else ""
         raise CeresFastError(f"{there[0]}{more}: exists already. Choose another output, or pass --overwrite.")
+
+
+def scored_rows(table: Path, catalogue: Path) -> int:
+    """Return how many rows with a probability a table has; 0 where it is not a table of just these detections.
+
+    A table of which rows were left out is one of these detections when it was written after their catalogue.
+
+    Parameters
+    ----------
+    table : pathlib.Path
+        What an earlier run may have written.
+    catalogue : pathlib.Path
+        The detections.
+    """
+    try:
+        there, detections = read_catalogue(table).table, read_catalogue(catalogue).table
+    except InputError:
+        return 0
+    names = [name for name in detections.colnames if name in there.colnames and _is_number(detections, name)]
+    if PROBABILITY not in there.colnames or not names:
+        return 0
+    rows, all_rows = _rows(there, names), _rows(detections, names)
+    newer = table.stat().st_mtime_ns >= catalogue.stat().st_mtime_ns
+    return int(np.isfinite(there[PROBABILITY]).sum()) if rows == all_rows or (newer and rows <= all_rows) else 0
+
+
+def _is_number(table: Table, name: str) -> bool:
+    return table[name].dtype.kind in "iuf" and table[name].ndim == 1
+
+
+def _rows(table: Table, names: Sequence[str]) -> Counter[bytes]:
+    """Return the rows of some columns of numbers, as every format of table gives them."""
+    columns = [np.ma.filled(np.ma.asarray(table[name], np.float64), np.nan) for name in names]
+    with np.errstate(over="ignore"):
+        return Counter(row.tobytes() for row in np.column_stack(columns).astype(np.float32))
 
 
 def _relative(path: Path, inputs: Sequence[Path]) -> Path:

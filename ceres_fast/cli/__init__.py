@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
+from ..console import guard_output, say, say_error
 from ..errors import CeresFastError
 from . import cache, calibrate, card, compare, doctor, experiments, export, night, records, survey, training
 
@@ -54,7 +55,7 @@ app.add_typer(cache.app, name="cache")
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"ceres-fast {__version__}")
+        say(f"ceres-fast {__version__}")
         raise typer.Exit
 
 
@@ -69,16 +70,16 @@ def _common(
 
 def main() -> None:
     """Run the command line; a user's problem becomes one line on standard error and exit status 1."""
+    guard_output()
     try:
         app()
     except CeresFastError as error:
-        typer.secho(f"error: {error}", fg="red", err=True)
+        say_error(str(error))
         sys.exit(1)
     except ModuleNotFoundError as error:
         module = (error.name or "").split(".")[0]
         extra = next((extra for extra, modules in EXTRAS.items() if module in modules), None)
         if extra is None:
             raise
-        message = f"error: this command needs {error.name}. Install it with: pip install 'ceres-fast[{extra}]'"
-        typer.secho(message, fg="red", err=True)
+        say_error(f"this command needs {error.name}. Install it with: pip install 'ceres-fast[{extra}]'")
         sys.exit(1)

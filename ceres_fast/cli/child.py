@@ -12,8 +12,7 @@ import signal
 import sys
 from contextlib import suppress
 
-import typer
-
+from ..console import guard_output, say_error
 from ..errors import CeresFastError
 from ..training.processes import PARENT, PIPE
 from . import app
@@ -57,7 +56,7 @@ def main() -> None:
         app()
     except CeresFastError as error:
         tell(pipe, error)
-        typer.secho(f"error: {error}", fg="red", err=True)
+        say_error(str(error))
         sys.exit(1)
     except Exception as error:
         tell(pipe, error)
@@ -65,4 +64,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    guard_output()
     main()

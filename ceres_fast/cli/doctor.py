@@ -19,11 +19,12 @@ def doctor(
 
     Exits with status 1 when MODEL does not run here.
     """
+    from ..console import say
     from ..engines import doctor, findings
 
     found = doctor.examine(model)
     if as_json:
-        typer.echo(findings.as_json(found))  # the console would take :words: for pictures
+        say(findings.as_json(found))
     else:
         findings.show(found)
     if model is not None and not found[-1].usable:

@@ -8,7 +8,8 @@ a while. What stays in place is told from all exposures of a field, CCD and nigh
 when there are as many as expected, or none has come for a while. When a later one comes, or a file is replaced, the
 field is classified again and its tables are replaced. A field that `ceres-fast classify` fails on, also on one exposure
 of it, keeps nobody waiting: the others come first, and after three attempts what is left goes on as it is, loudly,
-because an asteroid that is not passed on is lost. Another classifier has three more.
+because an asteroid that is not passed on is lost. A table with probabilities of these very detections is never
+replaced by a catalogue without, whatever became of the command that wrote it. Another classifier has three more.
 
 Nothing is written into the input. A lost state file costs time: everything is classified again.
 """
@@ -27,8 +28,10 @@ from dataclasses import dataclass
 from os.path import commonpath
 from pathlib import Path
 
-from new_exposures import Field, State, fields_of, say, signature
+from new_exposures import Exposure, Field, State, fields_of, signature
 
+from ceres_fast.classify.outputs import TABLE_FORMATS, frame_target, scored_rows
+from ceres_fast.console import guard_output, say
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.files import atomic_file, disk_errors
 from ceres_fast.locks import Busy, lock
@@ -102,10 +105,20 @@ class Work:
 
     def _pass_on(self, each: Field) -> None:
         for exposure in each.exposures:
-            target = self._place(each) / Path(exposure.catalogue).name
+            place = self._place(each)
+            if kept := self._classified(exposure, place):
+                say(f"{exposure.frame}: its table is there, and stays: {kept}")
+                continue
+            target = place / Path(exposure.catalogue).name
             with atomic_file(target) as temporary:
                 shutil.copyfile(exposure.catalogue, temporary)
             say(f"{exposure.frame}: cannot be classified, its catalogue is passed on UNFILTERED as {target}")
+
+    def _classified(self, exposure: Exposure, place: Path) -> Path | None:
+        """Return the table with probabilities of an exposure's detections, in whatever format; None without one."""
+        catalogue = Path(exposure.catalogue)
+        targets = [frame_target(Path(exposure.frame), catalogue, [], place, each) for each in (None, *TABLE_FORMATS)]
+        return next((target for target in targets if scored_rows(target, catalogue)), None)
 
     def _finish(self, each: Field, how: str) -> None:
         self.state.done[each.key] = how
@@ -156,5 +169,6 @@ def main(arguments: Sequence[str], clock: Callable[[], float] = time.time) -> in
 
 
 if __name__ == "__main__":
+    guard_output()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.exit(main(sys.argv[1:]))

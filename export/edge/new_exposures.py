@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 
+from ceres_fast.console import say
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.files import read_json, write_json
 from ceres_fast.survey.catalogues import find_catalogue
@@ -153,8 +154,3 @@ def _nights(settled: Sequence[Exposure]) -> Iterator[set[str]]:
 def _stands_alone(members: Sequence[Exposure]) -> bool:
     """Tell whether no other can belong to it: its header says no field or time. An unreadable one may still change."""
     return all(each.ccds and all(not name or mjd < 0 for name, _, mjd in each.ccds) for each in members)
-
-
-def say(line: str) -> None:
-    """Print a line for the journal, at once."""
-    print(line, flush=True)

@@ -28,6 +28,7 @@ from ceres_fast.classify.jobs import Job
 from ceres_fast.classify.outputs import check_targets, frame_target, stamps_target
 from ceres_fast.classify.stamps import classify_stamps
 from ceres_fast.classify.task import Result, Task
+from ceres_fast.console import guard_output
 from ceres_fast.engines.batches import BatchedEngine
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.survey.catalogues import catalogue_places, find_catalogue
@@ -178,4 +179,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    guard_output()
     sys.exit(main())

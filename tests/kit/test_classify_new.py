@@ -254,6 +254,77 @@ def test_a_field_that_takes_for_ever_is_one_that_fails(service: Service) -> None
     assert len(service.tables()) == 3
 
 
+def good_tables(service: Service) -> dict[Path, bytes]:
+    """Classify the field that is there, and forget that; return the tables."""
+    service.run(0)
+    assert service.run() == 0
+    service.state.unlink()
+    tables = {path: path.read_bytes() for path in service.output.rglob("*.*") if path.is_file()}
+    assert len(tables) == 3
+    return tables
+
+
+def timed_out(frames: list[str]) -> int:
+    raise subprocess.TimeoutExpired("classify", 1)
+
+
+@pytest.mark.parametrize("command", [lambda frames: 1, lambda frames: -9, lambda frames: 120, timed_out])
+def test_a_good_table_is_never_replaced_by_a_worse_one(
+    service: Service, command: Callable[[list[str]], int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_field(service.input)
+    tables = good_tables(service)
+    service.stand_in(command)
+    service.run(0)
+    assert [service.run() for _ in range(4)] == [3] * 4
+    assert {path: path.read_bytes() for path in tables} == tables
+    said = capsys.readouterr().out
+    assert "UNFILTERED" not in said
+    assert said.count("its table is there, and stays") == 3
+
+
+def test_a_table_of_other_detections_is_replaced(service: Service) -> None:
+    frames = write_field(service.input)
+    tables = good_tables(service)
+    service.stand_in(lambda frames: 1)
+    catalogue = frames[1].parents[1] / "sextractor_cat" / "F0001-2.cat"
+    catalogue.write_text(catalogue.read_text().replace("100.0", "101.0"))
+    service.run(0)
+    assert [service.run() for _ in range(3)] == [3] * 3
+    changed = [path for path in tables if path.read_bytes() != tables[path]]
+    assert [path.name for path in changed] == ["F0001-2.cat"]
+    assert changed[0].read_bytes() == catalogue.read_bytes()
+
+
+@pytest.mark.parametrize("options", [["--format", "CSV"], ["--keep-above", "0.5"]])
+def test_a_good_table_is_known_in_other_formats_and_with_rows_left_out(service: Service, options: list[str]) -> None:
+    write_field(service.input)
+    service.run(0)
+    assert service.run(LATER, "--", *options) == 0
+    tables = {path: path.read_bytes() for path in service.output.rglob("*.*") if path.is_file()}
+    service.state.unlink()
+    service.stand_in(lambda frames: 1)
+    service.run(0)
+    assert [service.run() for _ in range(3)] == [3] * 3
+    assert {path: path.read_bytes() for path in service.output.rglob("*.*") if path.is_file()} == tables
+
+
+def test_a_screen_that_cannot_show_it_decides_nothing(tmp_path: Path) -> None:
+    model = written(tmp_path, peak_model(classifier_json=classifier(rules=Rules().as_dict()).to_json()))
+    frames = write_field(tmp_path / "incoming" / "Čeres")
+    for path in [*frames, *(frames[0].parents[1] / "sextractor_cat").iterdir()]:
+        os.utime(path, (1e9, 1e9))
+    options = ["--output", tmp_path / "out", "--state", tmp_path / "state.json", "--settle", "0", "--wait", "0"]
+    command = [sys.executable, EDGE / "classify_new.py", tmp_path / "incoming", "--model", model, *options]
+    environment = os.environ | {"PYTHONPATH": str(EDGE.parents[1]), "PYTHONIOENCODING": "ascii"}
+    for _ in range(2):
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+    tables = sorted((tmp_path / "out").rglob("*.cat"))
+    assert len(tables) == 3
+    assert "PROB_ASTEROID" in tables[0].read_text()
+
+
 def test_told_to_end_it_blames_nobody(service: Service) -> None:
     def end(frames: list[str]) -> int:
         raise SystemExit(143)
