@@ -135,7 +135,7 @@ def _product(path: Path, provider: str, batches: Sequence[int], seconds: float) 
         "load_seconds": round(loaded - started, 3),
         "warm_up_seconds": round(warm - loaded, 3),
         "batches": {
-            batch: figures(partial(engine.predict, batch_size=batch), classifier.stamp_shape, batch, seconds)
+            batch: figures(partial(engine.predict, batch_size=batch, raw=True), classifier.stamp_shape, batch, seconds)
             for batch in batches
         },
     }

@@ -192,7 +192,7 @@ def speed(files: dict[str, Path], records: Path, stamps: int, repeats: int) -> d
     pixels = draw_stamps(records, opened["float32"].classifier).pixels
     pixels = np.resize(pixels, (stamps, *pixels.shape[1:]))
     rates = measure(
-        {each: lambda engine=engine: len(engine.predict(pixels)) for each, engine in opened.items()}, repeats
+        {each: lambda engine=engine: len(engine.predict(pixels, raw=True)) for each, engine in opened.items()}, repeats
     )
     return {
         "stamps_per_second": {each: float(np.median(found)) for each, found in rates.items()},

@@ -143,7 +143,7 @@ def tasks(
         "fit, disk reader": lambda: bare.fit(reader, shuffle=False, verbose=0) and len(paths),
         "fit, records": lambda: model.fit(records, shuffle=False, verbose=0) and count,
         "step": step,
-        "ONNX Runtime": lambda: len(runtime.predict(many)),
+        "ONNX Runtime": lambda: len(runtime.predict(many, raw=True)),
     }
 
 

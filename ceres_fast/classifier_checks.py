@@ -9,13 +9,11 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from .errors import InputError
-from .scaling import EXPECTED, allowed
+from .scaling import DIGITS, EXPECTED, allowed
 from .survey.stamp_table import CLASSES, PLANE_SETS, STAMP_SIZE, stamp_shape
 
 FORMAT_VERSION = 3
 CLASSIFIER_FILE = "classifier.json"
-DIGITS = 6
-"""Decimals of a threshold that is promised something, and of the probabilities in tables that it is compared with."""
 
 _RUNS_CODE = "loading such a file can run code that was put into it"
 REFUSED_SUFFIXES = {

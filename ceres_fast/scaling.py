@@ -1,4 +1,6 @@
-"""Probabilities that mean shares: what a classifier stores to make its network's answers so, and how it is applied.
+"""From what a network answers to the probability that is written, and that a threshold is compared with.
+
+Probabilities that mean shares: what a classifier stores to make its network's answers so, and how it is applied.
 
 The methods are temperature scaling (Guo et al. 2017, ICML, arXiv:1706.04599), the logistic one of Platt (1999), which
 also moves the odds, and isotonic regression (Zadrozny & Elkan 2002, KDD). `ceres_fast.evaluation.reliability` fits
@@ -8,11 +10,17 @@ before and after, but for those that an isotonic step makes equal.
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
+
+DIGITS = 6
+"""Decimals of the probabilities that are written, and of a threshold that is promised something. Every format of table
+holds the same number, and a limit means the same in it."""
 
 TEMPERATURES = (0.01, 100.0)
 """From the smallest to the largest; outside, the answers are nothing but 0 and 1, or nothing but one number."""
@@ -36,6 +44,58 @@ _HIGHEST = float(np.nextafter(np.float32(1), np.float32(0)))
 
 _LARGEST_LOGIT = 700.0
 """Its exponential is still a number."""
+
+
+def published(scaling: Mapping[str, Any] | None, probabilities: np.ndarray) -> np.ndarray:
+    """Return the probabilities that are written in tables, and that a classifier's threshold is compared with.
+
+    Parameters
+    ----------
+    scaling : mapping or None
+        The classifier's ``scaling``.
+    probabilities : numpy.ndarray
+        P(asteroid) as the network gives it, shape (n,).
+
+    Returns
+    -------
+    numpy.ndarray
+        float64 (n,): `scaled`, and rounded to `DIGITS` decimals; NaN where they are.
+
+    Raises
+    ------
+    ValueError
+        When `scaling` is not `allowed`.
+    """
+    return np.round(scaled(scaling, probabilities), DIGITS)
+
+
+def network_threshold(scaling: Mapping[str, Any] | None, threshold: float) -> float:
+    """Return the threshold for what the network itself gives: who compares with it decides as `published` does.
+
+    Parameters
+    ----------
+    scaling : mapping or None
+        The classifier's ``scaling``.
+    threshold : float
+        The classifier's, which published probabilities are compared with.
+
+    Returns
+    -------
+    float
+        The least float32 that `published` makes into `threshold` or more; infinite where it makes none so.
+    """
+
+    def is_kept(bits: int) -> bool:
+        return bool(published(scaling, _float32(bits))[0] >= threshold)
+
+    # Of floats from 0 up, the larger one has the larger bits; and `published` never falls.
+    end = int(np.float32(1).view(np.int32)) + 1
+    found = bisect_left(range(end), True, key=is_kept)
+    return float(_float32(found)[0]) if found < end else math.inf
+
+
+def _float32(bits: int) -> np.ndarray:
+    return np.array([bits], np.int32).view(np.float32)
 
 
 def scaled(scaling: Mapping[str, Any] | None, probabilities: np.ndarray) -> np.ndarray:

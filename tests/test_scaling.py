@@ -12,8 +12,17 @@ from hypothesis import strategies as st
 from scipy.special import expit
 from scipy.special import logit as scipy_logit
 
-from ceres_fast.classifier_checks import DIGITS
-from ceres_fast.scaling import BIASES, MOST_KNOTS, TEMPERATURES, allowed, logit, scaled
+from ceres_fast.scaling import (
+    BIASES,
+    DIGITS,
+    MOST_KNOTS,
+    TEMPERATURES,
+    allowed,
+    logit,
+    network_threshold,
+    published,
+    scaled,
+)
 
 temperatures = st.floats(*TEMPERATURES)
 shares = st.floats(0, 1)
@@ -141,6 +150,27 @@ def test_the_largest_curve_is_allowed() -> None:
     x = np.linspace(0, 1, MOST_KNOTS, dtype=np.float32).tolist()
     assert allowed({"method": "isotonic", "x": x, "y": x})
     assert not allowed({"method": "isotonic", "x": [*x, 1.0], "y": [*x, 1.0]})
+
+
+@given(scalings | st.none(), st.integers(0, 10**DIGITS), st.lists(shares, max_size=20))
+def test_the_network_s_threshold_decides_as_the_threshold_does(
+    scaling: dict[str, Any] | None, number: int, drawn: list[float]
+) -> None:
+    threshold = number / 10**DIGITS
+    limit = np.float32(network_threshold(scaling, threshold))
+    near = np.float32([0, 1, 0.5, *drawn])
+    if np.isfinite(limit):
+        steps = np.arange(-3, 4, dtype=np.int32)
+        beside = (limit.view(np.int32) + steps).view(np.float32)
+        near = np.concatenate([near, beside[(beside >= 0) & (beside <= 1)]])
+    np.testing.assert_array_equal(near >= limit, published(scaling, near) >= threshold)
+
+
+def test_a_threshold_that_nothing_reaches() -> None:
+    scaling = {"method": "isotonic", "x": [0.0, 1.0], "y": [0.0, 0.5]}
+    assert network_threshold(scaling, 0.6) == np.inf
+    assert network_threshold(scaling, 0.0) == 0
+    assert network_threshold(None, 0.25) == pytest.approx(0.25, abs=1e-6)
 
 
 @given(st.integers(0, 10**DIGITS), st.lists(shares, min_size=1))

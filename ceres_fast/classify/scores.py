@@ -8,9 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from astropy.table import Column
 
-from ..classifier_checks import DIGITS
 from ..engines import Engine
-from ..scaling import scaled
 
 PROBABILITY = "PROB_ASTEROID"
 """Probability that the detection is an asteroid; NaN where it was not scored, 0 where it stays in place."""
@@ -74,7 +72,7 @@ def score(engine: Engine, stamps: np.ndarray, padded: np.ndarray, filled: np.nda
     Parameters
     ----------
     engine : Engine
-        The classifier; its scaling is applied to what it answers.
+        The classifier.
     stamps : numpy.ndarray
         float32, shape (n, 32, 32), axes (y, x), in ADU; all-NaN where there is no picture.
     padded, filled : numpy.ndarray
@@ -89,9 +87,7 @@ def score(engine: Engine, stamps: np.ndarray, padded: np.ndarray, filled: np.nda
     low, high = stamps.min(axis=(1, 2)), stamps.max(axis=(1, 2))
     scored = np.isfinite(low) & np.isfinite(high) & (low < high)  # min and max hand NaN on
     probability = np.full(len(stamps), np.nan)
-    answers = scaled(engine.classifier.scaling, engine.predict(stamps if scored.all() else stamps[scored]))
-    # So that every format of table holds the same number and a limit means the same in it.
-    probability[scored] = np.round(answers, DIGITS)
+    probability[scored] = engine.predict(stamps if scored.all() else stamps[scored])
     at_edge = (padded > 0) & (padded < np.prod(stamps.shape[1:]))
     flags = PADDED * at_edge + FILLED * (filled > 0) + NOT_SCORED * np.isnan(probability)
     return Scores(probability, flags.astype(np.int32))

@@ -37,11 +37,12 @@ class Engine(Protocol):
     def source(self) -> Path:
         """The ONNX file that says what is computed: its own, or that which the engine file was built from."""
 
-    def predict(self, stamps: np.ndarray, batch_size: int | None = None) -> np.ndarray:
-        """Return P(asteroid), float32 (n,), of raw stamps, float32 (n, 32, 32, planes), axes (y, x, plane), in ADU.
+    def predict(self, stamps: np.ndarray, batch_size: int | None = None, *, raw: bool = False) -> np.ndarray:
+        """Return P(asteroid), float64 (n,), of raw stamps, float32 (n, 32, 32, planes), axes (y, x, plane), in ADU.
 
-        Where the classifier takes one plane, (n, 32, 32) will do. `batch_size` bounds the memory; without it the
-        engine's own is taken.
+        It is what `ceres-fast classify` writes, and what the classifier's threshold is compared with. With `raw` it is
+        the network's own number, float32, before the classifier's scaling. Where the classifier takes one plane,
+        (n, 32, 32) will do. `batch_size` bounds the memory; without it the engine's own is taken.
         """
 
     def warm_up(self) -> None:

@@ -29,7 +29,7 @@ def agreement(engine: Engine, onnx: Path) -> float:
     Returns
     -------
     float
-        Largest difference of P(asteroid).
+        Largest difference of P(asteroid), as the network gives it.
 
     Raises
     ------
@@ -37,8 +37,8 @@ def agreement(engine: Engine, onnx: Path) -> float:
         When it is larger than rounding is, or the engine has no number for a stamp.
     """
     stamps = probe_stamps(engine.classifier.planes)
-    expected = OnnxRuntimeEngine(onnx, provider="cpu").predict(stamps).astype(np.float64)
-    found, allowed = engine.predict(stamps), ROUNDING[engine.classifier.precision]
+    expected = OnnxRuntimeEngine(onnx, provider="cpu").predict(stamps, raw=True).astype(np.float64)
+    found, allowed = engine.predict(stamps, raw=True), ROUNDING[engine.classifier.precision]
     difference = float(np.max(np.abs(found - expected)))
     if not difference <= allowed:  # nor NaN
         raise InputError(

@@ -1,4 +1,8 @@
-"""What all engines share: any number of stamps goes in, batches go through the runtime, probabilities come out."""
+"""What all engines share: any number of stamps goes in, batches go through the runtime, probabilities come out.
+
+Two numbers are called a probability: the network's own, and what a classifier's scaling and rounding make of it, which
+is written and which thresholds are for. The second is meant wherever the first is not asked for (`raw`).
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ import numpy as np
 
 from ..classifier import Classifier
 from ..errors import InputError
+from ..scaling import published
 
 INPUT, OUTPUT = "stamp", "probability"
 """Names of the one input and the one output of an exported classifier."""
@@ -94,7 +99,7 @@ class BatchedEngine(ABC):
         for batch in batches:
             yield self._run(batch)
 
-    def predict(self, stamps: np.ndarray, batch_size: int | None = None) -> np.ndarray:
+    def predict(self, stamps: np.ndarray, batch_size: int | None = None, *, raw: bool = False) -> np.ndarray:
         """Return the probability that each stamp holds an asteroid.
 
         Parameters
@@ -105,12 +110,17 @@ class BatchedEngine(ABC):
             Stamps given to the runtime at a time, padding included: bounds the memory, and changes a result by no more
             than the rounding of sums in another order. Where there are `sizes`, the largest of them that is not above
             it is taken, or the smallest where all are. Without it the engine's own.
+        raw : bool
+            Return the network's own numbers, which the classifier's threshold is not for: what its products are
+            compared by.
 
         Returns
         -------
         numpy.ndarray
-            float32, shape (n,); NaN for a stamp with a pixel that is not finite (it touches no other stamp), and
-            where the model gave none. (0,) for no stamps.
+            float64, shape (n,): what `ceres-fast classify` writes, scaled and rounded (`ceres_fast.scaling.published`),
+            so that ``predict(stamps) >= classifier.threshold`` says what it says. With `raw` float32. NaN for a stamp
+            with a pixel that is not finite (it touches no other stamp), and where the model gave none. (0,) for no
+            stamps.
 
         Raises
         ------
@@ -128,8 +138,9 @@ class BatchedEngine(ABC):
         for cut, output in zip(cuts, outputs, strict=True):
             result[cut] = self._probability(output, cut.stop - cut.start)
         result[~whole] = np.nan
+        answers = result if raw else published(self.classifier.scaling, result)
         self.seconds += time.perf_counter() - started
-        return result
+        return answers
 
     def warm_up(self) -> None:
         """Run a batch of each size once: a GPU's first run chooses kernels and takes memory, and is slow."""

@@ -17,12 +17,10 @@ from scipy.stats import binomtest
 
 from ..console import warn
 from ..errors import CeresFastError
+from ..scaling import DIGITS
 from .asteroids import critical, fields_of
 from .predictions import Predictions
 from .tolerance import allowed, needed, upper_bound
-
-DIGITS = 6
-"""Decimals of a threshold: those that `classify` rounds probabilities to."""
 
 FEW_FIELDS, MANY_A_FIELD = 20, 10
 """With fewer fields, or more asteroids in each, the promise is weaker than it says (`benchmarks.guarantee`)."""

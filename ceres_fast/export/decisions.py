@@ -8,21 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..evaluation.operating_point import DIGITS
-from ..scaling import scaled
-
-
-def published(probabilities: np.ndarray, scaling: Mapping[str, Any] | None) -> np.ndarray:
-    """Return the probabilities that `ceres-fast classify` writes and compares with a threshold, float64 (n,).
-
-    Parameters
-    ----------
-    probabilities : numpy.ndarray
-        P(asteroid) as a network or an engine gives it, (n,).
-    scaling : mapping or None
-        The classifier's.
-    """
-    return np.round(scaled(scaling, probabilities), DIGITS)
+from ..scaling import published
 
 
 @dataclass(frozen=True)
@@ -69,4 +55,4 @@ def decide(
     scaling: Mapping[str, Any] | None,
 ) -> Decisions:
     """Decide on each stamp as `ceres-fast classify` does, by what the network said before and says now, (n,) each."""
-    return Decisions(asteroids, *(published(each, scaling) >= threshold for each in (before, after)))
+    return Decisions(asteroids, *(published(scaling, each) >= threshold for each in (before, after)))

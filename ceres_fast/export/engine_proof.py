@@ -58,7 +58,7 @@ def _on_records(engine: TensorRTEngine, onnx: Path, records: Path) -> dict[str, 
     from .proof import compared, draw_stamps, prove
 
     stamps = draw_stamps(records, engine.classifier)
-    answers = OnnxRuntimeEngine(onnx, provider="cpu").predict(compared(engine.classifier, stamps))
+    answers = OnnxRuntimeEngine(onnx, provider="cpu").predict(compared(engine.classifier, stamps), raw=True)
     bounds = bounds_for(engine.classifier.precision)
     proof = prove(engine, stamps, bounds, answers, f"{onnx.name} on the CPU")
     say(proof.text())

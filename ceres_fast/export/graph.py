@@ -13,6 +13,7 @@ from ..classifier import ONNX_METADATA_KEY, Classifier
 from ..model.load import load_model
 from ..model.onnx_convert import OPSET, check, convert
 from ..model.onnx_float16 import halved
+from ..scaling import network_threshold
 from .products import carried
 
 if TYPE_CHECKING:
@@ -74,14 +75,16 @@ def metadata(product: Classifier) -> dict[str, str]:
     dict of str to str
         ``ceres_fast.classifier``: the JSON of the classifier, from which this package reads everything. The others are
         for readers that do not know it: ``classes`` in the order of the output, ``threshold`` (which probabilities are
-        compared with after the classifier's scaling), ``precision``, ``opset``, ``weights_sha256``, ``records_sha256``
-        (of the manifest of the training records) and ``versions`` (JSON: what it was trained with). An empty text is
-        something that is not known.
+        compared with after the classifier's scaling), ``network_threshold`` (which the output itself is compared with,
+        for the same decisions; ``inf`` where it keeps nothing), ``precision``, ``opset``, ``weights_sha256``,
+        ``records_sha256`` (of the manifest of the training records) and ``versions`` (JSON: what it was trained with).
+        An empty text is something that is not known.
     """
     return {
         ONNX_METADATA_KEY: product.to_json(),
         "classes": ",".join(product.classes),
         "threshold": str(product.threshold),
+        "network_threshold": str(network_threshold(product.scaling, product.threshold)),
         "precision": product.precision,
         "opset": str(OPSET),
         "weights_sha256": product.files.get("weights", {}).get("sha256", ""),

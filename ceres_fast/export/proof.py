@@ -13,9 +13,10 @@ from ..engines.probes import probe_stamps
 from ..errors import CeresFastError
 from ..evaluation.asteroids import critical
 from ..evaluation.predictions import Predictions
+from ..scaling import published
 from . import proof_text
 from .bounds import BOUNDS, Bounds, bounds_for
-from .decisions import Decisions, decide, published
+from .decisions import Decisions, decide
 from .recall import Recall, loss_interval, recall_of
 from .stamps import Stamps, draw_stamps
 
@@ -140,7 +141,7 @@ def prove(engine: Engine, stamps: Stamps | None, bounds: Bounds, answers: np.nda
     bounds : Bounds
         From `bounds_for`.
     answers : numpy.ndarray
-        P(asteroid) of the reference for what `compared` gives, (n,).
+        P(asteroid) as the network of the reference gives it for what `compared` gives, (n,).
     reference : str
         What gave these answers, for people.
 
@@ -163,7 +164,7 @@ def prove(engine: Engine, stamps: Stamps | None, bounds: Bounds, answers: np.nda
     pixels = compared(classifier, stamps)
     probes = len(pixels) - (0 if stamps is None else len(stamps.pixels))
     before = _numbers(answers, len(pixels), f"the classifier itself ({reference})", probes)
-    after = _numbers(engine.predict(pixels), len(pixels), f"the {classifier.precision} product", probes)
+    after = _numbers(engine.predict(pixels, raw=True), len(pixels), f"the {classifier.precision} product", probes)
     differences = np.abs(after.astype(np.float64) - before)
     known = _of_records(stamps, before[probes:], after[probes:], engine) if stamps is not None else _NO_RECORDS
     proof = Proof(
@@ -194,7 +195,7 @@ def _of_records(stamps: Stamps, before: np.ndarray, after: np.ndarray, engine: E
     classifier = engine.classifier
     threshold, scaling = classifier.threshold, classifier.scaling
     decisions = decide(stamps.asteroids, before, after, threshold=threshold, scaling=scaling)
-    night = [critical(Predictions(stamps.known, published(each, scaling), {}), NEEDS)[1] for each in (before, after)]
+    night = [critical(Predictions(stamps.known, published(scaling, each), {}), NEEDS)[1] for each in (before, after)]
     seen = ~np.isnan(night[0])
     nights = Decisions(seen, *(each >= threshold for each in night))
     _, owners = np.unique(Predictions(stamps.known, before, {}).units[stamps.asteroids], return_inverse=True)
@@ -228,9 +229,9 @@ def _alone(engine: Engine, pixels: np.ndarray, among: np.ndarray) -> float:
     # Evenly from the built-in stamps to the last of the records.
     rows = np.unique(np.linspace(0, len(pixels) - 1, ALONE).astype(int))
     chosen = pixels[rows]
-    answers = [engine.predict(chosen, batch_size=size) for size in SPLITS]
-    answers.append(engine.predict(chosen[::-1])[::-1])
+    answers = [engine.predict(chosen, batch_size=size, raw=True) for size in SPLITS]
+    answers.append(engine.predict(chosen[::-1], raw=True)[::-1])
     beside = np.concatenate([chosen[:5], np.full_like(chosen[:1], np.nan), chosen[5:]])
-    answers.append(np.delete(engine.predict(beside), 5))
+    answers.append(np.delete(engine.predict(beside, raw=True), 5))
     largest = float(np.max(np.abs(np.stack(answers).astype(np.float64) - among[rows])))
     return largest if np.isfinite(largest) else np.inf

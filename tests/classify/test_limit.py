@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 from astropy.io import fits
 from astropy.table import Table
@@ -14,6 +15,7 @@ from ceres_fast.classify import classify
 from ceres_fast.classify.scores import FLAGS, NOT_SCORED, PROBABILITY, score
 from ceres_fast.engines import load
 from ceres_fast.errors import CeresFastError, InputError
+from ceres_fast.export.graph import describe
 from ceres_fast.scaling import scaled
 from ceres_fast.survey.rules import Rules
 
@@ -48,11 +50,45 @@ def table_of(stamps: Path, model: Path, output: Path, **options: object) -> Tabl
     return Table.read(path, format="ascii.ecsv")
 
 
+ISOTONIC = {"method": "isotonic", "x": [0.0, 0.4, 0.41, 1.0], "y": [0.1, 0.3, 0.3, 0.9]}
+
+
+@pytest.mark.parametrize("scaling", [SCALING, ISOTONIC, None], ids=["logistic", "isotonic", "none"])
+def test_predict_and_the_threshold_speak_of_what_is_written(
+    stamps: Path, tmp_path: Path, scaling: dict[str, object] | None
+) -> None:
+    pixels = np.stack([fits.getdata(path).astype(np.float32) for path in sorted(stamps.glob("s*.fits"))])
+    everything = table_of(stamps, model_with(tmp_path / "model", 0.5, scaling), tmp_path / "all.ecsv")
+    for threshold in [*everything[PROBABILITY][:-1], 0.5, 0.0, 1.0]:
+        model = model_with(tmp_path / "model", float(threshold), scaling)
+        engine = load(model)
+        answers = engine.predict(pixels)
+        assert answers.dtype == np.float64
+        np.testing.assert_array_equal(answers, everything[PROBABILITY][:-1])
+        left = table_of(stamps, model, tmp_path / "left.ecsv", drop=True)
+        kept = answers >= engine.classifier.threshold
+        assert list(left["file"][:-1]) == list(everything["file"][:-1][kept])  # the last has no probability
+
+
+def test_a_program_without_this_package_decides_as_classify_does(stamps: Path, tmp_path: Path) -> None:
+    """From the ONNX file alone: its output, and its properties."""
+    pixels = np.stack([fits.getdata(path).astype(np.float32) for path in sorted(stamps.glob("s*.fits"))])
+    everything = table_of(stamps, model_with(tmp_path / "model", 0.5, SCALING), tmp_path / "all.ecsv")
+    for threshold in everything[PROBABILITY][:-1]:
+        made = classifier(threshold=float(threshold), scaling=SCALING)
+        path = written(tmp_path, describe(peak_model(), made))
+        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        said = session.get_modelmeta().custom_metadata_map
+        (output,) = session.run(None, {"stamp": pixels[..., None]})
+        kept = output[:, said["classes"].split(",").index("asteroid")] >= float(said["network_threshold"])
+        np.testing.assert_array_equal(kept, everything[PROBABILITY][:-1] >= threshold)
+
+
 def test_what_is_written_is_scaled(stamps: Path, tmp_path: Path) -> None:
     model = model_with(tmp_path / "model", 0.25, SCALING)
     pixels = np.stack([fits.getdata(path).astype(np.float32) for path in sorted(stamps.glob("s*.fits"))])
     engine = load(model)
-    raw, none = engine.predict(pixels), np.zeros(len(pixels), int)
+    raw, none = engine.predict(pixels, raw=True), np.zeros(len(pixels), int)
     found = table_of(stamps, model, tmp_path / "out.ecsv")
     expected = np.round(scaled(SCALING, raw), 6)
     np.testing.assert_array_equal(np.asarray(found[PROBABILITY])[:-1], expected)

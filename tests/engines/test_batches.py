@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +62,7 @@ def test_every_split_gives_every_stamp_its_own_answer(
     engine: type[Means], n: int, batch_size: int, sizes: set[int]
 ) -> None:
     made, pixels = engine(sizes=sizes), stamps(n)
-    found = made.predict(pixels, batch_size)
+    found = made.predict(pixels, batch_size, raw=True)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, pixels.mean(axis=(1, 2)), atol=1e-6)
     assert sum(made.given) >= n
@@ -70,8 +71,8 @@ def test_every_split_gives_every_stamp_its_own_answer(
 
 def test_a_batch_is_padded_to_the_next_size_and_never_larger_than_the_largest() -> None:
     engine = Means(sizes=(8, 1, 4), batch_size=100)
-    engine.predict(stamps(8 + 8 + 3))
-    engine.predict(stamps(1))
+    engine.predict(stamps(8 + 8 + 3), raw=True)
+    engine.predict(stamps(1), raw=True)
     assert engine.given == [8, 8, 4, 1]
 
 
@@ -81,7 +82,7 @@ def test_a_batch_is_padded_to_the_next_size_and_never_larger_than_the_largest() 
 )
 def test_the_batch_size_bounds_what_is_padded_too(batch_size: int, expected: list[int]) -> None:
     engine = Means(sizes=(4, 8, 32))
-    engine.predict(stamps(20), batch_size)
+    engine.predict(stamps(20), batch_size, raw=True)
     assert engine.given == expected
 
 
@@ -100,13 +101,13 @@ def test_the_batch_size_bounds_what_is_padded_too(batch_size: int, expected: lis
 )
 def test_a_rest_is_padded_or_cut_whichever_is_cheaper(n: int, expected: list[int]) -> None:
     engine = Means(sizes=(1, 64, 1024), batch_size=1024)
-    engine.predict(stamps(n))
+    engine.predict(stamps(n), raw=True)
     assert engine.given == expected
 
 
 def test_without_sizes_no_batch_is_padded() -> None:
     engine = Means()
-    engine.predict(stamps(BATCH + 3))
+    engine.predict(stamps(BATCH + 3), raw=True)
     assert engine.given == [BATCH, 3]
 
 
@@ -120,7 +121,7 @@ def test_what_is_not_finite_gets_nan_and_never_reaches_the_runtime(
     expected = pixels.mean(axis=(1, 2))
     pixels[[0, 3, 6], 31, 5] = wrong
     before = pixels.copy()
-    found = engine(sizes=sizes).predict(pixels, 3)
+    found = engine(sizes=sizes).predict(pixels, 3, raw=True)
     np.testing.assert_array_equal(np.isnan(found), [True, False, False, True, False, False, True])
     np.testing.assert_allclose(found[[1, 2, 4, 5]], expected[[1, 2, 4, 5]], atol=1e-6)
     np.testing.assert_array_equal(pixels, before)
@@ -138,14 +139,14 @@ def test_what_is_not_finite_gets_nan_and_never_reaches_the_runtime(
 )
 def test_any_layout_of_the_array(pixels: np.ndarray) -> None:
     expected = pixels.reshape(9, -1).mean(axis=1)
-    np.testing.assert_allclose(Means().predict(pixels, 4), expected, atol=1e-6)
+    np.testing.assert_allclose(Means().predict(pixels, 4, raw=True), expected, atol=1e-6)
 
 
 def test_a_read_only_array_will_do() -> None:
     pixels = stamps(5)
     pixels[2, 0, 0] = np.nan
     pixels.setflags(write=False)
-    assert np.isnan(Means(sizes=(8,)).predict(pixels)).tolist() == [False, False, True, False, False]
+    assert np.isnan(Means(sizes=(8,)).predict(pixels, raw=True)).tolist() == [False, False, True, False, False]
 
 
 class Answers(Means):
@@ -162,23 +163,33 @@ class Answers(Means):
 @pytest.mark.parametrize("value", [-0.1, 1.1, np.inf, -np.inf])
 def test_what_is_no_probability_is_refused(value: float) -> None:
     with pytest.raises(InputError, match=r"means\.engine: gave .* as a probability"):
-        Answers(np.array([[0.5, 0.5], [0.5, value]], np.float32)).predict(stamps(2))
+        Answers(np.array([[0.5, 0.5], [0.5, value]], np.float32)).predict(stamps(2), raw=True)
 
 
 def test_rounding_is_clipped_and_nan_of_the_model_stays() -> None:
     output = np.array([[0, 1.001], [1, -0.001], [0.5, np.nan]], np.float32)
-    np.testing.assert_array_equal(Answers(output).predict(stamps(3)), np.array([1, 0, np.nan], np.float32))
+    np.testing.assert_array_equal(Answers(output).predict(stamps(3), raw=True), np.array([1, 0, np.nan], np.float32))
+
+
+def test_without_raw_it_is_what_is_written() -> None:
+    engine = Answers(np.array([[0.9, 0.1], [0.5, 0.5], [0.5, np.nan]], np.float32))
+    scaling = {"method": "temperature", "temperature": 2.0}
+    engine.classifier = replace(engine.classifier, scaling=scaling)
+    found = engine.predict(stamps(3))
+    np.testing.assert_array_equal(found, [0.25, 0.5, np.nan])  # the odds of 0.1 are 1/9, and the root of that is 1/3
+    assert found.dtype == np.float64
+    np.testing.assert_array_equal(engine.predict(stamps(3), raw=True), np.float32([0.1, 0.5, np.nan]))
 
 
 def test_what_stands_in_the_padding_does_not_matter() -> None:
     output = np.array([[0.25, 0.75], [np.nan, 9]], np.float32)
-    np.testing.assert_array_equal(Answers(output, sizes=(2,)).predict(stamps(1)), np.float32([0.75]))
+    np.testing.assert_array_equal(Answers(output, sizes=(2,)).predict(stamps(1), raw=True), np.float32([0.75]))
 
 
 @pytest.mark.parametrize("shape", [(2,), (2, 3), (1, 2), (3, 2), (2, 2, 1)])
 def test_outputs_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(InputError, match="gave an output of shape"):
-        Answers(np.full(shape, 0.5, np.float32)).predict(stamps(2))
+        Answers(np.full(shape, 0.5, np.float32)).predict(stamps(2), raw=True)
 
 
 class Loses(Means):
@@ -191,13 +202,13 @@ class Loses(Means):
 
 def test_an_engine_that_loses_a_batch_is_found_out() -> None:
     with pytest.raises(ValueError, match="shorter"):
-        Loses().predict(stamps(3), 1)
+        Loses().predict(stamps(3), 1, raw=True)
 
 
 @pytest.mark.parametrize("batch_size", [0, -1])
 def test_batches_of_none_are_refused(batch_size: int) -> None:
     with pytest.raises(ValueError, match="expected a number from 1"):
-        Means().predict(stamps(1), batch_size)
+        Means().predict(stamps(1), batch_size, raw=True)
 
 
 @pytest.mark.parametrize(("sizes", "expected"), [((), [BATCH]), ((64, 1, 8), [1, 8, 64])])
@@ -206,7 +217,7 @@ def test_warming_up_runs_each_size_once_and_is_not_counted(sizes: tuple[int, ...
     engine.warm_up()
     assert engine.given == expected
     assert engine.seconds == 0
-    engine.predict(stamps(1))
+    engine.predict(stamps(1), raw=True)
     assert engine.seconds > 0
 
 

@@ -101,7 +101,7 @@ def test_int8_gives_the_same_answers_on_the_cpu_as_it_is(tmp_path: Path) -> None
     made, pixels = quantised(), stamps(40, level=0.7)
     engine = OnnxRuntimeEngine(written(tmp_path, made), provider="cpu")
     assert engine.classifier.precision == "int8"
-    found = engine.predict(pixels)
+    found = engine.predict(pixels, raw=True)
     assert np.ptp(found) > 0.01
     np.testing.assert_allclose(found, as_it_is(made, pixels), atol=1e-6)
 
@@ -109,7 +109,7 @@ def test_int8_gives_the_same_answers_on_the_cpu_as_it_is(tmp_path: Path) -> None
 def test_what_is_above_the_ceiling_of_int8_is_kept(tmp_path: Path) -> None:
     """Else the byte was not changed: the same answers, but slowly."""
     made, pixels = quantised(), stamps(40, level=1.27)
-    found = OnnxRuntimeEngine(written(tmp_path, made), provider="cpu").predict(pixels)
+    found = OnnxRuntimeEngine(written(tmp_path, made), provider="cpu").predict(pixels, raw=True)
     clipped = as_it_is(made, pixels)
     assert np.abs(found - clipped).max() > 1e-3
 
@@ -126,6 +126,6 @@ def test_float16(tmp_path: Path) -> None:
     made = model(nodes, {"gain": [-9, 9]}, classifier_json=classifier(precision="float16").to_json())
     engine = OnnxRuntimeEngine(written(tmp_path, made), provider="cpu")
     pixels = stamps(30) + np.linspace(-0.3, 0.3, 30, dtype=np.float32)[:, None, None]
-    found = engine.predict(pixels, 7)
+    found = engine.predict(pixels, 7, raw=True)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, 1 / (1 + np.exp(-18 * pixels.mean((1, 2), np.float64))), atol=5e-3)

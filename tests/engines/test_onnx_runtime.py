@@ -43,7 +43,7 @@ def expected(pixels: np.ndarray) -> np.ndarray:
 
 def test_probabilities(engine: OnnxRuntimeEngine) -> None:
     pixels = stamps(50)
-    found = engine.predict(pixels)
+    found = engine.predict(pixels, raw=True)
     assert found.dtype == np.float32
     assert found.shape == (50,)
     np.testing.assert_allclose(found, expected(pixels), atol=1e-5)
@@ -55,35 +55,35 @@ def test_probabilities(engine: OnnxRuntimeEngine) -> None:
 
 def test_a_stamp_alone_equals_the_same_stamp_among_others(engine: OnnxRuntimeEngine) -> None:
     pixels = stamps(20)
-    together = engine.predict(pixels)
-    alone = [engine.predict(pixels[i : i + 1])[0] for i in range(20)]
+    together = engine.predict(pixels, raw=True)
+    alone = [engine.predict(pixels[i : i + 1], raw=True)[0] for i in range(20)]
     np.testing.assert_allclose(alone, together, atol=1e-6)
-    np.testing.assert_allclose(engine.predict(pixels, batch_size=7), together, atol=1e-6)
+    np.testing.assert_allclose(engine.predict(pixels, batch_size=7, raw=True), together, atol=1e-6)
 
 
 def test_memory_is_bounded_by_the_batch(engine: OnnxRuntimeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     run, sizes = engine._run, []
     monkeypatch.setattr(engine, "_run", lambda batch: sizes.append(len(batch)) or run(batch))
-    assert engine.predict(stamps(150)).shape == (150,)
+    assert engine.predict(stamps(150), raw=True).shape == (150,)
     assert sizes == [BATCH, BATCH, 150 - 2 * BATCH]
 
 
 def test_no_stamps(engine: OnnxRuntimeEngine) -> None:
-    assert engine.predict(np.empty((0, 32, 32), np.float32)).shape == (0,)
+    assert engine.predict(np.empty((0, 32, 32), np.float32), raw=True).shape == (0,)
 
 
 @pytest.mark.parametrize("shape", [(3, 31, 32), (3, 32, 32, 3), (32, 32)])
 def test_other_shapes_are_refused(engine: OnnxRuntimeEngine, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="not \\(n, 32, 32, 1\\)"):
-        engine.predict(np.zeros(shape, np.float32))
+        engine.predict(np.zeros(shape, np.float32), raw=True)
 
 
 def test_nan_stays_nan_and_touches_no_other_row(engine: OnnxRuntimeEngine) -> None:
     pixels = stamps(6)
-    clean = engine.predict(pixels)
+    clean = engine.predict(pixels, raw=True)
     pixels[1, 3, 3], pixels[3, 0, 0] = np.nan, np.inf
     pixels[4], pixels[4, 0, 0] = -3e38, 3e38
-    found = engine.predict(pixels)
+    found = engine.predict(pixels, raw=True)
     assert np.isnan(found[[1, 3]]).all()
     np.testing.assert_allclose(found[[0, 2, 5]], clean[[0, 2, 5]], atol=1e-6)
 
@@ -142,7 +142,7 @@ def test_unknown_operators_are_refused(tmp_path: Path, capfd: pytest.CaptureFixt
 def test_what_is_no_probability_is_refused(tmp_path: Path) -> None:
     engine = OnnxRuntimeEngine(written(tmp_path, model(SUM_TO_LOGITS, {"w": [0.1, 0.9]})))
     with pytest.raises(InputError, match="as a probability"):
-        engine.predict(stamps(2))
+        engine.predict(stamps(2), raw=True)
 
 
 def test_outputs_of_another_shape_are_refused(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_outputs_of_another_shape_are_refused(tmp_path: Path) -> None:
     ]
     made = model(nodes, {"w": [1, 1, 1]}, probabilities=("probability", TensorProto.FLOAT, ["N", "M"]))
     with pytest.raises(InputError, match=r"shape \(2, 3\)"):
-        OnnxRuntimeEngine(written(tmp_path, made)).predict(stamps(2))
+        OnnxRuntimeEngine(written(tmp_path, made)).predict(stamps(2), raw=True)
 
 
 def external(location: str, place: str) -> onnx.ModelProto:
@@ -208,7 +208,7 @@ def test_a_flipped_byte_never_gives_a_traceback(place: int, flip: int) -> None:
     with TemporaryDirectory() as folder:
         path = written(Path(folder), peak_model(), flipped)
         with suppress(InputError):
-            found = OnnxRuntimeEngine(path).predict(stamps(3))
+            found = OnnxRuntimeEngine(path).predict(stamps(3), raw=True)
             assert ((found >= 0) & (found <= 1) | np.isnan(found)).all()
 
 

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import beta, binom, binomtest, kstest
 
-from ceres_fast.classify.scores import DIGITS as DIGITS_OF_CLASSIFY
 from ceres_fast.errors import CeresFastError
 from ceres_fast.evaluation import operating_point as module
 from ceres_fast.evaluation.asteroids import critical
@@ -58,7 +57,6 @@ def test_it_loses_no_more_than_is_allowed_and_a_higher_one_does(exposures: list[
 def test_rounded_as_classify_does_no_more_are_lost(exposures: list[list[float]]) -> None:
     found = of_asteroids([*exposures, [0.5, 0.7], [0.9, 0.9]])
     chosen = choose(found, **LOOSE)
-    assert DIGITS == DIGITS_OF_CLASSIFY
     assert chosen.threshold == np.round(chosen.threshold, DIGITS)
     rounded = Predictions(found.known, np.round(found.probabilities, DIGITS), found.about)
     _, probability, _ = critical(rounded, 2)

@@ -44,7 +44,8 @@ class Answering:
         self.seconds = 0.0
         self.answer = answer
 
-    def predict(self, stamps: np.ndarray, batch_size: int = 64) -> np.ndarray:
+    def predict(self, stamps: np.ndarray, batch_size: int = 64, *, raw: bool) -> np.ndarray:
+        assert raw, "what the network says is what is proven"
         starts = range(0, len(stamps), batch_size)
         return np.concatenate([self.answer(stamps[start : start + batch_size]) for start in starts]).astype(np.float32)
 

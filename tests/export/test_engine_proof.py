@@ -38,7 +38,7 @@ def answering(
     onnx = engine.with_suffix(".onnx")
     like = OnnxRuntimeEngine(onnx, provider="cpu")
     pixels = compared(like.classifier, None if records is None else draw_stamps(records, like.classifier))
-    known = {stamp.tobytes(): answer for stamp, answer in zip(pixels, but(like.predict(pixels)), strict=True)}
+    known = {stamp.tobytes(): answer for stamp, answer in zip(pixels, but(like.predict(pixels, raw=True)), strict=True)}
     monkeypatch.setattr(
         fake_runtime, "answers", lambda stamps: np.array([known.get(stamp.tobytes(), 0) for stamp in stamps])
     )

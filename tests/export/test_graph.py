@@ -14,6 +14,7 @@ from ceres_fast.engines.onnx_file import read_onnx
 from ceres_fast.export.graph import describe, keras_graph, metadata
 from ceres_fast.export.products import carried
 from ceres_fast.model.onnx_convert import OPSET
+from ceres_fast.scaling import network_threshold
 
 from ..tiny_models import classifier, peak_model
 from ..tiny_networks import write_run
@@ -28,6 +29,7 @@ def test_what_it_says_of_itself() -> None:
         ONNX_METADATA_KEY: made.to_json(),
         "classes": "non_asteroid,asteroid",
         "threshold": "0.0001",
+        "network_threshold": str(network_threshold(None, 0.0001)),
         "precision": "float16",
         "opset": str(OPSET),
         "weights_sha256": DIGEST,

@@ -150,7 +150,7 @@ class TestWhatIsRefused:
 
     def test_answers_of_another_shape(self) -> None:
         engine = Answering()
-        engine.predict = lambda stamps, batch_size=64: np.zeros(1, np.float32)  # type: ignore[method-assign]
+        engine.predict = lambda stamps, batch_size=64, *, raw: np.zeros(1, np.float32)  # type: ignore[method-assign]
         with pytest.raises(NotProven, match=r"^Not exported: the float32 product gives answers of shape \(1,\) to 33"):
             prove(engine, saying([FOUND]), WIDE, np.zeros(33, np.float32))
 

@@ -16,6 +16,7 @@ import pytest
 from ceres_fast.classify import classify
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.export.triton import MODEL, write_repository
+from ceres_fast.scaling import published
 from ceres_fast.survey.rules import Rules
 from ceres_fast.survey.stamp_table import PLANES
 
@@ -85,7 +86,9 @@ def test_any_number_of_stamps(client: Any, model: Model, serve: tuple[str, Serve
     pixels = np.random.default_rng(1).normal(500, 100, (stamps, 32, 32, 1)).astype(np.float32)
     protocol, server = serve
     with server(model) as address:
-        found = client.TritonEngine(address, protocol).predict(pixels)
+        engine = client.TritonEngine(address, protocol)
+        found, written = engine.predict(pixels, raw=True), engine.predict(pixels)
+    np.testing.assert_array_equal(written, published(SCALING, found))
     expected = [model.session.run(None, {model.config.input[0].name: each[None]})[0][0, 1] for each in pixels]
     np.testing.assert_allclose(found, np.array(expected, np.float32), atol=1e-6)
 

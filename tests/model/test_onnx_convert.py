@@ -75,10 +75,10 @@ def test_answers_are_those_of_keras_and_no_stamp_sees_another(
     spread(model, stamps)
     proto = convert(model) if precision == "float32" else halved(convert(model))
     engine = opened(proto, tmp_path, backbone=backbone, precision=precision, planes=planes)
-    answers = engine.predict(stamps)
+    answers = engine.predict(stamps, raw=True)
     np.testing.assert_allclose(answers, predict(model, stamps)[:, 1], atol=tolerance)
     assert np.ptp(answers) > 0.2
-    alone = np.concatenate([engine.predict(stamp[None]) for stamp in stamps[::3]])
+    alone = np.concatenate([engine.predict(stamp[None], raw=True) for stamp in stamps[::3]])
     np.testing.assert_allclose(alone, answers[::3], atol=tolerance)
     weights = {tensor.data_type for tensor in proto.graph.initializer if np.prod(tensor.dims) > 1000}
     assert weights == {TensorProto.FLOAT16 if precision == "float16" else TensorProto.FLOAT}
@@ -95,10 +95,12 @@ def test_the_stem_is_in_the_graph(normalise: str, planes: tuple[str, ...], tmp_p
     _, engine = converted(model, tmp_path, normalise=normalise, planes=planes)
     stamps = probe_stamps(planes)
     assert stamps.shape[1:] == (32, 32, len(planes))
-    np.testing.assert_allclose(engine.predict(stamps), predict(model, stamps)[:, 1], atol=1e-5)
+    np.testing.assert_allclose(engine.predict(stamps, raw=True), predict(model, stamps)[:, 1], atol=1e-5)
     # An offset and a gain are normalised away, if the sky is not lost in rounding.
     ordinary = stamps[14:19]
-    np.testing.assert_allclose(engine.predict(ordinary * 2 + 100), engine.predict(ordinary), atol=1e-3)
+    np.testing.assert_allclose(
+        engine.predict(ordinary * 2 + 100, raw=True), engine.predict(ordinary, raw=True), atol=1e-3
+    )
 
 
 def test_names_sizes_and_versions() -> None:
@@ -122,7 +124,7 @@ def test_no_stamps_give_no_answers(tmp_path: Path) -> None:
     described = classifier(threshold=0.25)
     _, engine = converted(tiny_network(Architecture("xception")), tmp_path, threshold=0.25)
     assert engine.classifier == described
-    assert engine.predict(np.zeros((0, 32, 32), np.float32)).shape == (0,)
+    assert engine.predict(np.zeros((0, 32, 32), np.float32), raw=True).shape == (0,)
 
 
 @pytest.mark.parametrize("planes", PLANE_SETS, ids=len)
@@ -130,7 +132,7 @@ def test_a_graph_that_engines_like(planes: tuple[str, ...], tmp_path: Path) -> N
     model = small_network(planes=planes)
     proto, engine = converted(model, tmp_path, planes=planes)
     stamps = probe_stamps(planes)
-    answers = engine.predict(stamps)
+    answers = engine.predict(stamps, raw=True)
     np.testing.assert_allclose(answers, predict(model, stamps)[:, 1], atol=1e-5)
     assert np.ptp(answers) > 0.02
     found = operators(proto)
@@ -177,7 +179,7 @@ def test_float16_is_in_the_network_alone(tmp_path: Path) -> None:
     assert {"ReduceMax", "Div", "Resize"} <= {node.op_type for node in proto.graph.node[:first]}
     engine = opened(proto, tmp_path, precision="float16")
     stamps = probe_stamps()
-    answers = engine.predict(stamps)
+    answers = engine.predict(stamps, raw=True)
     for precision in ("float32", "mixed_float16"):
         expected = predict(small_network(precision), stamps)[:, 1]
         np.testing.assert_allclose(answers, expected, atol=2e-3)
@@ -239,6 +241,6 @@ def test_dropout_and_normalisation_are_in_inference_mode(tmp_path: Path) -> None
     proto, engine = converted(model, tmp_path)
     assert "Dropout" not in {node.op_type for node in proto.graph.node}
     batch = np.random.default_rng(8).random((4, 32, 32)).astype(np.float32)
-    alone = [engine.predict(stamp[None])[0] for stamp in batch]
-    np.testing.assert_allclose(engine.predict(batch), alone, atol=1e-6)
-    np.testing.assert_allclose(engine.predict(batch), predict(model, batch[..., None])[:, 1], atol=1e-6)
+    alone = [engine.predict(stamp[None], raw=True)[0] for stamp in batch]
+    np.testing.assert_allclose(engine.predict(batch, raw=True), alone, atol=1e-6)
+    np.testing.assert_allclose(engine.predict(batch, raw=True), predict(model, batch[..., None])[:, 1], atol=1e-6)

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ def stamps(n: int, seed: int = 0) -> np.ndarray:
 @pytest.mark.parametrize("n", [0, 1, 2, 4, 5, 16, 17, 40, 64, 100])
 def test_any_number_of_stamps(machine: Machine, n: int) -> None:
     engine, pixels = machine.open(), stamps(n)
-    found = engine.predict(pixels)
+    found = engine.predict(pixels, raw=True)
     assert found.dtype == np.float32
     np.testing.assert_array_equal(found, answers(pixels))
     assert engine.classifier == classifier()
@@ -91,7 +92,7 @@ def test_one_call_after_another_and_every_split(machine: Machine, calls: list[tu
     engine = machine.open()
     for number, (n, batch_size) in enumerate(calls):
         pixels = stamps(n, number)
-        np.testing.assert_array_equal(engine.predict(pixels, batch_size=batch_size), answers(pixels))
+        np.testing.assert_array_equal(engine.predict(pixels, batch_size=batch_size, raw=True), answers(pixels))
 
 
 def test_after_warming_up(machine: Machine) -> None:
@@ -99,20 +100,20 @@ def test_after_warming_up(machine: Machine) -> None:
     engine.warm_up()
     warm = len(machine.engine.contexts)
     pixels = stamps(50)
-    np.testing.assert_array_equal(engine.predict(pixels), answers(pixels))
+    np.testing.assert_array_equal(engine.predict(pixels, raw=True), answers(pixels))
     assert {count for _, count, _ in machine.engine.runs} == set(BATCHES)
     assert len(machine.engine.contexts) == warm
 
 
 def test_only_sizes_that_the_engine_was_built_for_are_run(machine: Machine) -> None:
-    machine.open().predict(stamps(39))
+    machine.open().predict(stamps(39), raw=True)
     assert {count for _, count, _ in machine.engine.runs} <= set(BATCHES)
 
 
 def test_a_stamp_that_is_not_finite_touches_no_other(machine: Machine) -> None:
     pixels = stamps(20)
     pixels[3, 4, 5], pixels[17, 0, 0] = np.nan, -np.inf
-    found = machine.open().predict(pixels)
+    found = machine.open().predict(pixels, raw=True)
     finite = np.delete(np.arange(20), [3, 17])
     assert np.isnan(found[[3, 17]]).all()
     np.testing.assert_array_equal(found[finite], answers(pixels[finite]))
@@ -127,7 +128,7 @@ def test_a_batch_is_put_into_place_while_another_is_on_its_way(
     start = engine._start
     stream = engine._device.stream
     monkeypatch.setattr(engine, "_start", lambda *given: waiting.append(fake_runtime.busy(stream)) or start(*given))
-    engine.predict(stamps(64))
+    engine.predict(stamps(64), raw=True)
     assert waiting == [False, True, True, True]
 
 
@@ -135,7 +136,7 @@ def test_nothing_is_allocated_after_warming_up(machine: Machine) -> None:
     engine = machine.open()
     engine.warm_up()
     machine.cuda.calls.clear()
-    engine.predict(stamps(100))
+    engine.predict(stamps(100), raw=True)
     assert not {"cudaMalloc", "cudaHostAlloc", "cudaStreamBeginCapture"} & set(machine.cuda.calls)
 
 
@@ -151,7 +152,7 @@ def test_each_batch_size_has_its_context_profile_and_graph(tensorrt: Machine) ->
     assert tensorrt.engine.strategies == ["ON_PROFILE_CHANGE"] * len(BATCHES)
     assert tensorrt.cuda.living()["executable graph"] == len(BATCHES)
     tensorrt.cuda.calls.clear()
-    engine.predict(stamps(64))
+    engine.predict(stamps(64), raw=True)
     assert tensorrt.cuda.calls.count("cudaGraphLaunch") == 4
 
 
@@ -159,7 +160,7 @@ def test_without_a_graph_where_none_can_be_captured(tensorrt: Machine, capsys: p
     engine = tensorrt.open()
     tensorrt.engine.capturable = False
     for n in (70, 3, 70, 3, 70, 3):
-        np.testing.assert_array_equal(engine.predict(stamps(n)), answers(stamps(n)))
+        np.testing.assert_array_equal(engine.predict(stamps(n), raw=True), answers(stamps(n)))
     assert "cudaGraphLaunch" not in tensorrt.cuda.calls
     assert tensorrt.cuda.living()["graph"] == 0
     said = capsys.readouterr().err
@@ -180,9 +181,9 @@ def test_rtx_has_one_context_and_captures_by_itself(rtx: Machine) -> None:
 
 def test_rtx_keeps_what_it_compiled(rtx: Machine, tmp_path: Path) -> None:
     cache = tmp_path / "classifier.rtx.cache"
-    rtx.open().predict(stamps(16))
+    rtx.open().predict(stamps(16), raw=True)
     first = cache.read_bytes()
-    rtx.open().predict(stamps(1))
+    rtx.open().predict(stamps(1), raw=True)
     assert rtx.engine.compiled == {1, 16}
     assert cache.read_bytes() != first
     rtx.open().warm_up()
@@ -197,7 +198,7 @@ def test_a_cache_that_does_not_fit_is_replaced(rtx: Machine, tmp_path: Path, con
     cache = tmp_path / "classifier.rtx.cache"
     cache.write_bytes(content)
     pixels = stamps(5)
-    np.testing.assert_array_equal(rtx.open().predict(pixels), answers(pixels))
+    np.testing.assert_array_equal(rtx.open().predict(pixels, raw=True), answers(pixels))
     assert cache.read_bytes() == b"cache of this GPU [16]"
 
 
@@ -210,7 +211,7 @@ def test_a_cache_that_is_too_large_is_not_loaded_but_replaced(
     rtx.open()
     assert rtx.engine.compiled == {16}
     cache.write_bytes(b"cache of this GPU [1, 4]")
-    rtx.open().predict(stamps(5))
+    rtx.open().predict(stamps(5), raw=True)
     assert cache.read_bytes() == b"cache of this GPU [16]"
 
 
@@ -233,14 +234,14 @@ def test_a_cache_that_cannot_be_written_costs_no_answer(
 
     monkeypatch.setattr("ceres_fast.engines.tensorrt.contexts.atomic_file", full)
     pixels = stamps(64)
-    np.testing.assert_array_equal(rtx.open().predict(pixels), answers(pixels))
+    np.testing.assert_array_equal(rtx.open().predict(pixels, raw=True), answers(pixels))
     assert "No space left" in capsys.readouterr().err
 
 
 def test_the_gpu_s_memory_is_given_back(machine: Machine) -> None:
     engine = machine.open()
     engine.warm_up()
-    engine.predict(stamps(20))
+    engine.predict(stamps(20), raw=True)
     assert machine.cuda.living()
     del engine
     gc.collect()
@@ -268,19 +269,19 @@ def test_no_memory_leaks_where_there_is_too_little(machine: Machine, function: s
 def test_no_memory_for_a_context(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Engine, "create_execution_context", lambda engine, how: None)
     with pytest.raises(InputError, match=r"classifier\.\w+: gets no memory"):
-        machine.open().predict(stamps(1))
+        machine.open().predict(stamps(1), raw=True)
 
 
 def test_an_engine_that_fails_says_why_and_goes_on(machine: Machine) -> None:
     engine, pixels = machine.open(), stamps(64)
-    engine.predict(pixels)
+    engine.predict(pixels, raw=True)
     machine.engine.fails = True
     if machine.flavour == "tensorrt":  # as the graph is launched, TensorRT is not asked
         engine._executors.clear()
     with pytest.raises(InputError, match=r"failed on 16 stamps \(cannot run\)"):
-        engine.predict(pixels)
+        engine.predict(pixels, raw=True)
     machine.engine.fails = False
-    np.testing.assert_array_equal(engine.predict(pixels[::-1]), answers(pixels[::-1]))
+    np.testing.assert_array_equal(engine.predict(pixels[::-1], raw=True), answers(pixels[::-1]))
 
 
 def test_after_a_call_that_was_broken_off(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -289,10 +290,10 @@ def test_after_a_call_that_was_broken_off(machine: Machine, monkeypatch: pytest.
     probability = engine._probability
     monkeypatch.setattr(engine, "_probability", lambda *given: 1 / 0)
     with pytest.raises(ZeroDivisionError) as caught:
-        engine.predict(pixels)
+        engine.predict(pixels, raw=True)
     monkeypatch.setattr(engine, "_probability", probability)
     # The traceback keeps the generator alive, with two batches on their way.
-    np.testing.assert_array_equal(engine.predict(pixels[::-1]), answers(pixels[::-1]))
+    np.testing.assert_array_equal(engine.predict(pixels[::-1], raw=True), answers(pixels[::-1]))
     assert caught.value
 
 
@@ -301,7 +302,7 @@ def test_a_cuda_error_while_running_is_told(machine: Machine) -> None:
     engine.warm_up()
     machine.cuda.fail("cudaEventSynchronize", "cudaErrorIllegalAddress")
     with pytest.raises(InputError, match=r"classifier\.\w+: failed \(cudaEventSync.*cudaErrorIllegalAddress"):
-        engine.predict(stamps(3))
+        engine.predict(stamps(3), raw=True)
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
@@ -325,7 +326,7 @@ def test_what_is_no_classifier_is_refused(machine: Machine, name: str) -> None:
 def test_code_for_the_cpu_is_loaded_only_of_an_engine_that_has_some(tensorrt: Machine, compatible: bool) -> None:
     write_engine(tensorrt.folder, "tensorrt", BATCHES, version_compatible=compatible)
     engine, pixels = tensorrt.open(), stamps(3)
-    np.testing.assert_array_equal(engine.predict(pixels), answers(pixels))
+    np.testing.assert_array_equal(engine.predict(pixels, raw=True), answers(pixels))
     runtime, _ = engine._loaded.owners
     assert runtime.engine_host_code_allowed is compatible
 
@@ -362,8 +363,8 @@ def test_rebuilding_what_cannot_be_used(machine: Machine, monkeypatch: pytest.Mo
 
     monkeypatch.setattr("ceres_fast.engines.tensorrt.loading.build_again", build)
     pixels = stamps(5)
-    np.testing.assert_array_equal(machine.open(rebuild=True).predict(pixels), answers(pixels))
-    np.testing.assert_array_equal(machine.open(rebuild=True).predict(pixels), answers(pixels))
+    np.testing.assert_array_equal(machine.open(rebuild=True).predict(pixels, raw=True), answers(pixels))
+    np.testing.assert_array_equal(machine.open(rebuild=True).predict(pixels, raw=True), answers(pixels))
     assert built == [machine.path]
 
 
@@ -379,9 +380,9 @@ def test_what_is_built_again_must_answer_as_its_onnx_file(machine: Machine, monk
         machine.open(rebuild=True)
     assert not sidecar_path(machine.path).exists()
     like = OnnxRuntimeEngine(machine.path.with_suffix(".onnx"), provider="cpu")
-    monkeypatch.setattr(fake_runtime, "answers", like.predict)
+    monkeypatch.setattr(fake_runtime, "answers", partial(like.predict, raw=True))
     pixels = stamps(5)
-    np.testing.assert_array_equal(machine.open(rebuild=True).predict(pixels), like.predict(pixels))
+    np.testing.assert_array_equal(machine.open(rebuild=True).predict(pixels, raw=True), like.predict(pixels, raw=True))
 
 
 def test_what_another_process_has_built_meanwhile_is_not_built_again(
@@ -399,7 +400,7 @@ def test_what_another_process_has_built_meanwhile_is_not_built_again(
     monkeypatch.setattr("ceres_fast.engines.tensorrt.loading.alone", after_another)
     monkeypatch.setattr("ceres_fast.engines.tensorrt.loading.build_again", build)
     pixels = stamps(5)
-    np.testing.assert_array_equal(machine.open(rebuild=True).predict(pixels), answers(pixels))
+    np.testing.assert_array_equal(machine.open(rebuild=True).predict(pixels, raw=True), answers(pixels))
 
 
 def test_an_engine_is_built_by_one_of_two_at_once(tensorrt: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
