@@ -196,6 +196,16 @@ def test_classifying_with_it_says_which_run_it_is(
     assert "runs/latest is runs/second" in done.output
 
 
+@pytest.mark.parametrize("option", ["--resume", "--from", "--config"])
+def test_training_takes_the_run_once_and_says_which(runs: Path, option: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(runs.parent)
+    named = "runs/latest/config.toml" if option == "--config" else "runs/latest"
+    done = CliRunner().invoke(app, ["train", option, named])
+    assert isinstance(done.exception, InputError)
+    assert done.exception.path.startswith("runs/second/")
+    assert done.output.count(" is runs/second\n") == 1
+
+
 def test_the_doctor_names_the_run_and_nothing_else_is_printed(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What it prints may be read by a program."""
     assert examine(runs / "latest")[-1].what == str(runs / "second")
