@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..classifier import Classifier
-from ..console import warn
+from ..console import say, warn
 from ..engines import AUTO, load
-from ..errors import CeresFastError, InputError
-from ..survey.catalogues import Names, catalogue_places, find_catalogue
-from ..survey.fits_files import frame_stem
-from ..survey.frames import FrameInfo, find_frames, read_headers
+from ..errors import InputError
+from ..survey.catalogues import Names, catalogue_places
+from ..survey.frames import FrameInfo
 from ..survey.rules import Rules
 from ..survey.stamp_table import CENTRE, STAMP_SIZE
 from .frames import classify_exposures
+from .inputs import find_inputs
 from .jobs import Job
 from .limit import limit
 from .outputs import TableFormat, check_targets, format_of, frame_target, stamps_target
@@ -24,9 +23,6 @@ from .task import OnError, Result, Task
 
 SCALE_TOLERANCE = 0.1
 """Pixel scales that differ from the classifier's by more than this share are warned of."""
-
-LARGEST_STAMP = 4 * STAMP_SIZE
-"""An image up to this side, in pixels, without a catalogue is taken for a stamp of the wrong size, not for a frame."""
 
 
 def classify(
@@ -94,7 +90,7 @@ def classify(
     wanted = format_of(output, format)
     task = Task(engine, _rules(engine.classifier, model), keep_above, on_error, wanted, names or Names())
     with task.timed():
-        found = _sort(find_frames(inputs), catalogue, task)
+        found = find_inputs(inputs, catalogue, task)
         jobs = {
             frame: Job(frame, table, frame_target(frame, table, inputs, output, wanted), infos)
             for frame, (infos, table) in found.frames.items()
@@ -113,6 +109,8 @@ def classify(
         if whole:
             classify_exposures(whole, task)
     task.summary()
+    say(str(task.result.account))
+    task.result.account.check()
     return task.result
 
 
@@ -144,74 +142,6 @@ def _rules(classifier: Classifier, model: Path) -> Rules:
     if differences := Rules().differences(rules):
         warn(f"{model}: its own rules are used, which differ from this version's ({'; '.join(differences)})")
     return rules
-
-
-@dataclass
-class _Found:
-    """Inputs by kind; `frames` with what is known of their CCDs and their catalogue, `broken` with why."""
-
-    stamps: list[Path] = field(default_factory=list)
-    frames: dict[Path, tuple[list[FrameInfo], Path]] = field(default_factory=dict)
-    broken: dict[Path, InputError] = field(default_factory=dict)
-    infos: list[FrameInfo] = field(default_factory=list)
-
-
-def _sort(paths: Sequence[Path], catalogue: Path | None, task: Task) -> _Found:
-    """Tell stamps from frames: by size, and where that is wrong or unreadable, by whether there is a catalogue."""
-    if catalogue and len(paths) != 1:
-        raise CeresFastError(f"--catalogue is the catalogue of one frame, and {len(paths)} files were given.")
-    found = _Found()
-    catalogues: dict[Path, Path] = {}
-    for path in paths:
-        beside = catalogue or find_catalogue(path)
-        try:
-            infos = [info for info, _, _ in read_headers(path)]
-        except InputError as error:
-            if beside is None:
-                found.stamps.append(path)  # reading it as a stamp says what is wrong with it
-                continue
-            if task.on_error == "stop":
-                raise
-            infos = []
-            found.broken[path] = error
-        found.infos += infos
-        if _is_stamp(infos, beside is not None):
-            found.stamps.append(path)
-        elif beside is None:
-            task.failed(path, _no_catalogue(infos), "Left out.")
-        elif (other := catalogues.setdefault(beside.resolve(), path)) != path:
-            task.failed(path, _same_catalogue(path, other, beside), "Left out.")
-        else:
-            found.frames[path] = (infos, beside)
-    return found
-
-
-def _is_stamp(infos: Sequence[FrameInfo], has_catalogue: bool) -> bool:
-    if len(infos) != 1:
-        return False
-    (info,) = infos
-    return info.shape == (STAMP_SIZE, STAMP_SIZE) or (not has_catalogue and max(info.shape) <= LARGEST_STAMP)
-
-
-def _same_catalogue(path: Path, other: Path, catalogue: Path) -> InputError:
-    return InputError(
-        path,
-        f"has the same catalogue as {other}: {catalogue}",
-        expected="one file per CCD and exposure, and a catalogue for each",
-        action="leave out the copy",
-    )
-
-
-def _no_catalogue(infos: Sequence[FrameInfo]) -> InputError:
-    path, (ny, nx) = infos[0].path, infos[0].shape
-    size = f"is {nx}x{ny} pixels" if len(infos) == 1 else f"holds {len(infos)} CCDs"
-    return InputError(
-        path,
-        f"{size} and has no catalogue",
-        expected=f"a frame with its catalogue ({frame_stem(path)}.cat, .ldac, .csv or .ecsv) beside it or in "
-        f"../sextractor_cat, or a stamp of {STAMP_SIZE}x{STAMP_SIZE} pixels",
-        action="run `ceres-fast detect` on it first, or name its catalogue with --catalogue",
-    )
 
 
 def _check_scale(infos: Iterable[FrameInfo], classifier: Classifier) -> None:

@@ -6,11 +6,13 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..console import warn
 from ..errors import InputError
 from ..files import atomic_file
 from ..survey.catalogues import Catalogue, check_free, read_catalogue, write_catalogue
 from ..survey.detections import Detections, read_detections
 from ..survey.frames import FrameInfo
+from .account import CLASSIFIED, KEPT, PASSED_ON
 from .outputs import scored_rows
 from .scores import FLAGS, PROBABILITY, Scores
 from .task import Task
@@ -23,7 +25,7 @@ class Job:
     Parameters
     ----------
     frame, catalogue, target : pathlib.Path
-        The three files.
+        The three files; where the frame is not there, its catalogue is named in its place.
     infos : list of FrameInfo
         The CCDs; none where the frame cannot be read.
     """
@@ -35,6 +37,7 @@ class Job:
     _waiting: set[int] = field(init=False)
     _read: Catalogue | None = field(default=None, init=False)
     _scores: Scores | None = field(default=None, init=False)
+    _left: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         self._waiting = {info.hdu for info in self.infos}
@@ -82,6 +85,7 @@ class Job:
             return
         instead = f"The detections of this CCD are passed on without probabilities in {self.target}."
         task.failed(Path(info.place), error, instead)
+        self._left = True
         self._done(info, task)
 
     def pass_on(self, error: InputError, task: Task) -> None:
@@ -97,6 +101,7 @@ class Job:
         self._waiting.clear()
         if scored_rows(self.target, self.catalogue):
             task.failed(self.frame, error, f"{self.target}, as an earlier run classified it, is kept.")
+            self._end(KEPT, task)
             return
         task.failed(self.frame, error, f"Passed on unfiltered as {self.target}.")
         self._write_unscored(task)
@@ -108,9 +113,17 @@ class Job:
         if self._read is None or self._scores is None:  # no CCD came as far as the catalogue
             self._write_unscored(task)
             return
+        if self._left and scored_rows(self.target, self.catalogue) > self._scores.scored:
+            warn(f"{self.target}: has more probabilities, as an earlier run classified it, and is kept")
+            self._end(KEPT, task)
+            return
         kept, added = self._scores.kept(task.keep_above), self._scores.columns()
         write_catalogue(self._read, self.target, added=added, keep=kept, format=task.table_format)
         task.done(str(self.frame), self._scores, self.target)
+        self._end(PASSED_ON if self._left else CLASSIFIED, task)
+
+    def _end(self, fate: str, task: Task) -> None:
+        task.result.account.put(self.frame, fate)
         self._read = self._scores = None
 
     def _write_unscored(self, task: Task) -> None:
@@ -125,3 +138,4 @@ class Job:
                 shutil.copyfile(self.catalogue, temporary)
             scores = Scores.none(0)
         task.done(str(self.frame), scores, self.target)
+        self._end(PASSED_ON, task)

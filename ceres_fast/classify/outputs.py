@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
-from astropy.table import Table
 
 from ..errors import CeresFastError, InputError
-from ..survey.catalogues import SUFFIXES, read_catalogue
+from ..survey.catalogues import SUFFIXES, Catalogue, column, read_catalogue
 from ..survey.fits_files import frame_stem
 from .scores import PROBABILITY
 
@@ -91,24 +90,26 @@ def scored_rows(table: Path, catalogue: Path) -> int:
         The detections.
     """
     try:
-        there, detections = read_catalogue(table).table, read_catalogue(catalogue).table
+        there, detections = read_catalogue(table), read_catalogue(catalogue)
     except InputError:
         return 0
-    names = [name for name in detections.colnames if name in there.colnames and _is_number(detections, name)]
-    if PROBABILITY not in there.colnames or not names:
+    probability = column(there, PROBABILITY)
+    names = [name for name in detections.table.colnames if _is_number(detections, name) and _is_number(there, name)]
+    if probability is None or not names:
         return 0
     rows, all_rows = _rows(there, names), _rows(detections, names)
     newer = table.stat().st_mtime_ns >= catalogue.stat().st_mtime_ns
-    return int(np.isfinite(there[PROBABILITY]).sum()) if rows == all_rows or (newer and rows <= all_rows) else 0
+    return int(np.isfinite(probability).sum()) if rows == all_rows or (newer and rows <= all_rows) else 0
 
 
-def _is_number(table: Table, name: str) -> bool:
-    return table[name].dtype.kind in "iuf" and table[name].ndim == 1
+def _is_number(catalogue: Catalogue, name: str) -> bool:
+    table = catalogue.table
+    return name in table.colnames and table[name].dtype.kind in "iuf" and table[name].ndim == 1
 
 
-def _rows(table: Table, names: Sequence[str]) -> Counter[bytes]:
+def _rows(catalogue: Catalogue, names: Sequence[str]) -> Counter[bytes]:
     """Return the rows of some columns of numbers, as every format of table gives them."""
-    columns = [np.ma.filled(np.ma.asarray(table[name], np.float64), np.nan) for name in names]
+    columns = [values for name in names if (values := column(catalogue, name)) is not None]
     with np.errstate(over="ignore"):
         return Counter(row.tobytes() for row in np.column_stack(columns).astype(np.float32))
 

@@ -45,6 +45,11 @@ class Scores:
             FLAGS: Column(self.flags, description="1 at edge, 2 filled, 4 stays in place, 8 not scored, 16 rejected"),
         }
 
+    @property
+    def scored(self) -> int:
+        """How many rows have a probability."""
+        return int(np.isfinite(self.probability).sum())
+
     def kept(self, keep_above: float | None) -> np.ndarray | None:
         """Return which rows stay, bool (n,), or None for all: below the limit and in place go, NaN stays."""
         if keep_above is None:

@@ -13,6 +13,7 @@ from ..errors import InputError
 from ..files import atomic_file
 from ..survey.stamp_folders import read_stamp
 from ..survey.stamp_table import STAMP_SIZE
+from .account import CLASSIFIED, PASSED_ON
 from .scores import CHUNK, Scores, score
 from .task import Task
 
@@ -52,9 +53,13 @@ def classify_stamps(files: Sequence[Path], target: Path, task: Task) -> None:
 def _score_chunk(files: Sequence[Path], task: Task) -> Scores:
     stamps = np.full((len(files), STAMP_SIZE, STAMP_SIZE), np.nan, np.float32)
     filled = np.zeros(len(files), np.int64)
+    bad: set[Path] = set()
     for row, file in enumerate(files):
         try:
             stamps[row], _, filled[row] = read_stamp(file, nan="fill")
         except InputError as error:
             task.failed(file, error, "Kept without a probability.")
+            bad.add(file)
+    for file in files:
+        task.result.account.put(file, PASSED_ON if file in bad else CLASSIFIED)
     return score(task.engine, stamps, np.zeros(len(files), np.int64), filled)

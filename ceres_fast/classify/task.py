@@ -16,6 +16,7 @@ from ..engines import Engine
 from ..errors import InputError
 from ..survey.catalogues import Names
 from ..survey.rules import Rules
+from .account import Account
 from .outputs import TableFormat
 from .scores import Scores
 
@@ -58,6 +59,8 @@ class Result:
         Rate (arcsec/min) below which an asteroid seems to stay in place in one of the fields, NaN where not known.
     seconds, engine_seconds : float
         Time of the whole, and of the engine alone.
+    account : Account
+        Which files were found, and what became of each.
     """
 
     written: list[Path] = field(default_factory=list)
@@ -66,6 +69,7 @@ class Result:
     slowest: float = math.nan
     seconds: float = 0.0
     engine_seconds: float = 0.0
+    account: Account = field(default_factory=Account)
 
     @property
     def total(self) -> Counter[str]:

@@ -86,7 +86,8 @@ def layout_of(path: Path, hdus: fits.HDUList) -> Layout:
     check_whole(path, hdus)
     ccds = [number for number in numbers if kind_of_extension(hdus[number].name)[0] is None]
     if not ccds:
-        raise InputError(path, "has no two-dimensional image", expected="the image of a CCD")
+        action = "copy it again or leave it out"
+        raise InputError(path, "has no two-dimensional image", expected="the image of a CCD", action=action)
     return Layout(ccds, numbers, _names(hdus, ccds) if len(ccds) > 1 else [""])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -34,25 +34,49 @@ _UNREADABLE = (
 
 
 def fits_files(folder: Path) -> list[Path]:
-    """Return the FITS files in a folder, searched recursively, sorted; hidden files and folders are passed over.
+    """Return the FITS files in a folder, searched recursively, sorted; hidden files and folders are passed over."""
+    return [file for file in files_below(folder) if is_fits_name(file) and not file.name.startswith(".")]
 
-    Links to folders are followed, each folder once: a night that is linked in must not be missed.
+
+def is_fits_name(path: Path) -> bool:
+    """Tell by its name whether a file is FITS, packed or not."""
+    return path.name.lower().endswith(ENDINGS)
+
+
+def warn_unread(error: InputError) -> None:
+    """Warn of a folder that cannot be read."""
+    warn(f"{error} What is in it is left out")
+
+
+def files_below(folder: Path, unread: Callable[[InputError], None] = warn_unread) -> list[Path]:
+    """Return the files in a folder, searched recursively, sorted; nothing is looked for in hidden folders.
+
+    Links to folders are followed, each folder once: a night that is linked in must not be missed. A link that leads
+    nowhere is returned too, as a file that cannot be read: what it meant is missing.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Where to look.
+    unread : callable
+        Given an error for each folder that cannot be read; a warning by default.
     """
+
+    def refused(error: OSError) -> None:
+        problem = f"cannot be read ({error.strerror})"
+        unread(InputError(error.filename, problem, expected="a folder", action="make it readable, or leave it out"))
+
     found: list[Path] = []
     seen: set[str] = set()
-    for place, folders, names in os.walk(folder, onerror=_unread, followlinks=True):
+    for place, folders, names in os.walk(folder, onerror=refused, followlinks=True):
         if (real := os.path.realpath(place)) in seen:
             folders.clear()
             continue
         seen.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        files = (Path(place, name) for name in names if name.lower().endswith(ENDINGS) and not name.startswith("."))
-        found += [file for file in files if file.is_file()]
+        files = (Path(place, name) for name in names)
+        found += [file for file in files if file.is_file() or not file.exists()]
     return sorted(found)
-
-
-def _unread(error: OSError) -> None:
-    warn(f"{error.filename}: cannot be read ({error.strerror}); what is in it is left out")
 
 
 def frame_stem(path: Path) -> str:

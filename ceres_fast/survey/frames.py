@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from astropy.wcs.utils import proj_plane_pixel_area
 
 from ..errors import CeresFastError, InputError
 from .ccd_images import Layout, header_of, kind_of_file, layout_of, shape_of
-from .fits_files import SUFFIXES, check_whole, each_hdu, fits_files, frame_stem, open_fits
+from .fits_files import SUFFIXES, check_whole, each_hdu, files_below, frame_stem, is_fits_name, open_fits, warn_unread
 from .frame_info import FrameInfo, middle, number, text
 from .missing import blank_missing
 
@@ -24,9 +24,11 @@ __all__ = [
     "Frame",
     "FrameHeader",
     "FrameInfo",
+    "Listing",
     "celestial",
     "find_frames",
     "frame_stem",
+    "list_frames",
     "read_frame",
     "read_header",
     "read_headers",
@@ -36,6 +38,14 @@ __all__ = [
 
 MOST_PACKED = 1024
 """Pixels that a byte of a file can hold; a header that says more is broken, and would take all memory."""
+
+PASSED_OVER = {
+    "table": "FITS tables",
+    "map": "weight maps and masks",
+    "hidden": "hidden",
+    "again": "other names of a file that is here",
+}
+"""Why a FITS file in a folder is no frame, as an account says it."""
 
 
 class FrameHeader(NamedTuple):
@@ -129,27 +139,64 @@ def read_info(path: Path, hdu: int | None = None) -> FrameInfo:
     return read_header(path, hdu).info
 
 
-def find_frames(sources: Sequence[Path]) -> list[Path]:
-    """Return the files with frames among files and in folders, searched recursively, in the order of their names.
+@dataclass(frozen=True)
+class Listing:
+    """The FITS files among some sources.
 
-    Catalogues (FITS tables), weight maps and hidden files in folders are passed over. Files that cannot be opened
-    are returned, so that reading them says what is wrong.
+    Parameters
+    ----------
+    frames : list of pathlib.Path
+        Those with frames or stamps in them, and those that cannot be opened, in the order of their names.
+    passed_over : dict of pathlib.Path to str
+        The others, and why they are none: one of `PASSED_OVER`.
+    """
+
+    frames: list[Path]
+    passed_over: dict[Path, str]
+
+
+def find_frames(sources: Sequence[Path]) -> list[Path]:
+    """Return the files with frames among files and in folders; `list_frames` without what is passed over."""
+    return list_frames(sources).frames
+
+
+def list_frames(sources: Sequence[Path], unread: Callable[[InputError], None] = warn_unread) -> Listing:
+    """Find the files with frames among files and in folders, searched recursively.
+
+    Catalogues (FITS tables), weight maps and hidden files in folders are passed over. Files that cannot be opened, or
+    hold nothing, so that they have lost their image, count as frames: reading them says what is wrong.
+
+    Parameters
+    ----------
+    sources : sequence of pathlib.Path
+        Files and folders.
+    unread : callable
+        Given an error for each folder that cannot be read; a warning by default.
 
     Raises
     ------
     CeresFastError
-        When a source does not exist, a named file holds no image, or nothing is found.
+        When a source does not exist, or nothing is found.
     """
-    found: dict[Path, Path] = {}
+    kinds: dict[Path, tuple[Path, str]] = {}
     for source in sources:
         if not source.exists():
             raise InputError(source, "does not exist", expected="a frame (FITS) or a folder of frames")
-        files = _in_folder(source) if source.is_dir() else [source]
-        found.update({file.resolve(): file for file in reversed(files)})
-    if not found:
+        if not source.is_dir():
+            kinds[_name(source)] = source, ""
+            continue
+        for file in filter(is_fits_name, files_below(source, unread)):
+            if _name(file) not in kinds:
+                kinds[_name(file)] = file, _why_no_frame(file)
+    frames: dict[Path, Path] = {}
+    passed_over = {file: why for file, why in kinds.values() if why}
+    for file in sorted(file for file, why in kinds.values() if not why):
+        if frames.setdefault(file.resolve(), file) != file:
+            passed_over[file] = PASSED_OVER["again"]
+    if not frames:
         names = ", ".join(str(source) for source in sources) or "no source"
         raise CeresFastError(f"{names}: no frames found; expected FITS files ({', '.join(SUFFIXES)}; also .gz, .fz).")
-    return sorted(found.values())
+    return Listing(list(frames.values()), passed_over)
 
 
 def relative_to_sources(path: Path, sources: Sequence[Path]) -> Path:
@@ -207,16 +254,24 @@ def _head(path: Path, hdus: fits.HDUList, layout: Layout, hdu: int) -> FrameHead
     return FrameHeader(info, header, wcs)
 
 
-def _in_folder(folder: Path) -> list[Path]:
-    return [file for file in fits_files(folder) if kind_of_file(frame_stem(file)) is None and _may_be_frame(file)]
+def _name(path: Path) -> Path:
+    """Return what tells names of files apart: one may be given in several ways."""
+    return path.parent.resolve() / path.name
 
 
-def _may_be_frame(path: Path) -> bool:
+def _why_no_frame(path: Path) -> str:
+    """Return why a file in a folder is no frame, of `PASSED_OVER`; the empty string where it may be one."""
+    if path.name.startswith("."):
+        return PASSED_OVER["hidden"]
+    if kind_of_file(frame_stem(path)) is not None:
+        return PASSED_OVER["map"]
     try:
         with open_fits(path) as hdus:
-            if any(hdu.is_image and hdu.header.get("NAXIS", 0) > 0 for hdu in each_hdu(hdus)):
-                return True
+            parts = list(each_hdu(hdus))
+            if any(hdu.is_image and hdu.header.get("NAXIS", 0) > 0 for hdu in parts):
+                return ""
             check_whole(path, hdus)
-            return False
+            # With nothing in it at all it is no table, but an image that was lost.
+            return "" if all(hdu.is_image for hdu in parts) else PASSED_OVER["table"]
     except InputError:
-        return True
+        return ""

@@ -13,6 +13,7 @@ from astropy.io import fits
 from astropy.table import Table
 
 from ceres_fast.classify import classify
+from ceres_fast.classify.account import CLASSIFIED, KEPT
 from ceres_fast.classify.scores import FLAGS, NOT_SCORED, PADDED, PROBABILITY, REJECTED, STATIONARY
 from ceres_fast.errors import InputError
 from ceres_fast.survey.catalogues import FORMATS, Names, read_catalogue, write_table, write_tables
@@ -325,3 +326,19 @@ def test_catalogues_of_the_real_program(night: Path, model: Path, out: Path, tmp
     assert len(found) == 1
     assert PROBABILITY in Table.read(out / "ASCII_HEAD/M1.cat", format="ascii.sextractor").colnames
     assert PROBABILITY in Table.read(out / "FITS_LDAC/M1.cat", hdu=6).colnames
+
+
+def test_a_table_with_more_probabilities_is_kept(
+    night: Path, model: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frames = write_mosaics(night)
+    classify([night], model, output=out)
+    before = (out / "M2.cat").read_bytes()
+    with fits.open(frames[1], mode="update") as hdus:
+        hdus[2].data[:] = 7  # a CCD that says nothing any more
+    result = classify([night], model, output=out, on_error="skip", overwrite=True)
+    assert (out / "M2.cat").read_bytes() == before
+    assert out / "M2.cat" not in result.written
+    assert f"{out / 'M2.cat'}: has more probabilities" in capsys.readouterr().err
+    assert result.account.counts == {CLASSIFIED: 2, KEPT: 1}
+    assert NOT_SCORED in table_of(classify([night], model, output=out / "new", on_error="skip").written[1])[FLAGS]

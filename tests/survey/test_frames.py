@@ -14,7 +14,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ceres_fast.errors import CeresFastError, InputError
-from ceres_fast.survey.frames import celestial, find_frames, frame_stem, read_frame, read_info, relative_to_sources
+from ceres_fast.survey.frames import (
+    PASSED_OVER,
+    celestial,
+    find_frames,
+    frame_stem,
+    list_frames,
+    read_frame,
+    read_info,
+    relative_to_sources,
+)
 
 from .conftest import SCALE, SHAPE, make_header, make_image, make_wcs
 
@@ -196,6 +205,42 @@ def test_find_frames_passes_over_what_is_no_frame(tmp_path, write_frame):
     assert find_frames([tmp_path]) == [*sorted(frames), broken]
     assert find_frames([frames[0], tmp_path, tmp_path / "a"]) == [*sorted(frames), broken]
     assert find_frames(frames) == sorted(frames)
+
+
+def test_a_frame_that_lost_its_image_is_none_to_pass_over(tmp_path, write_frame):
+    frame = write_frame()
+    lost = fits.getheader(frame)
+    for name in ("SIMPLE", "BITPIX", "NAXIS", "NAXIS1", "NAXIS2"):
+        lost.pop(name, None)
+    fits.PrimaryHDU(None, lost).writeto(tmp_path / "lost.fits")
+    fits.HDUList([fits.PrimaryHDU(), fits.ImageHDU()]).writeto(tmp_path / "lost-too.fits")
+    found = find_frames([tmp_path])
+    assert [path.name for path in found if path != frame] == ["lost-too.fits", "lost.fits"]
+    for path in found:
+        if path != frame:
+            with pytest.raises(InputError, match="has no two-dimensional image"):
+                read_info(path)
+
+
+def test_what_is_passed_over_is_listed_with_the_reason(tmp_path, write_frame):
+    frame = write_frame("a/F1-1.fits")
+    write_frame("a/F1-1.weight.fits")
+    write_frame("a/F1_mask.fits.gz")
+    write_frame("a/.F1-2.fits")
+    write_frame("a/.partial/F9-1.fits")
+    (tmp_path / "a" / "link.fits").symlink_to(frame)
+    (tmp_path / "a" / "nowhere.fits").symlink_to(tmp_path / "gone.fits")
+    table = fits.HDUList([fits.PrimaryHDU(), fits.table_to_hdu(Table({"X": [1.0]}))])
+    table.writeto(tmp_path / "a" / "F1-1.cat.fits")
+    listing = list_frames([tmp_path, frame])
+    assert listing.frames == [frame, tmp_path / "a" / "nowhere.fits"]
+    assert {path.name: why for path, why in listing.passed_over.items()} == {
+        "F1-1.weight.fits": PASSED_OVER["map"],
+        "F1_mask.fits.gz": PASSED_OVER["map"],
+        ".F1-2.fits": PASSED_OVER["hidden"],
+        "link.fits": PASSED_OVER["again"],
+        "F1-1.cat.fits": PASSED_OVER["table"],
+    }
 
 
 def test_nothing_found_is_said(tmp_path):

@@ -1,6 +1,8 @@
 """SExtractor catalogues: one file per format, and what is common to them in `core`."""
 
 from .core import (
+    CATALOGUE_FOLDER,
+    ENDINGS,
     Catalogue,
     catalogue_places,
     check_against,
@@ -15,6 +17,8 @@ from .names import Names
 from .parts import rows_of
 
 __all__ = [
+    "CATALOGUE_FOLDER",
+    "ENDINGS",
     "FORMATS",
     "SUFFIXES",
     "Catalogue",

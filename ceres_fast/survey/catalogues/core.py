@@ -23,6 +23,9 @@ EXT_NUMBER = "EXT_NUMBER"
 ENDINGS = (".cat", ".ldac", ".cat.fits", ".csv", ".ecsv", ".vot", ".xml")
 """How the name of a frame's catalogue ends."""
 
+CATALOGUE_FOLDER = "sextractor_cat"
+"""The folder beside that of the frames in which NEARBY keeps their catalogues."""
+
 OUTSIDE_PIXELS = 16
 OUTSIDE_SHARE = 0.1
 """A catalogue belongs to another frame when more than this share of it is this far outside the frame, or when the
@@ -192,7 +195,7 @@ def catalogue_places(frame_path: Path) -> list[Path]:
     """Return where the catalogue of a frame is looked for, the first that is there wins."""
     folder = frame_path.parent
     above = folder / ".." if folder.name in ("", "..") else folder.parent  # the parent of "." is "." in Python
-    folders = (above / "sextractor_cat", folder)
+    folders = (above / CATALOGUE_FOLDER, folder)
     return [folder / f"{frame_stem(frame_path)}{ending}" for folder in folders for ending in ENDINGS]
 
 

@@ -1,0 +1,190 @@
+"""What is to be classified: frames with their catalogues, and stamps; and that nothing in a folder is forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..errors import CeresFastError, InputError
+from ..survey.catalogues import (
+    CATALOGUE_FOLDER,
+    ENDINGS,
+    Names,
+    catalogue_places,
+    check_free,
+    find_catalogue,
+    positions,
+    read_catalogue,
+)
+from ..survey.fits_files import files_below, frame_stem
+from ..survey.frames import FrameInfo, list_frames, read_headers
+from ..survey.stamp_table import STAMP_SIZE
+from .account import NO_CATALOGUE, SAME_CATALOGUE, UNREADABLE
+from .scores import FLAGS, PROBABILITY
+from .task import Task
+
+LARGEST_STAMP = 4 * STAMP_SIZE
+"""An image up to this side, in pixels, without a catalogue is taken for a stamp of the wrong size, not for a frame."""
+
+
+@dataclass
+class Inputs:
+    """Inputs by kind.
+
+    Attributes
+    ----------
+    stamps : list of pathlib.Path
+        FITS stamps.
+    frames : dict
+        By frame (or by the catalogue of a frame that is not there): what is known of its CCDs, and its catalogue.
+    broken : dict
+        Those of `frames` that cannot be classified, and why.
+    infos : list of FrameInfo
+        All CCDs.
+    """
+
+    stamps: list[Path] = field(default_factory=list)
+    frames: dict[Path, tuple[list[FrameInfo], Path]] = field(default_factory=dict)
+    broken: dict[Path, InputError] = field(default_factory=dict)
+    infos: list[FrameInfo] = field(default_factory=list)
+
+
+def find_inputs(sources: Sequence[Path], catalogue: Path | None, task: Task) -> Inputs:
+    """Find what is to be classified, and enter what is left out in the account.
+
+    Stamps are told from frames by size, and where that is wrong or unreadable, by whether there is a catalogue.
+
+    Parameters
+    ----------
+    sources : sequence of pathlib.Path
+        Files and folders.
+    catalogue : pathlib.Path, optional
+        The catalogue of the one frame given.
+    task : Task
+        What is asked for, and the result.
+
+    Raises
+    ------
+    CeresFastError, InputError
+        When nothing is found, or something cannot be used and that is not to be skipped.
+    """
+    account = task.result.account
+
+    def unread(error: InputError) -> None:
+        account.found.update([Path(error.path)])
+        account.put(Path(error.path), UNREADABLE)
+        task.failed(Path(error.path), error, "What is in it is left out.")
+
+    listing = list_frames(sources, unread)
+    if catalogue and len(listing.frames) != 1:
+        raise CeresFastError(f"--catalogue is the catalogue of one frame, and {len(listing.frames)} files were given.")
+    account.found.update(listing.frames)
+    found = Inputs()
+    catalogues: dict[Path, Path] = {}
+    for path in listing.frames:
+        beside = catalogue or find_catalogue(path)
+        try:
+            infos = [info for info, _, _ in read_headers(path)]
+        except InputError as error:
+            if beside is None:
+                found.stamps.append(path)  # reading it as a stamp says what is wrong with it
+                continue
+            if task.on_error == "stop":
+                raise
+            infos = []
+            found.broken[path] = error
+        found.infos += infos
+        if _is_stamp(infos, beside is not None):
+            found.stamps.append(path)
+        elif beside is None:
+            account.put(path, NO_CATALOGUE)
+            task.failed(path, _no_catalogue(infos), "Left out.")
+        elif (other := catalogues.setdefault(beside.resolve(), path)) != path:
+            account.put(path, SAME_CATALOGUE)
+            task.failed(path, _same_catalogue(path, other, beside), "Left out.")
+        else:
+            found.frames[path] = (infos, beside)
+    orphans = [] if catalogue else _without_frame(sources, listing.frames, found.stamps, task.names)
+    for path in orphans:
+        found.frames[path], found.broken[path] = ([], path), _no_frame(path)
+        if task.on_error == "stop":
+            raise found.broken[path]
+    account.found.update(orphans)
+    for path, why in listing.passed_over.items():
+        if path not in orphans:
+            account.found.update([path])
+            account.put(path, why)
+    return found
+
+
+def _without_frame(sources: Sequence[Path], files: Sequence[Path], stamps: Sequence[Path], names: Names) -> list[Path]:
+    """Return the catalogues in folders whose frame is not there: beside frames, or where NEARBY keeps catalogues.
+
+    A table is a catalogue of detections when it has positions in pixels; one with probabilities is not for this.
+    """
+    theirs = {place.resolve() for file in files for place in catalogue_places(file)}
+    folders = {file.parent.resolve() for file in set(files) - set(stamps)}
+    found: dict[Path, Path] = {}
+    for source in filter(Path.is_dir, sources):
+        for file in files_below(source, lambda error: None):  # which was said already
+            place = file.resolve()
+            if (
+                file.name.lower().endswith(ENDINGS)
+                and not file.name.startswith(".")
+                and (file.parent.name == CATALOGUE_FOLDER or file.parent.resolve() in folders)
+                and place not in theirs
+                and _is_catalogue(file, names)
+            ):
+                found.setdefault(place, file)
+    return sorted(found.values())
+
+
+def _is_catalogue(path: Path, names: Names) -> bool:
+    try:
+        catalogue = read_catalogue(path, names)
+        positions(catalogue)
+        check_free(catalogue, (PROBABILITY, FLAGS))
+    except InputError:
+        return False
+    return True
+
+
+def _is_stamp(infos: Sequence[FrameInfo], has_catalogue: bool) -> bool:
+    if len(infos) != 1:
+        return False
+    (info,) = infos
+    return info.shape == (STAMP_SIZE, STAMP_SIZE) or (not has_catalogue and max(info.shape) <= LARGEST_STAMP)
+
+
+def _same_catalogue(path: Path, other: Path, catalogue: Path) -> InputError:
+    return InputError(
+        path,
+        f"has the same catalogue as {other}: {catalogue}",
+        expected="one file per CCD and exposure, and a catalogue for each",
+        action="leave out the copy",
+    )
+
+
+def _no_catalogue(infos: Sequence[FrameInfo]) -> InputError:
+    path, (ny, nx) = infos[0].path, infos[0].shape
+    size = f"is {nx}x{ny} pixels" if len(infos) == 1 else f"holds {len(infos)} CCDs"
+    return InputError(
+        path,
+        f"{size} and has no catalogue",
+        expected=f"a frame with its catalogue ({frame_stem(path)}.cat, .ldac, .csv or .ecsv) beside it or in "
+        f"../sextractor_cat, or a stamp of {STAMP_SIZE}x{STAMP_SIZE} pixels",
+        action="run `ceres-fast detect` on it first, or name its catalogue with --catalogue",
+    )
+
+
+def _no_frame(catalogue: Path) -> InputError:
+    name = catalogue.name
+    stem = next(name[: -len(ending)] for ending in ENDINGS if name.lower().endswith(ending))
+    return InputError(
+        catalogue,
+        "is the catalogue of a frame that is not there",
+        expected=f"{stem}.fits where its catalogue is looked for: in its own folder, or beside its folder "
+        f"{CATALOGUE_FOLDER}",
+        action="give the frame, or move the catalogue elsewhere; with --on-error skip it is passed on unfiltered",
+    )
