@@ -157,6 +157,12 @@ def _umask() -> int:
     return mask
 
 
+def copy_file(source: Path, path: Path) -> None:
+    """Copy a file to `path`, whole or not at all; raises as `atomic_file`."""
+    with atomic_file(path) as temporary:
+        shutil.copyfile(source, temporary)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write `text` (UTF-8) to `path`, whole or not at all."""
     with atomic_file(path) as temporary:

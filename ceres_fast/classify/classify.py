@@ -8,11 +8,12 @@ from pathlib import Path
 from ..classifier import Classifier
 from ..console import say, warn
 from ..engines import AUTO, load
-from ..errors import InputError
+from ..errors import CeresFastError, InputError
 from ..survey.catalogues import Names, catalogue_places
 from ..survey.frames import FrameInfo
 from ..survey.rules import Rules
 from ..survey.stamp_table import CENTRE, STAMP_SIZE
+from .dry_run import say_fields
 from .frames import classify_exposures
 from .inputs import find_inputs
 from .jobs import Job
@@ -34,8 +35,10 @@ def classify(
     format: TableFormat | None = None,
     drop: bool = False,
     keep_above: float | None = None,
+    discard: bool = False,
     on_error: OnError = "stop",
     overwrite: bool = False,
+    dry_run: bool = False,
     names: Names | None = None,
     provider: str = AUTO,
     rebuild: bool = False,
@@ -65,10 +68,14 @@ def classify(
         Leave out rows below the classifier's operating point and those that stay in place; NaN is always kept.
     keep_above : float, optional
         As `drop`, but below this probability, of which nothing is promised.
+    discard : bool
+        Whether rows that are left out are not kept beside the table, in ``NAME.dropped.<suffix>``.
     on_error : {"stop", "skip"}
         Whether an input that cannot be classified ends the work, or is passed on without probabilities and counted.
     overwrite : bool
         Replace tables of an earlier run. Inputs are never replaced.
+    dry_run : bool
+        Write nothing, and say for each field what would be left out, and why.
     names : Names, optional
         What the columns of the catalogues are called; by default as SExtractor calls them.
     provider, rebuild
@@ -86,9 +93,12 @@ def classify(
     """
     engine = load(model, provider=provider, rebuild=rebuild)
     keep_above = limit(engine.classifier, model, drop, keep_above)
+    if discard and keep_above is None:
+        raise CeresFastError("--discard is about rows that are left out: give it with --drop or --keep-above.")
     _check_planes(engine.classifier, model)
     wanted = format_of(output, format)
     task = Task(engine, _rules(engine.classifier, model), keep_above, on_error, wanted, names or Names())
+    task.discard, task.dry_run = discard, dry_run
     with task.timed():
         found = find_inputs(inputs, catalogue, task)
         jobs = {
@@ -99,7 +109,7 @@ def classify(
         targets = [job.target for job in jobs.values()] + [stamps] * bool(found.stamps)
         originals = [*found.stamps, *jobs, *(job.catalogue for job in jobs.values()), model]
         places = (place for frame in jobs for place in catalogue_places(frame))
-        check_targets(targets, originals, places, overwrite)
+        check_targets(targets, originals, places, overwrite or dry_run)
         _check_scale(found.infos, engine.classifier)
         if found.stamps:
             classify_stamps(found.stamps, stamps, task)
@@ -109,6 +119,12 @@ def classify(
         if whole:
             classify_exposures(whole, task)
     task.summary()
+    if dry_run:
+        say_fields(task.result.fields, keep_above)
+        say("a dry run: nothing is written")
+    elif keep_above is not None and not discard:
+        left_out = task.result.total["rows"] - task.result.total["written"]
+        say(f"{left_out} rows were left out; they are kept beside the tables, in files called *.dropped.*")
     say(str(task.result.account))
     task.result.account.check()
     return task.result

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from ..console import warn
 from ..errors import InputError
-from ..files import atomic_file
+from ..files import copy_file
 from ..survey.catalogues import Catalogue, check_free, read_catalogue, write_catalogue
 from ..survey.detections import Detections, read_detections
 from ..survey.frames import FrameInfo
 from .account import CLASSIFIED, KEPT, PASSED_ON
+from .dry_run import field_of
 from .outputs import scored_rows
 from .scores import FLAGS, PROBABILITY, Scores
 from .task import Task
@@ -38,6 +40,7 @@ class Job:
     _read: Catalogue | None = field(default=None, init=False)
     _scores: Scores | None = field(default=None, init=False)
     _left: bool = field(default=False, init=False)
+    _fields: list[tuple[str, np.ndarray]] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
         self._waiting = {info.hdu for info in self.infos}
@@ -70,6 +73,7 @@ class Job:
         """Take the scores of a CCD's detections; write the table when it was the last CCD."""
         assert self._scores is not None
         self._scores.put(detections.rows, scores)
+        self._fields.append((field_of(detections.info), detections.rows))
         self._done(detections.info, task)
 
     def leave(self, info: FrameInfo, error: InputError, task: Task) -> None:
@@ -99,6 +103,7 @@ class Job:
             `error`, unless bad inputs are skipped.
         """
         self._waiting.clear()
+        self._fields.clear()
         if scored_rows(self.target, self.catalogue):
             task.failed(self.frame, error, f"{self.target}, as an earlier run classified it, is kept.")
             self._end(KEPT, task)
@@ -110,32 +115,48 @@ class Job:
         self._waiting.discard(info.hdu)
         if self._waiting:
             return
-        if self._read is None or self._scores is None:  # no CCD came as far as the catalogue
-            self._write_unscored(task)
-            return
-        if self._left and scored_rows(self.target, self.catalogue) > self._scores.scored:
+        if self._left and scored_rows(self.target, self.catalogue) > (self._scores.scored if self._scores else 0):
             warn(f"{self.target}: has more probabilities, as an earlier run classified it, and is kept")
             self._end(KEPT, task)
             return
-        kept, added = self._scores.kept(task.keep_above), self._scores.columns()
-        write_catalogue(self._read, self.target, added=added, keep=kept, format=task.table_format)
-        task.done(str(self.frame), self._scores, self.target)
+        if self._read is None or self._scores is None:  # no CCD came as far as the catalogue
+            self._write_unscored(task)
+            return
+        self._write(self._read, self._scores, self._scores.kept(task.keep_above), task)
+        self._tell(self._scores, task)
         self._end(PASSED_ON if self._left else CLASSIFIED, task)
 
-    def _end(self, fate: str, task: Task) -> None:
-        task.result.account.put(self.frame, fate)
-        self._read = self._scores = None
+    def _write(self, catalogue: Catalogue, scores: Scores, keep: np.ndarray | None, task: Task) -> None:
+        taken = {name.upper() for name in catalogue.table.colnames}
+        added = {name: values for name, values in scores.columns().items() if name not in taken}
+        task.write(
+            lambda path, rows: write_catalogue(catalogue, path, added=added, keep=rows, format=task.table_format),
+            self.target,
+            keep,
+        )
 
     def _write_unscored(self, task: Task) -> None:
         try:
             catalogue = read_catalogue(self.catalogue)
             scores = Scores.none(len(catalogue.table))
-            taken = {name.upper() for name in catalogue.table.colnames}
-            added = {name: values for name, values in scores.columns().items() if name not in taken}
-            write_catalogue(catalogue, self.target, added=added, format=task.table_format)
+            self._write(catalogue, scores, None, task)
         except InputError:
-            with atomic_file(self.target) as temporary:
-                shutil.copyfile(self.catalogue, temporary)
+            task.write(lambda path, rows: copy_file(self.catalogue, path), self.target)
             scores = Scores.none(0)
-        task.done(str(self.frame), scores, self.target)
+        self._tell(scores, task)
         self._end(PASSED_ON, task)
+
+    def _tell(self, scores: Scores, task: Task) -> None:
+        """Note what was written, and count the rows of each field; those of no CCD that was scored are of the first."""
+        field = np.full(len(scores.flags), field_of(self.infos[0]) if self.infos else self.frame.name, object)
+        for name, rows in self._fields:
+            field[rows] = name
+        for name in np.unique(field).tolist():
+            rows = field == name
+            task.count_field(name, Scores(scores.probability[rows], scores.flags[rows]))
+        task.done(str(self.frame), scores, self.target)
+
+    def _end(self, fate: str, task: Task) -> None:
+        task.result.account.put(self.frame, fate)
+        self._read = self._scores = None
+        self._fields.clear()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
 
 from ..errors import CeresFastError, InputError
-from ..survey.catalogues import SUFFIXES, Catalogue, column, read_catalogue
+from ..survey.catalogues import ENDINGS, SUFFIXES, Catalogue, column, read_catalogue
 from ..survey.fits_files import frame_stem
 from .scores import PROBABILITY
 
@@ -46,6 +48,48 @@ def stamps_target(output: Path, wanted: TableFormat | None) -> Path:
     return output if is_file(output) else output / f"stamps{SUFFIXES[wanted or 'CSV']}"
 
 
+def dropped_path(target: Path) -> Path:
+    """Return where the rows go that are left out of a table: beside it, ``NAME.dropped.cat`` for ``NAME.cat``.
+
+    No frame is called so, so that it is never taken for a catalogue to be classified.
+    """
+    name = target.name
+    ending = next((ending for ending in ENDINGS if name.lower().endswith(ending)), target.suffix)
+    cut = len(name) - len(ending)
+    return target.with_name(f"{name[:cut]}.dropped{name[cut:]}")
+
+
+def write_divided(
+    write: Callable[[Path, np.ndarray | None], None], target: Path, keep: np.ndarray | None, discard: bool = False
+) -> None:
+    """Write a table, and beside it what is left out of it, so that at any moment no row is in neither.
+
+    What an earlier run left out gives way to what this one leaves out.
+
+    Parameters
+    ----------
+    write : callable
+        Given a path and which rows to write there, (n,) bool, or None for all; it replaces what is there.
+    target : pathlib.Path
+        The table.
+    keep : numpy.ndarray or None
+        Which rows are in it, (n,) bool; None for all.
+    discard : bool
+        Whether what is left out is not kept.
+    """
+    beside = dropped_path(target)
+    earlier = beside.exists()
+    left_out = None if keep is None or discard else ~keep
+    if left_out is not None:
+        # What an earlier run left out may be in this one's table, which is not there yet: then everything goes there.
+        write(beside, None if earlier else left_out)
+    write(target, keep)
+    if earlier and left_out is not None:
+        write(beside, left_out)
+    elif earlier:
+        beside.unlink()
+
+
 def check_targets(targets: Sequence[Path], kept: Iterable[Path], places: Iterable[Path], overwrite: bool) -> None:
     """Make sure, before any work, that tables have names of their own and replace nothing they may not.
 
@@ -55,6 +99,7 @@ def check_targets(targets: Sequence[Path], kept: Iterable[Path], places: Iterabl
         When two tables would have one name, one would replace an input (one of `kept`), one would be taken for the
         catalogue of a frame from then on (one of `places`), or one exists and `overwrite` is false.
     """
+    targets = [*targets, *map(dropped_path, targets)]
     inputs, catalogues = ({path.resolve() for path in paths} for paths in (kept, places))
     seen: set[Path] = set()
     for target in targets:
@@ -80,7 +125,8 @@ def check_targets(targets: Sequence[Path], kept: Iterable[Path], places: Iterabl
 def scored_rows(table: Path, catalogue: Path) -> int:
     """Return how many rows with a probability a table has; 0 where it is not a table of just these detections.
 
-    A table of which rows were left out is one of these detections when it was written after their catalogue.
+    What was left out of it counts, where it is beside it; else the table is one of these detections when all its rows
+    are and it was written after their catalogue.
 
     Parameters
     ----------
@@ -89,17 +135,21 @@ def scored_rows(table: Path, catalogue: Path) -> int:
     catalogue : pathlib.Path
         The detections.
     """
+    if not table.is_file():
+        return 0
     try:
-        there, detections = read_catalogue(table), read_catalogue(catalogue)
+        detections = read_catalogue(catalogue)
+        there = [read_catalogue(path) for path in (table, dropped_path(table)) if path.exists()]
     except InputError:
         return 0
-    probability = column(there, PROBABILITY)
-    names = [name for name in detections.table.colnames if _is_number(detections, name) and _is_number(there, name)]
-    if probability is None or not names:
+    names = [name for name in detections.table.colnames if all(_is_number(each, name) for each in (detections, *there))]
+    probabilities = [column(each, PROBABILITY) for each in there]
+    scored = sum(int(np.isfinite(each).sum()) for each in probabilities if each is not None)
+    if not scored or not names:
         return 0
-    rows, all_rows = _rows(there, names), _rows(detections, names)
+    rows, all_rows = reduce(or_, (_rows(each, names) for each in there)), _rows(detections, names)
     newer = table.stat().st_mtime_ns >= catalogue.stat().st_mtime_ns
-    return int(np.isfinite(probability).sum()) if rows == all_rows or (newer and rows <= all_rows) else 0
+    return scored if rows == all_rows or (newer and rows <= all_rows) else 0
 
 
 def _is_number(catalogue: Catalogue, name: str) -> bool:

@@ -42,11 +42,14 @@ def classify_stamps(files: Sequence[Path], target: Path, task: Task) -> None:
             scores.put(slice(start, start + len(chunk)), _score_chunk(chunk, task))
             bar.advance(shown, len(chunk))
         table = Table({"file": np.array([file.as_posix() for file in files], str), **scores.columns()})
-        kept = scores.kept(task.keep_above)
-        with atomic_file(target) as temporary:
-            table[slice(None) if kept is None else kept].write(
-                temporary, format=FORMATS[task.table_format or "CSV"], overwrite=True
-            )
+
+        def write(path: Path, rows: np.ndarray | None) -> None:
+            with atomic_file(path) as temporary:
+                chosen = table if rows is None else table[rows]
+                chosen.write(temporary, format=FORMATS[task.table_format or "CSV"], overwrite=True)
+
+        task.write(write, target, scores.kept(task.keep_above))
+    task.count_field("stamps", scores)
     task.done("stamps", scores, target)
 
 

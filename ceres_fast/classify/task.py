@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+
+import numpy as np
 
 from ..console import say, table, warn
 from ..engines import Engine
@@ -17,7 +19,8 @@ from ..errors import InputError
 from ..survey.catalogues import Names
 from ..survey.rules import Rules
 from .account import Account
-from .outputs import TableFormat
+from .dry_run import reasons
+from .outputs import TableFormat, write_divided
 from .scores import Scores
 
 OnError = Literal["stop", "skip"]
@@ -61,6 +64,8 @@ class Result:
         Time of the whole, and of the engine alone.
     account : Account
         Which files were found, and what became of each.
+    fields : dict
+        For each field and night (and for all stamps) why rows go or stay (`dry_run.WHY`).
     """
 
     written: list[Path] = field(default_factory=list)
@@ -70,6 +75,7 @@ class Result:
     seconds: float = 0.0
     engine_seconds: float = 0.0
     account: Account = field(default_factory=Account)
+    fields: dict[str, Counter[str]] = field(default_factory=dict)
 
     @property
     def total(self) -> Counter[str]:
@@ -88,6 +94,8 @@ class Task:
     table_format: TableFormat | None = None
     names: Names = field(default_factory=Names)
     result: Result = field(default_factory=Result)
+    discard: bool = False
+    dry_run: bool = False
 
     @contextmanager
     def timed(self) -> Iterator[None]:
@@ -109,9 +117,21 @@ class Task:
         if len(self.result.failed) == _LOUD:
             warn("further inputs that cannot be classified are only counted")
 
+    def write(
+        self, write: Callable[[Path, np.ndarray | None], None], target: Path, keep: np.ndarray | None = None
+    ) -> None:
+        """Write a table as `outputs.write_divided` does; in a dry run, nothing."""
+        if not self.dry_run:
+            write_divided(write, target, keep, self.discard)
+
+    def count_field(self, name: str, scores: Scores) -> None:
+        """Count rows of a field by why they go or stay."""
+        self.result.fields.setdefault(name, Counter()).update(reasons(scores, self.keep_above))
+
     def done(self, name: str, scores: Scores, written: Path) -> None:
         """Note a table that was written."""
-        self.result.written.append(written)
+        if not self.dry_run:
+            self.result.written.append(written)
         counts = scores.count(self.engine.classifier.threshold, self.keep_above)
         self.result.counts[name] = counts
 

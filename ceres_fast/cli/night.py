@@ -39,6 +39,10 @@ def classify(
         float | None,
         typer.Option(min=0, max=1, help="As --drop, but rows below this probability, of which nothing is promised."),
     ] = None,
+    discard: Annotated[
+        bool,
+        typer.Option("--discard", help="Do not keep rows that are dropped; else they are beside the table."),
+    ] = False,
     provider: Annotated[
         Literal["auto", "cpu", "cuda", "tensorrt"],
         typer.Option(help="What ONNX Runtime runs an ONNX file on; auto: the best that starts."),
@@ -51,6 +55,9 @@ def classify(
     ] = False,
     on_error: OnError = "stop",
     overwrite: Overwrite = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Write nothing; say for each field what would be dropped, and why.")
+    ] = False,
 ) -> None:
     """Add PROB_ASTEROID to frames' catalogues, or list it for stamps (default: of data/held-out).
 
@@ -68,8 +75,10 @@ def classify(
         format=format_,
         drop=drop,
         keep_above=keep_above,
+        discard=discard,
         on_error=on_error,
         overwrite=overwrite,
+        dry_run=dry_run,
         provider=provider,
         rebuild=rebuild,
     )

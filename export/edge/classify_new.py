@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import signal
 import subprocess
 import sys
@@ -30,10 +29,10 @@ from pathlib import Path
 
 from new_exposures import Exposure, Field, State, fields_of, signature
 
-from ceres_fast.classify.outputs import TABLE_FORMATS, frame_target, scored_rows
+from ceres_fast.classify.outputs import TABLE_FORMATS, frame_target, scored_rows, write_divided
 from ceres_fast.console import guard_output, say
 from ceres_fast.errors import CeresFastError, InputError
-from ceres_fast.files import atomic_file, disk_errors
+from ceres_fast.files import copy_file, disk_errors
 from ceres_fast.locks import Busy, lock
 
 CLASSIFY = [sys.executable, "-m", "ceres_fast", "classify"]
@@ -110,8 +109,7 @@ class Work:
                 say(f"{exposure.frame}: its table is there, and stays: {kept}")
                 continue
             target = place / Path(exposure.catalogue).name
-            with atomic_file(target) as temporary:
-                shutil.copyfile(exposure.catalogue, temporary)
+            write_divided(lambda path, rows, source=exposure.catalogue: copy_file(Path(source), path), target, None)
             say(f"{exposure.frame}: cannot be classified, its catalogue is passed on UNFILTERED as {target}")
 
     def _classified(self, exposure: Exposure, place: Path) -> Path | None:

@@ -342,3 +342,19 @@ def test_a_table_with_more_probabilities_is_kept(
     assert f"{out / 'M2.cat'}: has more probabilities" in capsys.readouterr().err
     assert result.account.counts == {CLASSIFIED: 2, KEPT: 1}
     assert NOT_SCORED in table_of(classify([night], model, output=out / "new", on_error="skip").written[1])[FLAGS]
+
+
+@pytest.mark.parametrize("table_format", FORMATS)
+def test_what_is_dropped_is_beside_for_all_ccds(night: Path, model: Path, out: Path, table_format: str) -> None:
+    write_mosaics(night, table_format)
+    result = classify([night], model, output=out, keep_above=0.5)
+    for name in ("M1", "M2", "M3"):
+        before, kept, left_out = (
+            read_catalogue(path) for path in (night / f"{name}.cat", out / f"{name}.cat", out / f"{name}.dropped.cat")
+        )
+        assert left_out.format == before.format
+        np.testing.assert_array_equal(kept.part, range(CCDS))
+        np.testing.assert_array_equal(left_out.part, np.repeat(range(CCDS), ROWS - 1))
+        assert len(kept.headers) == len(left_out.headers) == len(before.headers)
+    assert list(result.fields) == ["F0001, 2023-02-24"]
+    assert result.fields["F0001, 2023-02-24"]["dropped: stationary"] == 36

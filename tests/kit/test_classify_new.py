@@ -309,6 +309,22 @@ def test_a_good_table_is_known_in_other_formats_and_with_rows_left_out(service: 
     assert {path: path.read_bytes() for path in service.output.rglob("*.*") if path.is_file()} == tables
 
 
+def test_nothing_that_was_dropped_of_other_detections_stays_beside(service: Service) -> None:
+    frames = write_field(service.input)
+    service.run(0)
+    assert service.run(LATER, "--", "--keep-above", "0.5") == 0
+    assert len(list(service.output.rglob("*.dropped.cat"))) == 3
+    catalogue = frames[1].parents[1] / "sextractor_cat" / "F0001-2.cat"
+    catalogue.write_text(catalogue.read_text().replace("100.0", "101.0"))
+    service.stand_in(lambda frames: 1)
+    service.run()
+    assert [service.run() for _ in range(3)] == [3] * 3
+    assert sorted(path.name for path in service.output.rglob("*.dropped.cat")) == [
+        "F0001-1.dropped.cat",
+        "F0001-3.dropped.cat",
+    ]
+
+
 def test_a_screen_that_cannot_show_it_decides_nothing(tmp_path: Path) -> None:
     model = written(tmp_path, peak_model(classifier_json=classifier(rules=Rules().as_dict()).to_json()))
     frames = write_field(tmp_path / "incoming" / "Čeres")
