@@ -170,8 +170,8 @@ def test_what_was_dropped_is_never_classified(night: Path, model: Path, out: Pat
 
 
 def test_a_table_with_its_dropped_rows_is_a_table_of_the_catalogue(night: Path, model: Path, out: Path) -> None:
-    write_field(night, 1)
-    (path,) = classify([night], model, output=out, keep_above=1.0).written
+    write_field(night)
+    path = classify([night], model, output=out, keep_above=1.0).written[0]
     catalogue = night / "F0001" / "sextractor_cat" / "F0001-1.cat"
     os.utime(path, (1, 1))
     assert scored_rows(path, catalogue) == 5
@@ -190,8 +190,8 @@ def test_a_dry_run_says_why_and_writes_nothing(
     assert result.written == []
     assert not out.exists()
     said = capsys.readouterr().out
-    cells = [[cell.strip() for cell in line.strip("│").split("│")] for line in said.splitlines() if line[0] == "│"]
-    rows = {(row[0], row[1]): int(row[2]) for row in cells if len(row) == 3}
+    lines = [line.strip("│").split("│") for line in said[said.index("Would be") :].splitlines() if line[0] == "│"]
+    rows = {(field.strip(), why.strip()): int(count) for field, why, count in lines}
     for field in ("F0001, 2023-02-24", "F0002, 2023-02-24"):
         there = {why: count for (name, why), count in rows.items() if name == field}
         assert there == {"dropped: stationary": 12, "kept: P ≥ 0.5": 3}
