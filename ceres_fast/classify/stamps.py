@@ -8,13 +8,15 @@ from pathlib import Path
 import numpy as np
 from astropy.table import Table
 
-from ..console import progress
+from ..console import progress, warn
 from ..errors import InputError
 from ..files import atomic_file
+from ..survey.catalogues import column, read_catalogue
 from ..survey.stamp_folders import read_stamp
 from ..survey.stamp_table import STAMP_SIZE
-from .account import CLASSIFIED, PASSED_ON
-from .scores import CHUNK, Scores, score
+from .account import CLASSIFIED, KEPT, PASSED_ON
+from .outputs import dropped_path
+from .scores import CHUNK, PROBABILITY, Scores, score
 from .task import Task
 
 FORMATS = {"CSV": "ascii.csv", "ECSV": "ascii.ecsv"}
@@ -25,7 +27,8 @@ def classify_stamps(files: Sequence[Path], target: Path, task: Task) -> None:
     """Write a table of the stamps in `files`: ``file``, ``PROB_ASTEROID`` and ``CERES_FLAGS``.
 
     Missing pixels are filled and flagged. A file that is no stamp, or has no picture in it, stops the work, or is
-    kept with NaN where bad inputs are skipped.
+    kept with NaN where bad inputs are skipped; a table of an earlier run with more probabilities of the same files
+    stays.
 
     Raises
     ------
@@ -34,35 +37,58 @@ def classify_stamps(files: Sequence[Path], target: Path, task: Task) -> None:
     CeresFastError
         When the table cannot be written.
     """
-    scores = Scores.none(len(files))
+    scores, bad = Scores.none(len(files)), set[Path]()
     with progress() as bar:
         shown = bar.add_task("stamps", total=len(files))
         for start in range(0, len(files), CHUNK):
             chunk = files[start : start + CHUNK]
-            scores.put(slice(start, start + len(chunk)), _score_chunk(chunk, task))
+            scores.put(slice(start, start + len(chunk)), _score_chunk(chunk, bad, task))
             bar.advance(shown, len(chunk))
-        table = Table({"file": np.array([file.as_posix() for file in files], str), **scores.columns()})
+    keep_earlier = bool(bad) and _scored_earlier(target, files) > scores.scored
+    for file in files:
+        task.result.account.put(file, KEPT if keep_earlier else PASSED_ON if file in bad else CLASSIFIED)
+    if keep_earlier:
+        warn(f"{target}: has more probabilities, as an earlier run classified these stamps, and is kept")
+        return
+    table = Table({"file": np.array([file.as_posix() for file in files], str), **scores.columns()})
 
-        def write(path: Path, rows: np.ndarray | None) -> None:
-            with atomic_file(path) as temporary:
-                chosen = table if rows is None else table[rows]
-                chosen.write(temporary, format=FORMATS[task.table_format or "CSV"], overwrite=True)
+    def write(path: Path, rows: np.ndarray | None) -> None:
+        with atomic_file(path) as temporary:
+            chosen = table if rows is None else table[rows]
+            chosen.write(temporary, format=FORMATS[task.table_format or "CSV"], overwrite=True)
 
-        task.write(write, target, scores.kept(task.keep_above))
+    task.write(write, target, scores.kept(task.keep_above))
     task.count_field("stamps", scores)
     task.done("stamps", scores, target)
 
 
-def _score_chunk(files: Sequence[Path], task: Task) -> Scores:
+def _scored_earlier(target: Path, files: Sequence[Path]) -> int:
+    """Return how many rows with a probability a table has; 0 where it is not one of these stamps as they are now."""
+    if not target.is_file():
+        return 0
+    try:
+        there = [read_catalogue(path) for path in (target, dropped_path(target)) if path.is_file()]
+        names = {str(name) for each in there for name in each.table["file"]}
+        if names != {file.as_posix() for file in files} or any(_newer(file, target) for file in files):
+            return 0
+    except (InputError, KeyError):
+        return 0
+    probabilities = [column(each, PROBABILITY) for each in there]
+    return sum(int(np.isfinite(each).sum()) for each in probabilities if each is not None)
+
+
+def _newer(file: Path, target: Path) -> bool:
+    return file.exists() and file.stat().st_mtime_ns > target.stat().st_mtime_ns
+
+
+def _score_chunk(files: Sequence[Path], bad: set[Path], task: Task) -> Scores:
+    """Score some stamps; add those that cannot be to `bad`."""
     stamps = np.full((len(files), STAMP_SIZE, STAMP_SIZE), np.nan, np.float32)
     filled = np.zeros(len(files), np.int64)
-    bad: set[Path] = set()
     for row, file in enumerate(files):
         try:
             stamps[row], _, filled[row] = read_stamp(file, nan="fill")
         except InputError as error:
             task.failed(file, error, "Kept without a probability.")
             bad.add(file)
-    for file in files:
-        task.result.account.put(file, PASSED_ON if file in bad else CLASSIFIED)
     return score(task.engine, stamps, np.zeros(len(files), np.int64), filled)

@@ -212,6 +212,29 @@ def test_a_good_table_of_an_earlier_run_is_kept(
     assert f"{place(out, 1)}, as an earlier run classified it, is kept" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("limit", [{}, {"keep_above": 0.5}])
+def test_a_good_table_of_stamps_is_kept(
+    night: Path, model: Path, out: Path, limit: dict, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [write_stamp(night / f"{n}.fits", pixels(STARS, n)[44:76, 44 + 9 * n : 76 + 9 * n]) for n in range(3)]
+    classify([night], model, output=out, **limit)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    times = files[1].stat()
+    content = files[1].read_bytes()
+    files[1].write_bytes(b"")  # the disk does not give it this time
+    os.utime(files[1], ns=(times.st_atime_ns, times.st_mtime_ns))
+    result = classify([night], model, output=out, on_error="skip", overwrite=True, **limit)
+    assert (result.written, result.failed) == ([], [files[1]])
+    assert result.account.counts == {KEPT: 3}
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert "as an earlier run classified these stamps, and is kept" in capsys.readouterr().err
+    files[1].write_bytes(content[:4000])  # another file from now on
+    os.utime(files[1], (4e9, 4e9))
+    result = classify([night], model, output=out, on_error="skip", overwrite=True, **limit)
+    assert result.account.counts == {CLASSIFIED: 2, PASSED_ON: 1}
+    assert {path.name: path.read_bytes() for path in out.iterdir()} != before
+
+
 def test_a_wrong_sum_is_said_after_all_is_written(
     night: Path, model: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
