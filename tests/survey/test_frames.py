@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import Table
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ceres_fast.errors import CeresFastError, InputError
@@ -181,6 +181,7 @@ def test_a_ccd_of_a_mosaic_must_be_named(tmp_path):
 @given(
     flips=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=20), packed_as=st.booleans()
 )
+@example(flips=[(0.591238608053901, 0)], packed_as=True)  # an error of CFITSIO's own type
 def test_flipped_bytes_give_a_frame_or_one_clear_error(tmp_path, flips, packed_as):
     path = tmp_path / "flipped.fits"
     path.unlink(missing_ok=True)
