@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 from astropy.table import Table
 
+from benchmarks.builds import SLOWEST
 from benchmarks.machine import write_result
 from ceres_fast.console import say
 from ceres_fast.records.build import build_records
 from ceres_fast.records.pipeline import read_all
 from ceres_fast.survey.neighbours import pairs_within, tangent_plane
+from ceres_fast.survey.rules import Rules
 
 RADIUS = 1.5
 """arcsec within which a detection is a true asteroid."""
@@ -49,7 +51,8 @@ def near_asteroids(columns: dict[str, np.ndarray], truth: Table) -> np.ndarray:
 def labelled(survey: Path, given: Table, truth: Table, folder: Path) -> dict[str, Any]:
     """Build records with the truth that is given, and compare their labels with all of it."""
     given.write(folder / "given.csv")
-    manifest = build_records([survey], folder / "records", truth=folder / "given.csv", workers=2, shards=1)
+    rules = Rules(slowest=SLOWEST)
+    manifest = build_records([survey], folder / "records", truth=folder / "given.csv", rules=rules, workers=2, shards=1)
     _, columns = read_all(manifest, ("label", "mjd", "ra", "dec", "source", "row"))
     near, label = near_asteroids(columns, truth), columns["label"]
     validated = np.append(np.asarray(truth["validated"]) == 1, False)[near]

@@ -34,7 +34,7 @@ def header(exposure: int, field: str = "F0001") -> fits.Header:
     cards = {
         "OBJECT": field,
         "CCDNAME": "A1",
-        "MJD-OBS": 60000.1 + exposure * 0.004,
+        "MJD-OBS": 60000.1 + exposure * 0.01,
         "EXPTIME": 60.0,
         "FILTER": "r",
         "SEEING": 1.2,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ..classifier import Classifier
@@ -13,6 +14,8 @@ from ..survey.catalogues import Names, catalogue_places
 from ..survey.frames import FrameInfo
 from ..survey.rules import Rules
 from ..survey.stamp_table import CENTRE, STAMP_SIZE
+from ..survey.static_sources import read_static
+from ..survey.track_cost import NEEDS
 from .dry_run import say_fields
 from .frames import classify_exposures
 from .inputs import find_inputs
@@ -42,14 +45,18 @@ def classify(
     names: Names | None = None,
     provider: str = AUTO,
     rebuild: bool = False,
+    slowest: float | None = None,
+    static: Path | None = None,
+    needs: int = NEEDS,
 ) -> Result:
     """Add the probability of being an asteroid to catalogues of frames, or list it for FITS stamps.
 
     Every row and column is kept, and the columns ``PROB_ASTEROID`` (NaN where it was not scored, 0 where the
-    detection stays in place) and ``CERES_FLAGS`` (bits: 1 padded at the edge of the frame, 2 missing pixels filled,
-    4 stays in place between exposures, 8 not scored, 16 has one of SExtractor's flags that the classifier's rules
-    reject) are added. Frames of one field, CCD and night are looked at together to find what stays in place, by the
-    rules that the classifier was trained with. A mosaic has one catalogue, and gets one table, for all its CCDs.
+    detection is stationary) and ``CERES_FLAGS`` (bits: 1 padded at the edge of the frame, 2 missing pixels filled,
+    4 stationary, 8 not scored, 16 has one of SExtractor's flags that the classifier's rules reject, 32 provisional: it
+    may be stationary, and nobody looked there at another time) are added. Frames of one field, CCD and night are
+    compared to find what is stationary, by the rules that the classifier was trained with. A mosaic has one catalogue,
+    and gets one table, for all its CCDs.
 
     Parameters
     ----------
@@ -65,7 +72,7 @@ def classify(
     format : {"CSV", "ECSV"}, optional
         Format of the tables; without it the suffix of a file name says, or it is the catalogue's own (CSV for stamps).
     drop : bool
-        Leave out rows below the classifier's operating point and those that stay in place; NaN is always kept.
+        Leave out rows below the classifier's operating point and stationary ones; NaN and provisional are always kept.
     keep_above : float, optional
         As `drop`, but below this probability, of which nothing is promised.
     discard : bool
@@ -80,6 +87,12 @@ def classify(
         What the columns of the catalogues are called; by default as SExtractor calls them.
     provider, rebuild
         What runs the classifier; as in `engines.load`.
+    slowest : float, optional
+        Rate of the slowest asteroid that is wanted, arcsec/min, instead of that of the classifier's rules.
+    static : pathlib.Path, optional
+        A table of fixed sources (`survey.static_sources.read_static`).
+    needs : int
+        Exposures in which a synthetic asteroid must be left by the rule for stationary detections.
 
     Returns
     -------
@@ -97,7 +110,8 @@ def classify(
         raise CeresFastError("--discard is about rows that are left out: give it with --drop or --keep-above.")
     _check_planes(engine.classifier, model)
     wanted = format_of(output, format)
-    task = Task(engine, _rules(engine.classifier, model), keep_above, on_error, wanted, names or Names())
+    task = Task(engine, _rules(engine.classifier, model, slowest), keep_above, on_error, wanted, names or Names())
+    task.static, task.needs = None if static is None else read_static(static), needs
     task.discard, task.dry_run = discard, dry_run
     with task.timed():
         found = find_inputs(inputs, catalogue, task)
@@ -140,11 +154,11 @@ def _check_planes(classifier: Classifier, model: Path) -> None:
         )
 
 
-def _rules(classifier: Classifier, model: Path) -> Rules:
+def _rules(classifier: Classifier, model: Path, slowest: float | None) -> Rules:
     """Return the rules that the classifier was trained with; detections must go through the same ones."""
     if not classifier.rules:
         warn(f"{model}: does not say by which rules its training detections were chosen; this version's are used")
-        return Rules()
+        return Rules() if slowest is None else Rules(slowest=slowest)
     try:
         rules = Rules.from_dict(classifier.rules)
         if (rules.stamp_size, rules.centre) != (STAMP_SIZE, CENTRE):
@@ -157,7 +171,14 @@ def _rules(classifier: Classifier, model: Path) -> Rules:
         ) from error
     if differences := Rules().differences(rules):
         warn(f"{model}: its own rules are used, which differ from this version's ({'; '.join(differences)})")
-    return rules
+    if slowest is None:
+        return rules
+    if slowest < rules.slowest:
+        warn(
+            f"--slowest {slowest:g} is less than the {rules.slowest:g} arcsec/min {model} was trained with: it never "
+            "saw some of what is scored, because that was called stationary"
+        )
+    return replace(rules, slowest=slowest)
 
 
 def _check_scale(infos: Iterable[FrameInfo], classifier: Classifier) -> None:

@@ -13,15 +13,14 @@ from ..survey.detections import Detections
 from ..survey.exposures import group_exposures
 from ..survey.frames import FrameInfo, read_frame
 from ..survey.stamps import cut_stamps
-from ..survey.stationary import lacks_sky, slowest_seen, stationary
+from ..survey.stationary import Stationary, find_stationary
+from ..survey.stationary_checks import check_field, why_not_compared
+from ..survey.track_cost import track_cost
 from .jobs import Job
-from .scores import CHUNK, NOT_SCORED, REJECTED, STATIONARY, Scores, score
+from .scores import CHUNK, NOT_SCORED, PROVISIONAL, REJECTED, STATIONARY, Scores, score
 from .task import Task
 
 _NO_OTHER = "no other exposure of the same field, CCD and night was given"
-
-_MANY = 20
-"""Detections of a field of which some should move, or be noise that is seen once."""
 
 
 def classify_exposures(jobs: Sequence[Job], task: Task) -> None:
@@ -41,11 +40,11 @@ def classify_exposures(jobs: Sequence[Job], task: Task) -> None:
         shown = bar.add_task("exposures", total=len(of))
         infos = [info for job in jobs for info in job.infos]
         groups = group_exposures(infos, lambda info, error: of[info.place].leave(info, error, task))
-        _warn_of_single(groups, task)
+        _warn_of_single([group for group in groups if len(group) == 1], task)
         for group in groups:
-            for job, detections, in_place in _in_place(group, of, task):
+            for job, detections, stays, compared in _compared(group, of, task):
                 try:
-                    scores = _score(detections, in_place, task)
+                    scores = _score(detections, stays, compared, task)
                 except InputError as error:
                     job.leave(detections.info, error, task)
                     continue
@@ -53,17 +52,19 @@ def classify_exposures(jobs: Sequence[Job], task: Task) -> None:
             bar.advance(shown, len(group))
 
 
-def _warn_of_single(groups: Sequence[Sequence[FrameInfo]], task: Task) -> None:
-    if not task.rules.remove_stationary:
+def _warn_of_single(single: Sequence[Sequence[FrameInfo]], task: Task) -> None:
+    if not task.rules.remove_stationary or not single:
         return
-    single = [group[0] for group in groups if len(group) < task.rules.stationary_exposures]
-    if single:
-        more = f" and {len(single) - 1} more" if len(single) > 1 else ""
-        warn(
-            f"{single[0].place}{more}: {_why_alone(single[0])}, so nothing can be seen to stay in place. The "
-            "classifier was trained without such detections: expect stars among the asteroids. Give all exposures of a "
-            "field together"
-        )
+    info = single[0][0]
+    more = f" and {len(single) - 1} more" if len(single) > 1 else ""
+    nothing = "nothing" if task.static is None else "nothing but the fixed sources of --static"
+    warn(
+        f"{info.place}{more}: {_why_alone(info)}, so {nothing} can be called stationary, and the scores are "
+        f"provisional (CERES_FLAGS {PROVISIONAL}): expect stars among the asteroids. Give all exposures of a field "
+        "together"
+    )
+    if task.keep_above is not None:
+        task.result.provisional += [group[0].path for group in single]
 
 
 def _why_alone(info: FrameInfo) -> str:
@@ -72,40 +73,55 @@ def _why_alone(info: FrameInfo) -> str:
     return f"its header does not say its {unknown}" if unknown else _NO_OTHER
 
 
-def _in_place(group: Sequence[FrameInfo], of: dict[str, Job], task: Task) -> list[tuple[Job, Detections, np.ndarray]]:
-    """Read the catalogues of a field; return each with which of its detections stay in place, (n,) bool."""
+def _compared(
+    group: Sequence[FrameInfo], of: dict[str, Job], task: Task
+) -> list[tuple[Job, Detections, np.ndarray, np.ndarray]]:
+    """Read the catalogues of a field and compare its exposures.
+
+    Returns each with which of its detections are stationary, and of which that could be told: (n,) bool.
+    """
     pairs = [(of[info.place], of[info.place].detections(info, task)) for info in group]
     read = [(job, detections) for job, detections in pairs if detections is not None]
-    if len(read) < len(group) and read:
-        _warn_of_single([[detections.info for _, detections in read]], task)
+    if len(read) == 1 < len(group):
+        _warn_of_single([[read[0][1].info]], task)
     exposures = [detections for _, detections in read]
-    if task.rules.remove_stationary and lacks_sky(exposures):
+    found = _stationary(exposures, task)
+    masks = zip(found.stays, found.compared, strict=True)
+    return [(job, detections, *both) for (job, detections), both in zip(read, masks, strict=True)]
+
+
+def _stationary(exposures: Sequence[Detections], task: Task) -> Stationary:
+    """Find the stationary detections of a field. Where they cannot be told, none is, and that is said."""
+    found, comparison = find_stationary(exposures, task.rules, task.static)
+    why = why_not_compared(exposures, comparison)
+    try:
+        check_field(exposures, found, comparison)
+    except InputError as error:
+        if task.on_error == "stop":
+            raise
+        why = str(error)
+        nothing = [np.zeros(len(exposure.x), bool) for exposure in exposures]
+        found = Stationary(nothing, nothing)
+    # Known fixed sources make up for exposures that are too near in time.
+    if why and (task.static is None or not any(mask.any() for mask in found.stays)):
+        task.result.provisional += [exposure.info.path for exposure in exposures]
         warn(
-            f"{group[0].place} and the other exposures of its field: neither a catalogue nor a header has sky "
-            "positions for all of them, so what stays in place is looked for on the detector only. If they are "
-            "dithered, every star seems to move: expect stars among the asteroids"
+            f"{exposures[0].info.place} and the {len(exposures) - 1} other exposures of its field: nothing is called "
+            f"stationary: {why}. Their scores are provisional (CERES_FLAGS {PROVISIONAL}), and no row is dropped"
         )
-    masks = stationary(exposures, task.rules)
-    task.result.slowest = float(np.fmax(task.result.slowest, slowest_seen([each.info for _, each in read], task.rules)))
-    _warn_of_nothing_moving(group, masks)
-    return [(*each, mask) for each, mask in zip(read, masks, strict=True)]
+    elif comparison is not None:
+        task.result.cost += track_cost(comparison, task.needs)
+        task.result.random.append(comparison.random)
+    return found
 
 
-def _warn_of_nothing_moving(group: Sequence[FrameInfo], masks: Sequence[np.ndarray]) -> None:
-    if sum(map(len, masks)) >= _MANY and all(mask.all() for mask in masks):
-        warn(
-            f"{group[0].place} and the {len(group) - 1} other exposures of its field: every detection stays in place, "
-            "so none is called an asteroid. Look for an exposure given twice, or a wrong seeing or WCS in the headers"
-        )
-
-
-def _score(detections: Detections, in_place: np.ndarray, task: Task) -> Scores:
-    """Score what moves, a chunk at a time; what stays in place is no asteroid, as in training."""
+def _score(detections: Detections, stays: np.ndarray, compared: np.ndarray, task: Task) -> Scores:
+    """Score what is not stationary, a chunk at a time; what is stationary is no asteroid, as in training."""
     rejected = detections.rejected
-    scores = Scores.none(len(in_place))
+    scores = Scores.none(len(stays))
     scores.flags[rejected] |= REJECTED
-    scores.put(in_place & ~rejected, Scores(np.zeros(1), np.full(1, STATIONARY, np.int32)))
-    moving = np.flatnonzero(~in_place & ~rejected)
+    scores.put(stays & ~rejected, Scores(np.zeros(1), np.full(1, STATIONARY, np.int32)))
+    moving = np.flatnonzero(~stays & ~rejected)
     if not len(moving):  # a dead CCD has no detections, and is no reason to stop
         return scores
     image = read_frame(detections.info.path, detections.info.hdu).data
@@ -113,6 +129,7 @@ def _score(detections: Detections, in_place: np.ndarray, task: Task) -> Scores:
         rows = moving[start : start + CHUNK]
         stamps, padded, filled = cut_stamps(image, detections.x[rows], detections.y[rows])
         scores.put(rows, score(task.engine, stamps, padded, filled))
+    scores.flags[moving[~compared[moving]]] |= PROVISIONAL
     _warn_of_unscored(detections, scores)
     return scores
 

@@ -46,7 +46,7 @@ def limit(classifier: Classifier, model: Path, drop: bool, keep_above: float | N
             "row is then kept",
         )
     say(
-        f"rows below {point['threshold']:g} and those that stay in place are dropped: with a confidence of "
+        f"rows below {point['threshold']:g} and stationary ones are dropped: with a confidence of "
         f"{point['confidence']:g}, at most {point['max_loss']:g} of the asteroids that are detected in "
         f"{point['needs']} exposures of a night or more are lost"
     )

@@ -11,14 +11,14 @@ from ..survey.problems import OnError
 from .classify import classify
 
 
-def scorer(model: Path, on_error: OnError = "stop") -> Callable[[Path, Path], float]:
+def scorer(model: Path, on_error: OnError = "stop", slowest: float | None = None) -> Callable[[Path, Path], float]:
     """Return a function that classifies the frames in a folder and returns the classifier's threshold.
 
     Parameters
     ----------
     model : pathlib.Path
         The exported classifier, or its run folder.
-    on_error : {"stop", "skip"}
+    on_error, slowest
         As in `classify`.
 
     Raises
@@ -30,7 +30,7 @@ def scorer(model: Path, on_error: OnError = "stop") -> Callable[[Path, Path], fl
     threshold = load(model).classifier.threshold
 
     def score(frames: Path, tables: Path) -> float:
-        classify([frames], model, output=tables, on_error=on_error)
+        classify([frames], model, output=tables, on_error=on_error, slowest=slowest)
         return threshold
 
     return score

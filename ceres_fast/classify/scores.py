@@ -11,12 +11,15 @@ from astropy.table import Column
 from ..engines import Engine
 
 PROBABILITY = "PROB_ASTEROID"
-"""Probability that the detection is an asteroid; NaN where it was not scored, 0 where it stays in place."""
+"""Probability that the detection is an asteroid; NaN where it was not scored, 0 where it is stationary."""
 
 FLAGS = "CERES_FLAGS"
-"""Sum of `PADDED`, `FILLED`, `STATIONARY`, `NOT_SCORED` and `REJECTED`; what is rejected is not scored either."""
+"""Sum of `PADDED`, `FILLED`, `STATIONARY`, `NOT_SCORED`, `REJECTED` and `PROVISIONAL`.
 
-PADDED, FILLED, STATIONARY, NOT_SCORED, REJECTED = 1, 2, 4, 8, 16
+What is rejected is not scored either. Provisional is the score of what may be stationary: no exposure far enough away
+in time looked there."""
+
+PADDED, FILLED, STATIONARY, NOT_SCORED, REJECTED, PROVISIONAL = 1, 2, 4, 8, 16, 32
 
 CHUNK = 2048
 """Stamps cut and scored at a time; with the engine's batch this bounds the memory (8 MiB of pixels)."""
@@ -42,7 +45,9 @@ class Scores:
         """Return the columns by their names."""
         return {
             PROBABILITY: Column(self.probability, description="Probability of being an asteroid (NaN: not scored)"),
-            FLAGS: Column(self.flags, description="1 at edge, 2 filled, 4 stays in place, 8 not scored, 16 rejected"),
+            FLAGS: Column(
+                self.flags, description="1 at edge, 2 filled, 4 stationary, 8 not scored, 16 rejected, 32 provisional"
+            ),
         }
 
     @property
@@ -51,10 +56,14 @@ class Scores:
         return int(np.isfinite(self.probability).sum())
 
     def kept(self, keep_above: float | None) -> np.ndarray | None:
-        """Return which rows stay, bool (n,), or None for all: below the limit and in place go, NaN stays."""
+        """Return which rows stay, bool (n,), or None for all.
+
+        What is below the limit or stationary goes; NaN and provisional stay.
+        """
         if keep_above is None:
             return None
-        return ~(self.probability < keep_above) & (self.flags & STATIONARY == 0)
+        provisional = self.flags & PROVISIONAL > 0
+        return provisional | (~(self.probability < keep_above) & (self.flags & STATIONARY == 0))
 
     def count(self, threshold: float, keep_above: float | None) -> Counter[str]:
         """Count rows by what happened to them."""
@@ -66,6 +75,7 @@ class Scores:
             filled=int((self.flags & FILLED > 0).sum()),
             rejected=int((self.flags & REJECTED > 0).sum()),
             not_scored=int((self.flags & NOT_SCORED > 0).sum()),
+            provisional=int((self.flags & PROVISIONAL > 0).sum()),
             asteroids=int((self.probability >= threshold).sum()),
             written=len(self.flags) if kept is None else int(kept.sum()),
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -18,6 +17,8 @@ from ..engines import Engine
 from ..errors import InputError
 from ..survey.catalogues import Names
 from ..survey.rules import Rules
+from ..survey.stationary import RandomPlaces
+from ..survey.track_cost import NEEDS, cost_rows
 from .account import Account
 from .dry_run import reasons
 from .outputs import TableFormat, write_divided
@@ -28,22 +29,21 @@ OnError = Literal["stop", "skip"]
 _LOUD = 10
 _COLUMNS = {
     "rows": "rows",
-    "stationary": "in place",
+    "stationary": "fixed",
     "padded": "at edge",
     "filled": "filled",
     "rejected": "flags",
     "not_scored": "no P",
+    "provisional": "prov.",
     "asteroids": "P ≥ {threshold:g}",
     "written": "written",
 }
 """Counts in the summary and their headings."""
 
+_RARE = ("rejected", "provisional")
+"""Columns that are left out where nothing is in them."""
+
 _LONG = 24
-
-SLOW = 0.3
-"""arcsec/min; warned of where slower asteroids are lost: those of the main belt move faster near opposition."""
-
-STILL = "seem to stay in place"
 
 
 @dataclass
@@ -58,8 +58,12 @@ class Result:
         For each exposure (and for all stamps together) the counts of `Scores.count`.
     failed : list of pathlib.Path
         Inputs that could not be classified, and were passed on or left out.
-    slowest : float
-        Rate (arcsec/min) below which an asteroid seems to stay in place in one of the fields, NaN where not known.
+    provisional : list of pathlib.Path
+        Frames of fields in which nothing could be called stationary though that was asked for: all rows are kept.
+    cost : collections.Counter
+        What the rule for stationary detections costs synthetic asteroids (`survey.track_cost`).
+    random : list of RandomPlaces
+        What it says of random places, for each field.
     seconds, engine_seconds : float
         Time of the whole, and of the engine alone.
     account : Account
@@ -71,7 +75,9 @@ class Result:
     written: list[Path] = field(default_factory=list)
     counts: dict[str, Counter[str]] = field(default_factory=dict)
     failed: list[Path] = field(default_factory=list)
-    slowest: float = math.nan
+    provisional: list[Path] = field(default_factory=list)
+    cost: Counter[str] = field(default_factory=Counter)
+    random: list[RandomPlaces] = field(default_factory=list)
     seconds: float = 0.0
     engine_seconds: float = 0.0
     account: Account = field(default_factory=Account)
@@ -93,6 +99,8 @@ class Task:
     on_error: OnError
     table_format: TableFormat | None = None
     names: Names = field(default_factory=Names)
+    static: np.ndarray | None = None
+    needs: int = NEEDS
     result: Result = field(default_factory=Result)
     discard: bool = False
     dry_run: bool = False
@@ -141,7 +149,8 @@ class Task:
         lines = [(Path(name).name, each) for name, each in result.counts.items()]
         if len(lines) != 1:
             lines = [*(lines if len(lines) <= _LONG else []), (f"all {len(lines)}", result.total)]
-        columns = {name: heading for name, heading in _COLUMNS.items() if name != "rejected" or self.rules.reject_flags}
+        total = result.total
+        columns = {name: heading for name, heading in _COLUMNS.items() if name not in _RARE or total[name]}
         headings = [heading.format(threshold=self.engine.classifier.threshold) for heading in columns.values()]
         rows = [(name, *(each[count] for count in columns)) for name, each in lines]
         table("Classified", ["", *headings], rows)
@@ -152,16 +161,24 @@ class Task:
             f"{result.seconds:.1f} s, {speed:.0f} detections/s; {scored} scored, "
             f"{share:.0%} of the time in {self.engine.runtime}",
         )
-        if result.slowest > SLOW:
-            warn(
-                "the exposures of a field are so close in time that asteroids slower than "
-                f"{result.slowest:.2g} arcsec/min {STILL} and are not scored. Take exposures farther apart, or "
-                "train with --keep-stationary"
-            )
-        elif result.slowest > 0:
-            say(f"asteroids slower than {result.slowest:.2g} arcsec/min {STILL} here")
+        self._say_cost()
         if result.failed:
             warn(
                 f"{len(result.failed)} inputs could not be classified; the catalogues of those that have one go on "
                 "unfiltered"
             )
+        if result.provisional:
+            dropping = ", so no row of them is dropped" if self.keep_above is not None else ""
+            number = len(set(result.provisional))
+            warn(f"in {number} exposures nothing could be called stationary{dropping}: their scores are provisional")
+
+    def _say_cost(self) -> None:
+        """Print what the rule for stationary detections costs."""
+        heading, rows = cost_rows(self.result.cost)
+        if rows:
+            table("What the rule for stationary detections costs, by synthetic asteroids", heading, rows)
+        compared = sum(each.compared for each in self.result.random)
+        if compared:
+            chance = sum(each.by_chance for each in self.result.random) / compared
+            sources = sum(each.on_sources for each in self.result.random) / compared
+            say(f"of random places {chance:.2%} are stationary by chance, {sources:.2%} because of a fixed source")

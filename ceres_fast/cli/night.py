@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from .options import CLASSIFIED, DEMO, HELD_OUT, LATEST, Columns, OnError, Overwrite, Seed
+from .options import CLASSIFIED, DEMO, HELD_OUT, LATEST, Columns, Needs, OnError, Overwrite, Seed, Static
 
 
 def classify(
@@ -31,8 +31,8 @@ def classify(
         bool,
         typer.Option(
             "--drop",
-            help="Drop rows below the operating point that ceres-fast calibrate chose, and those that stay in place; "
-            "without it every row is kept.",
+            help="Drop rows below the operating point that ceres-fast calibrate chose, and stationary ones; without it "
+            "every row is kept. Rows that may be stationary, which nobody can tell, are always kept.",
         ),
     ] = False,
     keep_above: Annotated[
@@ -53,6 +53,15 @@ def classify(
             "--rebuild", help="Build an engine file that does not fit this machine anew, from the ONNX file beside it."
         ),
     ] = False,
+    slowest: Annotated[
+        float | None,
+        typer.Option(
+            min=1e-4,
+            help="Slowest asteroid that is wanted, arcsec/min; without it what the classifier was trained with.",
+        ),
+    ] = None,
+    static: Static = None,
+    needs: Needs = 3,
     on_error: OnError = "stop",
     overwrite: Overwrite = False,
     dry_run: Annotated[
@@ -61,7 +70,7 @@ def classify(
 ) -> None:
     """Add PROB_ASTEROID to frames' catalogues, or list it for stamps (default: of data/held-out).
 
-    Give all exposures of a field together: what stays in place is told from them.
+    Give all exposures of a field together: stationary detections are found by comparing them.
     """
     from ..classify import classify
     from ..survey.catalogues import Names
@@ -81,8 +90,11 @@ def classify(
         dry_run=dry_run,
         provider=provider,
         rebuild=rebuild,
+        slowest=slowest,
+        static=static,
+        needs=needs,
     )
-    if result.failed:
+    if result.failed or result.provisional:
         raise typer.Exit(3)
 
 

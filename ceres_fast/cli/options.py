@@ -19,6 +19,36 @@ Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random; the s
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there already.")]
 RecordsFolder = Annotated[Path, typer.Option(help="Folder of the records.")]
 Run = Annotated[Path, typer.Argument(metavar="[RUN]", help="Run directory.")]
+Slowest = Annotated[
+    float,
+    typer.Option(
+        metavar="RATE",
+        min=1e-4,
+        help="Slowest asteroid that is wanted, arcsec/min. Exposures are compared where it has left its place between "
+        "them; what is seen there in both is stationary.",
+    ),
+]
+Chance = Annotated[
+    float,
+    typer.Option(
+        metavar="SHARE", min=0, max=1, help="Share of random places that may be called stationary by chance, at most."
+    ),
+]
+Static = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="CATALOGUE", help="Fixed sources from other nights or a survey: any table with ra and dec (deg)."
+    ),
+]
+Needs = Annotated[
+    int,
+    typer.Option(
+        metavar="N",
+        min=1,
+        help="Exposures of a night in which an asteroid must be left; what the rule for stationary detections costs is "
+        "measured by it.",
+    ),
+]
 Columns = Annotated[
     str,
     typer.Option(

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from .options import RECORDS, TRAINING, Columns, OnError, Overwrite, RecordsFolder, Seed
+from .options import RECORDS, TRAINING, Chance, Columns, Needs, OnError, Overwrite, RecordsFolder, Seed, Slowest, Static
 
 
 def build_records(
@@ -67,8 +67,12 @@ def build_records(
         ),
     ] = 0,
     keep_stationary: Annotated[
-        bool, typer.Option("--keep-stationary", help="Do not remove detections that stay in place between exposures.")
+        bool, typer.Option("--keep-stationary", help="Do not remove stationary detections.")
     ] = False,
+    slowest: Slowest = 0.1,
+    chance: Chance = 0.005,
+    static: Static = None,
+    needs: Needs = 3,
     nan: Annotated[
         Literal["error", "fill"],
         typer.Option(help="Missing pixels: an error, or filled with the stamp's median and counted in the record."),
@@ -102,7 +106,9 @@ def build_records(
         where=[parse_where(text) for text in where or []],
         hold_out=[parse_where(text, option="--hold-out") for text in hold_out or []],
         preset=preset,
-        rules=Rules(remove_stationary=not keep_stationary, reject_flags=reject_flags),
+        rules=Rules(remove_stationary=not keep_stationary, slowest=slowest, chance=chance, reject_flags=reject_flags),
+        static=static,
+        needs=needs,
         nan=nan,
         workers=workers,
         scheduler=scheduler,

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from .options import DATA, INJECTED, TRAINING, OnError, Overwrite, Seed
+from .options import DATA, INJECTED, TRAINING, OnError, Overwrite, Seed, Slowest
 
 Engine = Annotated[
     Literal["sep", "source-extractor"],
@@ -109,6 +109,7 @@ def inject(
     model: Annotated[
         Path | None, typer.Option(help="Classifier (.onnx): also count which detections it calls asteroids.")
     ] = None,
+    slowest: Slowest = 0.1,
     engine: Engine = "sep",
     threshold: Threshold = 1.5,
     min_area: MinArea = 5,
@@ -128,7 +129,8 @@ def inject(
         rate=rate,
         position_angle=position_angle,
         truth=truth,
-        scorer=scorer(model, on_error) if model else None,
+        scorer=scorer(model, on_error, slowest) if model else None,
+        slowest=slowest,
         engine=engine,
         threshold=threshold,
         min_area=min_area,

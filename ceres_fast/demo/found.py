@@ -60,7 +60,7 @@ class Night:
         return [
             ("validated asteroids, once per exposure", counts["validated"]),
             ("  not detected", counts["lost_not_detected"]),
-            ("  removed because they stay in place", counts["lost_stationary"]),
+            ("  removed as stationary", counts["lost_stationary"]),
             ("  without a certain label", aside),
             ("  lost by the classifier", len(self.rows(1, called=False))),
             ("  called asteroids", len(self.rows(1, called=True))),
@@ -69,7 +69,7 @@ class Night:
             ("everything else that moved or was seen once", counts["non_asteroid"]),
             ("  taken for asteroids", len(self.rows(0, called=True))),
             ("  rejected", len(self.rows(0, called=False))),
-            ("detections that stay in place, removed by rule", counts["stationary"]),
+            ("stationary detections, removed by rule", counts["stationary"]),
         ]
 
 

@@ -21,6 +21,8 @@ from ..survey.problems import FURTHER, LOUD, NanPolicy, OnError
 from ..survey.rules import Rules
 from ..survey.selection import Where
 from ..survey.stamp_table import CLASSES, PLANES
+from ..survey.static_sources import read_static
+from ..survey.track_cost import NEEDS
 from ..survey.truth.skybot import SKYBOT, skybot_file
 from .assembly import frame_order, plan_shard, read_tables, write_planned
 from .manifest import MANIFEST, Manifest, load_manifest, write_manifest
@@ -64,6 +66,8 @@ def build_records(
     preset: str | None = None,
     workers: int | None = 1,
     scheduler: str | None = None,
+    static: Path | None = None,
+    needs: int = NEEDS,
 ) -> Manifest:
     """Build TFRecord shards of stamps and their manifest.
 
@@ -113,6 +117,10 @@ def build_records(
         Processes of this machine; 1 works in this process, None takes one per core.
     scheduler : str, optional
         Address of a running Dask scheduler, instead of `workers`. Its workers must see the same files.
+    static : pathlib.Path, optional
+        A table of fixed sources (`survey.static_sources.read_static`); the manifest names it as a source.
+    needs : int, default 3
+        Exposures in which a synthetic asteroid must be left by the rule for stationary detections (`track_cost`).
 
     Returns
     -------
@@ -134,14 +142,18 @@ def build_records(
         truth = skybot_file(sources, observatory, out.with_name(f"{out.name}-skybot.csv"), on_error=on_error)
     if scheduler:  # its workers may have another current folder
         sources, out, truth = [source.absolute() for source in sources], out.absolute(), truth and truth.absolute()
+        static = static and static.absolute()
     found = find_sources(sources, truth)
     rules = rules or Rules()
     if all(source.kind != "frames" for source in found):
         if truth:
             warn(f"{truth}: is not read: stamps and alerts have labels of their own, and no source has frames")
-        # Stamps and alerts do not show what stays in place: nothing was removed here, and nothing may be claimed.
+        # Stamps and alerts do not show what is stationary: nothing was removed here, and nothing may be claimed.
         rules = replace(rules, remove_stationary=False)
-    choice = Choice(where, rules, on_error, nan, tuple(planes), names, observatory)
+    if static is not None:
+        read_static(static)  # so that a bad one is refused before hours of work
+    sha256 = "" if static is None else sha256_of(static)
+    choice = Choice(where, rules, on_error, nan, tuple(planes), names, observatory, static, sha256, needs)
     with Workers(workers, scheduler) as pool, partial_folder(out) as folder:
         pool.check({source.folder: "" for source in found} | {folder / LOCK: (folder / LOCK).read_text()})
         made = _make_parts(found, choice, pool, folder / PARTS)
@@ -155,7 +167,8 @@ def build_records(
         written = sum(shard["count"] for split in splits.values() for shard in split["shards"])
         scales = columns["pixel_scale"][(split_of == "train") & np.isfinite(columns["pixel_scale"])]
         with disk_errors(out, DISK):
-            write_text(records / SOURCES_FILE, _listing(found, made))
+            listed_static = [] if static is None else [(sha256, static.name)]
+            write_text(records / SOURCES_FILE, _listing(found, made, listed_static))
             manifest = Manifest(
                 format_version=FORMAT_VERSION,
                 ceres_fast=__version__,
@@ -171,7 +184,7 @@ def build_records(
                 nan=nan,
                 rules=rules.as_dict(),
                 pixel_scale=float(np.median(scales)) if scales.size else None,
-                sources=described_sources(found),
+                sources=described_sources(found, static),
                 sources_file={"file": SOURCES_FILE, "sha256": sha256_of(records / SOURCES_FILE)},
                 counts={key: counts[key] for key in sorted(counts, key=_place_of_count)},
                 reconciliation=reconcile(_made(found, made), dropped, written),
@@ -238,13 +251,15 @@ def _made(sources: Sequence[Source], made: Sequence[tuple[Source, Unit, Part]]) 
     ]
 
 
-def _listing(sources: Sequence[Source], made: Sequence[tuple[Source, Unit, Part]]) -> str:
-    """Return SHA-256 and name of every file, as ``sha256sum`` writes them: source by source, by name."""
+def _listing(
+    sources: Sequence[Source], made: Sequence[tuple[Source, Unit, Part]], others: Sequence[tuple[str, str]]
+) -> str:
+    """Return SHA-256 and name of every file, as ``sha256sum`` writes them: source by source, by name, then others."""
     lines: list[list[str]] = []
     for source in sources:
         listed = (line for of, _, part in made if of is source for line in part.listed)
         lines += sorted(listed, key=lambda line: line[1])
-    return "".join(f"{sha256}  {name}\n" for sha256, name in lines)
+    return "".join(f"{sha256}  {name}\n" for sha256, name in [*lines, *others])
 
 
 def _as_lists(conditions: Where) -> list[list[Any]]:
@@ -280,6 +295,13 @@ def _check_stamps(columns: Mapping[str, np.ndarray], counts: Mapping[str, int]) 
         left_out = ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items())) or "nothing found"
         raise CeresFastError(f"no stamp is left ({left_out}). Look at --where and at the sources.")
     missing = [name for label, name in enumerate(CLASSES) if not (columns["label"] == label).any()]
+    if missing and (stationary := counts.get("lost_stationary", 0)):
+        detected = counts["validated"] - counts.get("lost_not_detected", 0)
+        raise CeresFastError(
+            f"no stamp is {missing[0]}: of {detected} detections of validated asteroids {stationary} were removed as "
+            "stationary. Give exposures that are farther apart in time, look for faster asteroids only (--slowest), or "
+            "keep all detections (--keep-stationary)."
+        )
     if missing:
         raise CeresFastError(
             f"no stamp is {missing[0]}; a classifier needs both classes. Add sources, or change --where."

@@ -52,7 +52,8 @@ class Manifest:
     pixel_scale : float or None
         Median of the training split in arcsec/pixel; None where no stamp says.
     sources : list of dict
-        ``name``, ``kind`` (``stamps``, ``frames`` or ``alerts``), ``files`` (count).
+        ``name``, ``kind`` (``stamps``, ``frames``, ``alerts`` or ``static``, the table of fixed sources), ``files``
+        (count).
     sources_file : dict
         ``file`` and ``sha256`` of the list of the sources' files and their SHA-256.
     counts : dict

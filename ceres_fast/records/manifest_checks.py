@@ -148,7 +148,9 @@ _MANIFEST: dict[str, Check] = {
     "nan": lambda value: value in ("error", "fill"),
     "rules": lambda value: isinstance(value, dict),
     "pixel_scale": lambda value: value is None or _positive(value),
-    "sources": _list(_object(name=_text, kind=lambda value: value in ("stamps", "frames", "alerts"), files=_count)),
+    "sources": _list(
+        _object(name=_text, kind=lambda value: value in ("stamps", "frames", "alerts", "static"), files=_count)
+    ),
     "sources_file": _object(file=_text, sha256=_sha256),
     "counts": _objects(_count),
     "reconciliation": _objects(_balanced),

@@ -90,7 +90,7 @@ class PartMaker:
             unit.decides,
             asdict(self.choice),
         ]
-        return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(decides, sort_keys=True, default=str).encode()).hexdigest()
 
     def __call__(self, task: tuple[Unit, str]) -> Part:
         """Return the part of a unit and its key; make it unless it is there and whole.

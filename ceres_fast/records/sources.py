@@ -258,6 +258,7 @@ def _refuse_nested(folder: Path, others: Sequence[Path]) -> None:
             )
 
 
-def described(sources: Sequence[Source]) -> list[dict[str, Any]]:
-    """Return the sources for the manifest."""
-    return [{"name": source.name, "kind": source.kind, "files": len(source.files)} for source in sources]
+def described(sources: Sequence[Source], static: Path | None = None) -> list[dict[str, Any]]:
+    """Return the sources for the manifest, and the table of fixed sources."""
+    entries = [{"name": source.name, "kind": source.kind, "files": len(source.files)} for source in sources]
+    return entries if static is None else [*entries, {"name": static.name, "kind": "static", "files": 1}]

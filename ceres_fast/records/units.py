@@ -21,6 +21,7 @@ from ..survey.rules import Rules
 from ..survey.selection import Where
 from ..survey.stamp_folders import stamp_files_table
 from ..survey.stamp_table import PLANES
+from ..survey.track_cost import NEEDS
 from ..survey.truth import read_truth
 
 
@@ -35,6 +36,9 @@ class Choice:
     planes: tuple[str, ...] = PLANES[:1]
     names: Names | None = None
     observatory: str | None = None
+    static: Path | None = None
+    static_sha256: str = ""
+    needs: int = NEEDS
 
 
 class SourceFile(NamedTuple):
@@ -94,7 +98,7 @@ class StampUnit(Unit):
 
 @dataclass(frozen=True)
 class FieldUnit(Unit):
-    """The exposures of one field and CCD in one night: what stays in place is told from all of them."""
+    """The exposures of one field and CCD in one night, which are compared."""
 
     folder: Path
     frames: tuple[FrameInfo, ...]
@@ -121,6 +125,8 @@ class FieldUnit(Unit):
             on_error=choice.on_error,
             nan=choice.nan,
             names=choice.names,
+            static=choice.static,
+            needs=choice.needs,
         )
 
 

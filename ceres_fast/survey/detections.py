@@ -28,7 +28,7 @@ from .frames import FrameHeader, read_header
 
 SEEING_LIMIT = 5.0
 """A seeing in a header that is more than this many times the width of the detections is not one (99 for unknown,
-another unit): with it as the radius, every asteroid would seem to stay in place."""
+another unit): with it as the radius, everything would be near something."""
 
 
 class Detections(NamedTuple):

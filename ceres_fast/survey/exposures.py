@@ -43,7 +43,7 @@ def group_exposures(
     ------
     InputError
         When two frames have the same field, CCD and time: the same exposure given twice, or CCDs without a name.
-        Taken for two exposures, everything in them would seem to stay in place.
+        Taken for two exposures, everything in them would be at one place in both.
     """
     infos = sorted(infos, key=lambda info: (info.field, info.ccd, info.mjd, str(info.path), info.hdu))
     alone = [[info] for info in infos if not _can_be_grouped(info)]

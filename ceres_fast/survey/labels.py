@@ -1,4 +1,4 @@
-"""What the detections of a field are: which stay in place, which are asteroids."""
+"""What the detections of a field are: stationary, asteroids, or neither."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from astropy.table import Table
 
 from .detections import Detections
 from .rules import Rules
-from .stationary import stationary
 from .truth import Matches, known_at, match_known, set_aside_short_tracks, set_aside_too_bright
 
 
@@ -23,7 +22,7 @@ class Labelled:
     exposure : Detections
         The n detections.
     stays : numpy.ndarray
-        Shape (n,), bool: which stay in place.
+        Shape (n,), bool: which are stationary.
     known : astropy.table.Table
         Where the known asteroids are in this exposure (`truth.known_at`); ``match.asteroid`` is a row of it.
     match : Matches
@@ -48,13 +47,14 @@ class Labelled:
         return np.where(self.stays, "stationary", kept)
 
 
-def label_field(exposures: Sequence[Detections], truth: Table, rules: Rules) -> list[Labelled]:
-    """Label the detections of all exposures of a field and CCD in one night.
+def label_field(
+    exposures: Sequence[Detections], staying: Sequence[np.ndarray], truth: Table, rules: Rules
+) -> list[Labelled]:
+    """Label the detections of all exposures of a field and CCD in one night; `staying` says which are stationary.
 
-    Whether an asteroid is seen in enough exposures is decided before detections that stay in place are removed: one
+    Whether an asteroid is seen in enough exposures is decided before stationary detections are removed: one
     that passes a star, or is blended with one, is still seen.
     """
-    staying = stationary(exposures, rules)
     known = [known_at(truth, exposure.info, rules) for exposure in exposures]
     matches = [match_known(table, each.ra, each.dec, rules) for table, each in zip(known, exposures, strict=True)]
     accepted = set_aside_short_tracks(known, matches, rules)

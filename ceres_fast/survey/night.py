@@ -23,6 +23,10 @@ from .problems import NanPolicy, OnError, Problems
 from .rules import Rules
 from .selection import Where, matching
 from .stamp_table import empty_table
+from .static_sources import read_static
+from .stationary import Comparison, find_stationary
+from .stationary_checks import check_field, why_not_compared
+from .track_cost import NEEDS, track_cost
 from .truth_checks import check_truth
 
 COUNTS = {
@@ -31,13 +35,15 @@ COUNTS = {
     "frames": "frames used",
     "bad_frames": "frames left out because they or their catalogues cannot be used",
     "frames_not_selected": "frames left out by --where",
-    "single_exposures": "frames without a second exposure: what stays in place cannot be told",
+    "single_exposures": "frames without a second exposure: what is stationary cannot be told",
     "empty_catalogues": "exposures of which no detection is known",
     "detections": "detections in the catalogues",
     "bad_frame_detections": "detections in frames left out",
     "not_selected": "detections left out by --where",
     "rejected_flags": "detections left out by --reject-flags",
-    "stationary": "detections that stay in place",
+    "stationary": "stationary detections",
+    "not_compared": "detections of which nobody knows whether they are stationary: no exposure far enough away in time "
+    "looked there",
     "contested": "detections that two asteroids, or two detections of one, lay claim to",
     "flux_mismatch": "detections at the place of an asteroid that are much brighter than it",
     "set_aside": "detections near a known asteroid that cannot be called either class",
@@ -49,13 +55,17 @@ COUNTS = {
     "filled_stamps": "stamps with missing pixels filled",
     "validated": "validated asteroids in the frames, once per exposure",
     "lost_not_detected": "of these: not detected",
-    "lost_stationary": "of these: removed because they stay in place",
+    "lost_stationary": "of these: removed as stationary",
     "lost_contested": "of these: contested",
     "lost_flux": "of these: the detection there is much brighter, a star or blended with one",
     "lost_set_aside": "of these: set aside, because detected in too few exposures or near one that is not validated",
     "lost_other": "of these: left out by --where or for a bad stamp",
+    "random_places": "random places at which the rule for stationary detections was tried",
+    "random_by_chance": "of these: stationary by chance",
+    "random_on_sources": "of these: stationary because a fixed source is there",
 }
-"""What `field_stamps` counts. `lost.RATES` adds ``validated`` and ``lost_stationary`` by rate of motion."""
+"""What `field_stamps` counts. `lost.RATES` adds ``validated`` and ``lost_stationary`` by rate of motion, and
+`track_cost` what the rule for stationary detections costs synthetic asteroids."""
 
 
 def survey_tables(
@@ -67,6 +77,8 @@ def survey_tables(
     on_error: OnError = "stop",
     nan: NanPolicy = "error",
     names: Names | None = None,
+    static: Path | None = None,
+    needs: int = NEEDS,
 ) -> Iterator[tuple[Table, Counter[str]]]:
     """Make the stamps of all fields found in frames and folders, one table per field, CCD and night.
 
@@ -74,7 +86,7 @@ def survey_tables(
     ----------
     sources : sequence of pathlib.Path
         Frames, or folders of frames; each frame with its catalogue (`catalogues.find_catalogue`).
-    truth, rules, where, on_error, nan, names
+    truth, rules, where, on_error, nan, names, static, needs
         As in `field_stamps`.
 
     Yields
@@ -93,7 +105,16 @@ def survey_tables(
     total = Counter(counts)
     for number, infos in enumerate(fields):
         table, field_counts = field_stamps(
-            infos, truth, rules, sources=sources, where=where, on_error=on_error, nan=nan, names=names
+            infos,
+            truth,
+            rules,
+            sources=sources,
+            where=where,
+            on_error=on_error,
+            nan=nan,
+            names=names,
+            static=static,
+            needs=needs,
         )
         total += field_counts
         yield table, field_counts + (Counter() if number else counts)
@@ -113,6 +134,8 @@ def field_stamps(
     on_error: OnError = "stop",
     nan: NanPolicy = "error",
     names: Names | None = None,
+    static: Path | None = None,
+    needs: int = NEEDS,
 ) -> tuple[Table, Counter[str]]:
     """Make the stamps of the exposures of one field and CCD in one night.
 
@@ -125,7 +148,7 @@ def field_stamps(
     truth : astropy.table.Table
         The known asteroids (`truth.read_truth`).
     rules : Rules
-        What stays in place, and what is an asteroid.
+        What is stationary, and what is an asteroid.
     sources : sequence of pathlib.Path
         Folders that the column ``source`` is relative to; the file's name where a frame is in none of them.
     where : sequence of (name, allowed values)
@@ -136,25 +159,43 @@ def field_stamps(
         Whether a stamp with missing pixels inside the frame is bad, or gets its median there.
     names : Names, optional
         What the columns of the catalogues are called; by default as SExtractor calls them.
+    static : pathlib.Path, optional
+        A table of fixed sources (`static_sources.read_static`).
+    needs : int
+        Exposures in which a synthetic asteroid must be left by the rule for stationary detections (`track_cost`).
 
     Returns
     -------
     table : astropy.table.Table
-        A stamp table; detections that stay in place or are set aside are not in it.
+        A stamp table; detections that are stationary or set aside are not in it.
     counts : collections.Counter
         See `COUNTS`.
 
     Raises
     ------
     InputError
-        For a bad frame, catalogue or stamp; it names the file, and the row of the catalogue.
+        For a bad frame, catalogue or stamp; it names the file, and the row of the catalogue. For a field in which
+        stationary detections cannot be told: nearly all are, none is, or the exposures are too near in time.
     """
     counts: Counter[str] = Counter(files=2 * sum(info.part == 0 for info in frames))
     problems = Problems(on_error)
     exposures = _exposures(frames, rules, names, problems, counts)
     counts["single_exposures"] += int(rules.remove_stationary and sum(len(e.x) > 0 for e in exposures) == 1)
+    found, comparison = find_stationary(exposures, rules, None if static is None else read_static(static))
+    try:
+        why = why_not_compared(exposures, comparison)
+        # Known fixed sources make up for exposures that are too near in time.
+        if why and (static is None or not any(mask.any() for mask in found.stays)):
+            raise InputError(exposures[0].info.place, f"nothing can be called stationary: {why}", action=_NOT_COMPARED)
+        check_field(exposures, found, comparison)
+    except InputError as error:
+        problems.report(error, counts, "bad_frames", len(exposures))
+        left_out = sum(len(exposure.x) for exposure in exposures)
+        return empty_table(), counts + Counter(detections=left_out, bad_frame_detections=left_out)
+    counts += _cost(comparison, needs)
+    counts["not_compared"] += sum(int((~mask).sum()) for mask in found.compared)
     tables = []
-    for labelled in label_field(exposures, truth, rules):
+    for labelled in label_field(exposures, found.stays, truth, rules):
         dropped = _dropped(labelled, where, problems, counts)
         rows = np.flatnonzero(dropped == "")
         table = empty_table()
@@ -174,6 +215,22 @@ def field_stamps(
     return table, counts
 
 
+_NOT_COMPARED = (
+    "give exposures of this field that are farther apart, or look only for faster asteroids; with --keep-stationary "
+    "all detections are used, and with --on-error skip the field is left out"
+)
+
+
+def _cost(comparison: Comparison | None, needs: int) -> Counter[str]:
+    """Count what the rule for stationary detections says of random places and of synthetic asteroids."""
+    if comparison is None:
+        return Counter()
+    places = comparison.random
+    return track_cost(comparison, needs) + Counter(
+        random_places=places.compared, random_by_chance=places.by_chance, random_on_sources=places.on_sources
+    )
+
+
 def _exposures(
     frames: Sequence[FrameInfo], rules: Rules, names: Names | None, problems: Problems, counts: Counter[str]
 ) -> list[Detections]:
@@ -186,7 +243,7 @@ def _exposures(
     for exposure in exposures:
         if len(exposure.x) == 0:
             counts["empty_catalogues"] += 1
-            warn(f"{exposure.catalogue.path}: has no rows; in this field, less is known of what stays in place")
+            warn(f"{exposure.catalogue.path}: has no rows; in this field, less is known of what is stationary")
     return exposures
 
 

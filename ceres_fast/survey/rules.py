@@ -23,6 +23,18 @@ LABELLING = frozenset(
 )
 """Rules that decide labels only: classifying does not use them, so they may differ between classifiers."""
 
+STATIONARY_RULE = 2
+"""Version of the rule for stationary detections.
+
+1: seen within the radius in any two exposures, however near in time. It removed slow asteroids, and is not applied.
+2: seen there in exposures far enough apart in time that the slowest asteroid would have left (`stationary`).
+"""
+
+_RULE_1 = frozenset({"stationary_exposures", "chance_coincidence"})
+"""What only version 1 asked for."""
+
+_NEW_IN_2 = ("stationary_rule", "slowest", "chance", "position_error")
+
 _KINDS: dict[str, type[int] | type[float]] = {"int": int, "float": float, "bool": bool}
 
 
@@ -39,25 +51,31 @@ class Rules:
     centre : int
         0-based row and column of the stamp's pixel that holds the detection.
     remove_stationary : bool
-        Remove detections that stay in place, where a field has two exposures or more.
+        Remove stationary detections, where the exposures of a field are far enough apart in time to tell them.
+    stationary_rule : int
+        Version of the rule for stationary detections (`STATIONARY_RULE`). Detections that went through another one are
+        not the same, so records and classifiers of another version are refused.
+    slowest : float
+        Rate of the slowest asteroid that is wanted; in arcsec/min. Exposures are compared where it would have left
+        its place between them.
+    chance : float
+        A detection must be seen at its place in so many other exposures that no more than this share of random places
+        would seem to be occupied so often by chance.
     stationary_radius : float
         Two detections of different exposures closer than this on the sky are at the same place; in units of the
-        larger FWHM of the two exposures. An asteroid that moves less between two exposures is lost.
+        larger FWHM of the two exposures.
     stationary_radius_pixels : float
         The same, in pixels, where the seeing of an exposure is not known.
-    stationary_exposures : int
-        A detection stays in place when it is seen there in this many exposures or more, itself included; see
-        `chance_coincidence`.
-    chance_coincidence : float
-        More exposures are asked for while detections that move would have others near them by chance in so many
-        exposures with a greater mean probability than this. 1: never.
+    position_error : float
+        How far the measured separation of two faint detections may be from the true one; in units of the larger FWHM.
+        The slowest asteroid must have moved the radius and this.
     hot_pixel_radius : float
-        The same in the pixels of the detector, for what does not follow the pointing; in pixels.
+        Radius of the same place in the pixels of the detector, for what does not follow the pointing; in pixels.
     bad_column_radius : float
-        Detections closer than this to the middle of a bad column or row of the detector stay in place; in pixels.
+        Detections closer than this to the middle of a bad column or row of the detector are stationary; in pixels.
     bad_column_alarm : float
-        A column is bad where `stationary_exposures` exposures have so many detections in it that chance gives as
-        many, in each, with a probability below this. 1e-16: never.
+        A column is bad where two exposures or more have so many detections in it that chance gives as many, in each,
+        with a probability below this. 1e-16: never.
     match_radius : float
         A detection closer than this to the predicted place of an asteroid is that asteroid; in arcsec. For one that
         moves, the way it moves in half the exposure and in `timing_error` is added, at most this radius again.
@@ -91,10 +109,12 @@ class Rules:
     stamp_size: int = STAMP_SIZE
     centre: int = CENTRE
     remove_stationary: bool = True
-    stationary_radius: float = 0.7
-    stationary_radius_pixels: float = 2.0
-    stationary_exposures: int = 2
-    chance_coincidence: float = 0.005
+    stationary_rule: int = STATIONARY_RULE
+    slowest: float = 0.1
+    chance: float = 0.005
+    stationary_radius: float = 0.6
+    stationary_radius_pixels: float = 1.5
+    position_error: float = 0.3
     hot_pixel_radius: float = 1.0
     bad_column_radius: float = 0.5
     bad_column_alarm: float = 1e-4
@@ -118,8 +138,8 @@ class Rules:
             if kind is not bool and field.name != "reject_flags" and not value > 0:
                 raise ValueError(f"rule {field.name} is {value!r}, not a number above 0")
             object.__setattr__(self, field.name, kind(value))
-        if self.stationary_exposures < 2:
-            raise ValueError(f"rule stationary_exposures is {self.stationary_exposures}, not 2 or more")
+        if self.stationary_rule != STATIONARY_RULE:
+            raise ValueError(f"rule stationary_rule is {self.stationary_rule}, not {STATIONARY_RULE}")
         if not 0 <= self.reject_flags <= 65535:
             raise ValueError(f"rule reject_flags is {self.reject_flags}, not a sum of flags from 0 to 65535")
 
@@ -137,6 +157,16 @@ class Rules:
             When a rule is missing, is not known, or has a value it cannot have; the message names it.
         """
         names = {field.name for field in fields(cls)}
+        if "stationary_rule" not in values and values.keys() >= _RULE_1:
+            if values.get("remove_stationary") is not False:
+                raise ValueError(
+                    'stationary detections were told by version 1 of the rule, "seen at one place in any two '
+                    'exposures", which removed slow asteroids'
+                )
+            # Where nothing was removed as stationary, no version of the rule was applied.
+            mine = asdict(cls(remove_stationary=False))
+            values = {name: value for name, value in values.items() if name not in _RULE_1}
+            values = {name: mine[name] for name in _NEW_IN_2} | values
         if missing := sorted(names - set(values)):
             raise ValueError(f"rules missing: {', '.join(missing)}")
         if strange := sorted(set(values) - names):

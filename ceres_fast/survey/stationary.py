@@ -1,153 +1,324 @@
-"""Which detections stay in place between the exposures of a field: stars, galaxies, hot pixels; not asteroids."""
+"""Which detections are stationary between the exposures of a field: stars, galaxies, hot pixels; not asteroids.
+
+A slow asteroid is seen at one place in exposures that are near each other in time, as a star is. What tells them apart
+is time: exposures are compared where the slowest asteroid that is wanted would have left its place between them.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import combinations, permutations
-from typing import Any
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from .bad_columns import in_bad_columns
-from .chance import poisson_tail
+from .by_chance import Counts, needed_by_chance, smallest
+from .detections import Detections
+from .footprints import Plane, plane_of
 from .frame_info import FrameInfo
-from .neighbours import have_near, sky_centre, tangent_plane
+from .neighbours import Points, sky_centre, tangent_plane
+from .pointings import SHARE_OF_CHANCE, Pointings
 from .rules import Rules
 
-Radii = dict[tuple[int, int], dict[str, float]]
-"""For each pair of exposures within what distance they show the same place, in each plane."""
+RANDOM_PLACES = 20_000
+"""Random places of a field at which the rule is tried to know what chance does: 0.5 % of them are 100 +- 10."""
+
+SEED = 27_182_818
+"""Of the random places: one that no simulated field is made from, whose stars would be at them."""
+
+SAME_DEPTH = 0.8
+"""An exposure with this share of the repeated detections of another one is as deep."""
 
 
-def stationary(exposures: Sequence[tuple[Any, ...]], rules: Rules) -> list[np.ndarray]:
-    """Find the detections that stay in place.
-
-    A detection stays in place when it is seen in enough exposures within `Rules.stationary_radius` of the seeing on
-    the sky, or within `Rules.hot_pixel_radius` on the detector; or when it is in a bad column or row of the detector
-    (`bad_columns.in_bad_columns`). Exposures without sky positions are compared with others on the detector only,
-    with the seeing too: right for exposures that are not dithered.
-
-    Enough are `Rules.stationary_exposures`, or as many more (all, at most) as it takes to lose no more than a share
-    of `Rules.chance_coincidence` of what moves: many exposures, or fields with much noise, have a detection near any
-    place in some other exposure.
+@dataclass(frozen=True)
+class Stationary:
+    """What a comparison of exposures says; lists are by exposure, in the order given.
 
     Parameters
     ----------
-    exposures : sequence of (x, y, ra, dec, info)
-        Of one field and CCD, as `detections.read_detections` gives them (what follows ``info`` is not used):
-        pixels, deg and a `FrameInfo`; arrays of shape (n,).
+    stays : list of numpy.ndarray
+        Which detections are stationary, shape (n,), bool.
+    compared : list of numpy.ndarray
+        At which detections the rule could be applied, shape (n,), bool: exposures far enough away in time looked there.
+        Of the rest nothing is known: nobody looked, which is not the same as nothing was there.
+    """
+
+    stays: list[np.ndarray]
+    compared: list[np.ndarray]
+
+
+class RandomPlaces(NamedTuple):
+    """What the rule says of random places in a field.
+
+    ``compared`` is the number of places at which it could be applied; of these ``by_chance`` are called stationary with
+    no known source there, and ``on_sources`` because of a persistent or static one. An asteroid that passes a source
+    is lost in that exposure.
+    """
+
+    compared: int
+    by_chance: int
+    on_sources: int
+
+    @property
+    def chance(self) -> float:
+        """Share of the places that are called stationary by chance; 0 where there is none."""
+        return self.by_chance / self.compared if self.compared else 0.0
+
+
+class Comparison:
+    """The exposures of one field and CCD in one night, and what is stationary in them.
+
+    Two exposures are compared where an asteroid of the rate `Rules.slowest` moves by more than the radius of matching
+    and the error of positions between them. A detection is stationary when enough of the others show something at its
+    place. Enough is the smallest number, at least 1 and at most all, for which no more than the share `Rules.chance`
+    of random places would be called stationary, places of persistent sources not counted. Persistent is what is seen
+    in most of the exposures that are deep enough for it: an asteroid that passes such a source is lost in that
+    exposure, and that cost is counted apart. Exposures that are near each other in time show the same slow asteroid or
+    ghost at one place; such places are among the random ones, so that what they prove is not overrated.
+
+    An exposure in the middle of a night may be too near in time to all others, or only be far enough from bad ones. So
+    what is at a place that is stationary before and after is stationary, too. What stays on the detector is found by
+    `Pointings`.
+
+    Parameters
+    ----------
+    exposures : sequence of Detections
+        Their times, in ``info.mjd``, must be known for them to be compared.
     rules : Rules
-        With `remove_stationary` false nothing stays in place.
+        `remove_stationary` is not looked at: see `find_stationary`.
+    static : numpy.ndarray, optional
+        Fixed sources: ra, dec in deg, shape (m, 2). What is within the radius of one is stationary at any time.
+
+    Attributes
+    ----------
+    found : Stationary
+        What the detections are.
+    plane : Plane
+        Where they are.
+    minutes : numpy.ndarray
+        When the exposures were taken, min, shape (exposures,).
+    radii : numpy.ndarray
+        Radius of matching of each pair, arcsec, shape (exposures, exposures).
+    minutes_needed : numpy.ndarray
+        How far apart each pair must be in time to be compared, shape (exposures, exposures).
+    partners : numpy.ndarray
+        Which pairs are, bool, shape (exposures, exposures).
+    needed : dict of int to int
+        In how many other exposures something must be seen, by the number of those that looked.
+    random : RandomPlaces
+        What is called stationary at random places.
+    """
+
+    def __init__(self, exposures: Sequence[Detections], rules: Rules, static: np.ndarray | None = None) -> None:
+        infos = [exposure.info for exposure in exposures]
+        self.rules, self.plane = rules, plane_of(exposures)
+        self.minutes = np.array([info.mjd for info in infos]) * 1440
+        self.radii = _radii(infos, rules)
+        self.minutes_needed = self.radii * (1 + rules.position_error / rules.stationary_radius) / rules.slowest
+        self.partners = np.abs(self.minutes[:, None] - self.minutes) >= self.minutes_needed
+        np.fill_diagonal(self.partners, False)
+        self._static = _static_points(static, exposures, self.plane, float(self.radii.max()))
+        places = self.plane.places
+        self._all = self._points(places)
+        seen = [self._all.shown(each, self.radii[e]) for e, each in enumerate(places)]
+        self._depth = np.array([(each.sum(axis=1) > 1).sum() for each in seen], float)
+
+        random = self._random_places()
+        self.pointings = Pointings(self.plane, self.minutes, self.partners, self.radii, rules)
+        self.pointings.choose(self._pixels(random))
+        self._chance_on_sky = (1 - SHARE_OF_CHANCE * self.pointings.differ) * rules.chance
+        seen_there = [self._all.shown(each, self.radii[e]) for e, each in enumerate(random)]
+        persistent = [self._persistent(*each) for each in zip(random, seen_there, strict=True)]
+        counts_there = [self._counts(e, *each) for e, each in enumerate(zip(random, seen_there, strict=True))]
+        by_chance = [
+            (number[~mask], looked[~mask]) for (number, looked), mask in zip(counts_there, persistent, strict=True)
+        ]
+        self.needed = needed_by_chance(by_chance, self._chance_on_sky)
+        counts = [self._counts(e, *each) for e, each in enumerate(zip(places, seen, strict=True))]
+        first = [self._enough(*each) for each in counts]
+        self._flagged = self._points([each[mask] for each, mask in zip(places, first, strict=True)])
+        self._in_once = [~mask for mask in first]
+        self._needed_both_sides = self._choose_both_sides(random, by_chance, persistent)
+        self.found = self._judge(places, counts)
+        self.random = self._judge_random(random, counts_there, persistent)
+
+    def judge(self, places: Sequence[np.ndarray], own: Sequence[np.ndarray]) -> Stationary:
+        """Judge objects that are not in the catalogues, as if they were.
+
+        Parameters
+        ----------
+        places : sequence of numpy.ndarray
+            For each exposure where n objects are seen, arcsec, shape (n, 2); NaN for one that is not.
+        own : sequence of numpy.ndarray
+            For each exposure which ones show the object itself within the radius of its place in this one: shape
+            (n, exposures), bool.
+        """
+        shown = [self._all.shown(each, self.radii[e]) | own[e] for e, each in enumerate(places)]
+        counts = [self._counts(e, *each) for e, each in enumerate(zip(places, shown, strict=True))]
+        return self._judge(places, counts, own)
+
+    @property
+    def typical_minutes(self) -> float:
+        """How far apart in time exposures must be to be compared: median of all pairs; NaN without a pair."""
+        pairs = self.minutes_needed[~np.eye(len(self.minutes), dtype=bool)]
+        return float(np.median(pairs)) if len(pairs) else math.nan
+
+    def _points(self, sets: Sequence[np.ndarray]) -> Points:
+        return Points(sets, float(self.radii.max()))
+
+    def _looked(self, places: np.ndarray) -> np.ndarray:
+        """Return which exposures looked at each place, (n, exposures) bool."""
+        looked = np.zeros((len(places), len(self.minutes)), bool)
+        for e, footprint in enumerate(self.plane.footprints):
+            if footprint is not None:
+                looked[:, e] = footprint.covers(places)
+        return looked
+
+    def _persistent(self, places: np.ndarray, seen: np.ndarray) -> np.ndarray:
+        """Tell which places are occupied in two exposures and in most of those that are deep enough for what is there.
+
+        An exposure is as deep as the number of its detections that another one shows, too.
+        """
+        least = np.where(seen, self._depth, np.inf).min(axis=1, initial=np.inf)
+        deep = (self._looked(places) | seen) & (self._depth >= SAME_DEPTH * least[:, None])
+        return (seen.sum(axis=1) > 1) & (2 * (seen & deep).sum(axis=1) > deep.sum(axis=1))
+
+    def _counts(self, e: int, places: np.ndarray, seen: np.ndarray) -> Counts:
+        """Return in how many of the exposures that `e` is compared with something is seen, and how many looked."""
+        partners = self.partners[e]
+        return (seen & partners).sum(axis=1), ((self._looked(places) | seen) & partners).sum(axis=1)
+
+    def _enough(self, number: np.ndarray, looked: np.ndarray) -> np.ndarray:
+        """Tell which places are occupied in enough of the exposures that looked, (n,) bool."""
+        table = np.array([self.needed.get(each, 1) for each in range(len(self.minutes) + 1)])
+        return (looked > 0) & (number >= table[looked])
+
+    def _judge(
+        self,
+        places: Sequence[np.ndarray],
+        counts: Sequence[Counts],
+        own: Sequence[np.ndarray] | None = None,
+    ) -> Stationary:
+        stays = [self._enough(*each) for each in counts]
+        compared = [looked > 0 for _, looked in counts]
+        own_stays = np.stack(stays, axis=1) if own is not None else None
+        for e, each in enumerate(places):
+            shown = self._flagged.shown(each, self.radii[e])
+            if own is not None:
+                shown |= own[e] & own_stays
+            stays[e] = stays[e] | (self._both_sides(e, shown) >= self._needed_both_sides)
+            compared[e] = compared[e] | (
+                self._both_sides(e, self._looked(each) & self.partners.any(axis=1)) >= self._needed_both_sides
+            )
+        pixels = self._pixels(places)
+        columns = self._bad_columns(pixels)
+        for e, each in enumerate(places):
+            stays[e] = stays[e] | columns[e] | self.pointings.hot(e, pixels[e]) | self._on_static(e, each)
+        return Stationary(stays, [known | mask for known, mask in zip(compared, stays, strict=True)])
+
+    def _both_sides(self, e: int, shown: np.ndarray) -> np.ndarray:
+        """Return in how many exposures before and after `e` something is shown, the lower of the two numbers."""
+        before, after = self.minutes < self.minutes[e], self.minutes > self.minutes[e]
+        return np.minimum((shown & before).sum(axis=1), (shown & after).sum(axis=1))
+
+    def _on_static(self, e: int, places: np.ndarray) -> np.ndarray:
+        if self._static is None:
+            return np.zeros(len(places), bool)
+        return self._static.shown(places, self.radii[e, e : e + 1])[:, 0]
+
+    def _pixels(self, places: Sequence[np.ndarray]) -> list[np.ndarray]:
+        if places is self.plane.places:
+            return self.plane.pixels
+        return [
+            np.full_like(each, np.nan) if footprint is None else footprint.pixels(each)
+            for each, footprint in zip(places, self.plane.footprints, strict=True)
+        ]
+
+    def _bad_columns(self, pixels: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Return what is in bad columns of the detector, which the detections that are seen once prove."""
+        if pixels is self.plane.pixels:
+            return self.pointings.bad_columns(pixels, self._in_once)
+        both = [np.concatenate(pair) for pair in zip(self.plane.pixels, pixels, strict=True)]
+        once = [np.append(mask, np.zeros(len(each), bool)) for mask, each in zip(self._in_once, pixels, strict=True)]
+        found = self.pointings.bad_columns(both, once)
+        return [mask[len(points) :] for mask, points in zip(found, self.plane.pixels, strict=True)]
+
+    def _random_places(self) -> list[np.ndarray]:
+        """Return random places in each exposure, arcsec; the same in every run."""
+        random = np.random.default_rng(SEED)
+        number = -(-RANDOM_PLACES // len(self.minutes))
+        return [
+            np.empty((0, 2))
+            if each is None
+            else each.places(random.uniform(each.low - 0.5, each.high + 0.5, (number, 2)))
+            for each in self.plane.footprints
+        ]
+
+    def _choose_both_sides(
+        self, random: Sequence[np.ndarray], by_chance: Sequence[Counts], persistent: Sequence[np.ndarray]
+    ) -> int:
+        """Return in how many exposures before and after a place must be stationary to be so in between."""
+        enough, sides = [], []
+        for e, (each, mask) in enumerate(zip(random, persistent, strict=True)):
+            enough.append(self._enough(*by_chance[e]))
+            sides.append(self._both_sides(e, self._flagged.shown(each[~mask], self.radii[e])))
+        found = np.where(np.concatenate(enough), len(self.minutes), np.concatenate(sides))
+        return smallest(found, len(self.minutes), self._chance_on_sky)
+
+    def _judge_random(
+        self, random: Sequence[np.ndarray], counts: Sequence[Counts], persistent: Sequence[np.ndarray]
+    ) -> RandomPlaces:
+        judged = self._judge(random, counts)
+        stays, compared = np.concatenate(judged.stays), np.concatenate(judged.compared)
+        known = np.concatenate(
+            [mask | self._on_static(e, each) for e, (mask, each) in enumerate(zip(persistent, random, strict=True))]
+        )
+        return RandomPlaces(int(compared.sum()), int((stays & ~known).sum()), int((stays & known).sum()))
+
+
+def find_stationary(
+    exposures: Sequence[Detections], rules: Rules, static: np.ndarray | None = None
+) -> tuple[Stationary, Comparison | None]:
+    """Find the stationary detections of the exposures of one field and CCD in one night.
+
+    Parameters
+    ----------
+    exposures, rules, static
+        As in `Comparison`. With `Rules.remove_stationary` false nothing is stationary, and nothing is left to compare.
 
     Returns
     -------
-    list of numpy.ndarray
-        For each exposure a mask of shape (n,), bool. All false where there is one exposure only.
+    Stationary
+        What was found.
+    Comparison or None
+        How; None where the rule is not applied.
     """
-    if not rules.remove_stationary or len(exposures) < 2:
-        return [np.zeros(len(x), bool) for x, *_ in exposures]
-    planes = _planes(exposures)
-    radii = {
-        (first, second): _radii(exposures[first][4], exposures[second][4], _both_on_sky(planes, first, second), rules)
-        for first, second in combinations(range(len(exposures)), 2)
-    }
-    seen = _times_seen(planes, radii)
-    least = rules.stationary_exposures
-    in_column = in_bad_columns(planes["detector"], [times < least for times in seen], rules)
-    while True:
-        stays = [(times >= least) | column for times, column in zip(seen, in_column, strict=True)]
-        moving = [int((~mask).sum()) for mask in stays]
-        if least >= len(exposures) or _by_chance(moving, exposures, rules, least) <= rules.chance_coincidence:
-            return stays
-        least += 1
+    if not rules.remove_stationary or not exposures:
+        sizes = [len(exposure.x) for exposure in exposures]
+        return Stationary([np.zeros(n, bool) for n in sizes], [np.ones(n, bool) for n in sizes]), None
+    comparison = Comparison(exposures, rules, static)
+    return comparison.found, comparison
 
 
-def lacks_sky(exposures: Sequence[tuple[Any, ...]]) -> bool:
-    """Tell whether some of several exposures have detections, but none with a sky position.
+def _static_points(
+    static: np.ndarray | None, exposures: Sequence[Detections], plane: Plane, radius: float
+) -> Points | None:
+    """Put fixed sources (deg) into the plane; None where there are none, or the plane is not the sky."""
+    if static is None or not len(static) or not plane.on_sky:
+        return None
+    ra, dec = (np.concatenate([np.asarray(each[axis], float) for each in exposures]) for axis in (2, 3))
+    return Points([tangent_plane(static[:, 0], static[:, 1], sky_centre(ra, dec))], radius)
 
-    Such are compared on the detector only. If they are dithered, every star in them seems to move.
 
-    Parameters
-    ----------
-    exposures : sequence of (x, y, ra, dec, info)
-        As for `stationary`.
+def _radii(infos: Sequence[FrameInfo], rules: Rules) -> np.ndarray:
+    """Return within what distance each pair of exposures shows the same place, arcsec.
+
+    Where neither seeing nor pixel scale is known, a pixel counts as 1 arcsec.
     """
-    return len(exposures) > 1 and any(len(x) and not _have_sky(ra, dec).any() for x, _, ra, dec, *_ in exposures)
-
-
-def _times_seen(planes: dict[str, list[np.ndarray]], radii: Radii) -> list[np.ndarray]:
-    """Return in how many exposures something is at the place of each detection, on the sky or on the detector."""
-    seen = {kind: [np.ones(len(points), int) for points in planes[kind]] for kind in planes}
-    for (first, second), each in radii.items():
-        for kind, radius in each.items():
-            here, there = have_near(planes[kind][first], planes[kind][second], radius)
-            seen[kind][first] += here
-            seen[kind][second] += there
-    return [np.maximum.reduce(times) for times in zip(*seen.values(), strict=True)]
-
-
-def _by_chance(moving: Sequence[int], exposures: Sequence[tuple[Any, ...]], rules: Rules, least: int) -> float:
-    """Return the mean probability that what moves has others that move near it in `least` − 1 exposures or more.
-
-    For detections spread evenly over the frame; 0 where no frame's size is known. Stars are not counted: an asteroid
-    on a star is lost however often the star must be seen.
-    """
-    area = max(math.prod(exposure[4].shape) for exposure in exposures)
-    if not area or not sum(moving):
-        return 0.0
-    expected = np.zeros(len(exposures))
-    for first, second in permutations(range(len(exposures)), 2):
-        infos = exposures[first][4], exposures[second][4]
-        radii = _radii(*infos, False, rules)["detector"], rules.hot_pixel_radius
-        expected[first] += moving[second] * math.pi * sum(radius**2 for radius in radii) / area
-    return float(np.average(poisson_tail(least - 1, expected), weights=moving))
-
-
-def slowest_seen(infos: Sequence[FrameInfo], rules: Rules) -> float:
-    """Return the rate (arcsec/min) below which an asteroid seems to stay in place in some exposure of a field.
-
-    It is set by the exposures that are nearest in time. NaN where the rule is not applied, or times are not known.
-    Where neither seeing nor pixel scale is known, a pixel counts as 1 arcsec, as in `stationary`.
-    """
-    others = rules.stationary_exposures - 1
-    if not rules.remove_stationary or len(infos) <= others:
-        return math.nan
-    rates = []
-    for info in infos:
-        pairs = ((_radii(info, other, True, rules)["sky"], abs(info.mjd - other.mjd) * 1440) for other in infos)
-        each = sorted((radius / minutes for radius, minutes in pairs if minutes > 0), reverse=True)
-        rates += each[others - 1 : others]
-    return max(rates, default=math.nan)
-
-
-def _planes(exposures: Sequence[tuple[Any, ...]]) -> dict[str, list[np.ndarray]]:
-    """Return the positions in planes: "detector" in pixels, and "sky" in arcsec where they are known."""
-    planes = {"detector": [np.stack([x, y], axis=1) for x, y, *_ in exposures]}
-    ra, dec = (np.concatenate([np.asarray(exposure[axis], float) for exposure in exposures]) for axis in (2, 3))
-    if _have_sky(ra, dec).any():
-        centre = sky_centre(ra, dec)
-        planes["sky"] = [tangent_plane(exposure[2], exposure[3], centre) for exposure in exposures]
-    return planes
-
-
-def _have_sky(ra: np.ndarray, dec: np.ndarray) -> np.ndarray:
-    return np.isfinite(np.asarray(ra, float)) & np.isfinite(np.asarray(dec, float))
-
-
-def _both_on_sky(planes: dict[str, list[np.ndarray]], first: int, second: int) -> bool:
-    return "sky" in planes and all(np.isfinite(planes["sky"][number]).any() for number in (first, second))
-
-
-def _radii(first: FrameInfo, second: FrameInfo, sky: bool, rules: Rules) -> dict[str, float]:
-    """Return within what distance two exposures show the same place: pixels, and arcsec where the sky is known."""
-    # fmax takes the known one of two, max whichever comes first where one is NaN
-    seeing, scale = np.fmax(first.seeing, second.seeing), np.fmax(first.pixel_scale, second.pixel_scale)
-    in_pixels = _known(rules.stationary_radius * seeing / scale, rules.stationary_radius_pixels)
-    if not sky:
-        return {"detector": max(in_pixels, rules.hot_pixel_radius)}
-    in_arcsec = _known(rules.stationary_radius * seeing, in_pixels * _known(scale, 1.0))
-    return {"detector": rules.hot_pixel_radius, "sky": in_arcsec}
-
-
-def _known(value: float, otherwise: float) -> float:
-    return otherwise if math.isnan(value) else float(value)
+    seeing = np.array([info.seeing for info in infos], float)
+    scale = np.array([info.pixel_scale for info in infos], float)
+    # fmax takes the known one of two
+    seeing, scale = np.fmax(seeing[:, None], seeing), np.fmax(scale[:, None], scale)
+    in_pixels = rules.stationary_radius_pixels * np.where(np.isnan(scale), 1.0, scale)
+    return np.where(np.isnan(seeing), in_pixels, rules.stationary_radius * seeing)

@@ -1,7 +1,8 @@
-"""Classifying: every row and column stays, what stays in place is told, and bad input costs nothing but itself."""
+"""Classifying: every row and column stays, stationary detections are told, and bad input costs only itself."""
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from itertools import count
@@ -12,13 +13,14 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import Table
+from typer.testing import CliRunner
 
 from ceres_fast.classify import classify
-from ceres_fast.classify.scores import FILLED, FLAGS, NOT_SCORED, PADDED, PROBABILITY, STATIONARY
-from ceres_fast.classify.task import SLOW
-from ceres_fast.cli import EXTRAS
+from ceres_fast.classify.scores import FILLED, FLAGS, NOT_SCORED, PADDED, PROBABILITY, PROVISIONAL, STATIONARY
+from ceres_fast.cli import EXTRAS, app
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.survey.catalogues import FORMATS, read_catalogue, write_table
+from ceres_fast.survey.frames import read_header
 from ceres_fast.survey.rules import Rules
 from ceres_fast.survey.stamp_table import PLANES
 
@@ -26,6 +28,7 @@ from ..survey_files import STARS, catalogue, header, pixels, write_exposure, wri
 from ..tiny_models import classifier, peak_model, written
 
 RULES = Rules().as_dict()
+KEEP_ALL = Rules(remove_stationary=False).as_dict()
 
 
 @pytest.fixture
@@ -106,7 +109,7 @@ def test_one_frame_with_its_catalogue_to_a_file(
     assert result == tmp_path / "x.csv"
     read = read_catalogue(result)
     assert read.format == "CSV"
-    assert list(read.table[FLAGS]) == [0, 0, 0, PADDED, 0]
+    assert list(read.table[FLAGS] - PROVISIONAL) == [0, 0, 0, PADDED, 0]
     assert np.isfinite(read.table[PROBABILITY]).all()
     message = capsys.readouterr().err
     assert "no other exposure" in message
@@ -117,8 +120,9 @@ def test_no_warning_about_one_exposure_where_nothing_was_removed_in_training(
     night: Path, out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     frame = write_exposure(night, 0)
-    text = classifier(rules={**RULES, "remove_stationary": False}).to_json()
-    classify([frame], written(tmp_path, peak_model(classifier_json=text)), output=out)
+    text = classifier(rules=KEEP_ALL).to_json()
+    (path,) = classify([frame], written(tmp_path, peak_model(classifier_json=text)), output=out).written
+    assert list(table_of(path)[FLAGS]) == [0, 0, 0, PADDED, 0]
     message = capsys.readouterr().err
     assert "no other exposure" not in message
     assert "remove_stationary" in message
@@ -126,7 +130,7 @@ def test_no_warning_about_one_exposure_where_nothing_was_removed_in_training(
 
 def test_nothing_is_removed_where_training_removed_nothing(night: Path, out: Path, tmp_path: Path) -> None:
     write_field(night)
-    text = classifier(rules={**RULES, "remove_stationary": False}).to_json()
+    text = classifier(rules=KEEP_ALL).to_json()
     result = classify([night], written(tmp_path, peak_model(classifier_json=text)), output=out)
     assert result.total["stationary"] == 0
     assert result.total["not_scored"] == 0
@@ -163,8 +167,9 @@ def alone(night: Path, table: Table, image: np.ndarray, table_format: str = "ASC
 
 
 def test_what_cannot_be_scored_is_kept_as_nan(
-    night: Path, model: Path, out: Path, capsys: pytest.CaptureFixture[str]
+    night: Path, out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    model = written(tmp_path, peak_model(classifier_json=classifier(rules=KEEP_ALL).to_json()))
     image = pixels(STARS, 0)
     image[150:] = 7.0
     image[:20, 150:] = np.nan
@@ -340,7 +345,7 @@ def test_another_pixel_scale_is_warned_of(
 
 
 @pytest.mark.parametrize(
-    "change", [{"stamp_size": 64}, {"centre": 15}, {"magic": 3}, {"stationary_exposures": "2"}, {"match_radius": -1}]
+    "change", [{"stamp_size": 64}, {"centre": 15}, {"magic": 3}, {"slowest": "0.1"}, {"match_radius": -1}]
 )
 def test_rules_that_cannot_be_applied_are_refused(night: Path, out: Path, tmp_path: Path, change: dict) -> None:
     write_field(night)
@@ -353,10 +358,32 @@ def test_rules_that_differ_are_applied_and_said(
     night: Path, out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_field(night)
-    text = classifier(rules={**RULES, "stationary_exposures": 4}).to_json()
+    text = classifier(rules={**RULES, "slowest": 0.02}).to_json()
     result = classify([night], written(tmp_path, peak_model(classifier_json=text)), output=out)
     assert result.total["stationary"] == 0
-    assert "stationary_exposures" in capsys.readouterr().err
+    assert "slowest: 0.1 here, 0.02 there" in capsys.readouterr().err
+
+
+def old_rules(**change: object) -> dict[str, object]:
+    """Return what a classifier says that was trained with version 1 of the rule for stationary detections."""
+    new = ("stationary_rule", "slowest", "chance", "position_error")
+    kept = {name: value for name, value in RULES.items() if name not in new}
+    return {**kept, "stationary_exposures": 2, "chance_coincidence": 0.01, **change}
+
+
+def test_a_classifier_of_the_old_rule_is_refused_with_what_to_do(night: Path, out: Path, tmp_path: Path) -> None:
+    write_field(night)
+    text = classifier(rules=old_rules()).to_json()
+    with pytest.raises(InputError, match=r"version 1 of the rule.*removed slow asteroids.*or train again"):
+        classify([night], written(tmp_path, peak_model(classifier_json=text)), output=out)
+    assert not out.exists()
+
+
+def test_a_classifier_without_the_old_rule_is_used(night: Path, out: Path, tmp_path: Path) -> None:
+    write_field(night)
+    text = classifier(rules=old_rules(remove_stationary=False)).to_json()
+    result = classify([night], written(tmp_path, peak_model(classifier_json=text)), output=out)
+    assert (result.total["stationary"], result.total["provisional"]) == (0, 0)
 
 
 def stamp(peak: float, seed: int) -> np.ndarray:
@@ -509,7 +536,7 @@ def test_two_nights_with_the_same_names_are_counted_apart(night: Path, model: Pa
     second = write_field(night / "2")
     for number, frame in enumerate(second):
         with fits.open(frame, mode="update") as hdus:
-            hdus[0].header["MJD-OBS"] = 60005.1 + number * 0.004
+            hdus[0].header["MJD-OBS"] = 60005.1 + number * 0.01
     result = classify([night], model, output=out)
     assert result.total["rows"] == 30
     assert len(set(result.written)) == 6
@@ -565,7 +592,7 @@ def test_a_missing_time_is_said(night: Path, model: Path, out: Path, capsys: pyt
         del hdus[0].header["MJD-OBS"]
     classify([night], model, output=out)
     said = capsys.readouterr().err
-    assert "F0001-3.fits: its header does not say its time (MJD-OBS or DATE-OBS), so nothing can be seen" in said
+    assert "F0001-3.fits: its header does not say its time (MJD-OBS or DATE-OBS), so nothing can be called" in said
 
 
 def test_an_exposure_left_alone_by_bad_catalogues_is_said(
@@ -577,23 +604,113 @@ def test_an_exposure_left_alone_by_bad_catalogues_is_said(
     assert "F0001-2.fits: no other exposure of the same field" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("apart", "said"), [(0.004, "slower than 0.15 arcsec/min"), (0.0007, "slower than 0.83")])
-def test_the_slowest_asteroid_that_moves_is_said(
-    night: Path, model: Path, out: Path, capsys: pytest.CaptureFixture[str], apart: float, said: str
-) -> None:
-    for number, frame in enumerate(write_field(night)):
-        fits.setval(frame, "MJD-OBS", value=60000.1 + number * apart)
-    result = classify([night], model, output=out)
-    assert result.slowest == pytest.approx(0.7 * 1.2 / (apart * 1440), rel=1e-3)
-    shown = capsys.readouterr()
-    assert said in (shown.out if result.slowest < SLOW else shown.err)
+def near_in_time(night: Path) -> list[Path]:
+    """Write a field of three exposures in 8.2 minutes."""
+    frames = write_field(night)
+    for number, frame in enumerate(frames):
+        fits.setval(frame, "MJD-OBS", value=60000.1 + number * 4.1 / 1440)
+    return frames
 
 
-def test_a_field_where_nothing_moves_is_said(
+def test_exposures_too_near_in_time_are_provisional(
     night: Path, model: Path, out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    places = np.random.default_rng(0).uniform(1, 200, (20, 2))
-    for frame in write_field(night):
+    frames = near_in_time(night)
+    result = classify([night], model, output=out)
+    assert result.provisional == frames
+    assert (result.total["stationary"], result.total["provisional"], result.total["asteroids"]) == (0, 15, 15)
+    for path in result.written:
+        assert list(table_of(path)[FLAGS] - PROVISIONAL) == [0, 0, 0, PADDED, 0]
+    said = capsys.readouterr()
+    assert "F0001-1.fits and the 2 other exposures of its field: nothing is called stationary" in said.err
+    assert "are 8.2 min apart" in said.err
+    found = re.search(r"exposures (\S+) min apart or more would tell them apart, or --slowest (\S+)\. ", said.err)
+    assert found
+    needed = (Rules.stationary_radius + Rules.position_error) * 1.2 / Rules.slowest
+    assert needed <= float(found[1]) < 1.02 * needed
+    assert needed / 8.2 * Rules.slowest <= float(found[2]) < 1.1 * needed / 8.2 * Rules.slowest
+    assert "in 3 exposures nothing could be called stationary: their scores are provisional" in said.err
+    assert "synthetic" not in said.out
+
+
+def test_no_row_of_a_provisional_field_is_dropped(
+    night: Path, model: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    near_in_time(night)
+    write_field(night, field="F0002")
+    result = classify([night], model, output=out, keep_above=1.0)
+    assert [len(table_of(path)) for path in result.written] == [5, 5, 5, 0, 0, 0]
+    assert "so no row of them is dropped" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("minutes", "status"), [(4, 3), (14, 0)])
+def test_provisional_scores_have_an_exit_status(
+    night: Path, model: Path, out: Path, minutes: float, status: int
+) -> None:
+    for number, frame in enumerate(write_field(night)):
+        fits.setval(frame, "MJD-OBS", value=60000.1 + number * minutes / 1440)
+    command = ["classify", str(night), "--model", str(model), "--output", str(out)]
+    assert CliRunner().invoke(app, command).exit_code == status
+    assert CliRunner().invoke(app, [*command, "--overwrite", "--slowest", "0.3"]).exit_code == 0
+
+
+def test_a_slower_asteroid_than_in_training_is_said(
+    night: Path, model: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_field(night)
+    assert classify([night], model, output=out, slowest=0.06).total["stationary"] == 12
+    assert "--slowest 0.06 is less than the 0.1 arcsec/min" in capsys.readouterr().err
+
+
+def test_what_the_rule_costs_is_said(night: Path, model: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_field(night)
+    result = classify([night], model, output=out)
+    assert result.provisional == []
+    shown = capsys.readouterr()
+    assert "synthetic tracks" in shown.out
+    assert "left in fewer than 3 exposures" in " ".join(shown.out.split())
+    assert "are stationary by chance" in shown.out
+    assert "provisional" not in shown.err
+
+
+def test_fixed_sources_are_stationary_at_any_time(night: Path, model: Path, out: Path, tmp_path: Path) -> None:
+    frame = near_in_time(night)[0]
+    places = read_header(frame).wcs.all_pix2world(STARS[:2], 1)
+    (tmp_path / "static.csv").write_text("ra,dec\n" + "".join(f"{ra:.8f},{dec:.8f}\n" for ra, dec in places))
+    for inputs in ([night], [frame]):
+        result = classify(inputs, model, output=out, static=tmp_path / "static.csv", overwrite=True)
+        for path in result.written:
+            assert list(table_of(path)[FLAGS]) == [STATIONARY] * 2 + [PROVISIONAL, PROVISIONAL | PADDED, PROVISIONAL]
+
+
+def test_a_field_where_nothing_moves_is_refused_or_provisional(
+    night: Path, model: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    places = np.random.default_rng(0).uniform(1, 200, (40, 2))
+    frames = write_field(night)
+    for frame in frames:
         write_table(catalogue(places), place(night, frame), "ASCII_HEAD")
-    assert classify([night], model, output=out).total["stationary"] == 60
-    assert "F0001-1.fits and the 2 other exposures of its field: every detection stays" in capsys.readouterr().err
+    with pytest.raises(
+        InputError, match=r"F0001-1\.fits: 120 of the 120 detections of its field's 3 exposures .*twice"
+    ):
+        classify([night], model, output=out)
+    result = classify([night], model, output=out, on_error="skip")
+    assert result.provisional == frames
+    assert (result.total["stationary"], result.total["provisional"]) == (0, 120)
+    assert "are called stationary" in capsys.readouterr().err
+
+
+def test_a_dithered_field_without_sky_positions_is_refused_or_provisional(
+    night: Path, model: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    places = np.random.default_rng(0).uniform(30, 170, (40, 2))
+    frames = write_field(night)
+    for number, frame in enumerate(frames):
+        fits.delval(frame, "CTYPE1")
+        write_table(catalogue(places + np.array([11.0, 7.0]) * number), place(night, frame), "ASCII_HEAD")
+    with pytest.raises(InputError, match=r"none of the 120 detections .*is stationary.*have positions on the sky"):
+        classify([night], model, output=out)
+    result = classify([night], model, output=out, on_error="skip", keep_above=1.0)
+    assert result.provisional == frames
+    assert result.total["written"] == result.total["provisional"] == 120
+    assert "have positions on the sky" in capsys.readouterr().err

@@ -111,7 +111,7 @@ def test_drop_leaves_what_the_operating_point_keeps_and_what_was_not_scored(
     assert left.pformat() == table_of(stamps, model, tmp_path / "same.ecsv", keep_above=threshold).pformat()
 
 
-def test_drop_leaves_out_what_stays_in_place(tmp_path: Path) -> None:
+def test_drop_leaves_out_what_is_stationary(tmp_path: Path) -> None:
     write_field(tmp_path / "night")
     model = model_with(tmp_path / "model", 0.0)
     result = classify([tmp_path / "night"], model, output=tmp_path / "out", drop=True)

@@ -28,7 +28,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 def test_the_summary_adds_up(demo: Path) -> None:
     summary = json.loads((demo / "summary.json").read_text())
-    parts = ("not detected", "removed because they stay in place", "without a certain label")
+    parts = ("not detected", "removed as stationary", "without a certain label")
     classified = ("lost by the classifier", "called asteroids")
     assert summary["validated asteroids, once per exposure"] == sum(summary[name] for name in parts + classified)
     assert (

@@ -125,7 +125,7 @@ def test_the_data_are_told(run: Path, tiny_records: Path) -> None:
     assert cells(document, "records") == ["stamps"]
     assert cells(document, "SHA-256 of their manifest") == [manifest.sha256]
     assert cells(document, "pixel scale, arcsec/pixel") == ["0.50", "0.50", "0.50"]
-    assert cells(document, "stationary_radius") == ["0.7"]
+    assert cells(document, "stationary_radius") == [str(manifest.rules["stationary_radius"])]
 
 
 def test_how_it_was_trained_and_its_hashes(run: Path, tiny_records: Path) -> None:

@@ -19,9 +19,12 @@ from ceres_fast.records import sources as records_sources
 from ceres_fast.records.build import build_records
 from ceres_fast.records.pipeline import check_records, read_columns
 from ceres_fast.survey.detect import detect_frames
+from ceres_fast.survey.frames import read_header
 from ceres_fast.survey.rules import Rules
 from ceres_fast.survey.simulate.survey import simulate_survey
 from ceres_fast.survey.stamp_folders import read_stamp
+
+from ..survey_files import STARS, write_field
 
 
 def contents(folder):
@@ -54,7 +57,7 @@ def test_every_stamp_is_in_one_split_as_it_was(built, class_folders):
 
 def test_what_the_manifest_says(built, class_folders):
     assert (built.name, built.seed, built.where, built.nan, built.pixel_scale) == ("stamps", 0, [], "error", 0.5)
-    # Stamps do not show what stays in place, so their records do not claim that it was removed.
+    # Stamps do not show what is stationary, so their records do not claim that it was removed.
     assert built.rules == Rules(remove_stationary=False).as_dict()
     assert built.sources == [{"name": "stamps", "kind": "stamps", "files": 120}]
     assert built.counts == {"files": 120}
@@ -500,6 +503,21 @@ def test_a_bad_frame_costs_its_detections_and_they_are_counted(frames, tmp_path,
     said = capsys.readouterr().err
     assert bad.name in said
     assert cut.name in said
+
+
+def test_asteroids_that_were_all_removed_as_stationary_are_said(tmp_path):
+    lines = ["designation,mjd,ra,dec"]
+    for frame in write_field(tmp_path / "night"):
+        header = read_header(frame)
+        ra, dec = header.wcs.all_pix2world([STARS[0]], 1)[0]
+        lines.append(f"A1,{header.info.mjd:.8f},{ra:.8f},{dec:.8f}")
+    (tmp_path / "night" / "asteroids.csv").write_text("\n".join(lines) + "\n")
+    with pytest.raises(
+        CeresFastError, match=r"no stamp is asteroid: of 3 detections .* 3 were removed as\s+stationary"
+    ):
+        build_records([tmp_path / "night"], tmp_path / "r")
+    with pytest.raises(CeresFastError, match=r"nothing can be called stationary.*--slowest 0\.0"):
+        build_records([tmp_path / "night"], tmp_path / "r", rules=Rules(slowest=0.01))
 
 
 def test_a_truth_table_that_no_source_needs_is_said(class_folders, tmp_path, capsys):

@@ -25,7 +25,11 @@ SCALE = 0.4
 SEEING = 1.2
 EXPOSURE = 60.0
 START = 60310.9
-STEP = 150 / 86400
+STEP = 780 / 86400
+"""From one exposure to the next, d: an asteroid of 0.1 arcsec/min has left its place then, at this seeing."""
+
+RATE = 0.19
+"""arcsec/min of both asteroids."""
 
 STARS = ((40.3, 30.7), (150.2, 120.9), (60.5, 130.1), (120.0, 75.0), (20.0, 90.0), (175.0, 40.0))
 ASTEROIDS = {"A1": (100.0, 40.0, 6.0, 1.0), "A2": (90.0, 110.0, -5.0, -4.0)}
@@ -123,7 +127,7 @@ def field(tmp_path: Path, write_frame: Callable[..., Path]) -> Field:
     for number in range(4):
         for name in ASTEROIDS:
             ra, dec = make_wcs(DITHERS[number]).all_pix2world([place(name, number)], 1)[0]
-            lines.append(f"{name},{START + number * STEP:.8f},{ra:.7f},{dec:.7f},20.5,0.97,80.0,1")
+            lines.append(f"{name},{START + number * STEP:.8f},{ra:.7f},{dec:.7f},20.5,{RATE},80.0,1")
     truth = tmp_path / "night" / "asteroids.csv"
     truth.write_text("\n".join(lines) + "\n")
     return Field(tmp_path / "night", frames, truth)

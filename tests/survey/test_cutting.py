@@ -16,7 +16,8 @@ from ceres_fast.survey.truth import read_truth
 
 def cut(field, rows):
     truth = read_truth(field.truth)
-    (labelled,) = label_field([read_detections(field.frames[0])], truth, Rules())
+    exposure = read_detections(field.frames[0])
+    (labelled,) = label_field([exposure], [np.zeros(len(exposure.x), bool)], truth, Rules())
     counts: Counter[str] = Counter()
     return exposure_stamps(labelled, np.array(rows, int), Problems("stop"), "error", counts), counts
 

@@ -8,17 +8,23 @@ from ceres_fast.survey.catalogues import read_catalogue, write_table
 from ceres_fast.survey.detections import read_detections
 from ceres_fast.survey.labels import label_field
 from ceres_fast.survey.rules import Rules
+from ceres_fast.survey.stationary import find_stationary
 from ceres_fast.survey.truth import REASONS, SET_ASIDE, read_truth
 
 from .truth.files import FORMATS, Row
 
 
+def label(exposures, truth, static=None):
+    found, _ = find_stationary(exposures, Rules(), static)
+    return label_field(exposures, found.stays, truth, Rules())
+
+
 def test_an_asteroid_that_passes_a_star_still_counts_for_its_track(field):
     exposures = [read_detections(path) for path in field.frames[:3]]
     truth = read_truth(field.truth)
-    wide = Rules(stationary_radius=4.0)
-    labelled = label_field(exposures, truth, wide)
-    assert any((each.stays & (each.match.label == 1)).any() for each in labelled)
+    star = truth[(truth["designation"] == "A1") & (np.abs(truth["mjd"] - exposures[1].info.mjd) < 0.001)]
+    labelled = label(exposures, truth, np.array([[star["ra"][0], star["dec"][0]]]))
+    assert [(each.stays & (each.match.label == 1)).sum() for each in labelled] == [0, 1, 0]
     assert all((each.accepted.label == 1).sum() == 2 for each in labelled)
 
 
@@ -26,7 +32,7 @@ def test_two_exposures_ask_for_both(field):
     exposures = [read_detections(path) for path in field.frames[:2]]
     truth = read_truth(field.truth)
     truth = truth[~((truth["designation"] == "A2") & (truth["mjd"] > exposures[0].info.mjd + 0.001))]
-    first, second = label_field(exposures, truth, Rules())
+    first, second = label(exposures, truth)
     assert np.count_nonzero(first.match.label == 1) == 2
     assert np.count_nonzero(first.accepted.label == 1) == 1
     assert np.count_nonzero(first.accepted.label == SET_ASIDE) == 1
@@ -34,11 +40,11 @@ def test_two_exposures_ask_for_both(field):
 
 
 def test_no_exposures_give_no_labels(field):
-    assert label_field([], read_truth(field.truth), Rules()) == []
+    assert label([], read_truth(field.truth)) == []
 
 
 def labels_of(field, truth):
-    labelled = label_field([read_detections(path) for path in field.frames], truth, Rules())
+    labelled = label([read_detections(path) for path in field.frames], truth)
     return [(each.accepted.label.tolist(), each.reason.tolist()) for each in labelled]
 
 
@@ -63,7 +69,7 @@ def test_an_exposure_without_observations_is_labelled_between_others(field):
 def test_each_detection_has_one_reason_or_is_a_stamp(field):
     catalogue = read_catalogue(field.catalogue(0)).table
     write_table(vstack([catalogue, catalogue[:3]]), field.catalogue(0), "ASCII_HEAD")
-    for each in label_field([read_detections(path) for path in field.frames], read_truth(field.truth), Rules()):
+    for each in label([read_detections(path) for path in field.frames], read_truth(field.truth)):
         assert set(each.reason) <= {"", "stationary", *REASONS}
         is_stamp = ~each.stays & (each.accepted.label != SET_ASIDE)
         np.testing.assert_array_equal(each.reason == "", is_stamp)

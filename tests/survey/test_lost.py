@@ -12,6 +12,7 @@ from ceres_fast.survey.labels import label_field
 from ceres_fast.survey.lost import RATES, count_lost, rate_names
 from ceres_fast.survey.problems import Problems
 from ceres_fast.survey.rules import Rules
+from ceres_fast.survey.stationary import find_stationary
 from ceres_fast.survey.truth import read_truth
 
 LOST = (
@@ -24,9 +25,13 @@ LOST = (
 )
 
 
+def label(field, rules):
+    exposures = [read_detections(path) for path in field.frames]
+    return label_field(exposures, find_stationary(exposures, rules)[0].stays, read_truth(field.truth), rules)
+
+
 def counted(field, rules, keep=lambda rows: rows):
-    truth = read_truth(field.truth)
-    for labelled in label_field([read_detections(path) for path in field.frames], truth, rules):
+    for labelled in label(field, rules):
         rows = np.flatnonzero((labelled.accepted.label == 1) & ~labelled.stays)
         table = exposure_stamps(labelled, keep(rows), Problems("stop"), "error", Counter())
         yield count_lost(labelled, table), len(table)
@@ -37,7 +42,7 @@ def counted(field, rules, keep=lambda rows: rows):
     [
         (Rules(), lambda rows: rows),
         (Rules(), lambda rows: rows[:0]),
-        (Rules(stationary_radius=30.0), lambda rows: rows),
+        (Rules(stationary_radius=30.0, slowest=3.0), lambda rows: rows),
         (Rules(match_radius=0.001), lambda rows: rows),
         (Rules(match_radius=25.0), lambda rows: rows),
         (Rules(match_radius=60.0, contest_ratio=1.5), lambda rows: rows),
@@ -48,6 +53,7 @@ def test_stamps_and_losses_add_up(field, rules, keep):
     for counts, stamps in counted(field, rules, keep):
         assert counts["validated"] == 2
         assert stamps + sum(counts[name] for name in LOST) == 2
+        assert counts["lost_stationary"] == (2 if rules.stationary_radius > 1 else 0)
 
 
 def test_without_coordinates_the_detections_say_what_is_in_the_frame(tmp_path, field, write_frame):
@@ -56,7 +62,7 @@ def test_without_coordinates_the_detections_say_what_is_in_the_frame(tmp_path, f
     named = read_detections(field.frames[0])
     bare = read_detections(path)._replace(ra=named.ra, dec=named.dec)
     truth = read_truth(field.truth)
-    (labelled,) = label_field([bare], truth, Rules())
+    (labelled,) = label_field([bare], [np.zeros(len(bare.x), bool)], truth, Rules())
     table = exposure_stamps(labelled, np.arange(0), Problems("stop"), "error", Counter())
     assert count_lost(labelled, table)["validated"] == 2
 
@@ -75,7 +81,7 @@ def test_a_star_at_the_place_of_an_asteroid_is_counted_as_such(field):
         ",".join(["A1", *rest[:3], "25.0", *rest[4:]]) if name == "A1" else ",".join([name, *rest])
         for name, *rest in places
     ]
-    labelled = label_field([read_detections(path) for path in field.frames], read_truth(field.truth), Rules())[0]
+    labelled = label(field, Rules())[0]
     stars, far = labelled.exposure, np.flatnonzero(labelled.stays)[:6]
     extra = [f"S{n},{places[0][1]},{stars.ra[n]},{stars.dec[n]},20.5,0,0,1" for n in far]
     field.truth.write_text("\n".join([lines[0], *faint, *extra]) + "\n")

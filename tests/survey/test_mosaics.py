@@ -18,7 +18,7 @@ from ceres_fast.survey.night import survey_tables
 from ceres_fast.survey.rules import Rules
 from ceres_fast.survey.truth import read_truth
 
-from .conftest import ASTEROIDS, DITHERS, SHAPE, START, STEP, make_wcs, place
+from .conftest import ASTEROIDS, DITHERS, RATE, SHAPE, START, STEP, make_wcs, place
 from .mosaic_files import CCDS, GAP, ccd_header, pixels, primary_header, write_mosaic
 
 
@@ -176,7 +176,7 @@ def test_from_mosaics_to_stamps(tmp_path, format):
     for number in range(4):
         x, y = place("A1", number)
         ra, dec = make_wcs(DITHERS[number]).all_pix2world([(x + GAP, y)], 1)[0]
-        lines.append(f"A1,{START + number * STEP:.8f},{ra:.7f},{dec:.7f},20.5,0.97,80.0,1")
+        lines.append(f"A1,{START + number * STEP:.8f},{ra:.7f},{dec:.7f},20.5,{RATE},80.0,1")
     (tmp_path / "truth.csv").write_text("\n".join(lines) + "\n")
     tables, counts = zip(*survey_tables([tmp_path], read_truth(tmp_path / "truth.csv"), Rules()), strict=True)
     assert [set(table["ccd"]) for table in tables] == [{"CCD1"}, {"CCD2"}, {"CCD3"}]

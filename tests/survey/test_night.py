@@ -5,6 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 from astropy.io import fits
+from astropy.table import Table
 
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.records.reconcile import Made, reconcile
@@ -16,9 +17,10 @@ from ceres_fast.survey.night import COUNTS, field_stamps, survey_tables
 from ceres_fast.survey.rules import Rules
 from ceres_fast.survey.stamp_table import CENTRE, COLUMNS
 from ceres_fast.survey.stamps import cut_stamps
+from ceres_fast.survey.track_cost import TRACKS, cost_rows
 from ceres_fast.survey.truth import read_truth
 
-from .conftest import HOT, SCALE, SEEING, STARS, place
+from .conftest import EXPOSURE, HOT, RATE, SCALE, SEEING, STARS, START, STEP, make_wcs, place
 
 
 def tables_of(field, rules=None, **options):
@@ -43,7 +45,7 @@ def test_asteroids_become_stamps_and_what_stays_does_not(field):
         "asteroid": 8,
         "validated": 8,
     }
-    assert set(counts) <= {*COUNTS, "validated at 0.5-1 arcsec/min"}
+    assert {name for name in counts if not name.startswith(TRACKS)} <= {*COUNTS, "validated at 0.1-0.2 arcsec/min"}
     for row in table:
         number = int(row["frame"][-1]) - 1
         x, y = place(row["designation"], number)
@@ -66,7 +68,7 @@ def test_asteroids_become_stamps_and_what_stays_does_not(field):
         "gain": 2.8,
         "saturation": 60000,
     }
-    assert (row["magnitude"], row["rate"], row["position_angle"], row["flags"]) == (20.5, 0.97, 80.0, 0)
+    assert (row["magnitude"], row["rate"], row["position_angle"], row["flags"]) == (20.5, RATE, 80.0, 0)
     assert row["pixel_scale"] == pytest.approx(SCALE)
     others = [(x, y) for x, y in STARS] + [place("A2", 0)[:2]]
     x, y = place("A1", 0)
@@ -114,7 +116,7 @@ def test_lost_asteroids_are_counted_by_cause(field):
         "lost_set_aside": 2,
         "lost_stationary at 0-0.1 arcsec/min": 4,
         "validated at 0-0.1 arcsec/min": 4,
-        "validated at 0.5-1 arcsec/min": 6,
+        "validated at 0.1-0.2 arcsec/min": 6,
         "validated at unknown rate": 1,
     }
 
@@ -378,3 +380,55 @@ def test_of_two_exposures_of_which_one_is_empty_nothing_is_told(field):
     (group,) = group_exposures([read_info(frame) for frame in field.frames[:2]])
     _, counts = field_stamps(group, read_truth(field.truth), Rules())
     assert (counts["single_exposures"], counts["stationary"]) == (1, 0)
+
+
+def test_what_the_rule_for_stationary_detections_costs_is_counted(field):
+    _, counts = tables_of(field, needs=2)
+    assert counts["random_places"] > 10_000
+    assert counts["random_by_chance"] <= Rules().chance * counts["random_places"]
+    assert 0 < counts["random_on_sources"] < 0.01 * counts["random_places"]
+    heading, rows = cost_rows(counts)
+    assert heading[-1] == "left in fewer than 2 exposures"
+    assert rows
+    _, kept = tables_of(field, Rules(remove_stationary=False))
+    assert not any(name.startswith(("random", TRACKS)) for name in kept)
+
+
+def near_in_time(field):
+    """Make the exposures of the field 3 min apart, but for the truth."""
+    lines = field.truth.read_text()
+    for number, frame in enumerate(field.frames):
+        fits.setval(frame, "MJD-OBS", value=START + number * 180 / 86400 - EXPOSURE / 2 / 86400)
+        lines = lines.replace(f",{START + number * STEP:.8f},", f",{START + number * 180 / 86400:.8f},")
+    field.truth.write_text(lines)
+
+
+def test_exposures_too_near_in_time_are_refused_or_left_out(field):
+    near_in_time(field)
+    with pytest.raises(InputError, match=r"F0001-1\.fits: nothing can be called stationary: .* 9 min apart.*--slowest"):
+        tables_of(field)
+    (table,), counts = tables_of(field, on_error="skip")
+    assert len(table) == 0
+    assert (counts["bad_frames"], counts["bad_frame_detections"]) == (4, 36)
+    (table,), counts = tables_of(field, Rules(slowest=0.5))
+    assert (len(table), counts["stationary"], counts["not_compared"]) == (8, 28, 0)
+
+
+def test_fixed_sources_make_up_for_exposures_too_near_in_time(field, tmp_path):
+    near_in_time(field)
+    stars = make_wcs().all_pix2world(STARS, 1)
+    (tmp_path / "static.csv").write_text("ra,dec\n" + "".join(f"{ra:.8f},{dec:.8f}\n" for ra, dec in stars))
+    (table,), counts = tables_of(field, static=tmp_path / "static.csv")
+    assert counts["stationary"] == 28
+    assert (len(table), counts["asteroid"], counts["not_compared"]) == (8, 8, 8)
+
+
+def test_a_field_without_anything_stationary_is_refused_or_left_out(field):
+    places = np.random.default_rng(0).uniform(1, (200, 160), (4, 50, 2))
+    for number in range(4):
+        table = Table({"X_IMAGE": places[number, :, 0], "Y_IMAGE": places[number, :, 1]})
+        write_table(table, field.catalogue(number), "ASCII_HEAD")
+    with pytest.raises(InputError, match=r"F0001-1\.fits: .* detections .* is stationary.*wrong WCS"):
+        tables_of(field)
+    _, counts = tables_of(field, on_error="skip")
+    assert (counts["bad_frames"], counts["bad_frame_detections"]) == (4, 200)

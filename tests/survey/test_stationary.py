@@ -1,183 +1,537 @@
-"""What stays in place is found on the sky and on the detector; what moves is not."""
+"""What is stationary is told by time: stars are, hot pixels are, asteroids at or above the slowest rate are not."""
 
 import dataclasses
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from astropy.wcs import WCS
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ceres_fast.survey.detections import read_detections
-from ceres_fast.survey.frames import FrameInfo
+from ceres_fast.survey.detections import Detections, read_detections
+from ceres_fast.survey.frame_info import FrameInfo
+from ceres_fast.survey.neighbours import Points
 from ceres_fast.survey.rules import Rules
-from ceres_fast.survey.stationary import lacks_sky, slowest_seen, stationary
+from ceres_fast.survey.stationary import Comparison, find_stationary
+from ceres_fast.survey.truth import known_at, match_known, read_truth
 
-from .conftest import ASTEROIDS, HOT, SCALE, SEEING, make_wcs, place
+from .stationary_fields import (
+    APART,
+    DITHERS,
+    FAST,
+    FOUR,
+    LONG,
+    PAIR,
+    RADIUS,
+    SCALE,
+    compare,
+    compared,
+    exposure,
+    stays,
+    survey,
+)
 
-INFO = FrameInfo(Path("f"), "f", pixel_scale=SCALE, seeing=SEEING)
-
-
-def exposure(points, dither=(0, 0), info=INFO):
-    """Detections at places given in pixels of the undithered frame."""
-    x, y = np.array(points, float).reshape(-1, 2).T + np.array(dither, float)[:, None]
-    ra, dec = make_wcs(dither).all_pix2world(x, y, 1) if len(x) else (x, y)
-    return x, y, ra, dec, info
-
-
-def masks(*exposures, **rules):
-    return [mask.tolist() for mask in stationary(exposures, Rules(**rules))]
-
-
-def test_real_detections_of_the_field(field):
-    found = [read_detections(path) for path in field.frames]
-    for number, (detections, stays) in enumerate(zip(found, stationary(found, Rules()), strict=True)):
-        moving = {(round(x), round(y)) for x, y in zip(detections.x[~stays], detections.y[~stays], strict=True)}
-        assert moving == {tuple(map(round, place(name, number))) for name in ASTEROIDS}
-        hot = np.hypot(detections.x - HOT[1] - 2, detections.y - HOT[0] - 2) < 1
-        assert stays[hot].all()
-        assert hot.any()
+SMALL = (800, 1000)
 
 
-@given(st.tuples(st.integers(-20, 20), st.integers(-20, 20)), st.floats(0, 6), st.floats(0, 6.28))
-def test_radius_is_that_of_the_seeing_on_the_sky(dither, shift, angle):
-    moved = (100 + shift * math.cos(angle), 80 + shift * math.sin(angle))
-    radius = Rules().stationary_radius * SEEING
-    if abs(shift * SCALE - radius) < 1e-3 or math.hypot(dither[0] + moved[0] - 100, dither[1] + moved[1] - 80) < 1.01:
-        return
-    result = masks(exposure([(100, 80)]), exposure([moved], dither))
-    assert result == [[shift * SCALE < radius]] * 2
+def limit(share: float, number: int) -> float:
+    """Return what a share may come to by chance."""
+    return share + 3 * math.sqrt(share / number)
 
 
-def test_hot_pixels_stay_on_the_detector_and_move_on_the_sky():
-    hot = [exposure([np.subtract((50.0, 60.0), dither)], dither) for dither in ((0, 0), (9, 9))]
-    assert masks(*hot) == [[True], [True]]
-    noisy = [hot[0], (hot[1][0] + 1.2, *hot[1][1:])]
-    assert masks(*noisy) == [[False], [False]]
-    assert masks(*noisy, hot_pixel_radius=1.5) == [[True], [True]]
+# Slow asteroids
 
 
-def test_how_often_a_place_must_be_seen():
-    twice = [exposure([(100, 80)]), exposure([(100, 80)]), exposure([])]
-    assert masks(*twice) == [[True], [True], []]
-    assert masks(*twice, stationary_exposures=3) == [[False], [False], []]
-    assert masks(*twice[:2], exposure([(100.5, 80)]), stationary_exposures=3) == [[True]] * 3
+def slow_field(**other: Any):
+    minutes = np.arange(20) * 185 / 60
+    angle = np.linspace(0, 6, 12)
+    rates = 0.19 / 1.266 * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    places = np.stack(np.meshgrid([200, 400, 600, 800], [200, 400, 600]), axis=-1).reshape(-1, 2)
+    return survey(
+        minutes, 300, asteroids=places, rates=rates, clear=True, shape=SMALL, scale=1.266, seeing=5.0, **other
+    )
 
 
-def test_two_neighbours_in_one_exposure_are_one_sighting():
-    pair = exposure([(100, 80), (101, 80)])
-    assert masks(exposure([(100, 80)]), pair, exposure([]), stationary_exposures=3) == [[False], [False, False], []]
+@pytest.mark.parametrize("pointings", [None, DITHERS])
+def test_a_slow_asteroid_is_never_stationary_and_stars_are_in_every_exposure(pointings):
+    field = slow_field(pointings=pointings)
+    found = compare(*field.exposures)
+    assert field.share(found.found, "asteroid") == 0
+    assert not found.partners[9].any()
+    for mask, kinds in zip(found.found.stays, field.kinds, strict=True):
+        assert mask[kinds == "star"].mean() > 0.95
 
 
-def test_one_exposure_or_the_rule_switched_off_keeps_all():
-    assert masks(exposure([(100, 80), (100, 80)])) == [[False, False]]
-    assert masks(exposure([(1, 1)]), exposure([(1, 1)]), remove_stationary=False) == [[False], [False]]
-    assert masks() == []
-    assert masks(exposure([]), exposure([])) == [[], []]
+@given(
+    st.floats(Rules().slowest, 30),
+    st.floats(0, 2 * math.pi),
+    st.lists(st.floats(0, 240), min_size=2, max_size=12),
+    st.lists(
+        st.tuples(st.floats(0, Rules().position_error / 2 - 0.001), st.floats(0, 2 * math.pi)), min_size=12, max_size=12
+    ),
+)
+def test_nothing_at_or_above_the_slowest_rate_is_stationary_whatever_the_times(rate, angle, minutes, errors):
+    places = [
+        (500 + (rate * t * math.cos(angle) + 1.2 * e * math.cos(a)) / SCALE,
+         500 + (rate * t * math.sin(angle) + 1.2 * e * math.sin(a)) / SCALE)
+        for t, (e, a) in zip(minutes, errors, strict=False)
+    ]  # fmt: skip
+    found = stays(*[exposure([place, (50, 50)], t) for place, t in zip(places, minutes, strict=True)])
+    assert not any(mask[0] for mask in found)
 
 
-def test_the_worse_seeing_counts_and_one_known_is_enough():
-    unknown, good = dataclasses.replace(INFO, seeing=math.nan), dataclasses.replace(INFO, seeing=0.5)
-    places = [(100, 80)], [(102, 80)]
-    for first, second, expected in ((INFO, good, True), (good, INFO, True), (unknown, INFO, True), (good, good, False)):
-        assert masks(exposure(places[0], info=first), exposure(places[1], info=second)) == [[expected]] * 2
+@given(st.floats(0.1, 2.0), st.floats(0.2, 3.0))
+def test_exposures_are_compared_where_the_slowest_has_left(slowest, share):
+    apart = APART * Rules().slowest / slowest
+    if abs(share - 1) > 1e-3:
+        pair = [exposure([(500, 500)], t) for t in (0, share * apart)]
+        assert stays(*pair, slowest=slowest) == [[share > 1]] * 2
+        assert compared(*pair, slowest=slowest) == [[share > 1]] * 2
 
 
-def test_unknown_seeing_takes_a_radius_in_pixels():
-    info = dataclasses.replace(INFO, seeing=math.nan)
-    for shift, expected in ((1.9, True), (2.1, False)):
-        assert masks(exposure([(100, 80)], info=info), exposure([(100 + shift, 80)], info=info)) == [[expected]] * 2
+@given(st.floats(0, 2), st.floats(0, 2 * math.pi))
+def test_the_same_place_is_within_the_radius_of_the_seeing(share, angle):
+    if abs(share - 1) > 1e-3:
+        shift = share * RADIUS / SCALE
+        moved = (500 + shift * math.cos(angle), 500 + shift * math.sin(angle))
+        assert stays(exposure([(500, 500)]), exposure([moved], 20)) == [[share < 1]] * 2
 
 
-@pytest.mark.parametrize("scale", [SCALE, math.nan])
-def test_without_sky_positions_the_detector_is_all_there_is(scale):
-    info = dataclasses.replace(INFO, pixel_scale=scale)
-    unknown = np.array([np.nan])
-    pair = [(np.array([x]), np.array([80.0]), unknown, unknown, info) for x in (100.0, 101.9)]
-    assert masks(*pair) == [[True], [True]]
+def test_the_worse_seeing_counts_and_unknown_seeing_takes_pixels():
+    moved = [(500 + 1.3 * RADIUS / SCALE, 500)]
+    assert stays(exposure([(500, 500)], seeing=2.0), exposure(moved, 60)) == [[True]] * 2
+    assert stays(exposure([(500, 500)], seeing=math.nan), exposure(moved, 60)) == [[False]] * 2
+    for shift, expected in ((1.4, True), (1.6, False)):
+        pair = [exposure([(500 + x, 500)], t, seeing=math.nan) for x, t in ((0, 0), (shift, 60))]
+        assert stays(*pair) == [[expected]] * 2
 
 
-def test_impossible_positions_never_stay_in_place():
-    bad = (np.array([np.nan, 5]), np.array([1.0, 5]), np.array([np.nan, np.nan]), np.array([1.0, np.nan]), INFO)
-    good = exposure([(100, 80)])
-    assert masks(bad, good, good)[0] == [False, False]
+def test_one_in_the_middle_of_a_night_is_stationary_where_both_sides_are():
+    minutes = (0, 8, 16)
+    star = [exposure([(500, 500)], t) for t in minutes]
+    assert stays(*star) == [[True]] * 3
+    assert not compare(*star).partners[1].any()
+    assert stays(star[0], star[1], exposure([(900, 900)], 16)) == [[False]] * 3
+    mover = [exposure([(500 + 0.1 * t / SCALE, 500)], t) for t in minutes]
+    assert stays(*mover) == [[False]] * 3
 
 
-def test_the_slowest_that_moves_is_told_from_the_exposures_nearest_in_time():
-    infos = [dataclasses.replace(INFO, mjd=60000 + minutes / 1440) for minutes in (0, 6, 8)]
-    radius = Rules().stationary_radius * SEEING
-    assert slowest_seen(infos, Rules()) == pytest.approx(radius / 2)
-    assert slowest_seen(infos, Rules(stationary_exposures=3)) == pytest.approx(radius / 6)
-    for few, rules in ((infos[:1], Rules()), (infos, Rules(remove_stationary=False)), ([INFO, INFO], Rules())):
-        assert math.isnan(slowest_seen(few, rules))
+# Real nights
 
 
-@given(st.floats(0.1, 2), st.floats(1, 30))
-def test_what_is_faster_than_the_slowest_moves(rate, minutes):
-    infos = [dataclasses.replace(INFO, mjd=mjd) for mjd in (60000, 60000 + minutes / 1440)]
-    slowest = slowest_seen(infos, Rules())
-    moved = (100 + rate * minutes / SCALE, 80)
-    if abs(rate / slowest - 1) > 0.01 and moved[0] - 100 > 1.01:
-        assert masks(exposure([(100, 80)], info=infos[0]), exposure([moved], info=infos[1])) == [[rate < slowest]] * 2
+@pytest.fixture
+def luxembourg(shared_cases: Path) -> Path:
+    path = shared_cases / "real_nights" / "01-real-asteroid-in-place"
+    if not path.is_dir():
+        pytest.skip("the night of 2713 Luxembourg (shared/cases/real_nights/01…) is not here")
+    return path
 
 
-def sky_field(seed, n, exposures, shape=(4100, 2048)):
-    """Exposures of detections that are seen once each, evenly spread over dithered frames of a known size."""
-    random = np.random.default_rng(seed)
-    info = dataclasses.replace(INFO, shape=shape)
-    dithers = random.integers(-15, 16, (exposures, 2))
-    return [exposure(random.uniform(1, shape[::-1], (n, 2)), dither, info) for dither in dithers]
+def test_a_real_slow_asteroid_is_in_none_of_its_exposures_stationary(luxembourg):
+    frames = sorted((luxembourg / "night").glob("*.fits.gz"))
+    exposures, rules, truth = [read_detections(path) for path in frames], Rules(), read_truth(luxembourg / "mpc.txt")
+    found, _ = find_stationary(exposures, rules)
+    asteroid = []
+    for each, mask in zip(exposures, found.stays, strict=True):
+        match = match_known(known_at(truth, each.info, rules), each.ra, each.dec, rules)
+        asteroid += mask[match.asteroid >= 0].tolist()
+    assert asteroid == [False] * 20
+    stars = np.concatenate(found.stays)
+    assert 0.5 < stars.mean() < 0.9
 
 
-@pytest.mark.parametrize(("n", "exposures"), [(350, 4), (350, 12), (3000, 4), (3000, 8)])
-def test_chance_removes_no_more_than_the_stated_share(n, exposures):
-    found = sky_field(1, n, exposures)
-    lost = np.concatenate(stationary(found, Rules()))
-    assert lost.mean() <= Rules().chance_coincidence + 3 * math.sqrt(Rules().chance_coincidence / len(lost))
-    if n * exposures > 4 * 350:
-        always_two = np.concatenate(stationary(found, Rules(chance_coincidence=1.0)))
-        assert always_two.mean() > 2 * Rules().chance_coincidence
+@pytest.fixture
+def positions(shared_cases: Path):
+    path = shared_cases / "real_nights" / "06-chance-guard-is-circular" / "positions.npz"
+    if not path.is_file():
+        pytest.skip("the positions of 135 real exposures (shared/cases/real_nights/06…) are not here")
+    with np.load(path) as values:
+        return dict(values)
 
 
-def test_stars_are_removed_though_more_exposures_are_asked_for():
-    random = np.random.default_rng(0)
-    stars = random.uniform(20, (2000, 4000), (500, 2))
-    found = []
-    for x, y, *_, info in sky_field(2, 3000, 4):
-        seen = stars[random.uniform(size=len(stars)) < 0.95]
-        found.append(exposure(np.vstack([seen, np.stack([x, y], axis=1)]), (0, 0), info))
-    for one, mask in zip(found, stationary(found, Rules()), strict=True):
-        assert mask[: len(one[0]) - 3000].mean() > 0.98
-        assert mask[len(one[0]) - 3000 :].mean() < 0.01
+def real_field(values: dict[str, np.ndarray], step: int) -> list[Detections]:
+    """Return every so manyth exposure of the real field."""
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype, wcs.wcs.crval = ["RA---TAN", "DEC--TAN"], [float(values["ra0"]), float(values["dec0"])]
+    wcs.wcs.cd = np.eye(2) / 3600
+    ra, dec = wcs.all_pix2world(values["dra_arcsec"].astype(float), values["ddec_arcsec"].astype(float), 0)
+    nothing: Any = None
+    exposures = []
+    for number in range(0, len(values["mjd"]), step):
+        rows = np.flatnonzero(values["exposure"] == number)
+        info = FrameInfo(
+            Path("f"), "f", mjd=float(values["mjd"][number]), seeing=float(values["seeing"][number]),
+            pixel_scale=float(values["pixel_scale"]), shape=tuple(values["shape"].tolist()),
+        )  # fmt: skip
+        x, y = (values[name][rows].astype(float) for name in "xy")
+        every = np.zeros(len(rows), bool)
+        exposures.append(Detections(x, y, ra[rows], dec[rows], info, nothing, None, nothing, rows, every))
+    return exposures
 
 
-def test_bad_columns_are_removed_with_or_without_sky_positions():
-    random = np.random.default_rng(0)
-    rows = [random.uniform(1500, 4000, 80) for _ in range(4)]
-    plain = sky_field(3, 300, 4)
-    for sky in (True, False):
-        found = []
-        for (x, y, *_, info), bad in zip(plain, rows, strict=True):
-            one = exposure(np.stack([np.append(x, np.full(80, 700.0)), np.append(y, bad)], axis=1), (0, 0), info)
-            unknown = np.full(380, np.nan)
-            found.append(one if sky else (*one[:2], unknown, unknown, info))
-        for mask in stationary(found, Rules()):
-            assert mask[300:].mean() > 0.95
-            assert mask[:300].mean() < 0.03
+@pytest.mark.parametrize("step", [16, 4, pytest.param(1, marks=pytest.mark.slow)])
+def test_in_a_real_field_chance_is_rare_and_stars_are_found(positions, step):
+    exposures = real_field(positions, step)
+    comparison, number = compare(*exposures), len(exposures)
+    points = Points(comparison.plane.places, float(comparison.radii.max()))
+
+    def seen(e: int, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        shown = points.shown(places, comparison.radii[e])
+        looked = shown | np.stack([print_.covers(places) for print_ in comparison.plane.footprints], axis=1)
+        return shown.sum(axis=1), np.maximum(looked.sum(axis=1), 1)
+
+    random = np.random.default_rng(4321)
+    places = [
+        print_.places(random.uniform(print_.low, print_.high, (60_000 // number, 2)))
+        for print_ in comparison.plane.footprints
+    ]
+    judged = comparison.judge(places, [np.zeros((len(each), number), bool) for each in places])
+    of_sources = [
+        (shown > 1) & (shown / looked >= 0.5) for shown, looked in (seen(e, each) for e, each in enumerate(places))
+    ]
+    by_chance = np.concatenate(judged.stays) & ~np.concatenate(of_sources)
+    assert by_chance.mean() <= limit(0.005, len(by_chance))
+    assert comparison.random.chance <= limit(0.005, comparison.random.compared)
+
+    persistent = [seen(e, each)[0] >= 0.5 * number for e, each in enumerate(comparison.plane.places)]
+    flagged = np.concatenate(comparison.found.stays)[np.concatenate(persistent)]
+    assert flagged.mean() >= 0.95
+    assert len(flagged) > 10_000
 
 
-def test_a_pair_without_common_sky_positions_is_compared_with_the_seeing():
-    unknown = np.array([np.nan])
-    blind = [(np.array([x]), np.array([80.0]), unknown, unknown, INFO) for x in (100.0, 101.9)]
-    assert masks(blind[0], blind[1], exposure([(20, 20)])) == [[True], [True], [False]]
-    assert masks(blind[0], exposure([(101.9, 80)]), exposure([(20, 20)])) == [[True], [True], [False]]
+# Cadences and densities
 
 
-def test_exposures_without_sky_positions_are_told():
-    seen, unknown = exposure([(100, 80)]), np.array([np.nan])
-    blind = (np.array([100.0]), np.array([80.0]), unknown, unknown, INFO)
-    assert lacks_sky([blind, blind])
-    assert lacks_sky([seen, blind])
-    for told in ([seen, seen], [blind], [], [seen, exposure([])]):
-        assert not lacks_sky(told)
+@pytest.mark.parametrize("pointings", [None, DITHERS])
+@pytest.mark.parametrize("density", [300, 3000, pytest.param(10_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("minutes", [PAIR, FOUR, LONG], ids=["pair", "four", "long"])
+def test_chance_is_rare_and_stars_are_found(minutes, density, pointings):
+    field = survey(minutes, density, pointings=pointings)
+    comparison = compare(*field.exposures)
+    assert field.share(comparison.found, "star") > 0.95
+    share, number = field.share(comparison.found, "noise"), field.count("noise")
+    # what is told of random places is no less than what happens (noise beside stars is not counted here)
+    assert share <= 1.5 * comparison.random.chance + 5 * math.sqrt(0.005 / number)
+    if comparison.needed[max(comparison.needed)] < max(comparison.needed):
+        assert share <= limit(0.005, number) + 1 / number
+
+
+@pytest.mark.parametrize("density", [300, 3000])
+def test_where_no_two_exposures_are_far_enough_apart_nothing_is_stationary(density):
+    field = survey(FAST, density)
+    found = compare(*field.exposures)
+    assert not np.concatenate(found.found.stays).any()
+    assert not np.concatenate(found.found.compared).any()
+    faster = compare(*field.exposures, slowest=0.3)
+    assert field.share(faster.found, "star") > 0.95
+    assert field.share(faster.found, "noise") < 0.01
+
+
+def test_a_smaller_share_of_chance_asks_for_more_exposures():
+    field = survey(LONG, 3000, shape=(2000, 2000))
+    needed = [max(compare(*field.exposures, chance=chance).needed.values()) for chance in (0.2, 0.005, 0.0001)]
+    assert needed == sorted(set(needed))
+
+
+def test_with_a_pair_all_are_asked_and_the_cost_is_told():
+    field = survey(PAIR, 20_000, stars=0.3, shape=(2000, 2000))
+    comparison = compare(*field.exposures)
+    assert set(comparison.needed.values()) == {1}
+    assert comparison.random.chance > 0.02
+    assert comparison.random.compared == 20_000
+
+
+# What is not a plain star
+
+
+def test_an_asteroid_that_passes_a_star_is_lost_in_that_exposure_only():
+    star, number = (500, 500), 2
+    moving = [(500 + 3 * (t - FOUR[number]), 500) for t in FOUR]
+    # where it passes, the star is blended with it
+    exposures = [
+        exposure([place] if place == star else [place, star], t) for place, t in zip(moving, FOUR, strict=True)
+    ]
+    assert [mask[0] for mask in stays(*exposures)] == [False, False, True, False]
+
+
+@pytest.mark.parametrize("seen", [0.3, 0.6])
+def test_stars_near_the_limit_are_found_and_cost_no_asteroid(seen):
+    places = np.stack(np.meshgrid([300, 900, 1500], [500, 1500, 2500, 3500]), axis=-1).reshape(-1, 2)
+    field = survey(LONG, 1000, faint=0.2, faint_seen=seen, asteroids=places, rates=np.full((12, 2), 0.6), clear=True)
+    comparison = compare(*field.exposures)
+    assert field.share(comparison.found, "faint") > 0.9
+    assert field.share(comparison.found, "noise") <= limit(0.005, field.count("noise"))
+    assert field.share(comparison.found, "asteroid") == 0
+
+
+def test_faint_stars_of_deep_exposures_are_stationary_in_them():
+    random = np.random.default_rng(5)
+    bright, faint = (random.uniform(1, (2048, 4100), (n, 2)) for n in (300, 3000))
+    deep = np.vstack([bright, faint])
+    exposures = [exposure(deep if t in (0, 30) else bright, t) for t in FOUR]
+    found = compare(*exposures)
+    for mask in found.found.stays:
+        assert mask.mean() > 0.99
+    assert found.random.by_chance < 10
+
+
+@pytest.mark.parametrize(
+    "jumps",
+    [
+        [(0, 0)] * 20,
+        [(0, 0)] * 10 + [(20, 30)] * 10,
+        [(0, 0)] * 19 + [(20, 30)],
+        [(0, 0), (20, 30)] * 10,
+        [(0, 0), (20, 30), (-10, 5), (33, -14)] * 5,
+        [(0, 0)] * 4 + [(20, 30)] * 4 + [(-40, 10)] * 12,
+        [(0, 0), (20, 30)] * 2,
+        [(0, 0)] * 3 + [(20, 30)] * 3,
+    ],
+    ids=["plain", "one jump", "one off", "nodded", "dithered", "set anew", "two each", "three each"],
+)
+def test_the_target_of_a_telescope_that_follows_it_is_not_stationary(jumps):
+    random = np.random.default_rng(6)
+    stars = random.uniform(-500, 1500, (600, 2))
+    minutes = np.linspace(0, 80, len(jumps))
+    exposures = []
+    for t, (dx, dy) in zip(minutes, jumps, strict=True):
+        exposures.append(
+            exposure(stars, t, (dx - 3 * t, dy), on_detector=[(500 + dx, 500 + dy)], shape=SMALL, cut=True)
+        )
+    found = compare(*exposures)
+    for each, mask in zip(exposures, found.found.stays, strict=True):
+        assert not mask[-1]
+        assert mask[:-1].mean() > 0.8
+        assert len(each.x) > 100
+
+
+def test_a_target_stays_at_its_pixel_though_its_orbit_is_curved():
+    minutes = np.linspace(0, 300, 20)
+    pointings = [(-1.5 * t, 12 * ((t - 150) / 150) ** 2) for t in minutes]
+    exposures = [
+        exposure([], t, at, on_detector=[(400, 400)], shape=SMALL) for t, at in zip(minutes, pointings, strict=True)
+    ]
+    assert stays(*exposures) == [[False]] * 20
+
+
+@pytest.mark.parametrize("number", [3, 4, 6, 20])
+def test_hot_pixels_of_dithered_exposures_are_stationary(number):
+    field = survey(np.arange(number) * 15, 300, pointings=DITHERS, hot=20)
+    found = compare(*field.exposures)
+    assert field.share(found.found, "hot") == 1
+    assert field.share(found.found, "noise") < 0.01
+
+
+def test_a_hot_pixel_must_be_seen_in_two_other_pointings():
+    spots = [[(300, 300)], [(300, 300)], []]
+    exposures = [
+        exposure([], t, at, on_detector=spot) for t, at, spot in zip((0, 15, 30), DITHERS, spots, strict=False)
+    ]
+    assert stays(*exposures) == [[False], [False], []]
+    assert stays(*exposures[:2], exposure([], 30, DITHERS[2], on_detector=[(300.5, 300)])) == [[True]] * 3
+
+
+def test_undithered_exposures_are_not_compared_on_the_detector():
+    field = survey(FAST, 300, hot=20)
+    found = compare(*field.exposures)
+    assert not found.pointings.differ
+    assert not np.concatenate(found.found.stays).any()
+
+
+# Inputs that lack something
+
+
+@pytest.mark.parametrize(("minutes", "n"), [(LONG, 30), (LONG, 300), (FOUR, 30), (FOUR, 300)])
+def test_a_slow_asteroid_is_no_hot_pixel_where_coordinates_jitter(minutes, n):
+    """The telescope points at one place, but the WCS of each exposure is off by more than the radius."""
+    random = np.random.default_rng(5)
+    stars = random.uniform(20, 980, (n, 2))
+    exposures = []
+    for t in minutes:
+        jitter = random.normal(0, 6, 2)
+        places = np.vstack([stars, [500 + 0.19 * t / 1.27, 500]])
+        # what is at one pixel has another position on the sky in each exposure
+        exposures.append(exposure([], t, jitter, on_detector=places, shape=(1000, 1000), scale=1.27, seeing=5.0))
+    assert not any(mask[-1] for mask in compare(*exposures).found.stays)
+
+
+def test_hot_pixels_are_not_stationary_where_no_two_exposures_are_compared():
+    exposures = survey(FAST, 300, pointings=DITHERS, hot=20).exposures
+    comparison = compare(*exposures)
+    assert not any(mask.any() for mask in comparison.found.stays)
+    assert not any(mask.any() for mask in comparison.found.compared)
+
+
+def test_one_exposure_without_positions_on_the_sky_is_not_judged_and_harms_no_other():
+    field = survey(FOUR, 300)
+    blind = field.exposures[1]
+    unknown = np.full(len(blind.x), np.nan)
+    exposures = list(field.exposures)
+    exposures[1] = blind._replace(ra=unknown, dec=unknown, wcs=None)
+    found = compare(*exposures).found
+    assert not found.stays[1].any()
+    assert not found.compared[1].any()
+    for number in (0, 2, 3):
+        assert found.stays[number][field.kinds[number] == "star"].mean() > 0.95
+        assert found.compared[number].all()
+
+
+def test_without_positions_on_the_sky_all_are_taken_to_point_alike():
+    field = survey(FOUR, 300, sky=False)
+    comparison = compare(*field.exposures)
+    assert not comparison.plane.on_sky
+    assert field.share(comparison.found, "star") > 0.95
+    assert field.share(comparison.found, "noise") < 0.01
+    assert not np.concatenate(compare(*survey(FAST, 300, sky=False).exposures).found.stays).any()
+
+
+def test_a_catalogue_with_positions_needs_no_wcs():
+    field = survey(FOUR, 300, with_wcs=False, pointings=DITHERS, hot=10)
+    found = compare(*field.exposures).found
+    assert field.share(found, "star") > 0.95
+    assert field.share(found, "hot") == 1
+
+
+def test_impossible_positions_are_never_stationary():
+    bad = exposure([(500, 500), (600, 600), (700, 700), (800, 800)])
+    bad = bad._replace(
+        ra=np.array([np.nan, bad.ra[1], np.inf, bad.ra[3]]), dec=np.array([bad.dec[0], np.nan, bad.dec[2], bad.dec[3]])
+    )
+    x = bad._replace(x=np.array([np.nan, 1e300, np.inf, -np.inf]), y=np.full(4, np.nan))
+    for each in (bad, x):
+        with np.errstate(invalid="ignore"):
+            found = stays(each, each._replace(info=dataclasses.replace(each.info, mjd=each.info.mjd + 1 / 24)))
+        assert [mask[:3] for mask in found] == [[False] * 3] * 2
+        assert [mask[3] for mask in found] == [True] * 2
+
+
+def test_exposures_without_detections():
+    empty = [exposure([], t) for t in FOUR]
+    assert stays(*empty) == [[]] * 4
+    assert stays(exposure([(500, 500)]), *empty[1:]) == [[False], [], [], []]
+    assert compared(exposure([(500, 500)]), *empty[1:]) == [[True], [], [], []]
+    field = survey(FOUR, 300)
+    found = compare(*field.exposures[:3], empty[3]).found
+    assert np.concatenate(found.stays)[np.concatenate(field.kinds[:3]) == "star"].mean() > 0.95
+
+
+def test_one_exposure_or_none_or_a_rule_that_is_off():
+    one = exposure([(500, 500), (500, 500)])
+    assert stays(one) == [[False, False]]
+    assert compared(one) == [[False, False]]
+    found, comparison = find_stationary([], Rules())
+    assert (found.stays, found.compared, comparison) == ([], [], None)
+    pair = [one, exposure([(500, 500)], 60)]
+    found, comparison = find_stationary(pair, Rules(remove_stationary=False))
+    assert [mask.tolist() for mask in found.stays] == [[False, False], [False]]
+    assert [mask.tolist() for mask in found.compared] == [[True, True], [True]]
+    assert comparison is None
+    found, comparison = find_stationary(pair, Rules())
+    assert [mask.tolist() for mask in found.stays] == [[True, True], [True]]
+    assert isinstance(comparison, Comparison)
+
+
+def test_exposures_whose_times_are_not_known_are_not_compared():
+    unknown = exposure([(500, 500)], math.nan)
+    assert stays(unknown, unknown) == [[False]] * 2
+    star = [exposure([(500, 500)], t) for t in (0, 60)]
+    assert stays(star[0], unknown, star[1]) == [[True], [False], [True]]
+    assert compared(star[0], unknown, star[1]) == [[True], [False], [True]]
+
+
+def test_an_exposure_given_twice_proves_nothing():
+    mover = [exposure([(500 + t, 500)], t) for t in FOUR]
+    assert stays(*mover, *mover) == [[False]] * 8
+    assert stays(mover[0], mover[0]) == [[False]] * 2
+
+
+@pytest.mark.parametrize("far", [(3000, 0), (0, -9000)])
+def test_where_nobody_looked_is_told_from_where_nothing_was(far):
+    frames = [exposure([(500, 500)], 0), exposure([(500 - far[0], 500 - far[1])], 60, far)]
+    assert compared(*frames) == [[False]] * 2
+    assert stays(*frames) == [[False]] * 2
+    nothing = exposure([(100, 100)], 60, DITHERS[1])
+    assert compared(frames[0], nothing) == [[True]] * 2
+    assert stays(frames[0], nothing) == [[False]] * 2
+
+
+@pytest.mark.parametrize("centre", [(0.0, 0.0), (359.99999, -60.0), (123.0, 90.0), (45.0, -89.99)])
+def test_right_ascension_zero_and_the_poles(centre):
+    mover = np.array([(400 + 0.5 * t, 700 - 0.3 * t) for t in FOUR])
+    field = survey(FOUR, 300, centre=centre, pointings=DITHERS, shape=SMALL)
+    found = compare(*field.exposures)
+    assert field.share(found.found, "star") > 0.95
+    exposures = [exposure([at, (100, 100)], t, centre=centre, shape=SMALL) for at, t in zip(mover, FOUR, strict=True)]
+    assert stays(*exposures) == [[False, True]] * 4
+
+
+# Fixed sources that are known
+
+
+def test_known_sources_are_stationary_at_any_time():
+    exposures = [exposure([(500, 500), (900, 900)], t) for t in FAST]
+    one = exposures[0]
+    source = np.array([[one.ra[0] + 0.5 / 3600, one.dec[0]], [one.ra[1] + 2 / 3600, one.dec[1]], [0, -80]])
+    found = compare(*exposures, static=source).found
+    assert [mask.tolist() for mask in found.stays] == [[True, False]] * 4
+    assert [mask.tolist() for mask in found.compared] == [[True, False]] * 4
+    single = compare(one, static=source)
+    assert single.found.stays[0].tolist() == [True, False]
+    assert not np.concatenate(compare(*exposures, static=np.empty((0, 2))).found.stays).any()
+    blind = [exposure([(500, 500)], t, sky=False) for t in FAST]
+    assert not np.concatenate(compare(*blind, static=source).found.stays).any()
+
+
+def test_known_sources_are_no_chance():
+    random = np.random.default_rng(7)
+    exposures = [exposure(random.uniform(1, (2048, 4100), (300, 2)), t) for t in FOUR]
+    sources = [exposure(random.uniform(1, (2048, 4100), (20_000, 2)))]
+    without = compare(*exposures).random
+    places = compare(*exposures, static=np.stack([sources[0].ra, sources[0].dec], axis=1)).random
+    assert places.on_sources > without.on_sources + 500
+    assert places.by_chance <= without.by_chance
+
+
+# What breaks
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("width", [0.0, 0.01, 1.0])
+def test_thousands_of_detections_at_nearly_one_place_are_no_burden(width):
+    random = np.random.default_rng(8)
+    exposures = [
+        exposure(np.vstack([random.normal(500, width, (4000, 2)), [(900, 900)], [(1200 + 5 * t, 1200)]]), t, at)
+        for t, at in zip(FOUR, DITHERS, strict=False)
+    ]
+    for mask in compare(*exposures).found.stays:
+        assert mask[:4001].mean() > 0.99
+        assert not mask[-1]
+
+
+@pytest.mark.timeout(120)
+def test_a_night_of_135_exposures():
+    field = survey(
+        np.linspace(0, 400, 135),
+        60,
+        shape=SMALL,
+        pointings=DITHERS,
+        asteroids=[(100, 100)],
+        rates=[(0.9, 0.9)],
+        clear=True,
+    )
+    found = compare(*field.exposures)
+    assert field.share(found.found, "star") > 0.99
+    assert field.share(found.found, "asteroid") == 0
+
+
+def test_the_same_is_found_every_time_and_in_any_order():
+    field = survey(FOUR, 1000, pointings=DITHERS, shape=SMALL)
+    first, second = compare(*field.exposures), compare(*field.exposures)
+    assert [mask.tolist() for mask in first.found.stays] == [mask.tolist() for mask in second.found.stays]
+    assert first.random == second.random
+    backwards = compare(*field.exposures[::-1])
+    same = [(one == two).mean() for one, two in zip(first.found.stays, backwards.found.stays[::-1], strict=True)]
+    assert min(same) > 0.99

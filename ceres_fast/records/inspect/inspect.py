@@ -12,6 +12,7 @@ from ...console import say, table, warn
 from ...errors import CeresFastError
 from ...files import atomic_directory, refuse_existing, write_json, write_text
 from ...survey.stamp_table import CLASSES
+from ...survey.track_cost import cost_rows
 from ..manifest import Manifest, load_manifest
 from ..manifest_checks import REBUILD
 from ..pipeline import read_all
@@ -56,8 +57,9 @@ def inspect_records(
     -------
     dict
         What ``report.json`` holds: ``records``, ``manifest_sha256``, ``stamps``, ``sound``, ``splits``, ``classes``,
-        ``not_compared`` (stamps with too little background to tell whether their noise is another's), ``findings``
-        (``what``, ``count``, ``examples``, ``leak``).
+        ``stationary_cost`` (``rate``, ``tracks``, ``lost``: what the rule for stationary detections costs synthetic
+        asteroids), ``not_compared`` (stamps with too little background to tell whether their noise is another's),
+        ``findings`` (``what``, ``count``, ``examples``, ``leak``).
 
     Raises
     ------
@@ -83,13 +85,16 @@ def inspect_records(
         "splits": split_numbers(splits, columns),
         "classes": class_numbers(columns),
         "not_compared": int((~pixels.noise.any(axis=1)).sum()),
+        "stationary_cost": [
+            dict(zip(("rate", "tracks", "lost"), row, strict=True)) for row in cost_rows(manifest.counts)[1]
+        ],
         "findings": [finding.as_dict() for finding in findings],
     }
     with atomic_directory(output, overwrite=overwrite) as temporary:
         write_text(temporary / REPORT, as_text(report))
         write_json(temporary / NUMBERS, report)
         _draw(manifest, splits, columns, alike, temporary, np.random.default_rng(seed), number)
-    _tell(report, findings, output)
+    _tell(manifest, report, findings, output)
     return report
 
 
@@ -178,13 +183,16 @@ def _caption(row: int, splits: np.ndarray, columns: Mapping[str, np.ndarray]) ->
     return f"{splits[row]}\n{CLASSES[columns['label'][row]].replace('_', '-')}"
 
 
-def _tell(report: Mapping[str, Any], findings: Sequence[Finding], output: Path) -> None:
+def _tell(manifest: Manifest, report: Mapping[str, Any], findings: Sequence[Finding], output: Path) -> None:
     header, rows = split_rows(report["splits"])
     # The first columns fit a terminal; the report has them all.
     table(f"Records {report['records']}", header[:5], [row[:5] for row in rows])
+    cost = cost_rows(manifest.counts)
     for finding in findings:
         if not finding.leak:
             warn(f"{finding}, for example {finding.examples[0]}")
+    if cost[1]:
+        table("What the rule for stationary detections costs, by synthetic asteroids", *cost)
     say(f"written to {output}")
     if found := [finding for finding in findings if finding.leak]:
         counted = "; ".join(f"{finding} (for example {finding.examples[0]})" for finding in found)

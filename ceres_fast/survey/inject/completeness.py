@@ -23,7 +23,7 @@ MAGNITUDE_BINS, RATE_BINS = 10, 8
 
 STAGES = {
     "detected": "exposures with a detection of the asteroid",
-    "moving": "of these: it does not seem to stay in place",
+    "moving": "of these: it is not called stationary",
     "called": "of these: the classifier calls it an asteroid",
     "track": "asteroids with all of that in three exposures (all, where there are fewer)",
 }

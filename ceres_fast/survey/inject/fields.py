@@ -19,7 +19,7 @@ from ..problems import Problems
 from ..rules import Rules
 from ..simulate.streams import stream
 from ..simulate.survey import VALIDATED_SHARE, VALIDATED_SNR
-from ..stationary import stationary
+from ..stationary import find_stationary
 from .conditions import Conditions, measure
 from .paint import View, paint
 from .population import Asteroids, Population, draw_asteroids
@@ -151,13 +151,12 @@ def add_found(each: Field, names: Mapping[Path, Path], folder: Path, rules: Rule
     """Add to the rows of a field what was detected of its asteroids.
 
     Columns ``detected`` (a detection within the radius of matching, a pixel at least, that was not there before),
-    ``moving`` (one of them does not seem to stay in place), ``called`` (a classifier calls one of these an asteroid;
+    ``moving`` (one of them is not called stationary), ``called`` (a classifier calls one of these an asteroid;
     where there is a classifier), all bool, and ``measured``, MAG_AUTO of the nearest, NaN where there is none.
     """
     exposures = [_detections(exposure, names, folder, scores) for exposure in each.exposures]
-    for exposure, detections, stays, rows in zip(
-        each.exposures, exposures, stationary(exposures, rules), each.rows, strict=True
-    ):
+    found, _ = find_stationary(exposures, rules)
+    for exposure, detections, stays, rows in zip(each.exposures, exposures, found.stays, each.rows, strict=True):
         places = np.stack([detections.x, detections.y], axis=1)
         old, _, _ = pairs_within(places, exposure.before, BEFORE_RADIUS)
         new = ~np.isin(np.arange(len(places)), old)

@@ -46,6 +46,7 @@ def inject_frames(
     threshold: float = 1.5,
     min_area: int = 5,
     scorer: Scorer | None = None,
+    slowest: float = Rules.slowest,
     on_error: OnError = "stop",
     overwrite: bool = False,
 ) -> Completeness:
@@ -85,6 +86,8 @@ def inject_frames(
     scorer : callable, optional
         Called with the folder of injected frames and a folder for tables; says which detections a classifier calls
         asteroids (`scores.Scorer`).
+    slowest : float
+        Rate of the slowest asteroid that is wanted by the rule for stationary detections, arcsec/min.
     on_error : {"stop", "skip"}
         Whether a bad frame ends the work or is left out.
     overwrite : bool
@@ -129,7 +132,7 @@ def inject_frames(
         with TemporaryDirectory() as tables:
             scores = Scores(scorer(folder, Path(tables)), folder, Path(tables)) if scorer else None
             for field in fields:
-                add_found(field, names, folder, Rules(), scores)
+                add_found(field, names, folder, Rules(slowest=slowest), scores)
         completeness = _completeness(fields)
         write_completeness(completeness, folder)
     completeness.print()

@@ -9,7 +9,7 @@ from pathlib import Path
 from ..catalogues import find_catalogue
 
 PROBABILITY = "PROB_ASTEROID"
-"""Column of `classify`: NaN where a detection could not be scored, 0 where it stays in place."""
+"""Column of `classify`: NaN where a detection could not be scored, 0 where it is stationary."""
 
 Scorer = Callable[[Path, Path], float]
 """Classifies the frames in a folder, writes their catalogues with `PROBABILITY` to the same places in another folder,

@@ -34,7 +34,7 @@ def set_aside_too_bright(
     magnitudes : sequence of (numpy.ndarray or None)
         ``MAG_AUTO`` of the detections, shape (n,); NaN or above 90 where it is not known.
     moving : sequence of numpy.ndarray
-        Which detections do not stay in place, shape (n,), bool: of them the median is taken.
+        Which detections are not stationary, shape (n,), bool: of them the median is taken.
     rules : Rules
         For `flux_limit`.
     """

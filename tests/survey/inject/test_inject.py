@@ -29,6 +29,9 @@ from ceres_fast.survey.truth import read_truth
 from ...tiny_models import classifier, peak_model, written
 from .conftest import GAIN, MIDDLES, PSF, ZERO_POINT, pixels_of, wcs_of
 
+SLOWEST = 0.4
+"""arcsec/min: in the 5 min between two exposures it leaves its place."""
+
 FRAMES = [f"F0001/resamp/F0001-{number}.fits" for number in (1, 2, 3)]
 
 
@@ -39,7 +42,9 @@ def known_psf(monkeypatch):
 
 
 def inject(sources, out, **options):
-    return inject_frames([sources], out, **{"number_per_field": 8, "rate": (0.3, 3.0), "seed": 1} | options)
+    return inject_frames(
+        [sources], out, **{"number_per_field": 8, "rate": (SLOWEST, 3.0), "slowest": SLOWEST, "seed": 1} | options
+    )
 
 
 def content(folder):
@@ -79,8 +84,9 @@ def test_truth_is_what_records_are_built_from(night, tmp_path):
     assert len(truth) == len(completeness.injected)
     assert set(np.round(truth["mjd"], 6)) <= set(np.round(MIDDLES, 6))
     assert truth["validated"].mean() > 0.8
-    ((table, counts),) = survey_tables([out], truth, Rules())
+    ((table, counts),) = survey_tables([out], truth, Rules(slowest=SLOWEST))
     assert counts["validated"] == truth["validated"].sum()
+    assert counts["stationary"] > 60  # of three times 25 stars
     assert (table["label"] == 1).sum() >= 0.7 * truth["validated"].sum()  # the others pass stars
     assert set(table["designation"][table["label"] == 1]) <= set(truth["designation"])
 

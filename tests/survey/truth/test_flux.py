@@ -53,7 +53,7 @@ def test_unknown_magnitudes_are_not_judged(missing):
     assert judged((known, match, None)) == [[""] * 7]
 
 
-def test_what_stays_in_place_does_not_set_the_zero_point():
+def test_what_is_stationary_does_not_set_the_zero_point():
     stars = exposure([-6, -6, -6, -6, -6, -6, 0, 0, 0, 0, 0])
     moving = np.array([False] * 6 + [True] * 5)
     assert judged(stars, moving=[moving]) == [["flux_mismatch"] * 6 + [""] * 5]

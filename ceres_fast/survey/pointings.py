@@ -1,0 +1,177 @@
+"""What stays on the detector while the telescope points elsewhere: hot pixels, bad columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .bad_columns import in_bad_columns
+from .by_chance import needed_by_chance
+from .footprints import Plane
+from .neighbours import Points
+from .rules import Rules
+
+OTHER_POINTINGS = 2
+"""A hot pixel is asked for in so many other pointings, where there are as many: an asteroid may happen to have moved
+as the telescope did between two."""
+
+
+OFF_LINE = 0.05
+"""A telescope that follows an asteroid may leave a straight line by this share of its way: orbits are curved."""
+
+SHARE_OF_CHANCE = 0.1
+"""Of what chance may do (`Rules.chance`), the detector gets this share; the sky has the rest. Hot pixels are seen at
+nearly every pointing, so that asking for more of them costs little."""
+
+
+class Pointings:
+    """The exposures of a field that can be compared on the detector.
+
+    Two exposures are compared where they are on the sky, too, and point to places that differ by more than the radius
+    of matching: else everything on the sky is at its pixel. (A WCS may be off by more than that; what is seen at one
+    pixel at two times is then a star, or an asteroid that has not left its place yet.) None are where the telescope may
+    have followed an asteroid: where all pointings drift at one rate (with two exposures nobody knows), the asteroid
+    stays on its pixel. Where the telescope followed one and was dithered or set anew between, it stays on its pixel in
+    some of the exposures: what is seen in three or more whose pointings move at one rate, and in few others, is not
+    called a hot pixel.
+
+    Parameters
+    ----------
+    plane : Plane
+        The detections.
+    minutes : numpy.ndarray
+        When the exposures were taken, shape (exposures,).
+    partners : numpy.ndarray
+        Which pairs are far enough apart in time to be compared, bool, shape (exposures, exposures).
+    radii : numpy.ndarray
+        Radius of matching of each pair, arcsec, shape (exposures, exposures).
+    rules : Rules
+        Radius of hot pixels and what makes a column bad.
+    """
+
+    def __init__(
+        self, plane: Plane, minutes: np.ndarray, partners: np.ndarray, radii: np.ndarray, rules: Rules
+    ) -> None:
+        number = len(plane.footprints)
+        self._plane, self._partners, self._rules = plane, partners, rules
+        self._points = Points(plane.pixels, rules.hot_pixel_radius)
+        self._needed: dict[int, int] = {}
+        self._label = np.zeros(number, int)
+        self._centres, self._minutes = np.full((number, 2), np.nan), minutes
+        known = [e for e, footprint in enumerate(plane.footprints) if footprint is not None]
+        if not plane.on_sky or len(known) < 3:
+            return
+        for e in known:
+            self._centres[e] = plane.footprints[e].centre  # type: ignore[union-attr]
+        if _drifts(self._centres[known], minutes[known], float(radii.max())):
+            return
+        self._label = _labels(plane, self._centres, radii, rules.hot_pixel_radius)
+
+    @property
+    def differ(self) -> bool:
+        """Whether any two exposures are compared."""
+        return any(self._others(e).any() for e in range(len(self._label)))
+
+    def choose(self, random: Sequence[np.ndarray]) -> None:
+        """Choose in how many other pointings a hot pixel must be seen, by random pixels (n, 2) of each exposure."""
+        others = [self._pointings(self._in_others(e, pixels)) for e, pixels in enumerate(random)]
+        self._needed = needed_by_chance(
+            [(each, np.full(len(each), self._number(e))) for e, each in enumerate(others)],
+            SHARE_OF_CHANCE * self._rules.chance,
+        )
+
+    def hot(self, e: int, pixels: np.ndarray) -> np.ndarray:
+        """Tell at which pixels (n, 2) of exposure `e` something is seen in enough other pointings: (n,) bool."""
+        number = self._number(e)
+        if not number:
+            return np.zeros(len(pixels), bool)
+        shown = self._in_others(e, pixels)
+        needed = max(self._needed.get(number, number), min(OTHER_POINTINGS, number))
+        found = self._pointings(shown) >= needed
+        found[found] = ~self._followed(e, shown[found], needed)
+        return found
+
+    def _number(self, e: int) -> int:
+        """Return the number of pointings that `e` is compared with."""
+        return len(np.unique(self._label[self._others(e)]))
+
+    def _others(self, e: int) -> np.ndarray:
+        """Return which exposures `e` is compared with, (exposures,) bool."""
+        return self._partners[e] & (self._label >= 0) & (self._label != self._label[e]) & (self._label[e] >= 0)
+
+    def _in_others(self, e: int, pixels: np.ndarray) -> np.ndarray:
+        """Return which exposures that `e` is compared with show something at pixels: (n, exposures) bool."""
+        others = self._others(e)
+        if not others.any():
+            return np.zeros((len(pixels), len(others)), bool)
+        return self._points.shown(pixels, np.full(len(others), self._rules.hot_pixel_radius)) & others
+
+    def _pointings(self, shown: np.ndarray) -> np.ndarray:
+        """Return in how many pointings something is shown, of (n, exposures) bool: (n,) int."""
+        labels = np.unique(self._label[self._label >= 0])
+        number = np.zeros(len(shown), int)
+        for label in labels:
+            number += shown[:, self._label == label].any(axis=1)
+        return number
+
+    def _followed(self, e: int, shown: np.ndarray, needed: int) -> np.ndarray:
+        """Tell what may be an asteroid that the telescope followed: (n,) bool of (n, exposures) bool.
+
+        With `e`, two or more of the exposures that show it move at one rate, and the rest may be chance.
+        """
+        if not len(shown):
+            return np.zeros(0, bool)
+        line = self._on_line(e)
+        on_line = np.where(shown, shown.astype(float) @ line.T, 0)
+        rest = shown & ~line[on_line.argmax(axis=1)]
+        number = self._number(e)
+        left = number - self._pointings(shown & ~rest)
+        needed_of_left = np.maximum(np.ceil(needed * left / number), np.minimum(OTHER_POINTINGS, left))
+        return (on_line.max(axis=1) > 1) & ((self._pointings(rest) < needed_of_left) | (left < 1))
+
+    def _on_line(self, e: int) -> np.ndarray:
+        """Return whether pointing g is where one that moves from `e` to f at a constant rate would be: (f, g) bool."""
+        footprint = self._plane.footprints[e]
+        assert footprint is not None
+        way, step = self._centres - self._centres[e], self._minutes - self._minutes[e]
+        with np.errstate(all="ignore"):  # another at the time of `e` is on no line
+            off = np.hypot(*(way - (way / step[:, None])[:, None] * step[:, None]).transpose(2, 0, 1))
+        # Two detections at the pixel are that far from each other at most.
+        error = 2 * self._rules.hot_pixel_radius * np.sqrt(abs(np.linalg.det(footprint.matrix)))
+        return off <= error + OFF_LINE * np.hypot(*way.T)
+
+    def bad_columns(self, pixels: Sequence[np.ndarray], moving: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Return which detections are in a bad column (`bad_columns.in_bad_columns`); none where all point alike."""
+        if not self.differ:
+            return [np.zeros(len(points), bool) for points in pixels]
+        return in_bad_columns(pixels, moving, self._rules)
+
+
+def _labels(plane: Plane, centres: np.ndarray, radii: np.ndarray, least: float) -> np.ndarray:
+    """Return a number for each exposure, the same for those that point alike; −1 where that is not known."""
+    labels = np.full(len(centres), -1)
+    first: list[int] = []
+    for e, footprint in enumerate(plane.footprints):
+        if footprint is None:
+            continue
+        scale = np.sqrt(abs(np.linalg.det(footprint.matrix)))
+        same = [
+            label
+            for label, other in enumerate(first)
+            if np.hypot(*(centres[e] - centres[other])) <= max(float(radii[e, other]), least * scale)
+        ]
+        if not same:
+            first.append(e)
+        labels[e] = same[0] if same else len(first) - 1
+    return labels
+
+
+def _drifts(centres: np.ndarray, minutes: np.ndarray, radius: float) -> bool:
+    """Tell whether pointings (n, 2) move at one rate, to within a radius: the telescope may follow an asteroid."""
+    time = minutes - minutes.mean()
+    if not np.isfinite(time).all():
+        return True
+    rate = (time @ (centres - centres.mean(axis=0))) / max(float(time @ time), 1e-12)
+    rest = centres - centres.mean(axis=0) - time[:, None] * rate
+    return bool(np.hypot(*rest.T).max() <= radius)

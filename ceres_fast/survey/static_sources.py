@@ -1,0 +1,87 @@
+"""Fixed sources from other nights or a survey: a table with ra and dec (``--static``)."""
+
+from __future__ import annotations
+
+import warnings
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from astropy.table import Table
+
+from ..console import warn
+from ..errors import InputError
+
+PAIRS = (
+    ("ra", "dec"),
+    ("ra_icrs", "de_icrs"),
+    ("raj2000", "dej2000"),
+    ("_raj2000", "_dej2000"),
+    ("ramean", "decmean"),
+    ("alpha_j2000", "delta_j2000"),
+)
+"""What the columns may be called, whatever their case; the first pair that is there is taken. Gaia, VizieR,
+Pan-STARRS, SExtractor."""
+
+FORMATS = {".fits": "fits", ".fit": "fits", ".ecsv": "ascii.ecsv", ".csv": "ascii.csv", ".vot": "votable"}
+"""Formats by suffix; ``.xml`` is a VOTable too, and anything else is a table of text in a format that is guessed."""
+
+
+@lru_cache(maxsize=2)
+def read_static(path: Path) -> np.ndarray:
+    """Read a table of fixed sources.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        FITS, VOTable, ECSV, CSV or another table of text, with columns called as a row of `PAIRS`, in deg (or in the
+        unit that the column names).
+
+    Returns
+    -------
+    numpy.ndarray
+        ra, dec in deg, shape (m, 2). Rows without a position are left out, which is said.
+
+    Raises
+    ------
+    InputError
+        When the file is missing, no table, has no such columns, or none of its rows has a position on the sky.
+    """
+    if not path.is_file():
+        raise InputError(path, "does not exist", expected="a table of fixed sources, with columns ra and dec")
+    format_ = FORMATS.get(path.suffix.lower(), "votable" if path.suffix.lower() == ".xml" else "ascii")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # units and headers of columns that are not used
+            table = Table.read(path, format=format_)
+    except Exception as error:  # each format raises its own types
+        raise InputError(
+            path, f"cannot be read as a table ({error})", expected="FITS, VOTable, ECSV or CSV with columns ra and dec"
+        ) from error
+    columns = {name.lower(): name for name in table.colnames}
+    pair = next((pair for pair in PAIRS if set(pair) <= columns.keys()), None)
+    if pair is None:
+        raise InputError(
+            path,
+            f"has the columns {', '.join(table.colnames[:12])}" if table.colnames else "is empty",
+            expected=f"positions in deg in columns called {' or '.join('/'.join(pair) for pair in PAIRS)}",
+            action="rename its columns to ra and dec",
+        )
+    ra, dec = (_degrees(table[columns[name]], path) for name in pair)
+    good = np.isfinite(ra) & (np.abs(dec) <= 90)
+    if not good.any():
+        raise InputError(path, f"none of its {len(table)} rows has a position", expected="ra and dec in deg")
+    if not good.all():
+        warn(f"{path}: {int((~good).sum())} of {len(good)} rows have no position, and are left out")
+    return np.stack([ra[good] % 360, dec[good]], axis=1)
+
+
+def _degrees(column: object, path: Path) -> np.ndarray:
+    unit = getattr(column, "unit", None)
+    values = np.ma.filled(np.ma.asarray(column), np.nan) if np.ma.isMaskedArray(column) else np.asarray(column)
+    try:
+        values = values.astype(float)
+        return values if unit is None else (values * unit).to_value("deg")
+    except Exception as error:  # text, or a unit that is no angle
+        name = getattr(column, "name", "?")
+        raise InputError(path, f"column {name} cannot be read as an angle ({error})", expected="deg") from error

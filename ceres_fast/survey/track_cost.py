@@ -1,0 +1,132 @@
+"""What the rule for stationary detections costs: synthetic asteroids put through it, in every field."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+
+import numpy as np
+
+from .stationary import SEED, Comparison
+
+NEEDS = 3
+"""Exposures of a night in which an asteroid must be left so that a trajectory search can link it."""
+
+FASTEST = 10.0
+"""arcsec/min: the fastest synthetic asteroids."""
+
+PLACES = 40_000
+"""Places of synthetic asteroids in a field, all exposures together, at most; 0.1 s on one core."""
+
+TRACKS, LOST = "synthetic tracks", "lost"
+"""Names of the counts: ``"synthetic tracks at 0.1-0.2 arcsec/min, 3 exposures needed"``, and with ``": lost"``."""
+
+_NAME = re.compile(rf"{TRACKS} at (\S+) arcsec/min, (\d+) exposures needed")
+
+
+def rate_edges(slowest: float) -> list[float]:
+    """Return the edges (arcsec/min) of the bins by rate: doubled from `slowest` to `FASTEST`."""
+    edges = [slowest]
+    while edges[-1] * 2 < FASTEST:
+        edges.append(edges[-1] * 2)
+    return [*edges, max(FASTEST, slowest * 2)]
+
+
+def track_cost(comparison: Comparison, needs: int = NEEDS) -> Counter[str]:
+    """Put synthetic asteroids through the rule, with the field's own detections and times.
+
+    They start at a random place of a random exposure in a random direction and move at a constant rate; half of the
+    error of positions (`Rules.position_error`, which is 2 sigma) is added. An asteroid is taken to be detected in every
+    exposure that looked where it is; of which it is lost because nobody detects it is another matter.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        Of the exposures of a field.
+    needs : int
+        An asteroid is lost when it is left in fewer exposures (in all of them, where there are fewer). Asteroids that
+        are inside fewer exposures are not counted.
+
+    Returns
+    -------
+    collections.Counter
+        By rate, how many there are and how many of them are lost (`LOST`). Empty where no two exposures are compared:
+        nothing is lost then.
+    """
+    counts: Counter[str] = Counter()
+    if not comparison.partners.any():
+        return counts
+    for low, high, places, own in tracks_of(comparison):
+        inside = np.isfinite(np.stack(places, axis=1)[..., 0])
+        stays = np.stack(comparison.judge(places, own).stays, axis=1)
+        asked = min(needs, len(places))
+        counted = inside.sum(axis=1) >= asked
+        name = f"{TRACKS} at {low:g}-{high:g} arcsec/min, {needs} exposures needed"
+        counts[name] += int(counted.sum())
+        counts[f"{name}: {LOST}"] += int((counted & ((inside & ~stays).sum(axis=1) < asked)).sum())
+    return counts
+
+
+def tracks_of(
+    comparison: Comparison,
+) -> Iterator[tuple[float, float, list[np.ndarray], list[np.ndarray]]]:
+    """Yield synthetic asteroids by rate, the same in every run.
+
+    Yields
+    ------
+    low, high : float
+        Between which rates, arcsec/min.
+    places, own : list of numpy.ndarray
+        What `Comparison.judge` takes: where they are in each exposure, and which other exposures show them there.
+    """
+    edges = rate_edges(comparison.rules.slowest)
+    number = max(50, PLACES // len(comparison.minutes) // (len(edges) - 1))
+    random = np.random.default_rng(SEED)
+    for low, high in pairwise(edges):
+        places = _tracks(comparison, number, low, high, random)
+        everywhere = np.stack(places, axis=1)
+        own = [
+            np.hypot(*(everywhere - each[:, None]).transpose(2, 0, 1)) <= comparison.radii[e]
+            for e, each in enumerate(places)
+        ]
+        yield low, high, places, own
+
+
+def cost_rows(counts: Mapping[str, int]) -> tuple[tuple[str, str, str], list[tuple[str, int, str]]]:
+    """Return heading and rows of a table from counts of `track_cost`: rate, tracks, share lost. No rows without any."""
+    rows, needs = [], ""
+    for name, tracks in counts.items():
+        if (found := _NAME.fullmatch(name)) and tracks:
+            rate, needs = found.groups()
+            rows.append((rate, tracks, f"{counts.get(f'{name}: {LOST}', 0) / tracks:.2%}"))
+    rows.sort(key=lambda row: float(row[0].split("-")[0]))
+    return ("arcsec/min", TRACKS, f"left in fewer than {needs} exposures"), rows
+
+
+def _tracks(
+    comparison: Comparison, number: int, low: float, high: float, random: np.random.Generator
+) -> list[np.ndarray]:
+    """Return where asteroids are in each exposure, arcsec, (n, 2); NaN where an exposure did not look there."""
+    footprints = comparison.plane.footprints
+    usable = [e for e, footprint in enumerate(footprints) if footprint is not None]
+    if not usable:
+        return [np.full((number, 2), np.nan)] * len(footprints)
+    of = random.choice(usable, number)
+    start = np.empty((number, 2))
+    for e in usable:
+        footprint, rows = footprints[e], np.flatnonzero(of == e)
+        assert footprint is not None
+        start[rows] = footprint.places(random.uniform(footprint.low - 0.5, footprint.high + 0.5, (len(rows), 2)))
+    rate = np.exp(random.uniform(np.log(low), np.log(high), number))
+    angle = random.uniform(0, 2 * np.pi, number)
+    motion = rate[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    rules = comparison.rules
+    places = []
+    for e, footprint in enumerate(footprints):
+        true = start + (comparison.minutes[e] - comparison.minutes[of])[:, None] * motion
+        sigma = comparison.radii[e, e] * rules.position_error / rules.stationary_radius / 2 / np.sqrt(2)
+        inside = footprint.covers(true) if footprint is not None else np.zeros(number, bool)
+        places.append(np.where(inside[:, None], random.normal(true, sigma), np.nan))
+    return places

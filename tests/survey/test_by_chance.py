@@ -1,0 +1,74 @@
+"""As many exposures are asked for as keep chance below its share, and no more."""
+
+import math
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from ceres_fast.survey.by_chance import LEAST_PLACES, needed_by_chance, smallest
+
+seen = arrays(np.int64, st.integers(0, 60), elements=st.integers(0, 8))
+
+
+@given(seen, st.integers(1, 8), st.sampled_from([0.005, 0.1, 0.5, 0.9]))
+def test_smallest_is_the_first_that_chance_reaches_rarely_enough(counts, most, chance):
+    def rare(number):
+        hits = (counts >= number).sum()
+        return hits + math.sqrt(hits) <= chance * len(counts)
+
+    found = smallest(counts, most, chance)
+    assert 1 <= found <= most
+    assert found == most or rare(found)
+    assert not any(rare(number) for number in range(1, found))
+
+
+def test_the_error_of_the_share_is_on_the_side_of_the_asteroids():
+    counts = np.repeat([1, 0], [100, 19_900])
+    assert smallest(counts, 5, 0.005) == 2  # 100 +- 10 may be 110
+    assert smallest(counts, 5, 0.0055) == 1
+
+
+def test_where_all_are_not_enough_all_are_asked_for():
+    assert smallest(np.full(1000, 3), 3, 0.005) == 3
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=300),
+    st.sampled_from([0.005, 0.3]),
+    st.integers(1, 40),
+)
+def test_at_least_one_and_at_most_all_are_needed(places, chance, times):
+    looked = np.array([b for _, b in places] * times, int)
+    counts = np.minimum(np.array([a for a, _ in places] * times, int), looked)
+    needed = needed_by_chance([(counts, looked)], chance)
+    assert set(needed) == set(looked[looked > 0].tolist())
+    assert all(1 <= needed[number] <= number for number in needed)
+
+
+def test_places_where_fewer_exposures_looked_are_decided_by_themselves():
+    n = 2 * LEAST_PLACES
+    many = np.repeat([2, 0], [n // 50, n - n // 50]), np.full(n, 6)
+    few = np.repeat([1, 0], [n // 1000, n - n // 1000]), np.full(n, 2)
+    assert needed_by_chance([many, few], 0.005) == {6: 3, 2: 1}
+
+
+def test_few_places_take_what_holds_where_more_looked():
+    n = 2 * LEAST_PLACES
+    many = np.repeat([2, 0], [n // 50, n - n // 50]), np.full(n, 6)
+    few = np.zeros(20, int), np.full(20, 5)
+    fewer = np.zeros(20, int), np.full(20, 2)
+    assert needed_by_chance([many, few, fewer], 0.005) == {6: 3, 5: 3, 2: 2}
+
+
+def test_few_places_in_all_are_decided_together():
+    counts = np.array([1, 0, 0, 0] * 10)
+    assert needed_by_chance([(counts, np.repeat([4, 3], 20))], 0.5) == {4: 1, 3: 1}
+    assert needed_by_chance([(counts, np.repeat([4, 3], 20))], 0.005) == {4: 2, 3: 2}
+
+
+def test_without_places_nothing_is_needed():
+    nothing = np.empty(0, int), np.empty(0, int)
+    assert needed_by_chance([nothing, nothing], 0.005) == {}
+    assert needed_by_chance([(np.zeros(5, int), np.zeros(5, int))], 0.005) == {}
