@@ -4,12 +4,12 @@
     classify_new.py INPUT --model classifier.onnx --output FOLDER --state FILE [-- options of ceres-fast classify]
 
 An exposure is a frame with its catalogue, beside it or in ../sextractor_cat, and is there when neither has changed for
-a while. What stays in place is told from all exposures of a field, CCD and night, so these are classified together:
-when there are as many as expected, or none has come for a while. When a later one comes, or a file is replaced, the
-field is classified again and its tables are replaced. A field that `ceres-fast classify` fails on, also on one exposure
-of it, keeps nobody waiting: the others come first, and after three attempts what is left goes on as it is, loudly,
-because an asteroid that is not passed on is lost. A table with probabilities of these very detections is never
-replaced by a catalogue without, whatever became of the command that wrote it. Another classifier has three more.
+a while. Stationary detections are found by comparing all exposures of a field, CCD and night, so these are classified
+together: when there are as many as expected, or none has come for a while. When a later one comes, or a file is
+replaced, the field is classified again and its tables are replaced. A field that `ceres-fast classify` fails on, also
+on one exposure of it, keeps nobody waiting: the others come first, and after three attempts what is left goes on as it
+is, loudly, because an asteroid that is not passed on is lost. A table with probabilities of these very detections is
+never replaced by a catalogue without, whatever became of the command that wrote it. Another classifier has three more.
 
 Nothing is written into the input. A lost state file costs time: everything is classified again.
 """

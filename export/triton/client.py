@@ -4,7 +4,7 @@
     pip install ./ceres_fast-*.whl 'tritonclient[grpc,http]'
     python client.py NIGHT --server HOST:8001 --output classified
 
-The server scores stamps. Reading frames and catalogues, cutting stamps and finding what stays in place between the
+The server scores stamps. Reading frames and catalogues, cutting stamps and finding what is stationary between the
 exposures of a field is done here, by ceres-fast, and so is what makes the network's answers into shares. What the
 classifier was trained with comes from the server: `ceres-fast export --to triton` writes it into the parameters.
 """
