@@ -136,8 +136,7 @@ def classify(
     if dry_run:
         say_fields(task.result.fields, keep_above)
         say("a dry run: nothing is written")
-    elif keep_above is not None and not discard:
-        left_out = task.result.total["rows"] - task.result.total["written"]
+    elif not discard and (left_out := task.result.total["rows"] - task.result.total["written"]):
         say(f"{left_out} rows were left out; they are kept beside the tables, in files called *.dropped.*")
     say(str(task.result.account))
     task.result.account.check()

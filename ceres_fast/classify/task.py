@@ -43,6 +43,8 @@ _COLUMNS = {
 _RARE = ("rejected", "provisional")
 """Columns that are left out where nothing is in them."""
 
+_BUT_STATIC = "but the fixed sources of --static "
+
 _LONG = 24
 
 
@@ -168,9 +170,10 @@ class Task:
                 "unfiltered"
             )
         if result.provisional:
-            dropping = ", so no row of them is dropped" if self.keep_above is not None else ""
             number = len(set(result.provisional))
-            warn(f"in {number} exposures nothing could be called stationary{dropping}: their scores are provisional")
+            dropping = ", and no such row is dropped" if self.keep_above is not None else ""
+            nothing = f"nothing {_BUT_STATIC * (self.static is not None)}could be called stationary"
+            warn(f"in {number} exposure{'s' * (number > 1)} {nothing}: their scores are provisional{dropping}")
 
     def _say_cost(self) -> None:
         """Print what the rule for stationary detections costs."""

@@ -54,9 +54,10 @@ def read_static(path: Path) -> np.ndarray:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # units and headers of columns that are not used
             table = Table.read(path, format=format_)
-    except Exception as error:  # each format raises its own types
+    except Exception as error:  # each format raises its own types, and that of text tells all that it has tried
+        why = "no format of text fits" if format_ == "ascii" else (str(error).strip() or repr(error)).splitlines()[0]
         raise InputError(
-            path, f"cannot be read as a table ({error})", expected="FITS, VOTable, ECSV or CSV with columns ra and dec"
+            path, f"cannot be read as a table ({why})", expected="FITS, VOTable, ECSV or CSV with columns ra and dec"
         ) from error
     columns = {name.lower(): name for name in table.colnames}
     pair = next((pair for pair in PAIRS if set(pair) <= columns.keys()), None)

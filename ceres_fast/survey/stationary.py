@@ -270,7 +270,8 @@ class Comparison:
         self, random: Sequence[np.ndarray], counts: Sequence[Counts], persistent: Sequence[np.ndarray]
     ) -> RandomPlaces:
         judged = self._judge(random, counts)
-        stays, compared = np.concatenate(judged.stays), np.concatenate(judged.compared)
+        # Known fixed sources are asked for everywhere.
+        stays, compared = np.concatenate(judged.stays), np.concatenate(judged.compared) | (self._static is not None)
         known = np.concatenate(
             [mask | self._on_static(e, each) for e, (mask, each) in enumerate(zip(persistent, random, strict=True))]
         )

@@ -17,6 +17,9 @@ NEEDS = 3
 FASTEST = 10.0
 """arcsec/min: the fastest synthetic asteroids."""
 
+LAST_BIN = 0.8
+"""The last bin by rate begins below this share of the fastest, lest it be too narrow."""
+
 PLACES = 40_000
 """Places of synthetic asteroids in a field, all exposures together, at most; 0.1 s on one core."""
 
@@ -29,7 +32,7 @@ _NAME = re.compile(rf"{TRACKS} at (\S+) arcsec/min, (\d+) exposures needed")
 def rate_edges(slowest: float) -> list[float]:
     """Return the edges (arcsec/min) of the bins by rate: doubled from `slowest` to `FASTEST`."""
     edges = [slowest]
-    while edges[-1] * 2 < FASTEST:
+    while edges[-1] * 2 < LAST_BIN * FASTEST:
         edges.append(edges[-1] * 2)
     return [*edges, max(FASTEST, slowest * 2)]
 

@@ -640,7 +640,7 @@ def test_no_row_of_a_provisional_field_is_dropped(
     write_field(night, field="F0002")
     result = classify([night], model, output=out, keep_above=1.0)
     assert [len(table_of(path)) for path in result.written] == [5, 5, 5, 0, 0, 0]
-    assert "so no row of them is dropped" in capsys.readouterr().err
+    assert "and no such row is dropped" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("minutes", "status"), [(4, 3), (14, 0)])

@@ -493,6 +493,9 @@ def test_known_sources_are_no_chance():
     places = compare(*exposures, static=np.stack([sources[0].ra, sources[0].dec], axis=1)).random
     assert places.on_sources > without.on_sources + 500
     assert places.by_chance <= without.by_chance
+    single = compare(exposures[0], static=np.stack([sources[0].ra, sources[0].dec], axis=1)).random
+    assert single.by_chance == 0
+    assert 0 < single.on_sources < single.compared / 10
 
 
 # What breaks
