@@ -27,6 +27,7 @@ from scipy.special import erf
 
 from benchmarks.machine import write_result
 from ceres_fast.console import say
+from ceres_fast.survey.by_chance import needed_by_chance
 from ceres_fast.survey.detections import Detections, read_detections
 from ceres_fast.survey.exposures import group_exposures
 from ceres_fast.survey.frame_info import FrameInfo
@@ -35,7 +36,7 @@ from ceres_fast.survey.inject import inject_frames
 from ceres_fast.survey.neighbours import Points, pairs_within
 from ceres_fast.survey.rules import Rules
 from ceres_fast.survey.stationary import Comparison
-from ceres_fast.survey.track_cost import rate_edges, tracks_of
+from ceres_fast.survey.track_cost import rate_edges, track_cost, tracks_of
 
 SHAPE, SCALE, SEEING = (4100, 2048), 0.33, 1.2
 """A CCD of the INT's camera: (ny, nx), arcsec per pixel, FWHM in arcsec."""
@@ -123,12 +124,14 @@ def before(comparison: Comparison, places: list[np.ndarray], own: list[np.ndarra
 
 def lost(comparison: Comparison, needs: int, counts: Counter[str]) -> None:
     """Count synthetic asteroids by rate, and those left in too few exposures by both rules."""
-    for low, high, places, own in tracks_of(comparison):
-        inside = np.isfinite(np.stack(places, axis=1)[..., 0])
-        asked = inside.sum(axis=1) >= needs
+    rates, places, own = tracks_of(comparison)
+    inside = np.isfinite(np.stack(places, axis=1)[..., 0])
+    rules = {"now": comparison.judge(places, own).stays, "before": before(comparison, places, own)}
+    for low, high in pairwise(rate_edges(comparison.rules.slowest)):
+        asked = (inside.sum(axis=1) >= needs) & (rates >= low) & (rates < high)
         name = f"{low:g}-{high:g}"
         counts[f"{name} tracks"] += int(asked.sum())
-        for rule, masks in (("now", comparison.judge(places, own).stays), ("before", before(comparison, places, own))):
+        for rule, masks in rules.items():
             left = (inside & ~np.stack(masks, axis=1)).sum(axis=1)
             counts[f"{name} {rule}"] += int((asked & (left < needs)).sum())
 
@@ -136,12 +139,15 @@ def lost(comparison: Comparison, needs: int, counts: Counter[str]) -> None:
 def survey(minutes: tuple[float, ...], density: int, dithered: bool, fields: int, slowest: float) -> dict[str, Any]:
     """Return what both rules do in some simulated fields."""
     counts: Counter[str] = Counter()
-    needs, seconds = min(3, len(minutes)), []
+    needs, seconds, of_tracks = min(3, len(minutes)), [], []
     for seed in range(fields):
         exposures, which = simulated(minutes, density, dithered, seed)
         started = time.perf_counter()
         comparison = Comparison(exposures, Rules(slowest=slowest))
         seconds.append(time.perf_counter() - started)
+        started = time.perf_counter()
+        track_cost(comparison)
+        of_tracks.append(time.perf_counter() - started)
         old = before(comparison, comparison.plane.places)
         for star, stays, was in zip(which, comparison.found.stays, old, strict=True):
             counts["stars"] += int((star >= 0).sum())
@@ -159,10 +165,11 @@ def survey(minutes: tuple[float, ...], density: int, dithered: bool, fields: int
         },
         "stars_left_share": {rule: _share(counts[f"stars left {rule}"], counts["stars"]) for rule in ("now", "before")},
         "random_places_by_chance": _share(counts["random by chance"], counts["random places"]),
-        "exposures_needed": {str(key): value for key, value in comparison.needed.items()},
+        "exposures_needed": comparison.needed.tolist(),
         "compared": bool(comparison.partners.any()),
         "minutes_needed": round(comparison.typical_minutes, 2),
         "seconds": round(float(np.median(seconds)), 3),
+        "seconds_of_tracks": round(float(np.median(of_tracks)), 3),
     }
 
 
@@ -203,13 +210,58 @@ def real_field(path: Path, step: int, slowest: float) -> dict[str, Any]:
         "not_compared": int((~known).sum()),
         "random_places_off_sources_stationary": _share((stays & ~at_source).sum(), compared.sum()),
         "random_places_off_sources_stationary_before": _share(
-            sum((mask & ~s).sum() for mask, s in zip(before(comparison, places), source, strict=True)), len(stays)
+            sum((mask & ~s).sum() for mask, s in zip(before(comparison, places), source, strict=True)), compared.sum()
         ),
         "random_places_on_sources": _share((stays & at_source).sum(), compared.sum()),
         "persistent_sources_stationary": _share((now & persistent & known).sum(), (persistent & known).sum()),
+        "persistent_sources_stationary_of_all": _share((now & persistent).sum(), persistent.sum()),
+        "near_exposures_counted_once": counted_once(comparison, places, source, there),
         "minutes_needed": round(comparison.typical_minutes, 1),
         "seconds": round(seconds, 2),
     }
+
+
+def counted_once(
+    comparison: Comparison, places: list[np.ndarray], source: list[np.ndarray], there: list[np.ndarray]
+) -> dict[str, Any]:
+    """Return the same shares where exposures nearer to each other than is needed to be compared count once.
+
+    A place is then occupied as often as the most exposures that are all far enough apart, of those that show something;
+    the smallest number that is rare enough at random places is asked for, else all.
+    """
+    random, detections = (
+        [_once(comparison, e, each) for e, each in enumerate(which)] for which in (places, comparison.plane.places)
+    )
+    number, most = (np.concatenate([each[part] for each in random]) for part in (0, 1))
+    off = ~np.concatenate(source)
+    needed = needed_by_chance([(number[off], most[off])], len(places), comparison.rules.chance)
+    seen, of = (np.concatenate([each[part] for each in detections]) for part in (0, 1))
+    flagged, persistent = (of > 0) & (seen >= needed[of]), np.concatenate(there) & (of > 0)
+    return {
+        "random_places_off_sources_stationary": _share(
+            ((number >= needed[most]) & (most > 0) & off).sum(), len(number)
+        ),
+        "persistent_sources_stationary": _share((flagged & persistent).sum(), persistent.sum()),
+    }
+
+
+def _once(comparison: Comparison, e: int, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return in how many independent exposures something is seen at places, and in how many at most: (n,) int."""
+    points = Points(comparison.plane.places, float(comparison.radii.max()))
+    shown = points.shown(places, comparison.radii[e]) & comparison.partners[e]
+    looked = np.stack(
+        [np.zeros(len(places), bool) if each is None else each.covers(places) for each in comparison.plane.footprints],
+        axis=1,
+    )
+    order = np.argsort(comparison.minutes)
+    counts = []
+    for mask in (shown, (looked & comparison.partners[e]) | shown):
+        number, last = np.zeros(len(places), int), np.full(len(places), -np.inf)
+        for other in order:
+            takes = mask[:, other] & (comparison.minutes[other] - last >= comparison.minutes_needed[e, other])
+            number, last = number + takes, np.where(takes, comparison.minutes[other], last)
+        counts.append(number)
+    return counts[0], counts[1]
 
 
 def _on_source(comparison: Comparison, e: int, places: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..classifier import Classifier
 from ..console import say, warn
-from ..engines import AUTO, load
+from ..engines import AUTO, Engine, load
 from ..errors import CeresFastError, InputError
 from ..survey.catalogues import Names, catalogue_places
 from ..survey.frames import FrameInfo
@@ -31,7 +31,7 @@ SCALE_TOLERANCE = 0.1
 
 def classify(
     inputs: Sequence[Path],
-    model: Path,
+    model: Path | Engine,
     *,
     catalogue: Path | None = None,
     output: Path,
@@ -63,8 +63,8 @@ def classify(
     inputs : sequence of pathlib.Path
         FITS stamps (32x32 pixels) or frames, or folders with them. A frame's catalogue is looked for beside it and
         in ``../sextractor_cat``.
-    model : pathlib.Path
-        The exported classifier (an ONNX or an engine file), or its run folder.
+    model : pathlib.Path or Engine
+        The exported classifier (an ONNX or an engine file), or its run folder; or an engine that is running.
     catalogue : pathlib.Path, optional
         The catalogue of the one frame given.
     output : pathlib.Path
@@ -104,7 +104,8 @@ def classify(
     CeresFastError, InputError
         For wrong options and bad inputs, naming the file and the row. Tables written before stay.
     """
-    engine = load(model, provider=provider, rebuild=rebuild)
+    engine = load(model, provider=provider, rebuild=rebuild) if isinstance(model, Path) else model
+    model = model if isinstance(model, Path) else engine.path
     keep_above = limit(engine.classifier, model, drop, keep_above)
     if discard and keep_above is None:
         raise CeresFastError("--discard is about rows that are left out: give it with --drop or --keep-above.")
@@ -112,6 +113,8 @@ def classify(
     wanted = format_of(output, format)
     task = Task(engine, _rules(engine.classifier, model, slowest), keep_above, on_error, wanted, names or Names())
     task.static, task.needs = None if static is None else read_static(static), needs
+    if static is not None and not task.rules.remove_stationary:
+        warn(f"{static}: is not used, because {model} was trained with stationary detections")
     task.discard, task.dry_run = discard, dry_run
     with task.timed():
         found = find_inputs(inputs, catalogue, task)
@@ -172,6 +175,8 @@ def _rules(classifier: Classifier, model: Path, slowest: float | None) -> Rules:
         warn(f"{model}: its own rules are used, which differ from this version's ({'; '.join(differences)})")
     if slowest is None:
         return rules
+    if not rules.remove_stationary:
+        warn(f"{model}: was trained with stationary detections, so that --slowest decides nothing")
     if slowest < rules.slowest:
         warn(
             f"--slowest {slowest:g} is less than the {rules.slowest:g} arcsec/min {model} was trained with: it never "

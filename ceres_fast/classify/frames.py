@@ -82,8 +82,9 @@ def _compared(
     """
     pairs = [(of[info.place], of[info.place].detections(info, task)) for info in group]
     read = [(job, detections) for job, detections in pairs if detections is not None]
-    if len(read) == 1 < len(group):
-        _warn_of_single([[read[0][1].info]], task)
+    with_rows = [detections.info for _, detections in read if len(detections.x)]
+    if len(with_rows) == 1 < len(group):
+        _warn_of_single([with_rows], task)
     exposures = [detections for _, detections in read]
     found = _stationary(exposures, task)
     masks = zip(found.stays, found.compared, strict=True)
@@ -93,7 +94,7 @@ def _compared(
 def _stationary(exposures: Sequence[Detections], task: Task) -> Stationary:
     """Find the stationary detections of a field. Where they cannot be told, none is, and that is said."""
     found, comparison = find_stationary(exposures, task.rules, task.static)
-    why = why_not_compared(exposures, comparison)
+    why = why_not_compared(exposures, found, comparison)
     try:
         check_field(exposures, found, comparison)
     except InputError as error:
@@ -102,12 +103,14 @@ def _stationary(exposures: Sequence[Detections], task: Task) -> Stationary:
         why = str(error)
         nothing = [np.zeros(len(exposure.x), bool) for exposure in exposures]
         found = Stationary(nothing, nothing)
-    # Known fixed sources make up for exposures that are too near in time.
-    if why and (task.static is None or not any(mask.any() for mask in found.stays)):
+    if why:
         task.result.provisional += [exposure.info.path for exposure in exposures]
+        stationary = sum(int(mask.sum()) for mask in found.stays)
+        called = f"{stationary} detections are" if stationary else "nothing is"
         warn(
-            f"{exposures[0].info.place} and the {len(exposures) - 1} other exposures of its field: nothing is called "
-            f"stationary: {why}. Their scores are provisional (CERES_FLAGS {PROVISIONAL}), and no row is dropped"
+            f"{exposures[0].info.place} and the {len(exposures) - 1} other exposures of its field: {called} called "
+            f"stationary: {why}. The scores of the rest are provisional (CERES_FLAGS {PROVISIONAL}), and no such row "
+            "is dropped"
         )
     elif comparison is not None:
         task.result.cost += track_cost(comparison, task.needs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -128,7 +129,7 @@ def _without_frame(sources: Sequence[Path], files: Sequence[Path], stamps: Seque
     found: dict[Path, Path] = {}
     for source in filter(Path.is_dir, sources):
         for file in files_below(source, lambda error: None):  # which was said already
-            place = file.resolve()
+            place = Path(os.path.realpath(file))  # pathlib raises where a link leads to itself
             if (
                 file.name.lower().endswith(ENDINGS)
                 and not file.name.startswith(".")

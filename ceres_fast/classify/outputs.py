@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
@@ -100,7 +101,8 @@ def check_targets(targets: Sequence[Path], kept: Iterable[Path], places: Iterabl
         catalogue of a frame from then on (one of `places`), or one exists and `overwrite` is false.
     """
     targets = [*targets, *map(dropped_path, targets)]
-    inputs, catalogues = ({path.resolve() for path in paths} for paths in (kept, places))
+    # os.path, as pathlib raises where a link leads to itself
+    inputs, catalogues = ({Path(os.path.realpath(path)) for path in paths} for paths in (kept, places))
     seen: set[Path] = set()
     for target in targets:
         place = target.resolve()

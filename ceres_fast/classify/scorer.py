@@ -34,3 +34,8 @@ def scorer(model: Path, on_error: OnError = "stop", slowest: float | None = None
         return threshold
 
     return score
+
+
+def slowest_of(model: Path) -> float | None:
+    """Return the slowest asteroid that a classifier tells from a star, arcsec/min; None where it does not say."""
+    return load(model).classifier.rules.get("slowest")

@@ -86,6 +86,11 @@ class Result:
     fields: dict[str, Counter[str]] = field(default_factory=dict)
 
     @property
+    def status(self) -> int:
+        """Exit status: 3 where an input could not be classified, 4 where scores of a field are provisional, else 0."""
+        return 3 if self.failed else 4 if self.provisional else 0
+
+    @property
     def total(self) -> Counter[str]:
         """The counts of all inputs together."""
         return sum(self.counts.values(), Counter())

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from .options import CLASSIFIED, DEMO, HELD_OUT, LATEST, Columns, Needs, OnError, Overwrite, Seed, Static
+from .options import CLASSIFIED, DEMO, HELD_OUT, LATEST, Columns, Needs, OnError, OtherSlowest, Overwrite, Seed, Static
 
 
 def classify(
@@ -53,13 +53,7 @@ def classify(
             "--rebuild", help="Build an engine file that does not fit this machine anew, from the ONNX file beside it."
         ),
     ] = False,
-    slowest: Annotated[
-        float | None,
-        typer.Option(
-            min=1e-4,
-            help="Slowest asteroid that is wanted, arcsec/min; without it what the classifier was trained with.",
-        ),
-    ] = None,
+    slowest: OtherSlowest = None,
     static: Static = None,
     needs: Needs = 3,
     on_error: OnError = "stop",
@@ -94,8 +88,8 @@ def classify(
         static=static,
         needs=needs,
     )
-    if result.failed or result.provisional:
-        raise typer.Exit(3)
+    if result.status:
+        raise typer.Exit(result.status)
 
 
 def demo(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -19,11 +20,28 @@ Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random; the s
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there already.")]
 RecordsFolder = Annotated[Path, typer.Option(help="Folder of the records.")]
 Run = Annotated[Path, typer.Argument(metavar="[RUN]", help="Run directory.")]
+
+
+def _positive(value: float | None) -> float | None:
+    """Refuse what is no number above 0."""
+    if value is not None and not 0 < value < math.inf:
+        raise typer.BadParameter(f"{value:g} is not a number above 0")
+    return value
+
+
+OtherSlowest = Annotated[
+    float | None,
+    typer.Option(
+        metavar="RATE",
+        callback=_positive,
+        help="Slowest asteroid that is wanted, arcsec/min; without it that of the classifier's rules, else 0.1.",
+    ),
+]
 Slowest = Annotated[
     float,
     typer.Option(
         metavar="RATE",
-        min=1e-4,
+        callback=_positive,
         help="Slowest asteroid that is wanted, arcsec/min. Exposures are compared where it has left its place between "
         "them; what is seen there in both is stationary.",
     ),
@@ -31,7 +49,10 @@ Slowest = Annotated[
 Chance = Annotated[
     float,
     typer.Option(
-        metavar="SHARE", min=0, max=1, help="Share of random places that may be called stationary by chance, at most."
+        metavar="SHARE",
+        callback=_positive,
+        max=1,
+        help="Share of random places that may be called stationary by chance, at most.",
     ),
 ]
 Static = Annotated[

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from .options import DATA, INJECTED, TRAINING, OnError, Overwrite, Seed, Slowest
+from .options import DATA, INJECTED, TRAINING, OnError, OtherSlowest, Overwrite, Seed
 
 Engine = Annotated[
     Literal["sep", "source-extractor"],
@@ -109,7 +109,7 @@ def inject(
     model: Annotated[
         Path | None, typer.Option(help="Classifier (.onnx): also count which detections it calls asteroids.")
     ] = None,
-    slowest: Slowest = 0.1,
+    slowest: OtherSlowest = None,
     engine: Engine = "sep",
     threshold: Threshold = 1.5,
     min_area: MinArea = 5,
@@ -118,8 +118,9 @@ def inject(
     overwrite: Overwrite = False,
 ) -> None:
     """Put synthetic asteroids into real frames, and measure which of them are found (default: of data/training)."""
-    from ..classify.scorer import scorer
+    from ..classify.scorer import scorer, slowest_of
     from ..survey.inject import inject_frames
+    from ..survey.rules import Rules
 
     inject_frames(
         sources or [TRAINING],
@@ -130,7 +131,7 @@ def inject(
         position_angle=position_angle,
         truth=truth,
         scorer=scorer(model, on_error, slowest) if model else None,
-        slowest=slowest,
+        slowest=slowest or (slowest_of(model) if model else None) or Rules.slowest,
         engine=engine,
         threshold=threshold,
         min_area=min_area,

@@ -291,17 +291,17 @@ def _check_out(out: Path, overwrite: bool) -> None:
 
 
 def _check_stamps(columns: Mapping[str, np.ndarray], counts: Mapping[str, int]) -> None:
+    if not (columns["label"] == 1).any() and (stationary := counts.get("lost_stationary", 0)):
+        detected = counts["validated"] - counts.get("lost_not_detected", 0)
+        raise CeresFastError(
+            f"no stamp is asteroid: of {detected} detections of validated asteroids {stationary} were removed as "
+            "stationary. Give exposures that are farther apart in time, look for faster asteroids only (--slowest), or "
+            "keep all detections (--keep-stationary)."
+        )
     if not len(columns["label"]):
         left_out = ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items())) or "nothing found"
         raise CeresFastError(f"no stamp is left ({left_out}). Look at --where and at the sources.")
     missing = [name for label, name in enumerate(CLASSES) if not (columns["label"] == label).any()]
-    if missing and (stationary := counts.get("lost_stationary", 0)):
-        detected = counts["validated"] - counts.get("lost_not_detected", 0)
-        raise CeresFastError(
-            f"no stamp is {missing[0]}: of {detected} detections of validated asteroids {stationary} were removed as "
-            "stationary. Give exposures that are farther apart in time, look for faster asteroids only (--slowest), or "
-            "keep all detections (--keep-stationary)."
-        )
     if missing:
         raise CeresFastError(
             f"no stamp is {missing[0]}; a classifier needs both classes. Add sources, or change --where."

@@ -14,36 +14,40 @@ LEAST_PLACES = 2_000
 """So many of them decide how many exposures are asked for; places at which fewer exposures looked are put together."""
 
 
-def needed_by_chance(by_chance: Sequence[Counts], chance: float) -> dict[int, int]:
+def needed_by_chance(by_chance: Sequence[Counts], most: int, chance: float) -> np.ndarray:
     """Return in how many exposures something must be seen, by how many looked, so that chance is rare enough.
 
     Parameters
     ----------
     by_chance : sequence of (seen, looked)
         For each exposure what is counted at random places: in how many others something is seen, and how many looked.
+    most : int
+        How many may look at a place.
     chance : float
         What share of the places may be taken for occupied (`smallest`).
 
     Returns
     -------
-    dict of int to int
-        In how many it must be seen, at least 1 and at most all, by the number of those that looked.
+    numpy.ndarray
+        Shape (most + 1,), int: in how many it must be seen, by the number of those that looked; at least 1 and at most
+        all. A number that too few random places have takes what holds for larger ones, which is more than enough.
     """
     seen, looked = (np.concatenate(parts) for parts in zip(*by_chance, strict=True))
-    needed: dict[int, int] = {}
+    needed = np.zeros(most + 1, int)
     waiting: list[int] = []
-    for number in np.unique(looked[looked > 0])[::-1]:
-        waiting.append(int(number))
+    for number in range(most, 0, -1):
+        waiting.append(number)
         places = np.isin(looked, waiting)
-        last = number == looked[looked > 0].min()
-        if places.sum() < LEAST_PLACES and not (last and not needed):
-            continue
-        k = smallest(seen[places], max(waiting), chance)
-        needed.update({each: min(k, each) for each in waiting})
-        waiting = []
-    # Few places are left: what holds where more exposures looked is more than enough there.
-    most = needed[min(needed)] if needed else 1
-    return needed | {number: min(most, number) for number in waiting}
+        if places.sum() >= LEAST_PLACES:
+            needed[waiting] = smallest(seen[places], max(waiting), chance)
+            waiting = []
+    if waiting:
+        there = np.flatnonzero(needed)
+        places = np.isin(looked, waiting)
+        needed[waiting] = needed[there[0]] if len(there) else smallest(seen[places], max(waiting), chance)
+    for number in np.setdiff1d(np.arange(1, most), looked)[::-1]:  # nobody knows: no fewer than where more looked
+        needed[number] = max(needed[number], needed[number + 1])
+    return np.clip(needed, 1, np.maximum(np.arange(most + 1), 1))
 
 
 def smallest(seen: np.ndarray, most: int, chance: float) -> int:

@@ -71,7 +71,7 @@ class Plane:
     pixels : list of numpy.ndarray
         The same on the detector, pixels from 1, axes (x, y).
     footprints : list of Footprint or None
-        None where it is not known where an exposure looked.
+        None where it is not known where an exposure looked, or it has no detections: then it may have seen nothing.
     on_sky : bool
         False where no exposure has positions on the sky: the plane is then the detector, as if all had pointed at the
         same place.
@@ -108,6 +108,8 @@ def _scale(info: FrameInfo) -> float:
 def _on_sky(
     exposure: Detections, pixels: np.ndarray, places: np.ndarray, centre: tuple[float, float]
 ) -> Footprint | None:
+    if not np.isfinite(places).all(axis=1).any():
+        return None  # clouds, a broken catalogue: nobody would have seen what is there
     if exposure.wcs is not None and min(exposure.info.shape) > 0:
         ny, nx = exposure.info.shape
         pixels = np.stack(np.meshgrid(np.linspace(1, nx, 4), np.linspace(1, ny, 4)), axis=-1).reshape(-1, 2)
@@ -126,6 +128,8 @@ def _on_sky(
 
 def _footprint(matrix: np.ndarray, offset: np.ndarray, info: FrameInfo, pixels: np.ndarray) -> Footprint | None:
     """Return a footprint; where the size of the frame is not known, it is what its detections span."""
+    if not np.isfinite(pixels).all(axis=1).any():
+        return None
     if min(info.shape) > 0:
         return Footprint(matrix, offset, np.ones(2), np.array(info.shape[::-1], float))
     good = pixels[np.isfinite(pixels).all(axis=1)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -191,7 +192,8 @@ def list_frames(sources: Sequence[Path], unread: Callable[[InputError], None] = 
     frames: dict[Path, Path] = {}
     passed_over = {file: why for file, why in kinds.values() if why}
     for file in sorted(file for file, why in kinds.values() if not why):
-        if frames.setdefault(file.resolve(), file) != file:
+        # os.path, as pathlib raises where a link leads to itself; reading it says so.
+        if frames.setdefault(Path(os.path.realpath(file)), file) != file:
             passed_over[file] = PASSED_OVER["again"]
     if not frames:
         names = ", ".join(str(source) for source in sources) or "no source"

@@ -183,9 +183,9 @@ def field_stamps(
     counts["single_exposures"] += int(rules.remove_stationary and sum(len(e.x) > 0 for e in exposures) == 1)
     found, comparison = find_stationary(exposures, rules, None if static is None else read_static(static))
     try:
-        why = why_not_compared(exposures, comparison)
-        # Known fixed sources make up for exposures that are too near in time.
-        if why and (static is None or not any(mask.any() for mask in found.stays)):
+        # Known fixed sources make up for exposures that cannot be compared.
+        why = "" if static is not None and _any(found.stays) else why_not_compared(exposures, found, comparison)
+        if why:
             raise InputError(exposures[0].info.place, f"nothing can be called stationary: {why}", action=_NOT_COMPARED)
         check_field(exposures, found, comparison)
     except InputError as error:
@@ -213,6 +213,10 @@ def field_stamps(
     counts["asteroid"] += int((table["label"] == 1).sum())
     counts["non_asteroid"] += int((table["label"] == 0).sum())
     return table, counts
+
+
+def _any(masks: Sequence[np.ndarray]) -> bool:
+    return any(mask.any() for mask in masks)
 
 
 _NOT_COMPARED = (

@@ -56,7 +56,7 @@ class Pointings:
         number = len(plane.footprints)
         self._plane, self._partners, self._rules = plane, partners, rules
         self._points = Points(plane.pixels, rules.hot_pixel_radius)
-        self._needed: dict[int, int] = {}
+        self._needed = np.ones(number + 1, int)
         self._label = np.zeros(number, int)
         self._centres, self._minutes = np.full((number, 2), np.nan), minutes
         known = [e for e, footprint in enumerate(plane.footprints) if footprint is not None]
@@ -78,6 +78,7 @@ class Pointings:
         others = [self._pointings(self._in_others(e, pixels)) for e, pixels in enumerate(random)]
         self._needed = needed_by_chance(
             [(each, np.full(len(each), self._number(e))) for e, each in enumerate(others)],
+            len(self._label),
             SHARE_OF_CHANCE * self._rules.chance,
         )
 
@@ -87,7 +88,7 @@ class Pointings:
         if not number:
             return np.zeros(len(pixels), bool)
         shown = self._in_others(e, pixels)
-        needed = max(self._needed.get(number, number), min(OTHER_POINTINGS, number))
+        needed = max(int(self._needed[number]), min(OTHER_POINTINGS, number))
         found = self._pointings(shown) >= needed
         found[found] = ~self._followed(e, shown[found], needed)
         return found

@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from astropy.io import fits
 from astropy.table import Table
 
 from ..console import warn
@@ -23,19 +24,20 @@ PAIRS = (
 """What the columns may be called, whatever their case; the first pair that is there is taken. Gaia, VizieR,
 Pan-STARRS, SExtractor."""
 
-FORMATS = {".fits": "fits", ".fit": "fits", ".ecsv": "ascii.ecsv", ".csv": "ascii.csv", ".vot": "votable"}
-"""Formats by suffix; ``.xml`` is a VOTable too, and anything else is a table of text in a format that is guessed."""
+FORMATS = {".ecsv": "ascii.ecsv", ".csv": "ascii.csv", ".vot": "votable", ".xml": "votable"}
+"""Formats of what is not FITS, by suffix; anything else is a table of text in a format that is guessed."""
+
+_FITS = b"SIMPLE  ="
 
 
-@lru_cache(maxsize=2)
 def read_static(path: Path) -> np.ndarray:
     """Read a table of fixed sources.
 
     Parameters
     ----------
     path : pathlib.Path
-        FITS, VOTable, ECSV, CSV or another table of text, with columns called as a row of `PAIRS`, in deg (or in the
-        unit that the column names).
+        FITS (the first table with such columns: FITS_LDAC is one), VOTable, ECSV, CSV or another table of text, with
+        columns called as a row of `PAIRS`, in deg (or in the unit that the column names).
 
     Returns
     -------
@@ -49,25 +51,24 @@ def read_static(path: Path) -> np.ndarray:
     """
     if not path.is_file():
         raise InputError(path, "does not exist", expected="a table of fixed sources, with columns ra and dec")
-    format_ = FORMATS.get(path.suffix.lower(), "votable" if path.suffix.lower() == ".xml" else "ascii")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # units and headers of columns that are not used
-            table = Table.read(path, format=format_)
-    except Exception as error:  # each format raises its own types, and that of text tells all that it has tried
-        why = "no format of text fits" if format_ == "ascii" else (str(error).strip() or repr(error)).splitlines()[0]
-        raise InputError(
-            path, f"cannot be read as a table ({why})", expected="FITS, VOTable, ECSV or CSV with columns ra and dec"
-        ) from error
-    columns = {name.lower(): name for name in table.colnames}
-    pair = next((pair for pair in PAIRS if set(pair) <= columns.keys()), None)
-    if pair is None:
+    state = path.stat()
+    return _read(path, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=2)
+def _read(path: Path, size: int, modified: int) -> np.ndarray:
+    tables = _tables(path)
+    named = [(table, {name.lower(): name for name in table.colnames}) for table in tables]
+    found = [(table, columns, pair) for table, columns in named for pair in PAIRS if set(pair) <= columns.keys()]
+    if not found:
+        names = [name for table in tables for name in table.colnames]
         raise InputError(
             path,
-            f"has the columns {', '.join(table.colnames[:12])}" if table.colnames else "is empty",
+            f"has the columns {', '.join(names[:12])}" if names else "is empty",
             expected=f"positions in deg in columns called {' or '.join('/'.join(pair) for pair in PAIRS)}",
             action="rename its columns to ra and dec",
         )
+    table, columns, pair = found[0]
     ra, dec = (_degrees(table[columns[name]], path) for name in pair)
     good = np.isfinite(ra) & (np.abs(dec) <= 90)
     if not good.any():
@@ -77,11 +78,28 @@ def read_static(path: Path) -> np.ndarray:
     return np.stack([ra[good] % 360, dec[good]], axis=1)
 
 
+def _tables(path: Path) -> list[Table]:
+    """Return the tables in a file."""
+    format_ = FORMATS.get(path.suffix.lower(), "ascii")
+    try:
+        with path.open("rb") as stream, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # units and headers of columns that are not used
+            if stream.read(len(_FITS)) != _FITS and not path.name.lower().endswith((".fits", ".fit", ".fits.gz")):
+                return [Table.read(path, format=format_)]
+            with fits.open(path) as hdus:
+                return [Table.read(hdu) for hdu in hdus if isinstance(hdu, fits.BinTableHDU | fits.TableHDU)]
+    except Exception as error:  # each format raises its own types, and that of text tells all that it has tried
+        lines = (str(error).strip() or repr(error)).splitlines()
+        why = "no format of text fits" if len(lines) > 9 else lines[0]
+        raise InputError(
+            path, f"cannot be read as a table ({why})", expected="FITS, VOTable, ECSV or CSV with columns ra and dec"
+        ) from error
+
+
 def _degrees(column: object, path: Path) -> np.ndarray:
     unit = getattr(column, "unit", None)
-    values = np.ma.filled(np.ma.asarray(column), np.nan) if np.ma.isMaskedArray(column) else np.asarray(column)
     try:
-        values = values.astype(float)
+        values = np.ma.filled(np.ma.asarray(column).astype(float), np.nan)
         return values if unit is None else (values * unit).to_value("deg")
     except Exception as error:  # text, or a unit that is no angle
         name = getattr(column, "name", "?")

@@ -104,8 +104,8 @@ class Comparison:
         How far apart each pair must be in time to be compared, shape (exposures, exposures).
     partners : numpy.ndarray
         Which pairs are, bool, shape (exposures, exposures).
-    needed : dict of int to int
-        In how many other exposures something must be seen, by the number of those that looked.
+    needed : numpy.ndarray
+        In how many other exposures something must be seen, by the number of those that looked, shape (exposures + 1,).
     random : RandomPlaces
         What is called stationary at random places.
     """
@@ -118,30 +118,61 @@ class Comparison:
         self.minutes_needed = self.radii * (1 + rules.position_error / rules.stationary_radius) / rules.slowest
         self.partners = np.abs(self.minutes[:, None] - self.minutes) >= self.minutes_needed
         np.fill_diagonal(self.partners, False)
-        self._static = _static_points(static, exposures, self.plane, float(self.radii.max()))
-        places = self.plane.places
-        self._all = self._points(places)
-        seen = [self._all.shown(each, self.radii[e]) for e, each in enumerate(places)]
-        self._depth = np.array([(each.sum(axis=1) > 1).sum() for each in seen], float)
-
-        random = self._random_places()
         self.pointings = Pointings(self.plane, self.minutes, self.partners, self.radii, rules)
+        self._static = _static_points(static, exposures, self.plane, float(self.radii.max()))
+        self._all = self._points(self.plane.places)
+        counts = self._count_detections()
+        random = self._random_places()
+        counts_there, persistent = self._count_random(random)
+        self._choose(random, counts_there, persistent, counts)
+        self.found = self._judge(self.plane.places, counts)
+        self.random = self._judge_random(random, counts_there, persistent)
+
+    def _count_detections(self) -> list[Counts]:
+        """Count what is seen at the place of each detection; and how deep each exposure is: `_depth`."""
+        counts, depth = [], []
+        for e, places in enumerate(self.plane.places):  # one at a time: (n, exposures) of many exposures is a lot
+            seen = self._all.shown(places, self.radii[e])
+            counts.append(self._counts(e, places, seen))
+            depth.append((seen.sum(axis=1) > 1).sum())
+        self._depth = np.array(depth, float)
+        return counts
+
+    def _count_random(self, random: Sequence[np.ndarray]) -> tuple[list[Counts], list[np.ndarray]]:
+        """Count what is seen at random places, and tell which of them are at persistent sources."""
+        counts, persistent = [], []
+        for e, places in enumerate(random):
+            seen = self._all.shown(places, self.radii[e])
+            counts.append(self._counts(e, places, seen))
+            persistent.append(self._persistent(places, seen))
+        return counts, persistent
+
+    def _choose(
+        self,
+        random: Sequence[np.ndarray],
+        counts_there: Sequence[Counts],
+        persistent: Sequence[np.ndarray],
+        counts: Sequence[Counts],
+    ) -> None:
+        """Choose how many exposures are asked for, so that chance is rare enough: `needed`, `_needed_both_sides`."""
         self.pointings.choose(self._pixels(random))
-        self._chance_on_sky = (1 - SHARE_OF_CHANCE * self.pointings.differ) * rules.chance
-        seen_there = [self._all.shown(each, self.radii[e]) for e, each in enumerate(random)]
-        persistent = [self._persistent(*each) for each in zip(random, seen_there, strict=True)]
-        counts_there = [self._counts(e, *each) for e, each in enumerate(zip(random, seen_there, strict=True))]
+        on_sky = (1 - SHARE_OF_CHANCE * self.pointings.differ) * self.rules.chance
         by_chance = [
             (number[~mask], looked[~mask]) for (number, looked), mask in zip(counts_there, persistent, strict=True)
         ]
-        self.needed = needed_by_chance(by_chance, self._chance_on_sky)
-        counts = [self._counts(e, *each) for e, each in enumerate(zip(places, seen, strict=True))]
+        self.needed = needed_by_chance(by_chance, len(self.minutes), on_sky)
         first = [self._enough(*each) for each in counts]
-        self._flagged = self._points([each[mask] for each, mask in zip(places, first, strict=True)])
+        self._flagged = self._points([each[mask] for each, mask in zip(self.plane.places, first, strict=True)])
         self._in_once = [~mask for mask in first]
-        self._needed_both_sides = self._choose_both_sides(random, by_chance, persistent)
-        self.found = self._judge(places, counts)
-        self.random = self._judge_random(random, counts_there, persistent)
+        sides = [
+            np.where(
+                self._enough(*by_chance[e]),
+                len(self.minutes),
+                self._both_sides(e, self._flagged.shown(each[~mask], self.radii[e])),
+            )
+            for e, (each, mask) in enumerate(zip(random, persistent, strict=True))
+        ]
+        self._needed_both_sides = smallest(np.concatenate(sides), len(self.minutes), on_sky)
 
     def judge(self, places: Sequence[np.ndarray], own: Sequence[np.ndarray]) -> Stationary:
         """Judge objects that are not in the catalogues, as if they were.
@@ -191,8 +222,7 @@ class Comparison:
 
     def _enough(self, number: np.ndarray, looked: np.ndarray) -> np.ndarray:
         """Tell which places are occupied in enough of the exposures that looked, (n,) bool."""
-        table = np.array([self.needed.get(each, 1) for each in range(len(self.minutes) + 1)])
-        return (looked > 0) & (number >= table[looked])
+        return (looked > 0) & (number >= self.needed[looked])
 
     def _judge(
         self,
@@ -255,17 +285,6 @@ class Comparison:
             for each in self.plane.footprints
         ]
 
-    def _choose_both_sides(
-        self, random: Sequence[np.ndarray], by_chance: Sequence[Counts], persistent: Sequence[np.ndarray]
-    ) -> int:
-        """Return in how many exposures before and after a place must be stationary to be so in between."""
-        enough, sides = [], []
-        for e, (each, mask) in enumerate(zip(random, persistent, strict=True)):
-            enough.append(self._enough(*by_chance[e]))
-            sides.append(self._both_sides(e, self._flagged.shown(each[~mask], self.radii[e])))
-        found = np.where(np.concatenate(enough), len(self.minutes), np.concatenate(sides))
-        return smallest(found, len(self.minutes), self._chance_on_sky)
-
     def _judge_random(
         self, random: Sequence[np.ndarray], counts: Sequence[Counts], persistent: Sequence[np.ndarray]
     ) -> RandomPlaces:
@@ -309,7 +328,15 @@ def _static_points(
     if static is None or not len(static) or not plane.on_sky:
         return None
     ra, dec = (np.concatenate([np.asarray(each[axis], float) for each in exposures]) for axis in (2, 3))
-    return Points([tangent_plane(static[:, 0], static[:, 1], sky_centre(ra, dec))], radius)
+    places = tangent_plane(static[:, 0], static[:, 1], sky_centre(ra, dec))
+    corners = [
+        each.places(np.array([(x, y) for x in (each.low[0], each.high[0]) for y in (each.low[1], each.high[1])]))
+        for each in plane.footprints
+        if each is not None
+    ]
+    corners += [points[np.isfinite(points).all(axis=1)] for points in plane.places]
+    low, high = np.concatenate(corners).min(axis=0) - radius, np.concatenate(corners).max(axis=0) + radius
+    return Points([places[np.all((places >= low) & (places <= high), axis=1)]], radius)
 
 
 def _radii(infos: Sequence[FrameInfo], rules: Rules) -> np.ndarray:

@@ -16,6 +16,9 @@ LEAST_ROWS = 100
 NEARLY_ALL = 0.999
 """More than this share of stationary detections is not believed: noise and cosmic rays alone are more than the rest."""
 
+LEAST_JUDGED = 0.5
+"""Where fewer of a field's detections can be judged, its exposures are not comparable as a whole."""
+
 SIGMAS = 4
 """Where no more detections are stationary than random places are, and this many times the error, none is."""
 
@@ -60,12 +63,26 @@ def check_field(exposures: Sequence[Detections], found: Stationary, comparison: 
         raise InputError(_place(exposures), problem, **_none(comparison))
 
 
-def why_not_compared(exposures: Sequence[Detections], comparison: Comparison | None) -> str:
-    """Say why no two exposures of a field can be compared, and which cadence would do; "" where some can be."""
-    if comparison is None or comparison.partners.any() or len(exposures) < 2:
+def why_not_compared(exposures: Sequence[Detections], found: Stationary, comparison: Comparison | None) -> str:
+    """Say why the exposures of a field cannot be compared, and which cadence would do.
+
+    Empty where most of its detections can be judged, or fewer than two exposures have any.
+    """
+    with_rows = [e for e, exposure in enumerate(exposures) if len(exposure.x)]
+    if comparison is None or len(with_rows) < 2:
         return ""
+    rows, judged = (sum(int(count) for count in counts) for counts in zip(*map(_judged, found.compared), strict=True))
+    if comparison.partners[np.ix_(with_rows, with_rows)].any():
+        if judged >= LEAST_JUDGED * rows:
+            return ""
+        return (
+            f"{rows - judged} of the {rows} detections of its {_exposures(exposures)} are where no other exposure, far "
+            "enough away in time, is known to have looked (they point elsewhere, or have no positions on the sky)"
+        )
     apart = np.abs(comparison.minutes[:, None] - comparison.minutes)
     known = np.isfinite(apart) & ~np.eye(len(apart), dtype=bool)
+    known[np.setdiff1d(np.arange(len(apart)), with_rows)] = False
+    known &= known.T
     if not known.any():
         return "the times of its exposures are not known"
     slowest, longest = comparison.rules.slowest, apart[known].max()
@@ -80,6 +97,10 @@ def why_not_compared(exposures: Sequence[Detections], comparison: Comparison | N
     with np.errstate(divide="ignore"):
         rate = slowest * (comparison.minutes_needed[known] / apart[known]).min()
     return f"{text}, or --slowest {_rounded_up(rate, 2)}"
+
+
+def _judged(compared: np.ndarray) -> tuple[int, int]:
+    return len(compared), int(compared.sum())
 
 
 def _rounded_up(value: float, digits: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import pairwise
 
 import numpy as np
@@ -21,7 +21,10 @@ LAST_BIN = 0.8
 """The last bin by rate begins below this share of the fastest, lest it be too narrow."""
 
 PLACES = 40_000
-"""Places of synthetic asteroids in a field, all exposures together, at most; 0.1 s on one core."""
+"""Places of synthetic asteroids in a field, all exposures together."""
+
+LEAST_TRACKS = 150
+"""Synthetic asteroids of each bin by rate, at least, also where there are many exposures."""
 
 TRACKS, LOST = "synthetic tracks", "lost"
 """Names of the counts: ``"synthetic tracks at 0.1-0.2 arcsec/min, 3 exposures needed"``, and with ``": lost"``."""
@@ -61,58 +64,60 @@ def track_cost(comparison: Comparison, needs: int = NEEDS) -> Counter[str]:
     counts: Counter[str] = Counter()
     if not comparison.partners.any():
         return counts
-    for low, high, places, own in tracks_of(comparison):
-        inside = np.isfinite(np.stack(places, axis=1)[..., 0])
-        stays = np.stack(comparison.judge(places, own).stays, axis=1)
-        asked = min(needs, len(places))
-        counted = inside.sum(axis=1) >= asked
-        name = f"{TRACKS} at {low:g}-{high:g} arcsec/min, {needs} exposures needed"
-        counts[name] += int(counted.sum())
-        counts[f"{name}: {LOST}"] += int((counted & ((inside & ~stays).sum(axis=1) < asked)).sum())
+    rates, places, own = tracks_of(comparison)
+    inside = np.isfinite(np.stack(places, axis=1)[..., 0])
+    left = (inside & ~np.stack(comparison.judge(places, own).stays, axis=1)).sum(axis=1)
+    asked = min(needs, len(places))
+    counted = inside.sum(axis=1) >= asked
+    for low, high in pairwise(rate_edges(comparison.rules.slowest)):
+        chosen = counted & (rates >= low) & (rates < high)
+        name = f"{TRACKS} at {low:g}-{high:g} arcsec/min, {asked} exposures needed"
+        counts[name] += int(chosen.sum())
+        counts[f"{name}: {LOST}"] += int((chosen & (left < asked)).sum())
     return counts
 
 
-def tracks_of(
-    comparison: Comparison,
-) -> Iterator[tuple[float, float, list[np.ndarray], list[np.ndarray]]]:
-    """Yield synthetic asteroids by rate, the same in every run.
+def tracks_of(comparison: Comparison) -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray]]:
+    """Return synthetic asteroids, as many in each bin by rate, the same in every run.
 
-    Yields
-    ------
-    low, high : float
-        Between which rates, arcsec/min.
+    Returns
+    -------
+    rates : numpy.ndarray
+        arcsec/min, shape (n,).
     places, own : list of numpy.ndarray
         What `Comparison.judge` takes: where they are in each exposure, and which other exposures show them there.
     """
     edges = rate_edges(comparison.rules.slowest)
-    number = max(50, PLACES // len(comparison.minutes) // (len(edges) - 1))
+    number = max(LEAST_TRACKS, PLACES // len(comparison.minutes) // (len(edges) - 1))
     random = np.random.default_rng(SEED)
-    for low, high in pairwise(edges):
-        places = _tracks(comparison, number, low, high, random)
-        everywhere = np.stack(places, axis=1)
-        own = [
-            np.hypot(*(everywhere - each[:, None]).transpose(2, 0, 1)) <= comparison.radii[e]
-            for e, each in enumerate(places)
-        ]
-        yield low, high, places, own
+    rates = np.concatenate([np.exp(random.uniform(*pair, number)) for pair in pairwise(np.log(edges).tolist())])
+    places = _tracks(comparison, rates, random)
+    everywhere = np.stack(places, axis=1)
+    own = [
+        np.hypot(*(everywhere - each[:, None]).transpose(2, 0, 1)) <= comparison.radii[e]
+        for e, each in enumerate(places)
+    ]
+    return rates, places, own
 
 
-def cost_rows(counts: Mapping[str, int]) -> tuple[tuple[str, str, str], list[tuple[str, int, str]]]:
-    """Return heading and rows of a table from counts of `track_cost`: rate, tracks, share lost. No rows without any."""
-    rows, needs = [], ""
+def cost_rows(counts: Mapping[str, int]) -> tuple[tuple[str, str, str, str], list[tuple[str, str, int, str]]]:
+    """Return heading and rows of a table from counts of `track_cost`: rate, exposures needed, tracks, share lost.
+
+    No rows without any. Where none is lost, the share is the largest that fits that with 95 % confidence.
+    """
+    rows = []
     for name, tracks in counts.items():
         if (found := _NAME.fullmatch(name)) and tracks:
-            rate, needs = found.groups()
-            rows.append((rate, tracks, f"{counts.get(f'{name}: {LOST}', 0) / tracks:.2%}"))
-    rows.sort(key=lambda row: float(row[0].split("-")[0]))
-    return ("arcsec/min", TRACKS, f"left in fewer than {needs} exposures"), rows
+            rate, asked = found.groups()
+            lost = counts.get(f"{name}: {LOST}", 0)
+            rows.append((rate, asked, tracks, f"{lost / tracks:.2%}" if lost else f"< {min(3 / tracks, 1):.2%}"))
+    rows.sort(key=lambda row: (int(row[1]), float(row[0].split("-")[0])))
+    return ("arcsec/min", "exposures needed", TRACKS, "left in fewer"), rows
 
 
-def _tracks(
-    comparison: Comparison, number: int, low: float, high: float, random: np.random.Generator
-) -> list[np.ndarray]:
+def _tracks(comparison: Comparison, rates: np.ndarray, random: np.random.Generator) -> list[np.ndarray]:
     """Return where asteroids are in each exposure, arcsec, (n, 2); NaN where an exposure did not look there."""
-    footprints = comparison.plane.footprints
+    footprints, number = comparison.plane.footprints, len(rates)
     usable = [e for e, footprint in enumerate(footprints) if footprint is not None]
     if not usable:
         return [np.full((number, 2), np.nan)] * len(footprints)
@@ -122,9 +127,8 @@ def _tracks(
         footprint, rows = footprints[e], np.flatnonzero(of == e)
         assert footprint is not None
         start[rows] = footprint.places(random.uniform(footprint.low - 0.5, footprint.high + 0.5, (len(rows), 2)))
-    rate = np.exp(random.uniform(np.log(low), np.log(high), number))
     angle = random.uniform(0, 2 * np.pi, number)
-    motion = rate[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    motion = rates[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
     rules = comparison.rules
     places = []
     for e, footprint in enumerate(footprints):

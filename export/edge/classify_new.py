@@ -44,6 +44,10 @@ CLASSIFIED = "classified"
 PASSED_ON = 3
 """Exit status, of `ceres-fast classify --on-error skip` and of this script: a catalogue went on unfiltered."""
 
+PROVISIONAL = 4
+"""Exit status of `ceres-fast classify`: all is classified, but in some field nobody knows what is stationary. Another
+attempt would end alike; when another exposure comes, the field is classified again."""
+
 
 @dataclass
 class Work:
@@ -64,7 +68,7 @@ class Work:
         for each in sorted(new, key=lambda each: (self.state.attempts.get(each.key, 0), each.exposures[0].since)):
             attempt = self.state.attempts.get(each.key, 0) + 1
             status = self._status(each, attempt)
-            if status == 0:
+            if status in (0, PROVISIONAL):
                 self._finish(each, CLASSIFIED)
             elif attempt >= ATTEMPTS:
                 if status != PASSED_ON:  # else all tables are there, and only some without probabilities

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -23,17 +22,10 @@ import numpy as np
 from tritonclient.utils import InferenceServerException
 
 from ceres_fast.classifier import ONNX_METADATA_KEY, Classifier
-from ceres_fast.classify.frames import classify_exposures
-from ceres_fast.classify.jobs import Job
-from ceres_fast.classify.outputs import check_targets, frame_target, stamps_target
-from ceres_fast.classify.stamps import classify_stamps
-from ceres_fast.classify.task import Result, Task
+from ceres_fast.classify import classify
 from ceres_fast.console import guard_output
 from ceres_fast.engines.batches import BatchedEngine
 from ceres_fast.errors import CeresFastError, InputError
-from ceres_fast.survey.catalogues import catalogue_places, find_catalogue
-from ceres_fast.survey.frames import find_frames, read_headers
-from ceres_fast.survey.rules import Rules
 
 TIMEOUT = 60.0
 """Seconds that an answer of the server may take."""
@@ -110,57 +102,8 @@ class TritonEngine(BatchedEngine):
         return answer.as_numpy(self.output)
 
 
-def classify(inputs: Sequence[Path], engine: TritonEngine, output: Path, *, overwrite: bool = False) -> Result:
-    """Write the catalogues of frames, and a table of stamps, with the probability of each.
-
-    What cannot be classified, also because the server fails, is passed on without probabilities, loudly.
-
-    Parameters
-    ----------
-    inputs : sequence of pathlib.Path
-        Frames with catalogues, stamps, or folders of them.
-    engine : TritonEngine
-        The classifier.
-    output : pathlib.Path
-        A folder.
-    overwrite : bool
-        Replace tables that are there.
-
-    Raises
-    ------
-    CeresFastError
-        When the classifier takes more than the science image, or a table is there already or would replace an input.
-    """
-    if len(engine.classifier.planes) > 1:
-        raise InputError(engine.path, f"takes the planes {', '.join(engine.classifier.planes)}; frames have one")
-    rules = engine.classifier.rules
-    task = Task(engine, Rules.from_dict(rules) if rules else Rules(), keep_above=None, on_error="skip")
-    catalogues = {path: find_catalogue(path) for path in find_frames(inputs)}
-    frames = {path: catalogue for path, catalogue in catalogues.items() if catalogue}
-    stamps = [path for path in catalogues if path not in frames]
-    jobs = [Job(frame, table, frame_target(frame, table, inputs, output, None)) for frame, table in frames.items()]
-    targets = [job.target for job in jobs] + [stamps_target(output, None)] * bool(stamps)
-    places = [place for frame in frames for place in catalogue_places(frame)]
-    check_targets(targets, [*catalogues, *frames.values()], places, overwrite)
-    with task.timed():
-        if stamps:
-            classify_stamps(stamps, targets[-1], task)
-        classify_exposures([whole for job in jobs if (whole := _with_headers(job, task))], task)
-    task.summary()
-    return task.result
-
-
-def _with_headers(job: Job, task: Task) -> Job | None:
-    try:
-        infos = [info for info, _, _ in read_headers(job.frame)]
-    except InputError as error:
-        job.pass_on(error, task)
-        return None
-    return Job(job.frame, job.catalogue, job.target, infos)
-
-
 def main() -> int:
-    """Run the command line; 3 where something could not be classified."""
+    """Run the command line; the status is that of `ceres-fast classify`."""
     options = argparse.ArgumentParser(description="Classify frames and FITS stamps on a Triton Inference Server.")
     options.add_argument("inputs", nargs="+", type=Path, metavar="INPUT", help="frames, FITS stamps, or folders")
     options.add_argument("--server", default="localhost:8001", help="HOST:PORT (default: %(default)s)")
@@ -171,11 +114,11 @@ def main() -> int:
     given = options.parse_args()
     try:
         engine = TritonEngine(given.server, given.protocol, given.model)
-        result = classify(given.inputs, engine, given.output, overwrite=given.overwrite)
+        result = classify(given.inputs, engine, output=given.output, on_error="skip", overwrite=given.overwrite)
     except CeresFastError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    return 3 if result.failed else 0
+    return result.status
 
 
 if __name__ == "__main__":

@@ -178,6 +178,14 @@ def test_a_link_that_leads_nowhere_is_a_frame_that_cannot_be_read(night: Path, m
     assert result.account.counts == {CLASSIFIED: 2, PASSED_ON: 1}
 
 
+def test_a_link_to_itself_is_a_frame_that_cannot_be_read(night: Path, model: Path, out: Path) -> None:
+    frames = write_field(night)
+    frames[1].unlink()
+    frames[1].symlink_to(frames[1])
+    result = classify([night], model, output=out, on_error="skip")
+    assert result.account.counts == {CLASSIFIED: 2, PASSED_ON: 1}
+
+
 @pytest.mark.parametrize("table_format", FORMATS)
 def test_a_good_table_of_an_earlier_run_is_kept_in_every_format(
     night: Path, model: Path, out: Path, table_format: str

@@ -233,6 +233,19 @@ def test_what_classify_passed_on_is_tried_again(
     assert len(calls) == 5
 
 
+def test_provisional_scores_are_done_until_another_exposure_comes(service: Service, calls: list[list[str]]) -> None:
+    service.stand_in(lambda frames: 4)
+    write_exposure(service.input, 0)
+    write_exposure(service.input, 1)
+    service.run(0)
+    assert [service.run(MUCH_LATER) for _ in range(3)] == [0] * 3
+    assert calls == [names(1, 2)]
+    write_exposure(service.input, 2)
+    service.run(0)
+    assert service.run() == 0
+    assert calls[1:] == [names(1, 2, 3)]
+
+
 def test_the_alarm_ends_with_what_is_gone(service: Service) -> None:
     service.stand_in(lambda frames: 3 if frames[0][0] == "A" else 0)
     write_field(service.input / "x", field="A")

@@ -71,7 +71,7 @@ def test_it_writes_what_classify_writes_here(
     with server(model) as address:
         engine = client.TritonEngine(address, protocol)
         assert engine.classifier.scaling == SCALING
-        there = client.classify([night], engine, tmp_path / "there")
+        there = client.classify([night], engine, output=tmp_path / "there", on_error="skip")
     here = classify([night], product, output=tmp_path / "here")
     assert len(there.written) == len(here.written) == 4
     for mine, theirs in zip(sorted(here.written), sorted(there.written), strict=True):
@@ -101,7 +101,7 @@ def test_a_server_that_fails_costs_no_detection(
     with server(model) as address:
         engine = client.TritonEngine(address, protocol)
         model.broken = True
-        result = client.classify([tmp_path / "night"], engine, tmp_path / "out")
+        result = client.classify([tmp_path / "night"], engine, output=tmp_path / "out", on_error="skip")
     assert len(result.written) == len(result.failed) == 3
     assert result.total["rows"] == result.total["not_scored"] == 15
     assert "the model is being unloaded" in capsys.readouterr().err
@@ -184,5 +184,5 @@ def test_the_command_line(
 
 def test_a_classifier_of_three_planes_is_refused(client: Any, tmp_path: Path) -> None:
     engine = SimpleNamespace(classifier=classifier(planes=PLANES), path=Path("server/model"))
-    with pytest.raises(CeresFastError, match="frames have one"):
-        client.classify([tmp_path], engine, tmp_path / "out")
+    with pytest.raises(CeresFastError, match="frames and FITS stamps have one"):
+        client.classify([tmp_path], engine, output=tmp_path / "out", on_error="skip")

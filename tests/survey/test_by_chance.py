@@ -42,16 +42,36 @@ def test_where_all_are_not_enough_all_are_asked_for():
 def test_at_least_one_and_at_most_all_are_needed(places, chance, times):
     looked = np.array([b for _, b in places] * times, int)
     counts = np.minimum(np.array([a for a, _ in places] * times, int), looked)
-    needed = needed_by_chance([(counts, looked)], chance)
-    assert set(needed) == set(looked[looked > 0].tolist())
-    assert all(1 <= needed[number] <= number for number in needed)
+    needed = needed_by_chance([(counts, looked)], 9, chance)
+    assert needed.shape == (10,)
+    assert needed.dtype.kind == "i"
+    assert all(1 <= needed[number] <= number for number in range(1, 10))
+
+
+@given(st.integers(2, 6), st.integers(0, 6), st.sampled_from([20, LEAST_PLACES, 2 * LEAST_PLACES]))
+def test_numbers_that_no_random_place_has_take_what_holds_for_others(largest, more, places):
+    # half of the places show something in two: one exposure is never enough
+    counts = np.repeat([2, 0], places // 2), np.full(places, largest)
+    needed = needed_by_chance([counts], largest + more, 0.005)
+    assert needed[largest] == min(3, largest)
+    assert (needed[largest:] >= needed[largest]).all()
+    assert (needed[2 : largest + 1] == np.minimum(3, np.arange(2, largest + 1))).all()
+    assert needed[1] == 1
+
+
+def test_a_number_between_two_that_places_have_takes_what_holds_for_the_larger():
+    n = 2 * LEAST_PLACES
+    many = np.repeat([2, 0], [n // 50, n - n // 50]), np.full(n, 6)
+    few = np.repeat([1, 0], [n // 1000, n - n // 1000]), np.full(n, 2)
+    assert needed_by_chance([many, few], 8, 0.005).tolist() == [1, 1, 1, 3, 3, 3, 3, 3, 3]
 
 
 def test_places_where_fewer_exposures_looked_are_decided_by_themselves():
     n = 2 * LEAST_PLACES
     many = np.repeat([2, 0], [n // 50, n - n // 50]), np.full(n, 6)
     few = np.repeat([1, 0], [n // 1000, n - n // 1000]), np.full(n, 2)
-    assert needed_by_chance([many, few], 0.005) == {6: 3, 2: 1}
+    needed = needed_by_chance([many, few], 6, 0.005)
+    assert (needed[6], needed[2]) == (3, 1)
 
 
 def test_few_places_take_what_holds_where_more_looked():
@@ -59,16 +79,17 @@ def test_few_places_take_what_holds_where_more_looked():
     many = np.repeat([2, 0], [n // 50, n - n // 50]), np.full(n, 6)
     few = np.zeros(20, int), np.full(20, 5)
     fewer = np.zeros(20, int), np.full(20, 2)
-    assert needed_by_chance([many, few, fewer], 0.005) == {6: 3, 5: 3, 2: 2}
+    needed = needed_by_chance([many, few, fewer], 6, 0.005)
+    assert (needed[6], needed[5], needed[2]) == (3, 3, 2)
 
 
 def test_few_places_in_all_are_decided_together():
     counts = np.array([1, 0, 0, 0] * 10)
-    assert needed_by_chance([(counts, np.repeat([4, 3], 20))], 0.5) == {4: 1, 3: 1}
-    assert needed_by_chance([(counts, np.repeat([4, 3], 20))], 0.005) == {4: 2, 3: 2}
+    assert needed_by_chance([(counts, np.repeat([4, 3], 20))], 4, 0.5)[3:].tolist() == [1, 1]
+    assert needed_by_chance([(counts, np.repeat([4, 3], 20))], 4, 0.005)[3:].tolist() == [2, 2]
 
 
-def test_without_places_nothing_is_needed():
+def test_without_places_one_is_needed():
     nothing = np.empty(0, int), np.empty(0, int)
-    assert needed_by_chance([nothing, nothing], 0.005) == {}
-    assert needed_by_chance([(np.zeros(5, int), np.zeros(5, int))], 0.005) == {}
+    assert needed_by_chance([nothing, nothing], 3, 0.005).tolist() == [1] * 4
+    assert needed_by_chance([(np.zeros(5, int), np.zeros(5, int))], 1, 0.005).tolist() == [1, 1]

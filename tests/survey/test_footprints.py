@@ -19,7 +19,7 @@ numbers = st.floats(-3, 3)
 @given(numbers, numbers, numbers, numbers, st.tuples(numbers, numbers))
 def test_pixels_and_places_are_each_others_inverse(a, b, c, d, offset):
     matrix = np.array([[a, b], [c, d]])
-    if abs(np.linalg.det(matrix)) > 0.1:
+    if abs(a * d - b * c) > 0.1:
         footprint = Footprint(matrix, np.array(offset), np.ones(2), np.array([100.0, 50.0]))
         pixels = np.array([[1.0, 1.0], [100.0, 50.0], [-7.0, 30.5]])
         np.testing.assert_allclose(footprint.pixels(footprint.places(pixels)), pixels, atol=1e-8)
@@ -55,10 +55,25 @@ def test_places_are_those_on_the_sky(centre, with_wcs):
     assert np.hypot(*moved) == pytest.approx(np.hypot(*DITHERS[1]), rel=1e-3)
 
 
-def test_a_frame_with_coordinates_needs_no_detections():
-    plane = plane_of([exposure([(5, 5)]), exposure([], 0, (100, 0))])
-    assert all(footprint is not None for footprint in plane.footprints)
+def test_a_frame_with_coordinates_needs_one_detection():
+    plane = plane_of([exposure([(5, 5)]), exposure([(7, 7)], 0, (100, 0))])
+    moved = (plane.footprints[1].centre - plane.footprints[0].centre) / SCALE
+    assert np.hypot(*moved) == pytest.approx(100, rel=1e-3)
+
+
+@pytest.mark.parametrize("sky", [True, False])
+def test_a_frame_without_detections_has_not_looked(sky):
+    plane = plane_of([exposure([(5, 5)], sky=sky), exposure([], 0, (100, 0), sky=sky)])
+    assert plane.on_sky == sky
+    assert plane.footprints[0] is not None
+    assert plane.footprints[1] is None
     assert plane.places[1].shape == plane.pixels[1].shape == (0, 2)
+
+
+def test_a_frame_whose_detections_have_no_position_has_not_looked():
+    lost = exposure([(5, 5), (6, 7)])
+    lost = lost._replace(ra=np.array([np.nan, 150.0]), dec=np.array([10.0, np.nan]))
+    assert plane_of([exposure([(5, 5)]), lost]).footprints[1] is None
 
 
 def test_few_detections_or_a_line_of_them_are_no_coordinates():
@@ -85,8 +100,9 @@ def test_a_frame_of_unknown_size_is_what_its_detections_span():
         (footprint,) = plane_of([each]).footprints
         assert footprint.low.tolist() == [10, 20]
         assert footprint.high.tolist() == [300, 500]
-    empty = exposure([], sky=False)
-    assert plane_of([empty._replace(info=dataclasses.replace(empty.info, shape=(0, 0)))]).footprints == [None]
+    for shape in ((0, 0), SHAPE):
+        empty = exposure([], sky=False)
+        assert plane_of([empty._replace(info=dataclasses.replace(empty.info, shape=shape))]).footprints == [None]
 
 
 def test_without_any_position_on_the_sky_the_plane_is_the_detector():

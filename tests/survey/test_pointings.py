@@ -33,6 +33,7 @@ def pointings(at: Any, spots: Any = (), minutes: Any = MINUTES, *, unknown: tupl
 
 
 SPOT = [(300.0, 400.0)]
+ELSEWHERE = [(9.0, 9.0)]
 
 
 def hot(found: Pointings, number: int, pixel: tuple[float, float] = (300, 400)) -> list[bool]:
@@ -55,18 +56,18 @@ def test_pointings_differ_by_more_than_the_radius(share, angle):
         return
     shift = share * RADIUS / SCALE
     at = [(0, 0), (200, 0), (0, -300), (shift * np.cos(angle), shift * np.sin(angle))]
-    assert hot(pointings(at, [SPOT, SPOT, [], SPOT]), 1) == [share > 1]
+    assert hot(pointings(at, [SPOT, SPOT, ELSEWHERE, SPOT]), 1) == [share > 1]
 
 
 def test_pointings_that_come_back_are_one():
     found = pointings([(0, 0), (40, 0)] * 3, SPOT)
     assert hot(found, 6) == [True] * 6
-    seen_once = pointings([(0, 0), (40, 0)] * 3, [SPOT, [], SPOT, [], SPOT, []])
+    seen_once = pointings([(0, 0), (40, 0)] * 3, [SPOT, ELSEWHERE] * 3)
     assert hot(seen_once, 6) == [False, True, False, True, False, True]
 
 
 def test_two_other_pointings_must_show_it_where_there_are_two():
-    assert hot(pointings(DITHERS[:3], [SPOT, SPOT, [(9.0, 9.0)]]), 3) == [False, False, True]
+    assert hot(pointings(DITHERS[:3], [SPOT, SPOT, ELSEWHERE]), 3) == [False, False, True]
     assert hot(pointings(DITHERS[:3], SPOT), 3) == [True] * 3
 
 
@@ -104,6 +105,13 @@ def test_of_two_pointings_nobody_knows():
 def test_an_exposure_whose_pointing_is_not_known_is_left_out():
     found = pointings(DITHERS, SPOT, unknown=(2,))
     assert hot(found, 6) == [True, True, False, True, True, True]
+
+
+def test_an_exposure_without_detections_is_left_out():
+    found = pointings(DITHERS, [SPOT, SPOT, [], SPOT, [], SPOT])
+    assert hot(found, 6) == [True, True, False, True, False, True]
+    assert hot(pointings(DITHERS[:4], [SPOT, SPOT, SPOT, []]), 4) == [True, True, True, False]
+    assert not pointings(DITHERS[:3], [SPOT, SPOT, []]).differ
 
 
 def test_unknown_times_may_be_a_drift():

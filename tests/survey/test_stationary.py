@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from astropy.coordinates import SkyCoord
 from astropy.wcs import WCS
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +16,7 @@ from ceres_fast.survey.detections import Detections, read_detections
 from ceres_fast.survey.frame_info import FrameInfo
 from ceres_fast.survey.neighbours import Points
 from ceres_fast.survey.rules import Rules
-from ceres_fast.survey.stationary import Comparison, find_stationary
+from ceres_fast.survey.stationary import Comparison, Stationary, find_stationary
 from ceres_fast.survey.truth import known_at, match_known, read_truth
 
 from .stationary_fields import (
@@ -215,7 +216,8 @@ def test_chance_is_rare_and_stars_are_found(minutes, density, pointings):
     share, number = field.share(comparison.found, "noise"), field.count("noise")
     # what is told of random places is no less than what happens (noise beside stars is not counted here)
     assert share <= 1.5 * comparison.random.chance + 5 * math.sqrt(0.005 / number)
-    if comparison.needed[max(comparison.needed)] < max(comparison.needed):
+    most = comparison.partners.sum(axis=1).max()
+    if comparison.needed[most] < most:
         assert share <= limit(0.005, number) + 1 / number
 
 
@@ -232,14 +234,15 @@ def test_where_no_two_exposures_are_far_enough_apart_nothing_is_stationary(densi
 
 def test_a_smaller_share_of_chance_asks_for_more_exposures():
     field = survey(LONG, 3000, shape=(2000, 2000))
-    needed = [max(compare(*field.exposures, chance=chance).needed.values()) for chance in (0.2, 0.005, 0.0001)]
+    needed = [compare(*field.exposures, chance=chance).needed.max() for chance in (0.2, 0.005, 0.0001)]
     assert needed == sorted(set(needed))
 
 
 def test_with_a_pair_all_are_asked_and_the_cost_is_told():
     field = survey(PAIR, 20_000, stars=0.3, shape=(2000, 2000))
     comparison = compare(*field.exposures)
-    assert set(comparison.needed.values()) == {1}
+    assert comparison.needed.shape == (3,)
+    assert comparison.needed[1] == 1
     assert comparison.random.chance > 0.02
     assert comparison.random.compared == 20_000
 
@@ -412,10 +415,25 @@ def test_exposures_without_detections():
     empty = [exposure([], t) for t in FOUR]
     assert stays(*empty) == [[]] * 4
     assert stays(exposure([(500, 500)]), *empty[1:]) == [[False], [], [], []]
-    assert compared(exposure([(500, 500)]), *empty[1:]) == [[True], [], [], []]
+    assert compared(exposure([(500, 500)]), *empty[1:]) == [[False], [], [], []]
+    assert compared(exposure([(500, 500)]), exposure([(9, 9)], 15), *empty[2:]) == [[True], [True], [], []]
     field = survey(FOUR, 300)
     found = compare(*field.exposures[:3], empty[3]).found
     assert np.concatenate(found.stays)[np.concatenate(field.kinds[:3]) == "star"].mean() > 0.95
+    assert np.concatenate(found.compared).all()
+
+
+def test_exposures_without_detections_change_nothing():
+    """They have not looked, so that stars that all the others show are in as many as are asked for."""
+    field = survey(FOUR, 300, pointings=DITHERS)
+    without = compare(*field.exposures)
+    empty = [exposure([], t, at) for t, at in zip((5, 60, 75, 90), DITHERS, strict=False)]
+    with_them = compare(*field.exposures, *empty)
+    same = [(one == two).mean() for one, two in zip(without.found.stays, with_them.found.stays, strict=False)]
+    assert min(same) > 0.99
+    assert field.share(Stationary(with_them.found.stays[:4], with_them.found.compared[:4]), "star") > 0.95
+    most = int(without.partners.sum(axis=1).max())
+    assert with_them.needed[: most + 1].tolist() == without.needed[: most + 1].tolist()
 
 
 def test_one_exposure_or_none_or_a_rule_that_is_off():
@@ -496,6 +514,26 @@ def test_known_sources_are_no_chance():
     single = compare(exposures[0], static=np.stack([sources[0].ra, sources[0].dec], axis=1)).random
     assert single.by_chance == 0
     assert 0 < single.on_sources < single.compared / 10
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("centre", [(150.0, 10.0), (0.0, -60.0), (45.0, -89.99)])
+def test_known_sources_outside_the_field_change_nothing_and_cost_little(centre):
+    random = np.random.default_rng(9)
+    field = survey(FOUR, 300, centre=centre, pointings=DITHERS, shape=SMALL)
+    inside = exposure(random.uniform(1, SMALL[::-1], (200, 2)), centre=centre, shape=SMALL)
+    inside = np.stack([inside.ra, inside.dec], axis=1)
+    sky = np.stack([random.uniform(0, 360, 300_000), np.degrees(np.arcsin(random.uniform(-1, 1, 300_000)))], axis=1)
+    apart = SkyCoord(*sky.T, unit="deg").separation(SkyCoord(*centre, unit="deg")).deg
+    alone = compare(*field.exposures, static=inside)
+    wide = compare(*field.exposures, static=np.vstack([sky[apart > 0.2], inside]))
+    assert [mask.tolist() for mask in wide.found.stays] == [mask.tolist() for mask in alone.found.stays]
+    assert [mask.tolist() for mask in wide.found.compared] == [mask.tolist() for mask in alone.found.compared]
+    assert wide.random == alone.random
+    without = compare(*field.exposures)
+    assert alone.random.on_sources > without.random.on_sources
+    elsewhere = compare(*field.exposures, static=sky[apart > 0.2])
+    assert [mask.tolist() for mask in elsewhere.found.stays] == [mask.tolist() for mask in without.found.stays]
 
 
 # What breaks

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from ceres_fast.survey.track_cost import FASTEST, cost_rows, rate_edges, track_cost, tracks_of
+from ceres_fast.survey.track_cost import FASTEST, LEAST_TRACKS, PLACES, cost_rows, rate_edges, track_cost, tracks_of
 
 from .stationary_fields import DITHERS, FAST, FOUR, LONG, PAIR, compare, exposure, survey
 
@@ -16,8 +16,9 @@ SHAPE = (1000, 1000)
 def shares(comparison, needs=3):
     """Return the share that is lost by rate, from the slowest."""
     _, rows = cost_rows(track_cost(comparison, needs))
-    assert all(number > 0 for _, number, _ in rows)
-    return [float(share.rstrip("%")) / 100 for *_, share in rows]
+    assert all(number > 0 for _, _, number, _ in rows)
+    assert {asked for _, asked, _, _ in rows} == {str(min(needs, len(comparison.minutes)))}
+    return [0.0 if share.startswith("<") else float(share.rstrip("%")) / 100 for *_, share in rows]
 
 
 @pytest.mark.parametrize("minutes", [PAIR, FOUR, LONG], ids=["pair", "four", "long"])
@@ -82,16 +83,38 @@ def test_rates_are_doubled_from_the_slowest_to_the_fastest(slowest):
 def test_tracks_have_the_rates_and_directions_that_are_stated():
     comparison = compare(*survey(FOUR, 50).exposures)
     rules = comparison.rules
-    for low, high, places, own in tracks_of(comparison):
-        both = np.isfinite(places[0][:, 0]) & np.isfinite(places[3][:, 0])
-        moved = (places[3] - places[0])[both] / 45
-        rates = np.hypot(*moved.T)
-        error = 4 * rules.position_error * 1.2 / 2 / 45
-        assert low - error <= rates.min() <= rates.max() <= high + error
-        if both.sum() > 100:
-            assert np.abs(moved.mean(axis=0)).max() < high / 5
-        for e, shown in enumerate(own):
-            assert (shown[:, e] == np.isfinite(places[e][:, 0])).all()
+    stated, places, own = tracks_of(comparison)
+    assert all(each.shape == (len(stated), 2) for each in places)
+    both = np.isfinite(places[0][:, 0]) & np.isfinite(places[3][:, 0])
+    moved = (places[3] - places[0]) / 45
+    assert np.abs(np.hypot(*moved.T) - stated)[both].max() < 4 * rules.position_error * 1.2 / 2 / 45
+    for low, high in pairwise(rate_edges(rules.slowest)):
+        chosen = (stated >= low) & (stated <= high)
+        assert chosen.sum() == pytest.approx(len(stated) / 7, abs=1)
+        if (chosen & both).sum() > 100:
+            assert np.abs(moved[chosen & both].mean(axis=0)).max() < high / 5
+    for e, shown in enumerate(own):
+        assert shown.shape == (len(stated), 4)
+        assert (shown[:, e] == np.isfinite(places[e][:, 0])).all()
+
+
+@pytest.mark.parametrize("number", [2, 20, 100])
+def test_there_are_enough_tracks_however_many_exposures(number):
+    comparison = compare(*[exposure([(5, 5)], 15 * n) for n in range(number)])
+    stated, places, _ = tracks_of(comparison)
+    assert len(places) == number
+    assert len(stated) >= 7 * LEAST_TRACKS
+    assert len(stated) * number <= max(PLACES, 7 * LEAST_TRACKS * number)
+
+
+@pytest.mark.parametrize(("minutes", "needs", "asked"), [(PAIR, 3, 2), (PAIR, 1, 1), (FOUR, 3, 3), (FOUR, 9, 4)])
+def test_counts_are_called_by_the_number_that_is_asked_for(minutes, needs, asked):
+    counts = track_cost(compare(*survey(minutes, 50).exposures), needs)
+    first = f"synthetic tracks at 0.1-0.2 arcsec/min, {asked} exposures needed"
+    assert next(iter(counts)) == first
+    assert 0 <= counts[f"{first}: lost"] <= counts[first]
+    assert all(f", {asked} exposures needed" in name for name in counts)
+    assert len(counts) == 14
 
 
 def test_where_no_two_exposures_are_compared_nothing_is_counted():
@@ -108,7 +131,26 @@ def test_without_a_place_there_are_no_tracks():
 def test_the_table_of_a_sum_names_rates_that_lose_nothing():
     sparse = track_cost(compare(*survey(FOUR, 5).exposures))
     heading, rows = cost_rows(Counter() + sparse + sparse)
-    assert heading == ("arcsec/min", "synthetic tracks", "left in fewer than 3 exposures")
+    assert heading == ("arcsec/min", "exposures needed", "synthetic tracks", "left in fewer")
     assert [rate for rate, *_ in rows] == [f"{a:g}-{b:g}" for a, b in pairwise(rate_edges(0.1))]
-    assert rows[2][2] == "0.00%"
-    assert rows[2][1] == 2 * cost_rows(sparse)[1][2][1]
+    assert rows[2][1] == "3"
+    assert rows[2][2] == 2 * cost_rows(sparse)[1][2][2]
+    assert rows[2][3] == f"< {3 / rows[2][2]:.2%}"
+
+
+def test_fields_of_few_and_of_many_exposures_have_rows_of_their_own():
+    pair, four = (track_cost(compare(*survey(minutes, 50).exposures), 9) for minutes in (PAIR, FOUR))
+    many = Counter({"synthetic tracks at 0.1-0.2 arcsec/min, 10 exposures needed": 15_000})
+    _, rows = cost_rows(many + four + pair)
+    rates = [f"{a:g}-{b:g}" for a, b in pairwise(rate_edges(0.1))]
+    assert [row[:2] for row in rows] == [(rate, asked) for asked in "24" for rate in rates] + [("0.1-0.2", "10")]
+    assert rows[-1][2:] == (15_000, "< 0.02%")
+
+
+@pytest.mark.parametrize(
+    ("lost", "tracks", "share"),
+    [(0, 15_000, "< 0.02%"), (0, 300, "< 1.00%"), (0, 2, "< 100.00%"), (3, 300, "1.00%"), (7, 7, "100.00%")],
+)
+def test_where_none_is_lost_a_limit_is_told(lost, tracks, share):
+    name = "synthetic tracks at 0.2-0.4 arcsec/min, 3 exposures needed"
+    assert cost_rows({name: tracks, f"{name}: lost": lost})[1] == [("0.2-0.4", "3", tracks, share)]

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from astropy.table import Table, vstack
 
+from ...console import warn
 from ..detections import Detections, read_detections
 from ..frame_info import FrameInfo
 from ..frames import read_frame
@@ -20,6 +21,7 @@ from ..rules import Rules
 from ..simulate.streams import stream
 from ..simulate.survey import VALIDATED_SHARE, VALIDATED_SNR
 from ..stationary import find_stationary
+from ..stationary_checks import why_not_compared
 from .conditions import Conditions, measure
 from .paint import View, paint
 from .population import Asteroids, Population, draw_asteroids
@@ -155,7 +157,9 @@ def add_found(each: Field, names: Mapping[Path, Path], folder: Path, rules: Rule
     where there is a classifier), all bool, and ``measured``, MAG_AUTO of the nearest, NaN where there is none.
     """
     exposures = [_detections(exposure, names, folder, scores) for exposure in each.exposures]
-    found, _ = find_stationary(exposures, rules)
+    found, comparison = find_stationary(exposures, rules)
+    if why := why_not_compared(exposures, found, comparison):
+        warn(f"{each.exposures[0].info.place}: nothing can be called stationary, so that all moves: {why}")
     for exposure, detections, stays, rows in zip(each.exposures, exposures, found.stays, each.rows, strict=True):
         places = np.stack([detections.x, detections.y], axis=1)
         old, _, _ = pairs_within(places, exposure.before, BEFORE_RADIUS)
