@@ -22,9 +22,9 @@ _LONGEST = 1000
 
 
 def name_latest(run: Path) -> None:
-    """Make the file ``latest`` beside a run name it, in one step.
+    """Make the file ``latest`` beside a run name it, whole or not at all.
 
-    A link of that name, as earlier versions made it, is replaced. A folder, or a file that names nothing, is somebody's
+    A link of that name, as earlier versions made it, is removed first. A folder, or a file that names nothing, is somebody's
     and left alone. No training ends because of it: what is in the way is warned of.
     """
     place = run.parent / LATEST
