@@ -24,8 +24,8 @@ _LONGEST = 1000
 def name_latest(run: Path) -> None:
     """Make the file ``latest`` beside a run name it, whole or not at all.
 
-    A link of that name, as earlier versions made it, is removed first. A folder, or a file that names nothing, is somebody's
-    and left alone. No training ends because of it: what is in the way is warned of.
+    A link of that name, as earlier versions made it, is removed first. A folder, or a file that names nothing, is
+    somebody's and left alone. No training ends because of it: what is in the way is warned of.
     """
     place = run.parent / LATEST
     try:

@@ -30,7 +30,8 @@ def needed_by_chance(by_chance: Sequence[Counts], most: int, chance: float) -> n
     -------
     numpy.ndarray
         Shape (most + 1,), int: in how many it must be seen, by the number of those that looked; at least 1 and at most
-        all. A number that too few random places have takes what holds for larger ones, which is more than enough.
+        all. Numbers that few random places have are taken together with smaller ones, and one that none has takes
+        at least what holds where more looked.
     """
     seen, looked = (np.concatenate(parts) for parts in zip(*by_chance, strict=True))
     needed = np.zeros(most + 1, int)

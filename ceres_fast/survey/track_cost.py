@@ -62,12 +62,12 @@ def track_cost(comparison: Comparison, needs: int = NEEDS) -> Counter[str]:
         nothing is lost then.
     """
     counts: Counter[str] = Counter()
-    if not comparison.partners.any():
+    asked = min(needs, sum(footprint is not None for footprint in comparison.plane.footprints))
+    if not comparison.partners.any() or not asked:
         return counts
     rates, places, own = tracks_of(comparison)
     inside = np.isfinite(np.stack(places, axis=1)[..., 0])
     left = (inside & ~np.stack(comparison.judge(places, own).stays, axis=1)).sum(axis=1)
-    asked = min(needs, len(places))
     counted = inside.sum(axis=1) >= asked
     for low, high in pairwise(rate_edges(comparison.rules.slowest)):
         chosen = counted & (rates >= low) & (rates < high)

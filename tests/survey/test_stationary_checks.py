@@ -116,6 +116,7 @@ def test_without_coordinates_the_target_of_a_telescope_that_follows_it_is_not_be
 def test_small_fields_are_left_alone():
     stars = np.random.default_rng(4).uniform(1, 1000, (24, 2))
     check([exposure(stars + 0.1 * n, t) for n, t in enumerate(FOUR)])
+    check([exposure(stars, t) for t in FOUR])
     check([exposure(stars + 40 * n, t) for n, t in enumerate(FOUR)])
     check([exposure([], t) for t in FOUR])
     check([])

@@ -122,6 +122,13 @@ def test_where_no_two_exposures_are_compared_nothing_is_counted():
     assert cost_rows(Counter())[1] == []
 
 
+def test_exposures_without_detections_are_not_asked_for():
+    pair = survey(PAIR, 50).exposures
+    counts = track_cost(compare(*pair, exposure([], 30)))
+    assert counts.keys() == track_cost(compare(*pair)).keys()
+    assert counts["synthetic tracks at 0.1-0.2 arcsec/min, 2 exposures needed"] > 1000
+
+
 def test_without_a_place_there_are_no_tracks():
     comparison = compare(*[exposure([(5, 5)], t, with_wcs=False) for t in FOUR])
     assert comparison.plane.footprints == [None] * 4
