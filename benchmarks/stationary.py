@@ -11,7 +11,6 @@ The rule of before called stationary what any two exposures show within the radi
 from __future__ import annotations
 
 import argparse
-import math
 import time
 from collections import Counter
 from itertools import pairwise
@@ -20,12 +19,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from astropy.io import fits
 from astropy.table import Table
-from astropy.wcs import WCS
-from scipy.special import erf
 
 from benchmarks.machine import write_result
+from benchmarks.position_fields import detections, simulated
 from ceres_fast.console import say
 from ceres_fast.survey.by_chance import needed_by_chance
 from ceres_fast.survey.detections import Detections, read_detections
@@ -33,13 +30,10 @@ from ceres_fast.survey.exposures import group_exposures
 from ceres_fast.survey.frame_info import FrameInfo
 from ceres_fast.survey.frames import find_frames, read_headers
 from ceres_fast.survey.inject import inject_frames
-from ceres_fast.survey.neighbours import Points, pairs_within
+from ceres_fast.survey.neighbours import pairs_within
 from ceres_fast.survey.rules import Rules
 from ceres_fast.survey.stationary import Comparison
 from ceres_fast.survey.track_cost import rate_edges, track_cost, tracks_of
-
-SHAPE, SCALE, SEEING = (4100, 2048), 0.33, 1.2
-"""A CCD of the INT's camera: (ny, nx), arcsec per pixel, FWHM in arcsec."""
 
 CADENCES = {
     "pair in 15 min": (0, 15),
@@ -58,63 +52,12 @@ INJECTED = (0.15, 0.24, 0.36, 0.56, 1.0, 2.0)
 MATCHED = 2.0
 """Pixels within which a detection is the asteroid that was put there."""
 
-DITHER = 15.0
-"""Pixels by which pointings differ, at most, on each axis."""
-
-NOISE = 0.3
-"""Share of the detections that are noise, seen once."""
-
-DEEPEST, FAINT = 1.5, 0.3
-"""Stars reach so many magnitudes below the limit, where half are found; completeness falls over so many."""
-
-LIMIT_SNR = 5.0
-"""Signal-to-noise ratio at the limit: what the errors of positions follow from."""
-
-
-def simulated(
-    minutes: tuple[float, ...], density: int, dithered: bool, seed: int
-) -> tuple[list[Detections], list[Any]]:
-    """Return the exposures of a field, and for each the star that a detection is, -1 for noise."""
-    random = np.random.default_rng([seed, density, len(minutes), dithered])
-    ny, nx = SHAPE
-    below = np.log(random.uniform(size=20 * density)) / math.log(10) / 0.3  # 10^(0.3 m), m below the deepest
-    magnitude = below + DEEPEST
-    found = 0.5 * (1 - erf(magnitude / FAINT / math.sqrt(2)))
-    number = int((1 - NOISE) * density / found.mean())
-    magnitude, found = magnitude[:number], found[:number]
-    margin = 2 * DITHER
-    stars = random.uniform((1 - margin, 1 - margin), (nx + margin, ny + margin), (number, 2))
-    sigma = SEEING / SCALE / 2.355 / (LIMIT_SNR * 10 ** (-0.4 * magnitude)) + 0.02
-    exposures, which = [], []
-    for minute in minutes:
-        shift = random.uniform(-DITHER, DITHER, 2) if dithered else np.zeros(2)
-        seen = np.flatnonzero(random.uniform(size=number) < found)
-        points = stars[seen] + shift + random.normal(0, 1, (len(seen), 2)) * sigma[seen, None]
-        inside = ((points >= 0.5) & (points <= (nx + 0.5, ny + 0.5))).all(axis=1)
-        noise = random.uniform(0.5, (nx + 0.5, ny + 0.5), (random.poisson(NOISE * density), 2))
-        x, y = np.concatenate([points[inside], noise]).T
-        header = fits.Header({"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRVAL1": 150.0, "CRVAL2": 2.0})
-        header.update({"CRPIX1": nx / 2 + shift[0], "CRPIX2": ny / 2 + shift[1], "CD1_2": 0.0, "CD2_1": 0.0})
-        header.update({"CD1_1": -SCALE / 3600, "CD2_2": SCALE / 3600})
-        wcs = WCS(header)
-        ra, dec = wcs.all_pix2world(x, y, 1)
-        info = FrameInfo(Path("f"), "f", "F", mjd=60000 + minute / 1440, pixel_scale=SCALE, seeing=SEEING, shape=SHAPE)
-        exposures.append(_detections(x, y, ra, dec, info, wcs))
-        which.append(np.append(seen[inside], np.full(len(noise), -1)))
-    return exposures, which
-
-
-def _detections(x: Any, y: Any, ra: Any, dec: Any, info: FrameInfo, wcs: WCS | None = None) -> Detections:
-    rows, none = np.arange(len(x)), np.zeros(len(x), bool)
-    return Detections(x, y, ra, dec, info, None, wcs, fits.Header(), rows, none)  # type: ignore[arg-type]
-
 
 def before(comparison: Comparison, places: list[np.ndarray], own: list[np.ndarray] | None = None) -> list[np.ndarray]:
     """Return what the rule of before calls stationary: seen in any other exposure (own: the asteroid itself)."""
-    points = Points(comparison.plane.places, float(comparison.radii.max()))
     masks = []
     for e, each in enumerate(places):
-        shown = points.shown(each, comparison.radii[e])
+        shown = comparison.shown(e, each)
         if own is not None:
             shown |= own[e]
         shown[:, e] = False
@@ -185,7 +128,7 @@ def real_field(path: Path, step: int, slowest: float) -> dict[str, Any]:
         )  # fmt: skip
         dec = data["dec0"] + data["ddec_arcsec"][rows] / 3600.0
         ra = data["ra0"] + data["dra_arcsec"][rows] / 3600.0 / np.cos(np.radians(data["dec0"]))
-        exposures.append(_detections(data["x"][rows].astype(float), data["y"][rows].astype(float), ra, dec, info))
+        exposures.append(detections(data["x"][rows].astype(float), data["y"][rows].astype(float), ra, dec, info))
     started = time.perf_counter()
     comparison = Comparison(exposures, Rules(slowest=slowest))
     seconds = time.perf_counter() - started
@@ -247,15 +190,10 @@ def counted_once(
 
 def _once(comparison: Comparison, e: int, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return in how many independent exposures something is seen at places, and in how many at most: (n,) int."""
-    points = Points(comparison.plane.places, float(comparison.radii.max()))
-    shown = points.shown(places, comparison.radii[e]) & comparison.partners[e]
-    looked = np.stack(
-        [np.zeros(len(places), bool) if each is None else each.covers(places) for each in comparison.plane.footprints],
-        axis=1,
-    )
+    shown = comparison.shown(e, places) & comparison.partners[e]
     order = np.argsort(comparison.minutes)
     counts = []
-    for mask in (shown, (looked & comparison.partners[e]) | shown):
+    for mask in (shown, (comparison.looked(places) & comparison.partners[e]) | shown):
         number, last = np.zeros(len(places), int), np.full(len(places), -np.inf)
         for other in order:
             takes = mask[:, other] & (comparison.minutes[other] - last >= comparison.minutes_needed[e, other])
@@ -266,13 +204,8 @@ def _once(comparison: Comparison, e: int, places: np.ndarray) -> tuple[np.ndarra
 
 def _on_source(comparison: Comparison, e: int, places: np.ndarray) -> np.ndarray:
     """Tell at which places most of the exposures that looked show something."""
-    points = Points(comparison.plane.places, float(comparison.radii.max()))
-    shown = points.shown(places, comparison.radii[e])
-    looked = np.stack(
-        [np.zeros(len(places), bool) if each is None else each.covers(places) for each in comparison.plane.footprints],
-        axis=1,
-    )
-    return 2 * shown.sum(axis=1) > (looked | shown).sum(axis=1)
+    shown = comparison.shown(e, places)
+    return 2 * shown.sum(axis=1) > (comparison.looked(places) | shown).sum(axis=1)
 
 
 def real_night(folder: Path, slowest: float) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .chance import poisson_tail
+from .by_chance import poisson_tail
 from .rules import Rules
 
 LENGTH = 512.0

@@ -55,9 +55,10 @@ class Footprint:
         return self.places((self.low + self.high)[None] / 2)[0]
 
     @property
-    def area(self) -> float:
-        """What it covers, square arcsec."""
-        return float(abs(np.linalg.det(self.matrix)) * np.prod(self.high - self.low + 1))
+    def corners(self) -> np.ndarray:
+        """The places of its corners, arcsec, shape (4, 2)."""
+        (left, bottom), (right, top) = self.low, self.high
+        return self.places(np.array([(left, bottom), (right, bottom), (left, top), (right, top)]))
 
 
 @dataclass(frozen=True)
@@ -72,15 +73,29 @@ class Plane:
         The same on the detector, pixels from 1, axes (x, y).
     footprints : list of Footprint or None
         None where it is not known where an exposure looked, or it has no detections: then it may have seen nothing.
-    on_sky : bool
-        False where no exposure has positions on the sky: the plane is then the detector, as if all had pointed at the
-        same place.
+    centre : tuple of float or None
+        ra, dec (deg) of the point where the plane touches the sky. None where no exposure has positions on the sky: the
+        plane is then the detector, as if all had pointed at the same place.
     """
 
     places: list[np.ndarray]
     pixels: list[np.ndarray]
     footprints: list[Footprint | None]
-    on_sky: bool
+    centre: tuple[float, float] | None
+
+    @property
+    def on_sky(self) -> bool:
+        """Whether the plane is the sky."""
+        return self.centre is not None
+
+    def put(self, sky: np.ndarray, margin: float) -> np.ndarray:
+        """Return the places (arcsec) of positions on the sky (deg), (n, 2), without those far off the field."""
+        assert self.centre is not None
+        places = tangent_plane(sky[:, 0], sky[:, 1], self.centre)
+        reach = [points[np.isfinite(points).all(axis=1)] for points in self.places]
+        reach += [each.corners for each in self.footprints if each is not None]
+        low, high = np.concatenate(reach).min(axis=0) - margin, np.concatenate(reach).max(axis=0) + margin
+        return places[np.all((places >= low) & (places <= high), axis=1)]
 
 
 def plane_of(exposures: Sequence[Detections]) -> Plane:
@@ -93,11 +108,11 @@ def plane_of(exposures: Sequence[Detections]) -> Plane:
             _footprint(np.eye(2) * scale, np.zeros(2), exposure.info, points)
             for scale, exposure, points in zip(scales, exposures, pixels, strict=True)
         ]
-        return Plane([points * scale for points, scale in zip(pixels, scales, strict=True)], pixels, prints, False)
+        return Plane([points * scale for points, scale in zip(pixels, scales, strict=True)], pixels, prints, None)
     centre = sky_centre(ra, dec)
     places = [tangent_plane(exposure.ra, exposure.dec, centre) for exposure in exposures]
     prints = [_on_sky(*each, centre) for each in zip(exposures, pixels, places, strict=True)]
-    return Plane(places, pixels, prints, True)
+    return Plane(places, pixels, prints, centre)
 
 
 def _scale(info: FrameInfo) -> float:

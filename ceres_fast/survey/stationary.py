@@ -15,9 +15,9 @@ import numpy as np
 
 from .by_chance import Counts, needed_by_chance, smallest
 from .detections import Detections
-from .footprints import Plane, plane_of
+from .footprints import plane_of
 from .frame_info import FrameInfo
-from .neighbours import Points, sky_centre, tangent_plane
+from .neighbours import Points
 from .pointings import SHARE_OF_CHANCE, Pointings
 from .rules import Rules
 
@@ -119,7 +119,10 @@ class Comparison:
         self.partners = np.abs(self.minutes[:, None] - self.minutes) >= self.minutes_needed
         np.fill_diagonal(self.partners, False)
         self.pointings = Pointings(self.plane, self.minutes, self.partners, self.radii, rules)
-        self._static = _static_points(static, exposures, self.plane, float(self.radii.max()))
+        self._static = None
+        if static is not None and len(static) and self.plane.on_sky:
+            widest = float(self.radii.max())
+            self._static = Points([self.plane.put(static, widest)], widest)
         self._all = self._points(self.plane.places)
         counts = self._count_detections()
         random = self._random_places()
@@ -132,7 +135,7 @@ class Comparison:
         """Count what is seen at the place of each detection; and how deep each exposure is: `_depth`."""
         counts, depth = [], []
         for e, places in enumerate(self.plane.places):  # one at a time: (n, exposures) of many exposures is a lot
-            seen = self._all.shown(places, self.radii[e])
+            seen = self.shown(e, places)
             counts.append(self._counts(e, places, seen))
             depth.append((seen.sum(axis=1) > 1).sum())
         self._depth = np.array(depth, float)
@@ -142,7 +145,7 @@ class Comparison:
         """Count what is seen at random places, and tell which of them are at persistent sources."""
         counts, persistent = [], []
         for e, places in enumerate(random):
-            seen = self._all.shown(places, self.radii[e])
+            seen = self.shown(e, places)
             counts.append(self._counts(e, places, seen))
             persistent.append(self._persistent(places, seen))
         return counts, persistent
@@ -185,7 +188,7 @@ class Comparison:
             For each exposure which ones show the object itself within the radius of its place in this one: shape
             (n, exposures), bool.
         """
-        shown = [self._all.shown(each, self.radii[e]) | own[e] for e, each in enumerate(places)]
+        shown = [self.shown(e, each) | own[e] for e, each in enumerate(places)]
         counts = [self._counts(e, *each) for e, each in enumerate(zip(places, shown, strict=True))]
         return self._judge(places, counts, own)
 
@@ -198,7 +201,11 @@ class Comparison:
     def _points(self, sets: Sequence[np.ndarray]) -> Points:
         return Points(sets, float(self.radii.max()))
 
-    def _looked(self, places: np.ndarray) -> np.ndarray:
+    def shown(self, e: int, places: np.ndarray) -> np.ndarray:
+        """Return which exposures show something within the radius of places of exposure `e`, (n, exposures) bool."""
+        return self._all.shown(places, self.radii[e])
+
+    def looked(self, places: np.ndarray) -> np.ndarray:
         """Return which exposures looked at each place, (n, exposures) bool."""
         looked = np.zeros((len(places), len(self.minutes)), bool)
         for e, footprint in enumerate(self.plane.footprints):
@@ -212,13 +219,13 @@ class Comparison:
         An exposure is as deep as the number of its detections that another one shows, too.
         """
         least = np.where(seen, self._depth, np.inf).min(axis=1, initial=np.inf)
-        deep = (self._looked(places) | seen) & (self._depth >= SAME_DEPTH * least[:, None])
+        deep = (self.looked(places) | seen) & (self._depth >= SAME_DEPTH * least[:, None])
         return (seen.sum(axis=1) > 1) & (2 * (seen & deep).sum(axis=1) > deep.sum(axis=1))
 
     def _counts(self, e: int, places: np.ndarray, seen: np.ndarray) -> Counts:
         """Return in how many of the exposures that `e` is compared with something is seen, and how many looked."""
         partners = self.partners[e]
-        return (seen & partners).sum(axis=1), ((self._looked(places) | seen) & partners).sum(axis=1)
+        return (seen & partners).sum(axis=1), ((self.looked(places) | seen) & partners).sum(axis=1)
 
     def _enough(self, number: np.ndarray, looked: np.ndarray) -> np.ndarray:
         """Tell which places are occupied in enough of the exposures that looked, (n,) bool."""
@@ -239,7 +246,7 @@ class Comparison:
                 shown |= own[e] & own_stays
             stays[e] = stays[e] | (self._both_sides(e, shown) >= self._needed_both_sides)
             compared[e] = compared[e] | (
-                self._both_sides(e, self._looked(each) & self.partners.any(axis=1)) >= self._needed_both_sides
+                self._both_sides(e, self.looked(each) & self.partners.any(axis=1)) >= self._needed_both_sides
             )
         pixels = self._pixels(places)
         columns = self._bad_columns(pixels)
@@ -319,24 +326,6 @@ def find_stationary(
         return Stationary([np.zeros(n, bool) for n in sizes], [np.ones(n, bool) for n in sizes]), None
     comparison = Comparison(exposures, rules, static)
     return comparison.found, comparison
-
-
-def _static_points(
-    static: np.ndarray | None, exposures: Sequence[Detections], plane: Plane, radius: float
-) -> Points | None:
-    """Put fixed sources (deg) into the plane; None where there are none, or the plane is not the sky."""
-    if static is None or not len(static) or not plane.on_sky:
-        return None
-    ra, dec = (np.concatenate([np.asarray(each[axis], float) for each in exposures]) for axis in (2, 3))
-    places = tangent_plane(static[:, 0], static[:, 1], sky_centre(ra, dec))
-    corners = [
-        each.places(np.array([(x, y) for x in (each.low[0], each.high[0]) for y in (each.low[1], each.high[1])]))
-        for each in plane.footprints
-        if each is not None
-    ]
-    corners += [points[np.isfinite(points).all(axis=1)] for points in plane.places]
-    low, high = np.concatenate(corners).min(axis=0) - radius, np.concatenate(corners).max(axis=0) + radius
-    return Points([places[np.all((places >= low) & (places <= high), axis=1)]], radius)
 
 
 def _radii(infos: Sequence[FrameInfo], rules: Rules) -> np.ndarray:

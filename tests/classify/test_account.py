@@ -31,16 +31,6 @@ def model(tmp_path: Path) -> Path:
     return written(folder, peak_model(classifier_json=classifier(rules=Rules().as_dict()).to_json()))
 
 
-@pytest.fixture
-def night(tmp_path: Path) -> Path:
-    return tmp_path / "night"
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "classified"
-
-
 def lose_image(frame: Path) -> None:
     """Leave the header of a frame's file and nothing else."""
     head = fits.getheader(frame)

@@ -38,16 +38,6 @@ def model(tmp_path: Path) -> Path:
     return written(folder, peak_model(classifier_json=classifier(rules=RULES).to_json()))
 
 
-@pytest.fixture
-def night(tmp_path: Path) -> Path:
-    return tmp_path / "night"
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "classified"
-
-
 def table_of(path: Path) -> Table:
     return read_catalogue(path).table
 

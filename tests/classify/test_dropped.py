@@ -36,16 +36,6 @@ def model(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def night(tmp_path: Path) -> Path:
-    return tmp_path / "night"
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "classified"
-
-
-@pytest.fixture
 def stamps(tmp_path: Path) -> Path:
     """Stamps whose peaks give probabilities from about 0 to 1."""
     folder = tmp_path / "stamps"

@@ -38,16 +38,6 @@ def model(tmp_path: Path) -> Path:
     return made_by(tmp_path / "model")
 
 
-@pytest.fixture
-def night(tmp_path: Path) -> Path:
-    return tmp_path / "night"
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "classified"
-
-
 def places(exposure: int) -> np.ndarray:
     return np.vstack([STARS, ASTEROID + STEP * exposure])
 
