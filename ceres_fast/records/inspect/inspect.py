@@ -57,8 +57,8 @@ def inspect_records(
     -------
     dict
         What ``report.json`` holds: ``records``, ``manifest_sha256``, ``stamps``, ``sound``, ``splits``, ``classes``,
-        ``stationary_cost`` (``rate``, ``tracks``, ``lost``: what the rule for stationary detections costs synthetic
-        asteroids), ``not_compared`` (stamps with too little background to tell whether their noise is another's),
+        ``stationary_cost`` (``rate``, ``needed``, ``tracks``, ``lost``: what the rule for stationary detections costs
+        synthetic asteroids), ``not_compared`` (stamps with too little background to tell whether their noise is another's),
         ``findings`` (``what``, ``count``, ``examples``, ``leak``).
 
     Raises
@@ -86,7 +86,7 @@ def inspect_records(
         "classes": class_numbers(columns),
         "not_compared": int((~pixels.noise.any(axis=1)).sum()),
         "stationary_cost": [
-            dict(zip(("rate", "tracks", "lost"), row, strict=True)) for row in cost_rows(manifest.counts)[1]
+            dict(zip(("rate", "needed", "tracks", "lost"), row, strict=True)) for row in cost_rows(manifest.counts)[1]
         ],
         "findings": [finding.as_dict() for finding in findings],
     }

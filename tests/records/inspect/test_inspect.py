@@ -75,6 +75,16 @@ def test_sound_records(copied, capsys):
     assert "120 stamps, sound" in (output / REPORT).read_text()
 
 
+def test_what_the_rule_for_stationary_detections_costs_is_shown(copied, capsys):
+    manifest = json.loads((copied / "manifest.json").read_text())
+    name = "synthetic tracks at 0.1-0.2 arcsec/min, 3 exposures needed"
+    manifest["counts"] |= {name: 1000, f"{name}: lost": 2}
+    (copied / "manifest.json").write_text(json.dumps(manifest))
+    report = inspect_records(copied)
+    assert report["stationary_cost"] == [{"rate": "0.1-0.2", "needed": "3", "tracks": 1000, "lost": "0.20%"}]
+    assert "0.20%" in capsys.readouterr().out
+
+
 def test_the_seed_decides_which_stamps_are_shown(copied, tmp_path):
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         inspect_records(copied, tmp_path / name, seed=seed, number=5)
