@@ -18,7 +18,7 @@ from ceres_fast.console import say, table
 from ceres_fast.records.build import build_records
 from ceres_fast.records.manifest import Manifest
 from ceres_fast.records.pipeline import read_stamps
-from ceres_fast.survey.stamp_table import PLANE_SETS
+from ceres_fast.stamps import PLANE_SETS
 
 
 def science(manifest: Manifest) -> np.ndarray:

@@ -26,7 +26,7 @@ from pathlib import Path
 
 if __name__ == "__main__":  # the workers import this file too, and need less
     from ceres_fast.records.build import build_records
-    from ceres_fast.survey.rules import Rules
+    from ceres_fast.selection.rules import Rules
 
     options = json.loads(sys.argv[1])
     options["rules"] = Rules(slowest=options.pop("slowest"))

@@ -17,12 +17,12 @@ import numpy as np
 from astropy.nddata import Cutout2D
 
 from benchmarks.machine import write_result
+from ceres_fast.catalogues.detections import read_detections
 from ceres_fast.console import say, table
+from ceres_fast.frames.cut import cut_stamps
+from ceres_fast.frames.reading import Frame, find_frames, read_frame
 from ceres_fast.records.shards import write_shard
-from ceres_fast.survey.detections import read_detections
-from ceres_fast.survey.frames import Frame, find_frames, read_frame
-from ceres_fast.survey.stamp_table import COLUMNS, STAMP_SIZE, stamp_table
-from ceres_fast.survey.stamps import cut_stamps
+from ceres_fast.stamps import COLUMNS, STAMP_SIZE, stamp_table
 
 Cut = Callable[[Frame, np.ndarray, np.ndarray], np.ndarray]
 

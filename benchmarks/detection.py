@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.machine import write_result
+from ceres_fast.catalogues import Catalogue, column, read_catalogue
 from ceres_fast.console import say, table
-from ceres_fast.survey.catalogues import Catalogue, column, read_catalogue
-from ceres_fast.survey.detect import ENGINES
-from ceres_fast.survey.detect.source_extractor import find_program
-from ceres_fast.survey.frames import find_frames
-from ceres_fast.survey.neighbours import pairs_within
+from ceres_fast.detect import ENGINES
+from ceres_fast.detect.source_extractor import find_program
+from ceres_fast.frames.reading import find_frames
+from ceres_fast.selection.neighbours import pairs_within
 
 RADIUS = 1.0
 """Pixels within which a detection of the other engine is the same one."""

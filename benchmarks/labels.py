@@ -18,8 +18,8 @@ from benchmarks.machine import write_result
 from ceres_fast.console import say
 from ceres_fast.records.build import build_records
 from ceres_fast.records.pipeline import read_all
-from ceres_fast.survey.neighbours import pairs_within, tangent_plane
-from ceres_fast.survey.rules import Rules
+from ceres_fast.selection.neighbours import pairs_within, tangent_plane
+from ceres_fast.selection.rules import Rules
 
 RADIUS = 1.5
 """arcsec within which a detection is a true asteroid."""

@@ -38,7 +38,7 @@ from benchmarks.measured import isolated
 from benchmarks.operations import classifier_operations
 from benchmarks.peaks import Peaks, measure
 from benchmarks.weights import weights_of
-from ceres_fast.classifier import read_classifier
+from ceres_fast.artifact.classifier import read_classifier
 from ceres_fast.console import say, table
 from ceres_fast.engines import AUTO, load
 from ceres_fast.engines.providers import PROVIDERS

@@ -11,8 +11,8 @@ from astropy.io import fits
 from astropy.wcs import WCS
 from scipy.special import erf
 
-from ceres_fast.survey.detections import Detections
-from ceres_fast.survey.frame_info import FrameInfo
+from ceres_fast.catalogues.detections import Detections
+from ceres_fast.frames.info import FrameInfo
 
 SHAPE, SCALE, SEEING = (4100, 2048), 0.33, 1.2
 """A CCD of the INT's camera: (ny, nx), arcsec per pixel, FWHM in arcsec."""

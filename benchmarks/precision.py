@@ -40,7 +40,7 @@ from benchmarks.weights import NOTE, weights_of
 from ceres_fast.console import table
 from ceres_fast.model.backbones import BACKBONES
 from ceres_fast.model.build import BASE, PRECISIONS, build_model
-from ceres_fast.survey.stamp_table import CLASSES
+from ceres_fast.stamps import CLASSES
 from ceres_fast.tensorflow_quiet import tf
 from ceres_fast.training.losses import build_loss
 from ceres_fast.training.optimizer import build_optimizer

@@ -44,7 +44,8 @@ from benchmarks.measured import isolated, run_pipeline
 from benchmarks.products_results import Results
 from benchmarks.throughput import measure
 from benchmarks.weights import weights_of
-from ceres_fast.classifier import read_classifier
+from ceres_fast.artifact.classifier import read_classifier
+from ceres_fast.artifact.products import PRECISIONS
 from ceres_fast.console import say
 from ceres_fast.engines import Engine, load
 from ceres_fast.engines.tensorrt.api import FLAVOURS
@@ -53,7 +54,6 @@ from ceres_fast.engines.tensorrt.checks import checked
 from ceres_fast.errors import CeresFastError
 from ceres_fast.export import export, onnx_file
 from ceres_fast.export.on_gpu import FORMS, OnGpu
-from ceres_fast.export.products import PRECISIONS
 from ceres_fast.export.proof import Bounds, NotProven, Proof, bounds_for, compared, draw_stamps, prove
 from ceres_fast.model.backbones import BACKBONES
 from ceres_fast.model.load import load_model, predict

@@ -23,17 +23,17 @@ from astropy.table import Table
 
 from benchmarks.machine import write_result
 from benchmarks.position_fields import detections, simulated
+from ceres_fast.catalogues.detections import Detections, read_detections
 from ceres_fast.console import say
-from ceres_fast.survey.by_chance import needed_by_chance
-from ceres_fast.survey.detections import Detections, read_detections
-from ceres_fast.survey.exposures import group_exposures
-from ceres_fast.survey.frame_info import FrameInfo
-from ceres_fast.survey.frames import find_frames, read_headers
-from ceres_fast.survey.inject import inject_frames
-from ceres_fast.survey.neighbours import pairs_within
-from ceres_fast.survey.rules import Rules
-from ceres_fast.survey.stationary import Comparison
-from ceres_fast.survey.track_cost import rate_edges, track_cost, tracks_of
+from ceres_fast.frames.exposures import group_exposures
+from ceres_fast.frames.info import FrameInfo
+from ceres_fast.frames.reading import find_frames, read_headers
+from ceres_fast.selection.by_chance import needed_by_chance
+from ceres_fast.selection.neighbours import pairs_within
+from ceres_fast.selection.rules import Rules
+from ceres_fast.selection.stationary import Comparison
+from ceres_fast.selection.track_cost import rate_edges, track_cost, tracks_of
+from ceres_fast.synthetic.inject import inject_frames
 
 CADENCES = {
     "pair in 15 min": (0, 15),

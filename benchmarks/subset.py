@@ -15,7 +15,7 @@ from ceres_fast.records.manifest import Manifest, load_manifest, write_manifest
 from ceres_fast.records.manifest_checks import class_counts, shard_name
 from ceres_fast.records.pipeline import stamp_dataset
 from ceres_fast.records.schema import parse
-from ceres_fast.survey.stamp_table import CLASSES
+from ceres_fast.stamps import CLASSES
 from ceres_fast.tensorflow_quiet import tf
 
 SPLITS = ("train", "validation")

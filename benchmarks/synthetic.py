@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
-from ceres_fast.survey.stamp_table import CLASSES, STAMP_SIZE
+from ceres_fast.stamps import CLASSES, STAMP_SIZE
 
 
 def write_stamps(folder: Path, count: int, *, seed: int) -> list[Path]:

@@ -31,7 +31,7 @@ from astropy.io import fits
 
 from benchmarks.machine import write_result
 from benchmarks.synthetic import write_stamps
-from ceres_fast.classifier import Classifier
+from ceres_fast.artifact.classifier import Classifier
 from ceres_fast.console import say, table, warn
 from ceres_fast.engines.onnx_runtime import OnnxRuntimeEngine
 from ceres_fast.export.graph import describe
@@ -41,7 +41,7 @@ from ceres_fast.model.onnx_convert import convert
 from ceres_fast.records.build import build_records
 from ceres_fast.records.manifest import Manifest, load_manifest
 from ceres_fast.records.pipeline import stamp_dataset
-from ceres_fast.survey.rules import Rules
+from ceres_fast.selection.rules import Rules
 from ceres_fast.tensorflow_quiet import tf
 
 import keras  # isort: skip  (after TensorFlow has been imported quietly)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ceres_fast.evaluation.predictions import Predictions
-from ceres_fast.survey.stamp_table import COLUMNS
+from ceres_fast.stamps import COLUMNS
 
 MANIFEST = "5" * 64
 EVENING = 58782.6

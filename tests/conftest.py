@@ -8,6 +8,9 @@ from hypothesis import settings
 
 import ceres_fast  # noqa: F401, it turns ONNX Runtime's telemetry off, which must be done before any test imports that
 
+pytest_plugins = ["tests.tiny_field"]
+"""Fixtures of a tiny field, which tests of many folders use."""
+
 # A check that others wait for tries the same examples each time; a developer's run looks for new ones.
 settings.register_profile("ci", derandomize=True, deadline=None)
 settings.register_profile("developer", deadline=None)

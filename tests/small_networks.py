@@ -10,7 +10,7 @@ from keras import layers
 
 from ceres_fast.model.build import BASE, Base, _dtype_policy
 from ceres_fast.model.stem import Normalise, Upscale
-from ceres_fast.survey.stamp_table import PLANES, stamp_shape
+from ceres_fast.stamps import PLANES, stamp_shape
 
 CONVOLUTIONS = 6
 """Convolutions of `small_network`, a separable one being two."""

@@ -8,7 +8,7 @@ import numpy as np
 from astropy.io import fits
 from astropy.table import Table
 
-from ceres_fast.survey.catalogues import write_table
+from ceres_fast.catalogues import write_table
 
 SCALE = 0.33 / 3600
 SIDE = 200

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ceres_fast.classifier import read_classifier
+from ceres_fast.artifact.classifier import read_classifier
 from ceres_fast.engines import load
 from ceres_fast.errors import InputError
 from ceres_fast.evaluation.evaluate import evaluate
@@ -13,7 +13,7 @@ from ceres_fast.export import export
 from ceres_fast.records.build import build_records
 from ceres_fast.records.manifest import load_manifest
 from ceres_fast.records.pipeline import read_stamps
-from ceres_fast.survey.stamp_table import PLANES
+from ceres_fast.stamps import PLANES
 from ceres_fast.training.settings import Settings
 from ceres_fast.training.train import train
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from ceres_fast.catalogues import read_catalogue
 from ceres_fast.cli import app
-from ceres_fast.survey.catalogues import read_catalogue
 
 CHAIN = (
     ("simulate", "--small", "--fields", "5", "--held-out-fields", "1"),

@@ -10,8 +10,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from ceres_fast.classifier import ONNX_METADATA_KEY, Classifier
-from ceres_fast.survey.stamp_table import PLANES, stamp_shape
+from ceres_fast.artifact.classifier import ONNX_METADATA_KEY, Classifier
+from ceres_fast.stamps import PLANES, stamp_shape
 
 OPSET = [helper.make_opsetid("", 17)]
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from ceres_fast.classifier import read_classifier
+from ceres_fast.artifact.classifier import read_classifier
 from ceres_fast.model.build import BASE, Architecture, Base
 from ceres_fast.model.stem import Normalise
-from ceres_fast.survey.rules import Rules
-from ceres_fast.survey.stamp_table import PLANES, stamp_shape
+from ceres_fast.selection.rules import Rules
+from ceres_fast.stamps import PLANES, stamp_shape
 
 from .tiny_models import classifier
 

@@ -6,16 +6,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ..classifier import Classifier
+from ..artifact.classifier import Classifier
+from ..catalogues import Names, catalogue_places
+from ..catalogues.static_sources import read_static
 from ..console import say, warn
 from ..engines import AUTO, Engine, load
 from ..errors import CeresFastError, InputError
-from ..survey.catalogues import Names, catalogue_places
-from ..survey.frames import FrameInfo
-from ..survey.rules import Rules
-from ..survey.stamp_table import CENTRE, STAMP_SIZE
-from ..survey.static_sources import read_static
-from ..survey.track_cost import NEEDS
+from ..frames.reading import FrameInfo
+from ..selection.rules import Rules
+from ..selection.track_cost import NEEDS
+from ..stamps import CENTRE, STAMP_SIZE
 from .dry_run import say_fields
 from .frames import classify_exposures
 from .inputs import find_inputs

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import numpy as np
 
 from ..console import say, table
-from ..survey.frames import FrameInfo
+from ..frames.reading import FrameInfo
 from .scores import STATIONARY, Scores
 
 _MJD_ZERO = date(1858, 11, 17)

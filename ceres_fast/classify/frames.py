@@ -7,15 +7,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..catalogues.detections import Detections
 from ..console import progress, warn
 from ..errors import InputError
-from ..survey.detections import Detections
-from ..survey.exposures import group_exposures
-from ..survey.frames import FrameInfo, read_frame
-from ..survey.stamps import cut_stamps
-from ..survey.stationary import Stationary, find_stationary
-from ..survey.stationary_checks import check_field, why_not_compared
-from ..survey.track_cost import track_cost
+from ..frames.cut import cut_stamps
+from ..frames.exposures import group_exposures
+from ..frames.reading import FrameInfo, read_frame
+from ..selection.stationary import Stationary, find_stationary
+from ..selection.stationary_checks import check_field, why_not_compared
+from ..selection.track_cost import track_cost
 from .jobs import Job
 from .scores import CHUNK, NOT_SCORED, PROVISIONAL, REJECTED, STATIONARY, Scores, score
 from .task import Task

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import CeresFastError, InputError
-from ..survey.catalogues import (
+from ..catalogues import (
     CATALOGUE_FOLDER,
     ENDINGS,
     Names,
@@ -18,9 +17,10 @@ from ..survey.catalogues import (
     positions,
     read_catalogue,
 )
-from ..survey.fits_files import files_below, frame_stem
-from ..survey.frames import FrameInfo, list_frames, read_headers
-from ..survey.stamp_table import STAMP_SIZE
+from ..errors import CeresFastError, InputError
+from ..frames.fits_files import files_below, frame_stem
+from ..frames.reading import FrameInfo, list_frames, read_headers
+from ..stamps import STAMP_SIZE
 from .account import NO_CATALOGUE, SAME_CATALOGUE, UNREADABLE
 from .scores import FLAGS, PROBABILITY
 from .task import Task

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from ..catalogues import Catalogue, check_free, read_catalogue, write_catalogue
+from ..catalogues.detections import Detections, read_detections
 from ..console import warn
 from ..errors import InputError
 from ..files import copy_file
-from ..survey.catalogues import Catalogue, check_free, read_catalogue, write_catalogue
-from ..survey.detections import Detections, read_detections
-from ..survey.frames import FrameInfo
+from ..frames.reading import FrameInfo
 from .account import CLASSIFIED, KEPT, PASSED_ON
 from .dry_run import field_of
 from .outputs import scored_rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..classifier import Classifier
+from ..artifact.classifier import Classifier
 from ..console import say
 from ..errors import CeresFastError, InputError
 

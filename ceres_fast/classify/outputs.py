@@ -12,9 +12,9 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from ..catalogues import ENDINGS, SUFFIXES, Catalogue, column, read_catalogue
 from ..errors import CeresFastError, InputError
-from ..survey.catalogues import ENDINGS, SUFFIXES, Catalogue, column, read_catalogue
-from ..survey.fits_files import frame_stem
+from ..frames.fits_files import frame_stem
 from .scores import PROBABILITY
 
 TableFormat = Literal["CSV", "ECSV"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from ..artifact.latest import resolve
 from ..engines import load
-from ..latest import resolve
-from ..survey.problems import OnError
+from ..problems import OnError
 from .classify import classify
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 from astropy.table import Table
 
+from ..catalogues import column, read_catalogue
 from ..console import progress, warn
 from ..errors import InputError
 from ..files import atomic_file
-from ..survey.catalogues import column, read_catalogue
-from ..survey.stamp_folders import read_stamp
-from ..survey.stamp_table import STAMP_SIZE
+from ..frames.stamp_folders import read_stamp
+from ..stamps import STAMP_SIZE
 from .account import CLASSIFIED, KEPT, PASSED_ON
 from .outputs import dropped_path
 from .scores import CHUNK, PROBABILITY, Scores, score

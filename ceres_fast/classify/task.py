@@ -12,13 +12,13 @@ from typing import Literal
 
 import numpy as np
 
+from ..catalogues import Names
 from ..console import say, table, warn
 from ..engines import Engine
 from ..errors import InputError
-from ..survey.catalogues import Names
-from ..survey.rules import Rules
-from ..survey.stationary import RandomPlaces
-from ..survey.track_cost import NEEDS, cost_rows
+from ..selection.rules import Rules
+from ..selection.stationary import RandomPlaces
+from ..selection.track_cost import NEEDS, cost_rows
 from .account import Account
 from .dry_run import reasons
 from .outputs import TableFormat, write_divided

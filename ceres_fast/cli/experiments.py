@@ -96,8 +96,8 @@ def experiments(
 
     What was stopped goes on with the same command; runs that have failed are tried again.
     """
-    from ..experiments.plan import Promise, planned
-    from ..experiments.run import run_experiments
+    from ..paper.plan import Promise, planned
+    from ..paper.run import run_experiments
 
     told = {
         "records": None if records is None else str(records),

@@ -66,8 +66,8 @@ def classify(
 
     Give all exposures of a field together: stationary detections are found by comparing them.
     """
+    from ..catalogues import Names
     from ..classify import classify
-    from ..survey.catalogues import Names
 
     result = classify(
         inputs or [HELD_OUT],

@@ -89,10 +89,10 @@ def build_records(
     overwrite: Overwrite = False,
 ) -> None:
     """Compile labelled stamps into TFRecord shards and a manifest (default: of data/training)."""
+    from ..catalogues import Names
+    from ..frames.where import parse_where
     from ..records.build import build_records
-    from ..survey.catalogues import Names
-    from ..survey.rules import Rules
-    from ..survey.selection import parse_where
+    from ..selection.rules import Rules
 
     build_records(
         sources or [TRAINING],

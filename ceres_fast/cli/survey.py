@@ -27,7 +27,7 @@ def simulate(
     overwrite: Overwrite = False,
 ) -> None:
     """Simulate a survey: frames with asteroids and all that looks like them, and the list of validated asteroids."""
-    from ..survey.simulate import simulate_survey
+    from ..synthetic.simulate import simulate_survey
 
     simulate_survey(
         out,
@@ -59,7 +59,7 @@ def detect(
     overwrite: Overwrite = False,
 ) -> None:
     """Detect sources and write a catalogue with SExtractor's column names for every frame (default: of data)."""
-    from ..survey.detect import detect_frames
+    from ..detect import detect_frames
 
     detect_frames(
         sources or [DATA],
@@ -119,8 +119,8 @@ def inject(
 ) -> None:
     """Put synthetic asteroids into real frames, and measure which of them are found (default: of data/training)."""
     from ..classify.scorer import scorer, slowest_of
-    from ..survey.inject import inject_frames
-    from ..survey.rules import Rules
+    from ..selection.rules import Rules
+    from ..synthetic.inject import inject_frames
 
     inject_frames(
         sources or [TRAINING],

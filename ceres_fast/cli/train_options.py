@@ -43,7 +43,7 @@ def _take_run(context: typer.Context, run: Any) -> Any:
     # Now, and told once: it is read more than once, and `latest` may name another run by then.
     if run is None or context.resilient_parsing:
         return run
-    from ..latest import resolve
+    from ..artifact.latest import resolve
 
     return type(run)(resolve(Path(run)))
 

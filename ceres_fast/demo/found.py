@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from astropy.table import Table, vstack
 
+from ..catalogues import read_catalogue
 from ..classify.scores import PROBABILITY
-from ..survey.catalogues import read_catalogue
-from ..survey.night import survey_tables
-from ..survey.rules import Rules
-from ..survey.truth import read_truth
+from ..selection.field import survey_tables
+from ..selection.rules import Rules
+from ..truth import read_truth
 
 NEEDED = 3
 """Exposures in which an asteroid must be kept so that a trajectory search can find it."""
@@ -29,7 +29,7 @@ class Night:
     stamps : astropy.table.Table
         A stamp table of the detections that moved and have a label, with the column ``probability``.
     counts : collections.Counter
-        See `ceres_fast.survey.night.COUNTS`.
+        See `ceres_fast.selection.field.COUNTS`.
     threshold : float
         Called an asteroid from this probability on.
     """

@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..evaluation.figures import draw_stamps, save
-from ..survey.fits_files import frame_stem
-from ..survey.frames import find_frames, read_frame
+from ..frames.fits_files import frame_stem
+from ..frames.reading import find_frames, read_frame
 from .found import Night
 
 MARKS = (

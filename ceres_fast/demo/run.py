@@ -6,17 +6,17 @@ import shutil
 import time
 from pathlib import Path
 
-from ..classifier import read_classifier
+from ..artifact.classifier import read_classifier
 from ..classify import classify
 from ..console import say, table
+from ..detect import detect_frames
 from ..errors import CeresFastError
 from ..evaluation.evaluate import evaluate
 from ..export import export
 from ..files import write_json
 from ..records.build import build_records
-from ..survey.detect import detect_frames
-from ..survey.rules import Rules
-from ..survey.simulate import simulate_survey
+from ..selection.rules import Rules
+from ..synthetic.simulate import simulate_survey
 from ..training.settings import Settings
 from ..training.train import train
 from .found import check_night

@@ -8,9 +8,9 @@ from typing import Protocol
 
 import numpy as np
 
-from ..classifier import CLASSIFIER_FILE, ONNX_KINDS, Classifier, read_classifier, refuse_code
+from ..artifact.classifier import CLASSIFIER_FILE, ONNX_KINDS, Classifier, read_classifier, refuse_code
+from ..artifact.latest import resolve
 from ..errors import CeresFastError, InputError
-from ..latest import resolve
 
 __all__ = ["AUTO", "Engine", "exported_model", "load"]
 

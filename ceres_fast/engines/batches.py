@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..classifier import Classifier
+from ..artifact.classifier import Classifier
+from ..artifact.scaling import published
 from ..errors import InputError
-from ..scaling import published
 
 INPUT, OUTPUT = "stamp", "probability"
 """Names of the one input and the one output of an exported classifier."""
@@ -117,7 +117,7 @@ class BatchedEngine(ABC):
         Returns
         -------
         numpy.ndarray
-            float64, shape (n,): what `ceres-fast classify` writes, scaled and rounded (`ceres_fast.scaling.published`),
+            float64, shape (n,): what `ceres-fast classify` writes, scaled and rounded (`artifact.scaling.published`),
             so that ``predict(stamps) >= classifier.threshold`` says what it says. With `raw` float32. NaN for a stamp
             with a pixel that is not finite (it touches no other stamp), and where the model gave none. (0,) for no
             stamps.

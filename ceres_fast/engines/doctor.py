@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from .. import __version__
+from ..artifact.latest import resolve
 from ..console import warnings_kept
 from ..errors import CeresFastError
-from ..latest import resolve
-from ..survey.stamp_table import PLANES, stamp_shape
+from ..stamps import PLANES, stamp_shape
 from . import Engine, load
 from .doctor_packages import packages
 from .findings import Finding

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from ..classifier import ONNX_METADATA_KEY, Classifier
+from ..artifact.classifier import ONNX_METADATA_KEY, Classifier
+from ..artifact.onnx_file import read_onnx
 from ..errors import CeresFastError, InputError
 from . import AUTO
 from .batches import INPUT, OUTPUT, BatchedEngine
-from .onnx_file import read_onnx
 from .providers import PROVIDERS, Onnx, printable, short, start
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..survey.stamp_table import PLANES, STAMP_SIZE
+from ..stamps import PLANES, STAMP_SIZE
 
 
 def probe_stamps(planes: Sequence[str] = PLANES[:1]) -> np.ndarray:

@@ -19,13 +19,13 @@ from pathlib import Path
 
 import onnxruntime
 
+from ..artifact.onnx_file import as_unsigned
 from ..console import warn
 from ..errors import CeresFastError
 from . import AUTO, tensorrt_provider
 from .batches import BATCH, GPU_SIZES
 from .exact_bytes import sum_exactly
 from .gpus import driver
-from .onnx_file import as_unsigned
 from .packages import is_package
 
 SWAP = "pip uninstall --yes onnxruntime onnxruntime-gpu, then pip install 'onnxruntime-gpu[cuda,cudnn]'"

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
-from ..classifier import Classifier, read_classifier
+from ..artifact.classifier import Classifier, read_classifier
+from ..artifact.scaling import scaled
+from ..artifact.update import redescribe
 from ..console import say, warnings_kept
 from ..errors import CeresFastError
 from ..files import write_json, write_text
+from ..problems import OnError
 from ..records.manifest import Manifest, load_manifest
 from ..records.pipeline import read_columns
-from ..redescribe import redescribe
-from ..scaling import scaled
-from ..survey.problems import OnError
-from ..survey.stamp_table import COLUMNS
+from ..stamps import COLUMNS
 from ..training.runs import lock_run
 from .calibration_report import as_text
 from .checks import checked

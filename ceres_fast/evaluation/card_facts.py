@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from ..classifier import Classifier
+from ..artifact.classifier import Classifier
+from ..artifact.scaling import scaled
 from ..console import warn
 from ..errors import InputError
 from ..records.inspect.report import known
 from ..records.manifest import Manifest, load_manifest
 from ..records.pipeline import read_columns
 from ..records.splits.hold_out import nights
-from ..scaling import scaled
 from .operating_point import OperatingPoint, measured
 from .predictions import PREDICTIONS, Predictions, read_predictions
 from .scores import score

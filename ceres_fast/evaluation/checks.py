@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..classifier import CLASSIFIER_FILE, Classifier
+from ..artifact.classifier import CLASSIFIER_FILE, Classifier
 from ..console import warn
 from ..errors import InputError
+from ..problems import OnError
 from ..records.manifest import MANIFEST, Manifest
 from ..records.pipeline import check_records
-from ..survey.problems import OnError
-from ..survey.rules import Rules
+from ..selection.rules import Rules
 
 
 def checked(classifier: Classifier, manifest: Manifest, splits: Sequence[str], on_error: OnError) -> Manifest:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..classifier import read_classifier
+from ..artifact.classifier import read_classifier
 from ..console import say
 from ..files import write_json, write_text
+from ..problems import OnError
 from ..records.manifest import load_manifest
-from ..survey.problems import OnError
 from .checks import checked
 from .failures import NEEDS, draw, draw_worst, failures, summary, tables, write_worst
 from .figures import draw_confusion, draw_curves, draw_stamps

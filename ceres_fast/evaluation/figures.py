@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from ..files import atomic_file
-from ..survey.stamp_table import CLASSES, STAMP_SIZE
+from ..stamps import CLASSES, STAMP_SIZE
 from .scores import Scores
 
 ROWS, COLUMNS = 4, 10

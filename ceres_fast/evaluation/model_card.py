@@ -13,9 +13,9 @@ from typing import Any
 import yaml
 
 from .. import __version__
-from ..classifier import Classifier, read_classifier
+from ..artifact.classifier import Classifier, read_classifier
 from ..files import read_json, refuse_existing, write_text
-from ..survey.stamp_table import CLASSES, STAMP_SIZE
+from ..stamps import CLASSES, STAMP_SIZE
 from .card_facts import Evaluation, evaluations, settings, training_records
 from .documents import markdown_templates, one_line
 from .formatting import decimals, interval, is_number, plain, seconds, share, value_of

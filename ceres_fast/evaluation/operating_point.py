@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from scipy.stats import binomtest
 
+from ..artifact.scaling import DIGITS
 from ..console import warn
 from ..errors import CeresFastError
-from ..scaling import DIGITS
 from .asteroids import critical, fields_of
 from .predictions import Predictions
 from .tolerance import allowed, needed, upper_bound

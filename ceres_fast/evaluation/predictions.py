@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 from astropy.table import Column, MaskedColumn, Table
 
-from ..classifier import Classifier
+from ..artifact.classifier import Classifier
+from ..artifact.scaling import scaled
 from ..errors import InputError
 from ..files import atomic_file
 from ..model.load import load_model, predict
 from ..records.manifest import Manifest
 from ..records.pipeline import read_columns
 from ..records.splits.hold_out import nights
-from ..scaling import scaled
-from ..survey.stamp_table import COLUMNS
+from ..stamps import COLUMNS
 
 PREDICTIONS = "predictions.ecsv"
 PROBABILITY = "probability"
@@ -34,7 +34,7 @@ class Predictions:
     Attributes
     ----------
     known : mapping of str to numpy.ndarray
-        Every column of `ceres_fast.survey.stamp_table.COLUMNS`, (n,).
+        Every column of `ceres_fast.stamps.COLUMNS`, (n,).
     probabilities : numpy.ndarray
         P(asteroid), float64 (n,), finite.
     about : mapping
@@ -74,7 +74,7 @@ def predict_split(classifier: Classifier, manifest: Manifest, split: str) -> tup
     Parameters
     ----------
     classifier : Classifier
-        From `ceres_fast.classifier.read_classifier`; its scaling is applied to what the network answers.
+        From `ceres_fast.artifact.classifier.read_classifier`; its scaling is applied to what the network answers.
     manifest : Manifest
         Of records with its planes.
     split : str

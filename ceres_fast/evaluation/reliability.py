@@ -13,8 +13,8 @@ from scipy.special import expit
 from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import brier_score_loss, log_loss
 
+from ..artifact.scaling import BIASES, TEMPERATURES, logit
 from ..errors import CeresFastError
-from ..scaling import BIASES, TEMPERATURES, logit
 from .scores import CONFIDENCE
 
 BINS = 15
@@ -135,7 +135,7 @@ def fit(method: str, labels: np.ndarray, probabilities: np.ndarray) -> dict[str,
     Returns
     -------
     dict or None
-        What `ceres_fast.scaling.scaled` applies.
+        What `ceres_fast.artifact.scaling.scaled` applies.
 
     Raises
     ------

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
 
-from ..survey.stamp_table import CLASSES
+from ..stamps import CLASSES
 from .bootstrap import asteroid_scores, draws
 
 CONFIDENCE = 0.95

@@ -11,11 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..classifier import Classifier, read_classifier
+from ..artifact.classifier import Classifier, read_classifier
+from ..artifact.latest import resolve
+from ..artifact.products import PRECISIONS, default_precision
 from ..engines.batches import BATCHES
 from ..errors import CeresFastError
-from ..latest import resolve
-from .products import PRECISIONS, default_precision
 
 if TYPE_CHECKING:
     from ..engines.tensorrt.api import EngineOptions

@@ -16,7 +16,7 @@ from ..console import say, table
 from ..engines.probes import probe_stamps
 from ..errors import CeresFastError, InputError
 from ..files import atomic_file
-from ..survey.stamp_table import PLANE_SETS, stamp_shape
+from ..stamps import PLANE_SETS, stamp_shape
 from .tensor_names import pairs
 
 ROUNDING = {"float32": 1e-4, "float16": 1e-2, "int8": 0.2}

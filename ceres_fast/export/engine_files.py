@@ -8,15 +8,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ..artifact.onnx_file import read_onnx
+from ..artifact.products import PROOF
 from ..console import say
-from ..engines.onnx_file import read_onnx
 from ..engines.tensorrt.api import FLAVOURS, EngineOptions, Flavour
 from ..engines.tensorrt.build import build
 from ..engines.tensorrt.sidecar import Sidecar
 from ..errors import CeresFastError, InputError
 from ..files import atomic_file, refuse_existing, sha256_of, write_json
 from .engine_proof import proven
-from .products import PROOF
 
 
 def write_engine(

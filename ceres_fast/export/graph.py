@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import onnx
 
-from ..classifier import ONNX_METADATA_KEY, Classifier
+from ..artifact.classifier import ONNX_METADATA_KEY, Classifier
+from ..artifact.products import carried
+from ..artifact.scaling import network_threshold
 from ..model.load import load_model
 from ..model.onnx_convert import OPSET, check, convert
 from ..model.onnx_float16 import halved
-from ..scaling import network_threshold
-from .products import carried
 
 if TYPE_CHECKING:
     import keras

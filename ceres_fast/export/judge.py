@@ -12,7 +12,7 @@ import onnxruntime
 
 from ..engines.exact_bytes import sum_exactly
 from ..errors import CeresFastError
-from ..survey.stamp_table import CLASSES
+from ..stamps import CLASSES
 from .decisions import decide
 from .stamps import Stamps
 

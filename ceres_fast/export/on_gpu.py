@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from ..classifier import Classifier
+from ..artifact.classifier import Classifier
 from ..engines.batches import INPUT, OUTPUT, BatchedEngine
 from ..engines.exact_bytes import sum_exactly
 from ..model.onnx_float16 import rounded_at_each_node

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import onnx
 
-from ..classifier import ONNX_KINDS, Classifier, read_classifier
+from ..artifact.classifier import ONNX_KINDS, Classifier, read_classifier
+from ..artifact.free_names import SPARE, free_name, proper, settle
+from ..artifact.onnx_file import read_onnx
+from ..artifact.products import PROOF, carried, onnx_name
 from ..console import say, warn
-from ..engines.onnx_file import read_onnx
 from ..engines.onnx_runtime import OnnxRuntimeEngine
 from ..errors import CeresFastError, InputError
 from ..files import atomic_file, refuse_existing, sha256_of, write_json
@@ -22,9 +24,7 @@ from ..model.onnx_convert import OPSET, check
 from ..training.runs import lock_run
 from .graph import describe, keras_graph, metadata
 from .on_gpu import FORMS, OnGpu
-from .products import PROOF, carried, onnx_name
 from .proof import BOUNDS, Bounds, Stamps, bounds_for, compared, draw_stamps, prove
-from .store import SPARE, free_name, proper, settle
 
 if TYPE_CHECKING:
     import keras

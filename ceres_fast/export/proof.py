@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from ..classifier import Classifier
+from ..artifact.classifier import Classifier
+from ..artifact.scaling import published
 from ..engines import Engine
 from ..engines.probes import probe_stamps
 from ..errors import CeresFastError
 from ..evaluation.asteroids import critical
 from ..evaluation.predictions import Predictions
-from ..scaling import published
 from . import proof_text
 from .bounds import BOUNDS, Bounds, bounds_for
 from .decisions import Decisions, decide

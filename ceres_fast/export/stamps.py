@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..classifier import Classifier
+from ..artifact.classifier import Classifier
 from ..errors import InputError
 from ..evaluation.predictions import Predictions
 from ..records.manifest import load_manifest
@@ -33,7 +33,7 @@ class Stamps:
         float32 (n, 32, 32, planes), axes (y, x, plane), in ADU.
     known : mapping of str to numpy.ndarray
         ``label`` (1 asteroid, 0 non-asteroid), ``designation`` and ``mjd`` as in
-        `ceres_fast.survey.stamp_table.COLUMNS`, (n,) each.
+        `ceres_fast.stamps.COLUMNS`, (n,) each.
     split, records : str
         Names of the split and of the records.
     manifest_sha256 : str

@@ -16,7 +16,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
-from ..classifier import ONNX_METADATA_KEY
+from ..artifact.classifier import ONNX_METADATA_KEY
 from ..console import say
 from ..engines.batches import BATCHES, INPUT, OUTPUT
 from ..errors import CeresFastError, InputError

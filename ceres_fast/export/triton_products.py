@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..engines.onnx_file import read_onnx
+from ..artifact.onnx_file import read_onnx
 from ..engines.onnx_runtime import OnnxRuntimeEngine
 from ..engines.tensorrt.sidecar import read_sidecar
 from ..errors import CeresFastError, InputError

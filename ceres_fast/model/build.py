@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-from ..survey.stamp_table import PLANES, stamp_shape
+from ..stamps import PLANES, stamp_shape
 from .backbones import BACKBONES, EXPERIMENTS, Backbone, Experiment, find_layer
 from .stem import Normalise, Upscale
 from .weights import load_base

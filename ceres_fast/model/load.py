@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from ..classifier import CLASSIFIER_FILE, Classifier
+from ..artifact.classifier import CLASSIFIER_FILE, Classifier
 from ..errors import InputError
 from ..records.pipeline import without_tuning
 from ..tensorflow_quiet import tf

@@ -12,18 +12,18 @@ from typing import Any
 import numpy as np
 
 from .. import __version__
+from ..catalogues import Names
+from ..catalogues.static_sources import read_static
 from ..console import say, warn
 from ..errors import CeresFastError
 from ..files import DISK, disk_errors, move_directory, sha256_of, write_text
-from ..survey.catalogues import Names
-from ..survey.night import COUNTS
-from ..survey.problems import FURTHER, LOUD, NanPolicy, OnError
-from ..survey.rules import Rules
-from ..survey.selection import Where
-from ..survey.stamp_table import CLASSES, PLANES
-from ..survey.static_sources import read_static
-from ..survey.track_cost import NEEDS
-from ..survey.truth.skybot import SKYBOT, skybot_file
+from ..frames.where import Where
+from ..problems import FURTHER, LOUD, NanPolicy, OnError
+from ..selection.field import COUNTS
+from ..selection.rules import Rules
+from ..selection.track_cost import NEEDS
+from ..stamps import CLASSES, PLANES
+from ..truth.skybot import SKYBOT, skybot_file
 from .assembly import frame_order, plan_shard, read_tables, write_planned
 from .manifest import MANIFEST, Manifest, load_manifest, write_manifest
 from .manifest_checks import FORMAT_VERSION, class_counts, described_stamp, shard_name, valid_name

@@ -48,7 +48,7 @@ class Manifest:
     nan : str
         What was done with missing pixels: ``error`` or ``fill``.
     rules : dict
-        The rules of `ceres_fast.survey` that chose and labelled the detections.
+        The rules of `ceres_fast.selection` that chose and labelled the detections.
     pixel_scale : float or None
         Median of the training split in arcsec/pixel; None where no stamp says.
     sources : list of dict

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..survey.rules import Rules
-from ..survey.stamp_table import CLASSES, PLANE_SETS, stamp_shape
+from ..selection.rules import Rules
+from ..stamps import CLASSES, PLANE_SETS, stamp_shape
 from .reconcile import imbalance
 from .splits import SPLITS
 

@@ -24,8 +24,8 @@ from .. import __version__
 from ..console import warnings_kept
 from ..errors import InputError
 from ..files import DISK, disk_errors, move_directory, sha256_of, write_json
-from ..survey.problems import Problems
-from ..survey.stamp_table import COLUMNS, empty_table, stamp_shape
+from ..problems import Problems
+from ..stamps import COLUMNS, empty_table, stamp_shape
 from .units import Choice, SourceFile, Unit
 
 STAMPS, TABLE, ABOUT = "stamps.npy", "columns.npz", "part.json"

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from ..errors import CeresFastError, InputError
-from ..survey.problems import OnError
+from ..problems import OnError
 from ..tensorflow_quiet import tf
 from .manifest import Manifest
 from .manifest_checks import REBUILD

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from ..survey.alerts.labels import REASONS
+from ..alerts.labels import REASONS
 
 
 class Account(NamedTuple):

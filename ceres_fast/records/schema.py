@@ -1,4 +1,4 @@
-"""One stamp as a ``tf.train.Example``: the features follow `ceres_fast.survey.stamp_table.COLUMNS`.
+"""One stamp as a ``tf.train.Example``: the features follow `ceres_fast.stamps.COLUMNS`.
 
 =========  =====================  ==================================================
 column     feature                bytes
@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ..survey.stamp_table import COLUMNS, PLANES, stamp_shape
+from ..stamps import COLUMNS, PLANES, stamp_shape
 from ..tensorflow_quiet import tf
 
 KINDS: dict[str, type] = {column.name: column.dtype for column in COLUMNS}

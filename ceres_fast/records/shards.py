@@ -13,7 +13,7 @@ import numpy as np
 from ..console import warn
 from ..errors import CeresFastError, InputError
 from ..files import atomic_file, sha256_of
-from ..survey.problems import OnError, Problems
+from ..problems import OnError, Problems
 from ..tensorflow_quiet import tf
 from .manifest import Manifest
 from .manifest_checks import REBUILD, class_counts

@@ -13,20 +13,20 @@ from typing import Any
 
 from astropy.table import Table
 
+from ..alerts import alert_units, is_alerts
+from ..catalogues import find_catalogue
+from ..catalogues.fields import grouped, read_infos
 from ..console import warn, warnings_kept
 from ..errors import CeresFastError, InputError
 from ..files import sha256_of
-from ..survey.alerts import alert_units, is_alerts
-from ..survey.catalogues import find_catalogue
-from ..survey.fields import grouped, read_infos
-from ..survey.frame_info import FrameInfo
-from ..survey.frames import find_frames
-from ..survey.missing import companion_files
-from ..survey.problems import OnError
-from ..survey.selection import Where
-from ..survey.stamp_folders import is_class_folders, labelled_files
-from ..survey.stamp_table import PLANES
-from ..survey.truth_checks import check_observatory, check_times, check_truth
+from ..frames.info import FrameInfo
+from ..frames.missing import companion_files
+from ..frames.reading import find_frames
+from ..frames.stamp_folders import is_class_folders, labelled_files
+from ..frames.where import Where
+from ..problems import OnError
+from ..selection.truth_checks import check_observatory, check_times, check_truth
+from ..stamps import PLANES
 from .scheduler import Workers
 from .units import Choice, FieldUnit, PacketUnit, SourceFile, StampUnit, Unit, truth_of
 

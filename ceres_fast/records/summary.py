@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..console import table, warn
-from ..survey.track_cost import TRACKS, cost_rows
+from ..selection.track_cost import TRACKS, cost_rows
 from .manifest import Manifest
 from .reconcile import ACCOUNTS, account_rows
 

@@ -11,18 +11,18 @@ from typing import Any, ClassVar, NamedTuple
 
 from astropy.table import Table
 
+from ..alerts import AlertUnit, alert_tables
+from ..catalogues import Names
 from ..console import warnings_kept
-from ..survey.alerts import AlertUnit, alert_tables
-from ..survey.catalogues import Names
-from ..survey.frame_info import FrameInfo
-from ..survey.night import field_stamps
-from ..survey.problems import NanPolicy, OnError, Problems
-from ..survey.rules import Rules
-from ..survey.selection import Where
-from ..survey.stamp_folders import stamp_files_table
-from ..survey.stamp_table import PLANES
-from ..survey.track_cost import NEEDS
-from ..survey.truth import read_truth
+from ..frames.info import FrameInfo
+from ..frames.stamp_folders import stamp_files_table
+from ..frames.where import Where
+from ..problems import NanPolicy, OnError, Problems
+from ..selection.field import field_stamps
+from ..selection.rules import Rules
+from ..selection.track_cost import NEEDS
+from ..stamps import PLANES
+from ..truth import read_truth
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import keras
 from ..model.build import BASE, build_model
 from ..records.manifest import Manifest
 from ..records.pipeline import read_columns
-from ..survey.stamp_table import CLASSES, PLANES
+from ..stamps import CLASSES, PLANES
 from .augment import Augment
 from .devices import replicas
 from .feed.feed import Feed

@@ -15,7 +15,7 @@ from typing import Any
 
 import keras
 
-from ..classifier import CLASSIFIER_FILE
+from ..artifact.classifier import CLASSIFIER_FILE
 from ..console import progress, say
 from ..errors import CeresFastError
 from ..files import atomic_file, sha256_of

@@ -17,7 +17,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from ..classifier import CLASSIFIER_FILE
+from ..artifact.classifier import CLASSIFIER_FILE
 from ..console import warn
 from ..errors import CeresFastError, InputError
 from ..files import read_json, sha256_of, write_json

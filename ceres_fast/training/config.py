@@ -14,12 +14,12 @@ import keras
 import tomli_w
 
 from .. import __version__
+from ..artifact.latest import resolve
 from ..errors import InputError
 from ..files import read_json, write_json, write_text
-from ..latest import resolve
 from ..model.weights import weights_sha256
+from ..problems import OnError
 from ..records.manifest import Manifest
-from ..survey.problems import OnError
 from ..tensorflow_quiet import tf
 from .devices import describe
 from .runs import CONFIG

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
+from ..artifact.latest import LATEST, resolve
 from ..console import warn
 from ..errors import CeresFastError, InputError
 from ..files import disk_errors
-from ..latest import LATEST, resolve
 from ..locks import NO_LOCKS, Busy, Lock, lock
 
 RUNS = Path("runs")

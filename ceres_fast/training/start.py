@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-from ..classifier import CLASSIFIER_FILE, Classifier, read_classifier
+from ..artifact.classifier import CLASSIFIER_FILE, Classifier, read_classifier
 from ..errors import CeresFastError, InputError
 from ..model.build import Architecture, build_model
 from ..model.weights import fill

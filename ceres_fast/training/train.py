@@ -10,14 +10,14 @@ from typing import Any
 
 import keras
 
-from ..classifier import Classifier
+from ..artifact.classifier import Classifier
+from ..artifact.latest import name_latest
 from ..console import say
 from ..errors import InputError
 from ..files import write_json
-from ..latest import name_latest
+from ..problems import OnError
 from ..records.manifest import MANIFEST, Manifest, load_manifest
 from ..records.pipeline import check_records, shard_errors
-from ..survey.problems import OnError
 from ..tensorflow_quiet import tf
 from .assemble import build_trainer, seeded_model
 from .averaging import ValidateAveraged

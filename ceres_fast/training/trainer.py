@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from ..errors import CeresFastError
-from ..survey.stamp_table import CLASSES
+from ..stamps import CLASSES
 from ..tensorflow_quiet import tf
 from .augment import Augment
 from .devices import replicas

@@ -9,13 +9,13 @@ from dataclasses import asdict, dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 
+from ceres_fast.catalogues import find_catalogue
 from ceres_fast.console import say
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.files import read_json, write_json
-from ceres_fast.survey.catalogues import find_catalogue
-from ceres_fast.survey.exposures import NIGHT_GAP
-from ceres_fast.survey.fits_files import fits_files
-from ceres_fast.survey.frames import read_headers
+from ceres_fast.frames.exposures import NIGHT_GAP
+from ceres_fast.frames.fits_files import fits_files
+from ceres_fast.frames.reading import read_headers
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from tritonclient.utils import InferenceServerException
 
-from ceres_fast.classifier import ONNX_METADATA_KEY, Classifier
+from ceres_fast.artifact.classifier import ONNX_METADATA_KEY, Classifier
 from ceres_fast.classify import classify
 from ceres_fast.console import guard_output
 from ceres_fast.engines.batches import BatchedEngine

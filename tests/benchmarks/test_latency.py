@@ -107,7 +107,7 @@ def test_a_product_that_does_not_run_says_why(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("tiny_classifier")
 def test_xla_answers_as_keras_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ceres_fast.classifier import read_classifier
+    from ceres_fast.artifact.classifier import read_classifier
     from ceres_fast.model.load import load_model, predict
 
     run, answers = write_knowing_run(tmp_path / "run"), []

@@ -13,7 +13,7 @@ import pytest
 
 from benchmarks import products
 from benchmarks.products_results import Results
-from ceres_fast.classifier import read_classifier
+from ceres_fast.artifact.classifier import read_classifier
 from ceres_fast.export import onnx_file
 from ceres_fast.export.proof import Bounds, bounds_for, draw_stamps
 from ceres_fast.model.load import load_model, predict

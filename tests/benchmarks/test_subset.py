@@ -11,7 +11,7 @@ from astropy.io import fits
 from benchmarks.subset import stamp_files, subset, whole_training
 from ceres_fast.records.manifest import load_manifest
 from ceres_fast.records.pipeline import check_records, read_stamps
-from ceres_fast.survey.stamp_table import CLASSES
+from ceres_fast.stamps import CLASSES
 
 
 @pytest.fixture(scope="module")

@@ -10,15 +10,15 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 
+from ceres_fast.catalogues import FORMATS, SUFFIXES, read_catalogue, write_table
 from ceres_fast.classify import classify
 from ceres_fast.classify.account import CLASSIFIED, KEPT, NO_CATALOGUE, PASSED_ON, SAME_CATALOGUE, UNREADABLE, Account
 from ceres_fast.classify.jobs import Job
 from ceres_fast.classify.outputs import scored_rows
 from ceres_fast.classify.scores import FLAGS, NOT_SCORED, PROBABILITY
 from ceres_fast.errors import InputError
-from ceres_fast.survey.catalogues import FORMATS, SUFFIXES, read_catalogue, write_table
-from ceres_fast.survey.frames import PASSED_OVER
-from ceres_fast.survey.rules import Rules
+from ceres_fast.frames.reading import PASSED_OVER
+from ceres_fast.selection.rules import Rules
 
 from ..survey_files import STARS, catalogue, header, pixels, write_field, write_stamp
 from ..tiny_models import classifier, peak_model, written

@@ -15,14 +15,14 @@ from astropy.io import fits
 from astropy.table import Table
 from typer.testing import CliRunner
 
+from ceres_fast.catalogues import FORMATS, read_catalogue, write_table
 from ceres_fast.classify import classify
 from ceres_fast.classify.scores import FILLED, FLAGS, NOT_SCORED, PADDED, PROBABILITY, PROVISIONAL, STATIONARY
 from ceres_fast.cli import EXTRAS, app
 from ceres_fast.errors import CeresFastError, InputError
-from ceres_fast.survey.catalogues import FORMATS, read_catalogue, write_table
-from ceres_fast.survey.frames import read_header
-from ceres_fast.survey.rules import Rules
-from ceres_fast.survey.stamp_table import PLANES
+from ceres_fast.frames.reading import read_header
+from ceres_fast.selection.rules import Rules
+from ceres_fast.stamps import PLANES
 
 from ..survey_files import STARS, catalogue, header, pixels, write_exposure, write_field, write_stamp
 from ..tiny_models import classifier, peak_model, written

@@ -14,13 +14,13 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table, vstack
 
+from ceres_fast.catalogues import FORMATS, find_catalogue, read_catalogue
 from ceres_fast.classify import classify
 from ceres_fast.classify.account import CLASSIFIED, PASSED_ON
 from ceres_fast.classify.outputs import dropped_path, scored_rows, write_divided
 from ceres_fast.classify.scores import FLAGS, PROBABILITY, STATIONARY
 from ceres_fast.errors import CeresFastError, InputError
-from ceres_fast.survey.catalogues import FORMATS, find_catalogue, read_catalogue
-from ceres_fast.survey.rules import Rules
+from ceres_fast.selection.rules import Rules
 
 from ..survey_files import write_field
 from ..tiny_models import classifier, peak_model, written

@@ -12,13 +12,13 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 
+from ceres_fast.catalogues import FORMATS, Names, read_catalogue, write_table, write_tables
 from ceres_fast.classify import classify
 from ceres_fast.classify.account import CLASSIFIED, KEPT
 from ceres_fast.classify.scores import FLAGS, NOT_SCORED, PADDED, PROBABILITY, REJECTED, STATIONARY
 from ceres_fast.errors import InputError
-from ceres_fast.survey.catalogues import FORMATS, Names, read_catalogue, write_table, write_tables
-from ceres_fast.survey.frames import read_headers
-from ceres_fast.survey.rules import Rules
+from ceres_fast.frames.reading import read_headers
+from ceres_fast.selection.rules import Rules
 
 from ..survey_files import ASTEROID, STARS, STEP, catalogue, header, pixels, write_field
 from ..tiny_models import classifier, peak_model, written

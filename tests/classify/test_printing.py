@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ceres_fast.classify import classify
-from ceres_fast.survey.rules import Rules
+from ceres_fast.selection.rules import Rules
 
 from ..broken_output import PLACES, status_where
 from ..survey_files import write_field

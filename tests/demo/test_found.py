@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 
 from ceres_fast.demo.found import Night
-from ceres_fast.survey.stamp_table import stamp_table
+from ceres_fast.stamps import stamp_table
 
 
 def night() -> Night:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from ceres_fast.catalogues import read_catalogue
 from ceres_fast.demo import run
 from ceres_fast.errors import CeresFastError
-from ceres_fast.survey.catalogues import read_catalogue
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from astropy.table import Table
 from ceres_fast.classify.scores import PROBABILITY
 from ceres_fast.cli import EXTRAS
 from ceres_fast.engines import load
-from ceres_fast.survey.rules import Rules
+from ceres_fast.selection.rules import Rules
 
 from ..tiny_models import classifier, peak_model, written
 from .environment import CannotFetchError, environment, make, size

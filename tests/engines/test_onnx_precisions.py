@@ -10,7 +10,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from ceres_fast.engines.onnx_file import NONNEGATIVE, SIGNED, as_unsigned
+from ceres_fast.artifact.onnx_file import NONNEGATIVE, SIGNED, as_unsigned
 from ceres_fast.engines.onnx_runtime import OnnxRuntimeEngine
 
 from ..tiny_models import classifier, model, peak_model, written

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
-from ceres_fast.classifier import ONNX_METADATA_KEY
+from ceres_fast.artifact.classifier import ONNX_METADATA_KEY
+from ceres_fast.artifact.onnx_file import _metadata, _wants_other_files
 from ceres_fast.engines import load
 from ceres_fast.engines.batches import BATCH
-from ceres_fast.engines.onnx_file import _metadata, _wants_other_files
 from ceres_fast.engines.onnx_runtime import OnnxRuntimeEngine
 from ceres_fast.errors import InputError
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ceres_fast.classifier import CLASSIFIER_FILE, read_classifier
+from ceres_fast.artifact.classifier import CLASSIFIER_FILE, read_classifier
 from ceres_fast.engines.onnx_runtime import OnnxRuntimeEngine
 from ceres_fast.evaluation import scores
 from ceres_fast.evaluation.evaluate import evaluate

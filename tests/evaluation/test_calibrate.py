@@ -18,7 +18,8 @@ from astropy.table import Table
 from matplotlib import image
 from typer.testing import CliRunner
 
-from ceres_fast.classifier import read_classifier
+from ceres_fast.artifact.classifier import read_classifier
+from ceres_fast.artifact.scaling import scaled
 from ceres_fast.classify import classify
 from ceres_fast.cli.calibrate import calibrate as command
 from ceres_fast.errors import CeresFastError, InputError
@@ -31,8 +32,7 @@ from ceres_fast.export import export
 from ceres_fast.files import sha256_of
 from ceres_fast.records.build import build_records
 from ceres_fast.records.manifest import load_manifest
-from ceres_fast.scaling import scaled
-from ceres_fast.survey.stamp_table import stamp_table
+from ceres_fast.stamps import stamp_table
 
 from ..tiny_networks import write_knowing_run
 from ..tiny_records import write_stamps

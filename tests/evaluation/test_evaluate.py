@@ -13,7 +13,7 @@ from astropy.table import Table
 from matplotlib import image
 from sklearn import metrics
 
-from ceres_fast.classifier import read_classifier
+from ceres_fast.artifact.classifier import read_classifier
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.evaluation import evaluate as module
 from ceres_fast.evaluation import scores
@@ -22,7 +22,7 @@ from ceres_fast.model.load import load_model, predict
 from ceres_fast.records.build import build_records
 from ceres_fast.records.manifest import MANIFEST, load_manifest
 from ceres_fast.records.pipeline import read_columns, read_stamps
-from ceres_fast.survey.stamp_table import PLANES
+from ceres_fast.stamps import PLANES
 
 from ..tiny_networks import OF_STAMPS, write_run
 from ..tiny_records import write_stamps

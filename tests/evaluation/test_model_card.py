@@ -17,7 +17,7 @@ from markdown_it import MarkdownIt
 from sklearn import metrics
 from typer.testing import CliRunner
 
-from ceres_fast.classifier import Classifier, read_classifier
+from ceres_fast.artifact.classifier import Classifier, read_classifier
 from ceres_fast.cli.card import card as command
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.evaluation import scores

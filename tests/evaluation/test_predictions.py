@@ -9,7 +9,7 @@ import pytest
 
 from ceres_fast.errors import InputError
 from ceres_fast.evaluation.predictions import Predictions, read_predictions, write_predictions
-from ceres_fast.survey.stamp_table import stamp_table
+from ceres_fast.stamps import stamp_table
 
 
 def made(probabilities: np.ndarray, **known: object) -> Predictions:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ceres_fast.classifier import ONNX_KINDS, read_classifier
+from ceres_fast.artifact.classifier import ONNX_KINDS, read_classifier
 from ceres_fast.engines.onnx_runtime import OnnxRuntimeEngine
 from ceres_fast.export import onnx_file
 from ceres_fast.export.bounds import Bounds

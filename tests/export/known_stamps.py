@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ceres_fast.classifier import Classifier
+from ceres_fast.artifact.classifier import Classifier
 from ceres_fast.export.stamps import Stamps
 
 from ..tiny_models import classifier

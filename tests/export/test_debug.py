@@ -15,7 +15,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from ceres_fast.engines.probes import probe_stamps
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.export.debug import Layerwise, Tensor, layerwise
-from ceres_fast.survey.stamp_table import PLANES
+from ceres_fast.stamps import PLANES
 
 from ..tiny_models import model
 

@@ -13,19 +13,19 @@ import numpy as np
 import onnx
 import pytest
 
-from ceres_fast.classifier import ONNX_KINDS, read_classifier
+from ceres_fast.artifact.classifier import ONNX_KINDS, read_classifier
+from ceres_fast.artifact.latest import name_latest
+from ceres_fast.artifact.products import carried, onnx_name
 from ceres_fast.engines.onnx_runtime import OnnxRuntimeEngine
 from ceres_fast.engines.probes import probe_stamps
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.export import export, graph, onnx_file, proof
 from ceres_fast.export.bounds import Bounds
-from ceres_fast.export.products import carried, onnx_name
 from ceres_fast.files import sha256_of
-from ceres_fast.latest import name_latest
 from ceres_fast.model.load import load_model, predict
 from ceres_fast.records.manifest import load_manifest
 from ceres_fast.records.pipeline import read_stamps
-from ceres_fast.survey.stamp_table import PLANES
+from ceres_fast.stamps import PLANES
 
 from ..tiny_networks import WEIGHTS, write_run
 from .exported import FILES, contents, engine_of, no_tolerance

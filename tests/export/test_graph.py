@@ -9,12 +9,12 @@ from pathlib import Path
 import onnx
 import pytest
 
-from ceres_fast.classifier import ONNX_METADATA_KEY, Classifier, read_classifier
-from ceres_fast.engines.onnx_file import read_onnx
+from ceres_fast.artifact.classifier import ONNX_METADATA_KEY, Classifier, read_classifier
+from ceres_fast.artifact.onnx_file import read_onnx
+from ceres_fast.artifact.products import carried
+from ceres_fast.artifact.scaling import network_threshold
 from ceres_fast.export.graph import describe, keras_graph, metadata
-from ceres_fast.export.products import carried
 from ceres_fast.model.onnx_convert import OPSET
-from ceres_fast.scaling import network_threshold
 
 from ..tiny_models import classifier, peak_model
 from ..tiny_networks import write_run

@@ -10,13 +10,13 @@ import numpy as np
 import onnx
 import pytest
 
-from ceres_fast.classifier import read_classifier
+from ceres_fast.artifact.classifier import read_classifier
+from ceres_fast.artifact.products import carried
 from ceres_fast.engines.onnx_runtime import OnnxRuntimeEngine
 from ceres_fast.engines.probes import probe_stamps
 from ceres_fast.errors import CeresFastError
 from ceres_fast.export.bounds import BOUNDS, Bounds, bounds_for
 from ceres_fast.export.graph import describe
-from ceres_fast.export.products import carried
 from ceres_fast.export.proof import NotProven, Proof, compared, prove
 from ceres_fast.export.proof_text import needed
 from ceres_fast.export.stamps import Stamps, draw_stamps

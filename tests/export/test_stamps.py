@@ -12,7 +12,7 @@ from ceres_fast.export import stamps as module
 from ceres_fast.export.stamps import draw_stamps
 from ceres_fast.records.manifest import load_manifest
 from ceres_fast.records.pipeline import read_columns
-from ceres_fast.survey.stamp_table import PLANES
+from ceres_fast.stamps import PLANES
 
 from ..tiny_models import classifier
 from ..tiny_records import ASTEROIDS

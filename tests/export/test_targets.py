@@ -16,12 +16,12 @@ import numpy as np
 import onnx
 import pytest
 
-from ceres_fast.classifier import ONNX_METADATA_KEY, read_classifier
+from ceres_fast.artifact.classifier import ONNX_METADATA_KEY, read_classifier
+from ceres_fast.artifact.products import PRECISIONS, carried
 from ceres_fast.engines import Engine
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.export import BATCHES, export, onnx_file, proof
 from ceres_fast.export.bounds import Bounds
-from ceres_fast.export.products import PRECISIONS, carried
 from ceres_fast.files import sha256_of
 
 from ..tiny_networks import write_run

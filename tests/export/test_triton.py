@@ -15,14 +15,14 @@ import pytest
 from google.protobuf import text_format
 from onnx import TensorProto, helper
 
-from ceres_fast.classifier import ONNX_METADATA_KEY, Classifier
+from ceres_fast.artifact.classifier import ONNX_METADATA_KEY, Classifier
 from ceres_fast.engines.tensorrt.options import EngineOptions
 from ceres_fast.engines.tensorrt.profiles import profiles
 from ceres_fast.engines.tensorrt.sidecar import Sidecar, sidecar_path
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.export.triton import BATCHES, CONFIG, MODEL, write_repository
 from ceres_fast.files import sha256_of
-from ceres_fast.survey.stamp_table import PLANES
+from ceres_fast.stamps import PLANES
 
 from ..tiny_models import classifier, model, peak_model, written
 

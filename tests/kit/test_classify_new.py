@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 from astropy.io import fits
 
+from ceres_fast.catalogues import read_catalogue
 from ceres_fast.classify.scores import FLAGS, STATIONARY
 from ceres_fast.errors import CeresFastError
 from ceres_fast.locks import lock
-from ceres_fast.survey.catalogues import read_catalogue
-from ceres_fast.survey.rules import Rules
+from ceres_fast.selection.rules import Rules
 
 from ..survey_files import write_exposure, write_field
 from ..tiny_models import classifier, peak_model, written

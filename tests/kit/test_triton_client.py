@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ceres_fast.artifact.scaling import published
 from ceres_fast.classify import classify
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.export.triton import MODEL, write_repository
-from ceres_fast.scaling import published
-from ceres_fast.survey.rules import Rules
-from ceres_fast.survey.stamp_table import PLANES
+from ceres_fast.selection.rules import Rules
+from ceres_fast.stamps import PLANES
 
 from ..survey_files import write_exposure, write_field, write_stamp
 from ..tiny_models import classifier, peak_model, written

@@ -13,7 +13,7 @@ from ceres_fast.model import build
 from ceres_fast.model.backbones import BACKBONES, EXPERIMENTS, find_layer
 from ceres_fast.model.build import BASE, PRECISIONS, Architecture, build_model
 from ceres_fast.model.load import predict
-from ceres_fast.survey.stamp_table import PLANE_SETS
+from ceres_fast.stamps import PLANE_SETS
 
 HEAD = ["hidden/kernel", "hidden/bias", "probabilities/kernel", "probabilities/bias"]
 

@@ -14,7 +14,7 @@ from ceres_fast.model.backbones import BACKBONES, EXPERIMENTS
 from ceres_fast.model.build import BASE, PRECISIONS, Architecture, Base, build_model
 from ceres_fast.model.cut import Cut, cut
 from ceres_fast.model.weights import load_base
-from ceres_fast.survey.stamp_table import PLANES
+from ceres_fast.stamps import PLANES
 
 ROWS = [(backbone, experiment) for backbone in BACKBONES for experiment in EXPERIMENTS]
 

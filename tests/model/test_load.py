@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 
-from ceres_fast.classifier import CLASSIFIER_FILE, read_classifier
+from ceres_fast.artifact.classifier import CLASSIFIER_FILE, read_classifier
 from ceres_fast.engines.probes import probe_stamps
 from ceres_fast.errors import InputError
 from ceres_fast.model.build import Architecture, build_model

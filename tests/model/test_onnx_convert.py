@@ -22,7 +22,7 @@ from ceres_fast.model.build import BASE, Architecture, build_model
 from ceres_fast.model.load import predict
 from ceres_fast.model.onnx_convert import BATCH, INPUT, IR_VERSION, OPSET, OUTPUT, _weights_not_copied, check, convert
 from ceres_fast.model.onnx_float16 import halved
-from ceres_fast.survey.stamp_table import PLANE_SETS, PLANES
+from ceres_fast.stamps import PLANE_SETS, PLANES
 
 from ..small_networks import CONVOLUTIONS, FOLDED, small_network
 from ..tiny_models import classifier

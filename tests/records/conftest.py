@@ -9,7 +9,7 @@ from astropy.io import fits
 
 from ceres_fast.records.build import build_records
 from ceres_fast.records.manifest import Manifest
-from ceres_fast.survey.stamp_table import COLUMNS, stamp_table
+from ceres_fast.stamps import COLUMNS, stamp_table
 
 FIELDS, PER_FIELD = 12, 10
 

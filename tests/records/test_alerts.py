@@ -6,7 +6,7 @@ import pytest
 from ceres_fast.errors import InputError
 from ceres_fast.records.build import build_records
 from ceres_fast.records.pipeline import check_records, read_columns
-from ceres_fast.survey.stamp_table import PLANE_SETS, PLANES, stamp_shape
+from ceres_fast.stamps import PLANE_SETS, PLANES, stamp_shape
 
 from ..alert_files import image, tar_of, write_fields
 

@@ -12,17 +12,17 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from ceres_fast.detect import detect_frames
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.files import sha256_of
+from ceres_fast.frames.reading import read_header
+from ceres_fast.frames.stamp_folders import read_stamp
 from ceres_fast.records import build, units
 from ceres_fast.records import sources as records_sources
 from ceres_fast.records.build import build_records
 from ceres_fast.records.pipeline import check_records, read_columns
-from ceres_fast.survey.detect import detect_frames
-from ceres_fast.survey.frames import read_header
-from ceres_fast.survey.rules import Rules
-from ceres_fast.survey.simulate.survey import simulate_survey
-from ceres_fast.survey.stamp_folders import read_stamp
+from ceres_fast.selection.rules import Rules
+from ceres_fast.synthetic.simulate.survey import simulate_survey
 
 from ..survey_files import STARS, write_field
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ceres_fast.alerts import tables
+from ceres_fast.alerts.labels import REASONS
 from ceres_fast.records.build import build_records
 from ceres_fast.records.manifest import Manifest
 from ceres_fast.records.pipeline import read_columns
@@ -14,10 +16,8 @@ from ceres_fast.records.reconcile import ACCOUNTS
 from ceres_fast.records.schema import KINDS
 from ceres_fast.records.splits.hold_out import LINKED, UNKNOWN
 from ceres_fast.records.splits.quotas import OVER
-from ceres_fast.survey import night
-from ceres_fast.survey.alerts import tables
-from ceres_fast.survey.alerts.labels import REASONS
-from ceres_fast.survey.stamp_table import PLANE_SETS
+from ceres_fast.selection import field as night
+from ceres_fast.stamps import PLANE_SETS
 
 from ..alert_files import write_fields
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from astropy.table import Table
 
+from ceres_fast.catalogues import Names
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.files import sha256_of
 from ceres_fast.records import parts
@@ -17,8 +18,7 @@ from ceres_fast.records.parts import ABOUT, STAMPS, TABLE, PartMaker, clear_othe
 from ceres_fast.records.scheduler import Workers
 from ceres_fast.records.sources import find_sources
 from ceres_fast.records.units import Choice, SourceFile, Unit
-from ceres_fast.survey.catalogues import Names
-from ceres_fast.survey.rules import Rules
+from ceres_fast.selection.rules import Rules
 
 CHOICE = Choice((), Rules(), "stop", "error")
 

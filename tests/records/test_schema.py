@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from ceres_fast.records.schema import KINDS, described, parse, serialise
-from ceres_fast.survey.stamp_table import COLUMNS
+from ceres_fast.stamps import COLUMNS
 from ceres_fast.tensorflow_quiet import tf
 
 from .conftest import some_columns

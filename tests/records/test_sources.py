@@ -11,7 +11,7 @@ from ceres_fast.records import sources as records_sources
 from ceres_fast.records.scheduler import Workers
 from ceres_fast.records.sources import find_sources
 from ceres_fast.records.units import Choice
-from ceres_fast.survey.rules import Rules
+from ceres_fast.selection.rules import Rules
 
 from ..survey_files import write_field
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ceres_fast.classifier import read_classifier
+from ceres_fast.artifact.classifier import read_classifier
 from ceres_fast.model.load import load_model, predict
 from ceres_fast.records.manifest import load_manifest
 from ceres_fast.records.pipeline import read_stamps

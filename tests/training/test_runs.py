@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from ceres_fast import locks
+from ceres_fast.artifact.latest import name_latest
 from ceres_fast.errors import CeresFastError, InputError
-from ceres_fast.latest import name_latest
 from ceres_fast.training import runs
 from ceres_fast.training.runs import CONFIG, LOCK, METRICS, create_run, open_run, take, who_uses
 

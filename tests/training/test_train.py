@@ -19,15 +19,15 @@ import numpy as np
 import pytest
 from matplotlib import image
 
-from ceres_fast.classifier import read_classifier
+from ceres_fast.artifact.classifier import read_classifier
+from ceres_fast.artifact.latest import resolve
 from ceres_fast.errors import CeresFastError, InputError
-from ceres_fast.latest import resolve
 from ceres_fast.model.build import Architecture
 from ceres_fast.model.load import load_model, predict
 from ceres_fast.records.build import build_records
 from ceres_fast.records.manifest import Manifest, load_manifest
 from ceres_fast.records.pipeline import read_stamps
-from ceres_fast.survey.rules import Rules
+from ceres_fast.selection.rules import Rules
 from ceres_fast.training import assemble
 from ceres_fast.training import train as module
 from ceres_fast.training.callbacks import KeepBest
@@ -310,7 +310,7 @@ import os, signal, sys
 from pathlib import Path
 import ceres_fast.training.assemble
 import ceres_fast.training.train as module
-from ceres_fast.classifier import Classifier
+from ceres_fast.artifact.classifier import Classifier
 from ceres_fast.training.settings import Settings
 from tests.tiny_networks import tiny_network
 

@@ -11,11 +11,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ...classifier import ONNX_METADATA_KEY, Classifier
+from ...artifact.classifier import ONNX_METADATA_KEY, Classifier
+from ...artifact.onnx_file import read_onnx
 from ...errors import CeresFastError, InputError
 from ...files import disk_errors, sync
 from ..gpus import Gpu, current_gpu
-from ..onnx_file import read_onnx
 from .api import FLAVOURS, Flavour, flavour, flavour_of, version_of
 from .checks import beside
 from .log import Log

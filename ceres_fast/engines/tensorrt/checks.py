@@ -13,10 +13,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ...classifier import ONNX_METADATA_KEY, Classifier
+from ...artifact.classifier import ONNX_METADATA_KEY, Classifier
+from ...artifact.onnx_file import read_onnx
 from ...errors import InputError
 from ..gpus import Gpu, capability_of, current_gpu
-from ..onnx_file import read_onnx
 from .api import FLAVOURS, flavour, flavour_of, version_of
 from .sidecar import REBUILD, Sidecar, read_sidecar, sidecar_path
 from .sidecar_fields import HARDWARE

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ...classifier import Classifier
+from ...artifact.classifier import Classifier
 from ...errors import InputError
 from ..batches import INPUT, OUTPUT
 from .alone import alone

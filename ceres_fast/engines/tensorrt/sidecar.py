@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from ...classifier import LARGEST_JSON, Classifier
-from ...classifier_checks import shown
+from ...artifact.classifier import LARGEST_JSON, Classifier
+from ...artifact.classifier_checks import shown
 from ...errors import InputError
 from ..gpus import Gpu
 from .api import FLAVOURS

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from ...classifier import read_classifier
+from ...artifact.classifier import read_classifier
+from ...artifact.latest import resolve
 from ...console import warn
 from ...errors import CeresFastError, InputError
 from ...files import read_json
-from ...latest import resolve
 from ...training.runs import CONFIG
 from ..predictions import PREDICTIONS, Predictions, read_predictions
 

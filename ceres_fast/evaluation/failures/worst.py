@@ -10,7 +10,7 @@ from astropy.table import Column, Table
 from matplotlib.figure import Figure, SubFigure
 
 from ...files import atomic_file
-from ...survey.stamp_table import COLUMNS
+from ...stamps import COLUMNS
 from ..figures import save, show_stamp
 from ..predictions import PROBABILITY, Predictions
 from .quantities import FAINTEST, trail_length

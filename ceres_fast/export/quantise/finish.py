@@ -4,7 +4,7 @@ TensorRT takes int8 activations with zero point 0 only. ONNX Runtime on a CPU ha
 (the signed product is a plain loop in its ``MlasGemmQuantGetDispatch``, 1.32), and makes one integer operation of a
 layer and its Relu only where zero is the smallest number of the type. The type of the zero point is all that is between
 the two; so each activation has a zero point of its own, one byte in ``raw_data``, whose name says what it becomes when
-the file is read for a CPU (`ceres_fast.engines.onnx_file.as_unsigned`):
+the file is read for a CPU (`ceres_fast.artifact.onnx_file.as_unsigned`):
 
 - ``…_zero_point_nonnegative``: uint8 0. The same numbers up to 127 steps; above, beyond the range that was measured,
   int8 is cut off and uint8 goes on to 255.
@@ -18,7 +18,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from ...engines.onnx_file import NONNEGATIVE, SIGNED
+from ...artifact.onnx_file import NONNEGATIVE, SIGNED
 from .nodes import nonnegative
 
 

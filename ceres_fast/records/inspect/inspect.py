@@ -11,8 +11,8 @@ import numpy as np
 from ...console import say, table, warn
 from ...errors import CeresFastError
 from ...files import atomic_directory, refuse_existing, write_json, write_text
-from ...survey.stamp_table import CLASSES
-from ...survey.track_cost import cost_rows
+from ...selection.track_cost import cost_rows
+from ...stamps import CLASSES
 from ..manifest import Manifest, load_manifest
 from ..manifest_checks import REBUILD
 from ..pipeline import read_all

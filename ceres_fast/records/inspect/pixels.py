@@ -10,7 +10,7 @@ import numpy as np
 from scipy.ndimage import maximum_filter, uniform_filter
 
 from ...console import progress
-from ...survey.stamp_table import STAMP_SIZE
+from ...stamps import STAMP_SIZE
 from ..manifest import Manifest
 from ..pipeline import shard_errors, stamp_dataset
 

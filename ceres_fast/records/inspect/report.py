@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...survey.stamp_table import CLASSES
+from ...stamps import CLASSES
 from ..splits.hold_out import nights
 from ..splits.leaks import places
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...errors import CeresFastError
-from ...survey.selection import Where
+from ...frames.where import Where
 from ..presets import quotas_of
 from .fractions import SPLITS, check_fractions, split_groups
 from .hold_out import check_hold_out, hold_out_stamps

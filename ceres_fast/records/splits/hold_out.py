@@ -8,8 +8,8 @@ import numpy as np
 
 from ...console import warn
 from ...errors import CeresFastError
-from ...survey.selection import Where
-from ...survey.stamp_table import CLASSES
+from ...frames.where import Where
+from ...stamps import CLASSES
 
 UNKNOWN, LINKED = "unknown_if_held_out", "linked_to_held_out"
 """Why a stamp outside the held-out ones is dropped, as in the counts of the manifest."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ...errors import CeresFastError
-from ...survey.stamp_table import CLASSES
+from ...stamps import CLASSES
 from ..presets import Quotas
 from .fractions import split_groups
 

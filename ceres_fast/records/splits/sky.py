@@ -14,7 +14,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from ...survey.stamp_table import STAMP_SIZE
+from ...stamps import STAMP_SIZE
 
 LEAST_UNKNOWN_SCALE = 1.0
 """arcsec per pixel where a stamp does not say its own, or more if another one has more. ZTF's, 3 times the INT's: a

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...errors import CeresFastError
 from ...records.pipeline import without_tuning
-from ...survey.stamp_table import CLASSES
+from ...stamps import CLASSES
 from ...tensorflow_quiet import tf
 from .order import epoch_order, epoch_variants
 from .resident import resident

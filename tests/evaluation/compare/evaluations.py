@@ -11,7 +11,7 @@ import tomli_w
 from ceres_fast.evaluation.compare.runs import Answers
 from ceres_fast.evaluation.predictions import PREDICTIONS, Predictions, write_predictions
 from ceres_fast.files import write_json, write_text
-from ceres_fast.survey.stamp_table import COLUMNS
+from ceres_fast.stamps import COLUMNS
 
 KINDS = {float: np.float64, int: np.int64, str: np.str_}
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ceres_fast.artifact.latest import name_latest
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.evaluation.compare.runs import read_answers
 from ceres_fast.evaluation.predictions import Predictions
-from ceres_fast.latest import name_latest
 
 from ...tiny_models import classifier
 from .evaluations import columns, predictions, survey, write_evaluation

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ceres_fast.evaluation.predictions import Predictions
-from ceres_fast.survey.stamp_table import stamp_table
+from ceres_fast.stamps import stamp_table
 
 
 def made(probabilities: Any, **known: Any) -> Predictions:

@@ -7,7 +7,7 @@ import pytest
 
 from ceres_fast.evaluation.failures.bins import is_unknown
 from ceres_fast.evaluation.failures.quantities import QUANTITIES, trail_length
-from ceres_fast.survey.stamp_table import COLUMNS
+from ceres_fast.stamps import COLUMNS
 
 from .cases import made
 

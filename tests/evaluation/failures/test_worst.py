@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from ceres_fast.evaluation.failures import draw_worst, worst, write_worst
 from ceres_fast.evaluation.failures.worst import caption, worst_rows
 from ceres_fast.evaluation.predictions import Predictions
-from ceres_fast.survey.stamp_table import COLUMNS
+from ceres_fast.stamps import COLUMNS
 
 from .cases import made, survey
 

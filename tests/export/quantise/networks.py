@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from ceres_fast.classifier import ONNX_METADATA_KEY
+from ceres_fast.artifact.classifier import ONNX_METADATA_KEY
 
 from ...tiny_models import classifier
 from ...tiny_records import stamp

@@ -10,7 +10,7 @@ import onnx
 import onnxruntime
 from onnx import TensorProto
 
-from ceres_fast.engines.onnx_file import NONNEGATIVE, SIGNED
+from ceres_fast.artifact.onnx_file import NONNEGATIVE, SIGNED
 
 
 def answers(model: onnx.ModelProto, stamps: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ import onnx
 import pytest
 from onnx import TensorProto
 
-from ceres_fast.engines.onnx_file import NONNEGATIVE, SIGNED
+from ceres_fast.artifact.onnx_file import NONNEGATIVE, SIGNED
 from ceres_fast.export.quantise.finish import finished
 from ceres_fast.export.quantise.insert import inserted
 from ceres_fast.export.quantise.nodes import quantisable

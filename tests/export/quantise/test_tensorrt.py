@@ -7,7 +7,7 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from ceres_fast.engines.onnx_file import SIGNED
+from ceres_fast.artifact.onnx_file import SIGNED
 from ceres_fast.export.quantise import Judgement, quantise
 
 from .networks import network, stamps

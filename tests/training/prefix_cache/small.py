@@ -10,7 +10,7 @@ import keras
 from ceres_fast.model.build import BASE, Base
 from ceres_fast.model.cut import Cut, cut
 from ceres_fast.model.stem import Normalise
-from ceres_fast.survey.stamp_table import PLANES, stamp_shape
+from ceres_fast.stamps import PLANES, stamp_shape
 
 BATCH, ROWS = 8, 16
 """Rows computed at once, and of a shard, where shards are small."""

@@ -10,7 +10,7 @@ import pytest
 
 from ceres_fast.model.cut import Cut
 from ceres_fast.records.manifest import Manifest
-from ceres_fast.survey.stamp_table import PLANES
+from ceres_fast.stamps import PLANES
 from ceres_fast.training.prefix_cache import key
 from ceres_fast.training.prefix_cache.key import key_of, made_from
 from ceres_fast.training.prefix_cache.layout import Layout

@@ -1,0 +1,88 @@
+"""A run's classifier described anew: its JSON, and the same JSON inside the ONNX files that it names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+
+from ..console import warn
+from ..engines.batches import INPUT, OUTPUT
+from ..errors import InputError
+from ..export.graph import describe
+from ..files import atomic_file
+from .classifier import ONNX_KINDS, ONNX_METADATA_KEY, Classifier
+from .free_names import free_name, settle
+from .onnx_file import read_onnx
+from .products import PROOF, carried
+
+_PRECISIONS = {kind: precision for precision, kind in ONNX_KINDS.items()}
+
+
+def redescribe(classifier: Classifier) -> Classifier:
+    """Write a run's classifier.json, and its ONNX files with the same description; the graphs in them stay as they are.
+
+    At every moment classifier.json names ONNX files that are there, are whole and say the same as it: a process that
+    is killed leaves the run as it was or as it is to be. Second ONNX files, which it may leave, the next call removes.
+
+    Parameters
+    ----------
+    classifier : Classifier
+        Read from the run (``folder``), with what is new.
+
+    Returns
+    -------
+    Classifier
+        What classifier.json says now. It names no ONNX file where the one it named cannot be used, or is of a coarser
+        precision and was proven at another threshold or scaling; that is warned of.
+
+    Raises
+    ------
+    CeresFastError
+        When the disk refuses.
+    """
+    assert classifier.folder is not None
+    made = classifier.without_onnx()
+    for kind in classifier.onnx_files():
+        graph = _exported(classifier, kind)
+        if graph is None or not _holds(graph, classifier, kind):
+            continue
+        path = free_name(classifier, kind)
+        with atomic_file(path) as temporary:
+            onnx.save(describe(graph, carried(made, _PRECISIONS[kind])), temporary)
+        made = made.with_file(kind, path)
+    made.write(classifier.folder)
+    for name in classifier.onnx_files().values():
+        (classifier.folder / name).with_suffix(PROOF).unlink(missing_ok=True)  # it was of the file before
+    return settle(made)
+
+
+def _holds(graph: onnx.ModelProto, classifier: Classifier, kind: str) -> bool:
+    """Whether what was proven of a file holds with the new description; float32 differs too little to matter."""
+    if kind == ONNX_KINDS["float32"]:
+        return True
+    said = {each.key: each.value for each in graph.metadata_props}
+    was = Classifier.from_json(said[ONNX_METADATA_KEY], Path(classifier.files[kind]["file"]))
+    same = (was.threshold, was.scaling) == (classifier.threshold, classifier.scaling)
+    if not same:
+        warn(
+            f"{classifier.files[kind]['file']}: was proven at another threshold. The run does without it until it is "
+            "exported again"
+        )
+    return same
+
+
+def _exported(classifier: Classifier, kind: str) -> onnx.ModelProto | None:
+    try:
+        path = classifier.file_path(kind)
+        content, said = read_onnx(path)
+        graph = onnx.load_model_from_string(content)
+        ends = [each.name for each in (*graph.graph.input, *graph.graph.output)]
+        if ends != [INPUT, OUTPUT] or ONNX_METADATA_KEY not in said:
+            raise InputError(
+                path, f"has the ends {', '.join(ends)}", expected=f"{INPUT}, {OUTPUT}: a file of this version"
+            )
+    except InputError as error:
+        warn(f"{error} The run does without this file until it is exported again")
+        return None
+    return graph

@@ -1,0 +1,137 @@
+"""The detections of one exposure: its catalogue, checked against the header of its frame."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from astropy.io import fits
+from astropy.wcs import WCS
+
+from ..errors import InputError
+from ..frames.info import FrameInfo
+from ..frames.reading import FrameHeader, read_header
+from . import Catalogue, Names, check_against, column, find_catalogue, positions, read_catalogue, rows_of, sky_positions
+
+SEEING_LIMIT = 5.0
+"""A seeing in a header that is more than this many times the width of the detections is not one (99 for unknown,
+another unit): with it as the radius, everything would be near something."""
+
+
+class Detections(NamedTuple):
+    """What is known of the detections of an exposure (of one CCD) without reading its pixels.
+
+    ``x``, ``y`` (pixels from 1) and ``ra``, ``dec`` (deg) have shape (n,), float64; the latter are NaN where neither
+    the catalogue nor the frame has them. ``info.seeing`` is that of the header, else (or where the header's is
+    `SEEING_LIMIT` times larger) that of the catalogue. ``rows`` (n,) int64 are the rows of the catalogue's file,
+    from 0, that these detections are; ``rejected`` (n,) bool says which have a flag that makes them unwanted.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    ra: np.ndarray
+    dec: np.ndarray
+    info: FrameInfo
+    catalogue: Catalogue
+    wcs: WCS | None
+    header: fits.Header
+    rows: np.ndarray
+    rejected: np.ndarray
+
+    def column(self, *names: str) -> np.ndarray | None:
+        """Return `catalogues.column` for these detections: (n,) float64, or None where the catalogue has none."""
+        values = column(self.catalogue, *names)
+        return None if values is None else values[self.rows]
+
+
+def read_detections(
+    frame: FrameHeader | FrameInfo | Path,
+    catalogue: Catalogue | Path | None = None,
+    *,
+    reject_flags: int = 0,
+    names: Names | None = None,
+) -> Detections:
+    """Read the catalogue of a frame and the frame's header.
+
+    Parameters
+    ----------
+    frame : FrameHeader, FrameInfo or pathlib.Path
+        A CCD; or a file with one.
+    catalogue : Catalogue or pathlib.Path, optional
+        Its catalogue, or that of all CCDs of its file; by default the one that `find_catalogue` finds.
+    reject_flags : int
+        Bits of FLAGS; detections with any of them are rejected (`rules.Rules.reject_flags`).
+    names : Names, optional
+        What the columns of a catalogue that is read are called.
+
+    Raises
+    ------
+    InputError
+        When the frame or its catalogue is missing or cannot be used, or the catalogue is of another frame.
+    """
+    if not isinstance(frame, FrameHeader):
+        frame = read_header(frame.path, frame.hdu) if isinstance(frame, FrameInfo) else read_header(frame)
+    info, header, wcs = frame
+    catalogue = catalogue or find_catalogue(info.path)
+    if catalogue is None:
+        stem = info.frame.removesuffix(info.brackets)
+        raise InputError(
+            info.path,
+            "has no catalogue",
+            expected=f"{stem}.cat beside it or in ../sextractor_cat",
+            action="run SExtractor or `ceres-fast detect` on it",
+        )
+    if not isinstance(catalogue, Catalogue):
+        catalogue = read_catalogue(catalogue, names)
+    rows = rows_of(catalogue, info)
+    check_against(catalogue, info, wcs, rows)
+    x, y = (values[rows] for values in positions(catalogue))
+    ra, dec = _sky(catalogue, rows, x, y, wcs)
+    info = dataclasses.replace(info, seeing=_seeing(info, catalogue, rows))
+    rejected = _rejected(catalogue, rows, reject_flags)
+    return Detections(x, y, ra, dec, info, catalogue, wcs, header, rows, rejected)
+
+
+def _sky(
+    catalogue: Catalogue, rows: np.ndarray, x: np.ndarray, y: np.ndarray, wcs: WCS | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the catalogue's sky positions, and the frame's coordinates where a row has none."""
+    known = sky_positions(catalogue)
+    ra, dec = (np.full(len(x), np.nan), np.full(len(x), np.nan)) if known is None else (each[rows] for each in known)
+    lacking = np.isnan(ra) & np.isfinite(x)
+    if wcs is not None and lacking.any():
+        ra[lacking], dec[lacking] = wcs.all_pix2world(x[lacking], y[lacking], 1)
+    return ra, dec
+
+
+def _seeing(info: FrameInfo, catalogue: Catalogue, rows: np.ndarray) -> float:
+    width = _typical_width(catalogue, rows) * info.pixel_scale
+    return width if math.isnan(info.seeing) or info.seeing > SEEING_LIMIT * width else info.seeing
+
+
+def _typical_width(catalogue: Catalogue, rows: np.ndarray) -> float:
+    """Return the median FWHM (pixels) of detections without a flag, NaN where the catalogue does not say."""
+    width, flags = column(catalogue, "FWHM_IMAGE"), column(catalogue, "FLAGS")
+    if width is None:
+        return math.nan
+    clean = (width[rows] > 0) & (True if flags is None else flags[rows] == 0)
+    return float(np.median(width[rows][clean])) if clean.any() else math.nan
+
+
+def _rejected(catalogue: Catalogue, rows: np.ndarray, bits: int) -> np.ndarray:
+    """Tell which detections have one of some bits in FLAGS; a flag that is not known rejects nothing."""
+    if not bits:
+        return np.zeros(len(rows), bool)
+    flags = column(catalogue, "FLAGS")
+    if flags is None:
+        raise InputError(
+            catalogue.path,
+            "has no column FLAGS",
+            expected=f"one, because detections with the flags {bits} are to be rejected",
+            action="add FLAGS to SExtractor's PARAMETERS_NAME file, or name its column with --columns flags=NAME",
+        )
+    known = np.isfinite(flags) & (flags >= 0)
+    return (np.where(known, flags, 0).astype(np.int64)[rows] & bits) != 0

@@ -1,0 +1,80 @@
+"""Which frames there are, by field, CCD and night."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from astropy.io import fits
+
+from ..errors import InputError
+from ..frames.exposures import group_exposures
+from ..frames.info import FrameInfo
+from ..frames.reading import find_frames, read_headers
+from ..frames.where import Where, equal
+from ..problems import OnError, Problems
+from . import find_catalogue, read_catalogue, rows_of
+
+
+def survey_fields(
+    sources: Sequence[Path], *, where: Where = (), on_error: OnError = "stop"
+) -> tuple[list[list[FrameInfo]], Counter[str]]:
+    """Return the frames in sources by field, CCD and night, and how many were found, bad or not selected.
+
+    Names of `where` that are no keyword of a header are left to the catalogues.
+    """
+    infos, counts = read_infos(find_frames(sources), where=where, on_error=on_error)
+    fields, copies = grouped(infos, on_error=on_error)
+    return fields, counts + copies
+
+
+def read_infos(
+    paths: Sequence[Path], *, where: Where = (), on_error: OnError = "stop"
+) -> tuple[list[FrameInfo], Counter[str]]:
+    """Return what the headers of frames say, without the frames that are bad or not selected, and counts of both."""
+    counts: Counter[str] = Counter()
+    problems = Problems(on_error)
+    infos = []
+    for path in paths:
+        try:
+            heads = read_headers(path)
+        except InputError as error:
+            counts["frames_found"] += 1
+            leave_out(path, error, problems, counts)
+            continue
+        counts["frames_found"] += len(heads)
+        chosen = [info for info, header, _ in heads if _is_chosen(header, where)]
+        counts["frames_not_selected"] += len(heads) - len(chosen)
+        infos += chosen
+    return infos, +counts
+
+
+def _is_chosen(header: fits.Header, where: Where) -> bool:
+    return all(any(equal(header[name], value) for value in allowed) for name, allowed in where if name in header)
+
+
+def grouped(infos: Sequence[FrameInfo], *, on_error: OnError = "stop") -> tuple[list[list[FrameInfo]], Counter[str]]:
+    """Group frames as `group_exposures` does; copies of an exposure are bad frames."""
+    counts: Counter[str] = Counter()
+    problems = Problems(on_error)
+    return group_exposures(infos, lambda info, error: leave_out(info, error, problems, counts)), counts
+
+
+def leave_out(frame: FrameInfo | Path, error: InputError, problems: Problems, counts: Counter[str]) -> None:
+    """Report a CCD (or a whole file) that cannot be used; count it and its detections, if these can be read."""
+    problems.report(error, counts, "bad_frames")
+    lost = _rows(frame)
+    counts["detections"] += lost
+    counts["bad_frame_detections"] += lost
+
+
+def _rows(frame: FrameInfo | Path) -> int:
+    try:
+        path = find_catalogue(frame if isinstance(frame, Path) else frame.path)
+        if path is None:
+            return 0
+        catalogue = read_catalogue(path)
+        return len(catalogue.table) if isinstance(frame, Path) else len(rows_of(catalogue, frame))
+    except InputError:
+        return 0

@@ -1,0 +1,113 @@
+"""Write a catalogue for each frame: `ceres-fast detect`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ..console import table as print_table
+from ..console import track
+from ..errors import CeresFastError, InputError
+from ..frames.reading import find_frames, frame_stem
+from ..problems import OnError, Problems
+from . import sep_engine, source_extractor
+
+EngineName = Literal["sep", "source-extractor"]
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What writes the catalogue of a file and returns the number of detections, and in which formats."""
+
+    write_catalogue: Callable[..., int]
+    formats: tuple[str, ...]
+
+
+ENGINES = {
+    "sep": Engine(sep_engine.write_catalogue, ("ASCII_HEAD", "FITS_LDAC")),
+    "source-extractor": Engine(source_extractor.write_catalogue, ("ASCII_HEAD", "FITS_LDAC", "FITS_1.0")),
+}
+"""Engines by name; each is called with the frame, the catalogue, the format, `threshold` and `min_area`."""
+
+
+def detect_frames(
+    sources: Sequence[Path],
+    *,
+    engine: EngineName = "sep",
+    format: str = "ASCII_HEAD",
+    output: Path | None = None,
+    threshold: float = 1.5,
+    min_area: int = 5,
+    on_error: OnError = "stop",
+    overwrite: bool = False,
+) -> list[Path]:
+    """Write a catalogue for each frame, where `catalogues.find_catalogue` finds it.
+
+    Parameters
+    ----------
+    sources : sequence of pathlib.Path
+        Frames, or folders of frames.
+    engine : {"sep", "source-extractor"}
+        What detects the sources: the library, or the program itself, which must be installed.
+    format : str
+        Format of the catalogues, one of the engine's.
+    output : pathlib.Path, optional
+        One folder for all catalogues. By default the catalogue of ``resamp/<stem>.fits`` is
+        ``sextractor_cat/<stem>.cat`` beside that folder, that of another frame is beside it.
+    threshold : float
+        Detection threshold, in units of the background's RMS.
+    min_area : int
+        How many connected pixels above the threshold make a detection.
+    on_error : {"stop", "skip"}
+        Whether a bad frame ends the work or is left out.
+    overwrite : bool
+        Whether existing catalogues are replaced.
+
+    Returns
+    -------
+    list of pathlib.Path
+        The catalogues written.
+
+    Raises
+    ------
+    CeresFastError
+        When a catalogue exists, two frames would share one, a frame cannot be used, or the engine is not installed.
+    """
+    if engine not in ENGINES:
+        raise CeresFastError(f"{engine}: no such engine of detection; expected {' or '.join(ENGINES)}.")
+    chosen = ENGINES[engine]
+    if format not in chosen.formats:
+        expected = " or ".join(chosen.formats)
+        raise CeresFastError(f"{format}: not a format of detections with {engine}; expected {expected}.")
+    frames = find_frames(sources)
+    targets = _targets(frames, output, overwrite)
+    counts: Counter[str] = Counter()
+    problems = Problems(on_error)
+    written = []
+    for path, target in track(list(zip(frames, targets, strict=True)), "detecting"):
+        with problems.skipping(counts, "frames left out"):
+            counts["detections"] += chosen.write_catalogue(path, target, format, threshold=threshold, min_area=min_area)
+            written.append(target)
+    rows = [("frames", len(frames)), ("catalogues written", len(written)), *sorted(counts.items())]
+    print_table("detect", ("", "number"), rows)
+    return written
+
+
+def _targets(frames: Sequence[Path], output: Path | None, overwrite: bool) -> list[Path]:
+    targets = [_folder(frame, output) / f"{frame_stem(frame)}.cat" for frame in frames]
+    times = Counter(targets)
+    for target, frame in zip(targets, frames, strict=True):
+        if target.exists() and not overwrite:
+            raise InputError(target, "exists already", action="pass --overwrite to replace it")
+        if times[target] > 1:
+            raise InputError(frame, f"another frame has the catalogue {target} too", expected="a name per frame")
+    return targets
+
+
+def _folder(frame: Path, output: Path | None) -> Path:
+    if output is not None:
+        return output
+    return frame.parent.parent / "sextractor_cat" if frame.parent.name == "resamp" else frame.parent

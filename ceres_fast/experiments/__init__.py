@@ -1,1 +1,0 @@
-"""The paper's twelve experiments on one's own records, and one report of them."""

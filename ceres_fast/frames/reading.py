@@ -1,0 +1,279 @@
+"""Finding and reading frames: the image of one CCD, with what its header says."""
+
+from __future__ import annotations
+
+import math
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from astropy.io import fits
+from astropy.wcs import WCS
+from astropy.wcs.utils import proj_plane_pixel_area
+
+from ..errors import CeresFastError, InputError
+from .ccd_images import Layout, header_of, kind_of_file, layout_of, shape_of
+from .fits_files import SUFFIXES, check_whole, each_hdu, files_below, frame_stem, is_fits_name, open_fits, warn_unread
+from .info import FrameInfo, middle, number, text
+from .missing import blank_missing
+
+__all__ = [
+    "Frame",
+    "FrameHeader",
+    "FrameInfo",
+    "Listing",
+    "celestial",
+    "find_frames",
+    "frame_stem",
+    "list_frames",
+    "read_frame",
+    "read_header",
+    "read_headers",
+    "read_info",
+]
+
+
+MOST_PACKED = 1024
+"""Pixels that a byte of a file can hold; a header that says more is broken, and would take all memory."""
+
+PASSED_OVER = {
+    "table": "FITS tables",
+    "map": "weight maps and masks",
+    "hidden": "hidden",
+    "again": "other names of a file that is here",
+}
+"""Why a FITS file in a folder is no frame, as an account says it."""
+
+
+class FrameHeader(NamedTuple):
+    """What is known of a frame without its pixels: `Frame` without `data`."""
+
+    info: FrameInfo
+    header: fits.Header
+    wcs: WCS | None
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One CCD's image.
+
+    Parameters
+    ----------
+    info : FrameInfo
+        What the header says.
+    data : numpy.ndarray
+        Pixels in ADU, shape (ny, nx), axes (y, x), float32; missing pixels are NaN.
+    wcs : astropy.wcs.WCS or None
+        The celestial coordinates; None where the header has none.
+    header : astropy.io.fits.Header
+        The image's header, with what only the primary header says.
+    """
+
+    info: FrameInfo
+    data: np.ndarray
+    wcs: WCS | None
+    header: fits.Header
+
+
+def read_frame(path: Path, hdu: int | None = None) -> Frame:
+    """Read the image of one CCD: plain, gzipped or tile-compressed FITS, scaled integers (BZERO) or floats.
+
+    Only the pixels of that CCD are read, and those of the maps that say which are missing (`missing`).
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        A FITS file with the two-dimensional image of a CCD, or of several.
+    hdu : int, optional
+        Number of the HDU with the image, from 0; may be left out where the file holds one CCD.
+
+    Returns
+    -------
+    Frame
+        The pixels as float32 in native byte order, and the header.
+
+    Raises
+    ------
+    InputError
+        When the file is missing, empty, cut off or no FITS; has no such image, or several and none is named; when a
+        mask or weight map has another shape; or when no two of its good pixels differ.
+    """
+    with open_fits(path) as hdus:
+        layout = layout_of(path, hdus)
+        info, header, wcs = _head(path, hdus, layout, layout.only(path, hdu))
+        if info.shape[0] * info.shape[1] > MOST_PACKED * path.stat().st_size:
+            problem = f"its header says {info.shape[1]}x{info.shape[0]} pixels, more than the file can hold"
+            raise InputError(info.place, problem, expected="a whole frame")
+        data = np.array(hdus[info.hdu].data, dtype=np.float32)
+        if data.shape != info.shape:
+            problem = f"has {data.shape} pixels where its header says {info.shape}"
+            raise InputError(info.place, problem, expected="a whole frame")
+        maps = blank_missing(data, info, layout, hdus)
+    low, high = np.fmin.reduce(data, axis=None), np.fmax.reduce(data, axis=None)
+    if not low < high:
+        because = f", after applying {', '.join(maps)}" if maps else ""
+        problem = f"no pixel has a value{because}" if math.isnan(low) else f"every pixel is {low:g}"
+        raise InputError(info.place, problem, expected="an image of the sky", action="leave this frame out")
+    return Frame(info, data, wcs, header)
+
+
+def read_headers(path: Path) -> list[FrameHeader]:
+    """Return what is known of each CCD in a file, in their order, without reading pixels; raises as `read_frame`."""
+    with open_fits(path) as hdus:
+        layout = layout_of(path, hdus)
+        return [_head(path, hdus, layout, ccd) for ccd in layout.ccds]
+
+
+def read_header(path: Path, hdu: int | None = None) -> FrameHeader:
+    """Return what is known of one CCD without reading its pixels; arguments and errors as `read_frame`."""
+    with open_fits(path) as hdus:
+        layout = layout_of(path, hdus)
+        return _head(path, hdus, layout, layout.only(path, hdu))
+
+
+def read_info(path: Path, hdu: int | None = None) -> FrameInfo:
+    """Return what the header of one CCD says, without reading its pixels; arguments and errors as `read_frame`."""
+    return read_header(path, hdu).info
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The FITS files among some sources.
+
+    Parameters
+    ----------
+    frames : list of pathlib.Path
+        Those with frames or stamps in them, and those that cannot be opened, in the order of their names.
+    passed_over : dict of pathlib.Path to str
+        The others, and why they are none: one of `PASSED_OVER`.
+    """
+
+    frames: list[Path]
+    passed_over: dict[Path, str]
+
+
+def find_frames(sources: Sequence[Path]) -> list[Path]:
+    """Return the files with frames among files and in folders; `list_frames` without what is passed over."""
+    return list_frames(sources).frames
+
+
+def list_frames(sources: Sequence[Path], unread: Callable[[InputError], None] = warn_unread) -> Listing:
+    """Find the files with frames among files and in folders, searched recursively.
+
+    Catalogues (FITS tables), weight maps and hidden files in folders are passed over. Files that cannot be opened, or
+    hold nothing, so that they have lost their image, count as frames: reading them says what is wrong.
+
+    Parameters
+    ----------
+    sources : sequence of pathlib.Path
+        Files and folders.
+    unread : callable
+        Given an error for each folder that cannot be read; a warning by default.
+
+    Raises
+    ------
+    CeresFastError
+        When a source does not exist, or nothing is found.
+    """
+    kinds: dict[Path, tuple[Path, str]] = {}
+    for source in sources:
+        if not source.exists():
+            raise InputError(source, "does not exist", expected="a frame (FITS) or a folder of frames")
+        if not source.is_dir():
+            kinds[_name(source)] = source, ""
+            continue
+        for file in filter(is_fits_name, files_below(source, unread)):
+            if _name(file) not in kinds:
+                kinds[_name(file)] = file, _why_no_frame(file)
+    frames: dict[Path, Path] = {}
+    passed_over = {file: why for file, why in kinds.values() if why}
+    for file in sorted(file for file, why in kinds.values() if not why):
+        # os.path, as pathlib raises where a link leads to itself; reading it says so.
+        if frames.setdefault(Path(os.path.realpath(file)), file) != file:
+            passed_over[file] = PASSED_OVER["again"]
+    if not frames:
+        names = ", ".join(str(source) for source in sources) or "no source"
+        raise CeresFastError(f"{names}: no frames found; expected FITS files ({', '.join(SUFFIXES)}; also .gz, .fz).")
+    return Listing(list(frames.values()), passed_over)
+
+
+def relative_to_sources(path: Path, sources: Sequence[Path]) -> Path:
+    """Return a frame's path relative to the folder among `sources` that holds it; its name where none does."""
+    inside = (path.relative_to(source) for source in sources if source.is_dir() and path.is_relative_to(source))
+    # Python takes ../b/x.fits to be in the folder "."
+    return next((place for place in inside if ".." not in place.parts), Path(path.name))
+
+
+def celestial(header: fits.Header) -> WCS | None:
+    """Return the celestial coordinates of a header, or None where it has none that can be used.
+
+    With distortions as TPV, as SIP (also where CTYPE does not say so), and as SCAMP's TAN with PVi_j.
+    """
+    if not str(header.get("CTYPE1", "")).strip():
+        return None
+    if "A_ORDER" in header and not str(header["CTYPE1"]).endswith("-SIP"):
+        header = header.copy()
+        header["CTYPE1"], header["CTYPE2"] = f"{header['CTYPE1']}-SIP", f"{header.get('CTYPE2', '')}-SIP"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            wcs = WCS(header)
+            usable = wcs.naxis == 2 and wcs.has_celestial and math.isfinite(proj_plane_pixel_area(wcs))
+        except Exception:  # wcslib raises a dozen unrelated types, and a frame without coordinates is still a frame
+            return None
+    return wcs if usable else None
+
+
+def _head(path: Path, hdus: fits.HDUList, layout: Layout, hdu: int) -> FrameHeader:
+    header = header_of(hdus, layout, hdu)
+    wcs = celestial(header)
+    scale = number(header, "pixel_scale") if wcs is None else math.sqrt(proj_plane_pixel_area(wcs)) * 3600
+    part, parts = layout.ccds.index(hdu), len(layout.ccds)
+    info = FrameInfo(
+        path=path,
+        frame=f"{frame_stem(path)}[{hdu}]" if parts > 1 else frame_stem(path),
+        field=text(header, "field"),
+        ccd=layout.names[part] if parts > 1 else text(header, "ccd"),
+        mjd=middle(header),
+        exposure=number(header, "exposure"),
+        filter=text(header, "filter"),
+        pixel_scale=scale,
+        seeing=number(header, "seeing"),
+        gain=number(header, "gain"),
+        saturation=number(header, "saturation"),
+        shape=shape_of(header),
+        hdu=hdu,
+        extension=hdus[hdu].name if hdu else "",
+        part=part,
+        order=tuple(layout.images.index(ccd) for ccd in layout.ccds),
+        images=len(layout.images),
+        observatory=text(header, "observatory"),
+    )
+    return FrameHeader(info, header, wcs)
+
+
+def _name(path: Path) -> Path:
+    """Return what tells names of files apart: one may be given in several ways."""
+    return path.parent.resolve() / path.name
+
+
+def _why_no_frame(path: Path) -> str:
+    """Return why a file in a folder is no frame, of `PASSED_OVER`; the empty string where it may be one."""
+    if path.name.startswith("."):
+        return PASSED_OVER["hidden"]
+    if kind_of_file(frame_stem(path)) is not None:
+        return PASSED_OVER["map"]
+    try:
+        with open_fits(path) as hdus:
+            parts = list(each_hdu(hdus))
+            if any(hdu.is_image and hdu.header.get("NAXIS", 0) > 0 for hdu in parts):
+                return ""
+            check_whole(path, hdus)
+            # With nothing in it at all it is no table, but an image that was lost.
+            return "" if all(hdu.is_image for hdu in parts) else PASSED_OVER["table"]
+    except InputError:
+        return ""

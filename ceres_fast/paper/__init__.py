@@ -1,0 +1,1 @@
+"""The experiments of the paper: the twelve runs, the published numbers, and one report."""

@@ -1,0 +1,1 @@
+"""A field becomes stamps: rules, what is stationary, which detections are known asteroids, cutting."""

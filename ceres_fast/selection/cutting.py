@@ -1,0 +1,94 @@
+"""The stamp table of one exposure: pixels from the frame, the rest from header, catalogue and truth."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+from astropy.table import Table
+
+from ..catalogues.detections import Detections
+from ..errors import InputError
+from ..frames.cut import cut_stamps
+from ..frames.reading import read_frame
+from ..problems import NanPolicy, Problems
+from ..stamps import stamp_table
+from .labels import Labelled
+from .neighbours import nearest_other, sky_centre, tangent_plane
+
+
+def exposure_stamps(
+    labelled: Labelled, rows: np.ndarray, problems: Problems, nan: NanPolicy, counts: Counter[str]
+) -> Table:
+    """Cut the stamps of some detections (counted from 0) of an exposure.
+
+    Bad stamps are reported to `problems` and counted in ``counts["bad_stamps"]``; ``padded_stamps`` and
+    ``filled_stamps`` are counted too.
+    """
+    exposure = labelled.exposure
+    image = read_frame(exposure.info.path, exposure.info.hdu).data
+    stamps, padded, filled = cut_stamps(image, exposure.x[rows], exposure.y[rows])
+    good = np.ones(len(rows), bool)
+    for index in np.flatnonzero(_is_bad(stamps, filled, nan)):
+        good[index] = False
+        can_fill = filled[index] > 0 and bool(np.isfinite(stamps[index]).all()) and nan == "error"
+        problems.report(_bad_stamp(exposure, int(rows[index]), int(filled[index]), can_fill), counts, "bad_stamps")
+    rows, padded, filled = rows[good], padded[good], filled[good]
+    counts["padded_stamps"] += int((padded > 0).sum())
+    counts["filled_stamps"] += int((filled > 0).sum())
+    return stamp_table(stamps[good], padded=padded, filled=filled, **_known(labelled, rows))
+
+
+def _is_bad(stamps: np.ndarray, filled: np.ndarray, nan: NanPolicy) -> np.ndarray:
+    same = ~(stamps.max(axis=(1, 2)) > stamps.min(axis=(1, 2)))
+    return same | ((filled > 0) & (nan == "error"))
+
+
+def _bad_stamp(exposure: Detections, row: int, filled: int, can_fill: bool) -> InputError:
+    fill = "pass --nan fill to put the stamp's median there, or " if can_fill else "pass "
+    missing = f"has {filled} missing pixels (NaN)" if filled else "has no picture, or the same value in every pixel"
+    return InputError(
+        exposure.catalogue.path,
+        f"the stamp at x={exposure.x[row]:.1f}, y={exposure.y[row]:.1f} of {exposure.info.place} {missing}",
+        row=int(exposure.rows[row]) + 1,
+        expected="an image",
+        action=f"{fill}--on-error skip to leave such stamps out",
+    )
+
+
+def _known(labelled: Labelled, rows: np.ndarray) -> dict[str, object]:
+    """Return the columns of a stamp table that frame, catalogue and truth tell."""
+    exposure, match, known = labelled.exposure, labelled.accepted, labelled.known
+    info = exposure.info
+    asteroid = match.asteroid[rows]
+    flags, magnitude = (exposure.column(name) for name in ("FLAGS", "MAG_AUTO"))
+    magnitude = np.full(len(rows), np.nan) if magnitude is None else np.where(magnitude < 90, magnitude, np.nan)[rows]
+    # The last row of each column is for -1: detections that are no asteroid.
+    of_asteroid = {
+        name: np.append(np.asarray(known[name]), np.nan)[asteroid] for name in ("magnitude", "rate", "position_angle")
+    }
+    points = tangent_plane(exposure.ra, exposure.dec, sky_centre(exposure.ra, exposure.dec))
+    return {
+        "label": match.label[rows],
+        "designation": np.append(np.asarray(known["designation"], str), "")[asteroid],
+        "row": exposure.rows[rows] + 1,
+        "x": exposure.x[rows],
+        "y": exposure.y[rows],
+        "ra": exposure.ra[rows],
+        "dec": exposure.dec[rows],
+        "neighbour": nearest_other(points)[rows],
+        "flags": -1 if flags is None else np.where(np.isfinite(flags), flags, -1)[rows].astype(int),
+        "magnitude": np.where(np.isfinite(of_asteroid["magnitude"]), of_asteroid["magnitude"], magnitude),
+        "rate": of_asteroid["rate"],
+        "position_angle": of_asteroid["position_angle"],
+        "field": info.field,
+        "frame": info.frame,
+        "ccd": info.ccd,
+        "mjd": info.mjd,
+        "exposure": info.exposure,
+        "filter": info.filter,
+        "pixel_scale": info.pixel_scale,
+        "seeing": info.seeing,
+        "gain": info.gain,
+        "saturation": info.saturation,
+    }

@@ -1,0 +1,305 @@
+"""From frames, catalogues and known asteroids to stamps with a label."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from astropy.table import Table, vstack
+
+from ..catalogues import Names, far_outside
+from ..catalogues.detections import Detections, read_detections
+from ..catalogues.fields import leave_out, survey_fields
+from ..catalogues.static_sources import read_static
+from ..console import warn
+from ..errors import InputError
+from ..frames.info import FrameInfo
+from ..frames.reading import relative_to_sources
+from ..frames.where import Where, matching
+from ..problems import NanPolicy, OnError, Problems
+from ..stamps import empty_table
+from .cutting import exposure_stamps
+from .labels import Labelled, label_field
+from .lost import count_lost
+from .rules import Rules
+from .stationary import Comparison, find_stationary
+from .stationary_checks import check_field, why_not_compared
+from .track_cost import NEEDS, track_cost
+from .truth_checks import check_truth
+
+COUNTS = {
+    "files": "frames and catalogues read",
+    "frames_found": "frames found",
+    "frames": "frames used",
+    "bad_frames": "frames left out because they or their catalogues cannot be used",
+    "frames_not_selected": "frames left out by --where",
+    "single_exposures": "frames without a second exposure: what is stationary cannot be told",
+    "empty_catalogues": "exposures of which no detection is known",
+    "detections": "detections in the catalogues",
+    "bad_frame_detections": "detections in frames left out",
+    "not_selected": "detections left out by --where",
+    "rejected_flags": "detections left out by --reject-flags",
+    "stationary": "stationary detections",
+    "not_compared": "detections of which nobody knows whether they are stationary: no exposure far enough away in time "
+    "looked there",
+    "contested": "detections that two asteroids, or two detections of one, lay claim to",
+    "flux_mismatch": "detections at the place of an asteroid that are much brighter than it",
+    "set_aside": "detections near a known asteroid that cannot be called either class",
+    "outside_frame": "detections outside the frame",
+    "bad_stamps": "stamps left out: missing pixels, or all pixels equal",
+    "asteroid": "stamps of asteroids",
+    "non_asteroid": "stamps of no asteroid",
+    "padded_stamps": "stamps that reach over the edge of the frame",
+    "filled_stamps": "stamps with missing pixels filled",
+    "validated": "validated asteroids in the frames, once per exposure",
+    "lost_not_detected": "of these: not detected",
+    "lost_stationary": "of these: removed as stationary",
+    "lost_contested": "of these: contested",
+    "lost_flux": "of these: the detection there is much brighter, a star or blended with one",
+    "lost_set_aside": "of these: set aside, because detected in too few exposures or near one that is not validated",
+    "lost_other": "of these: left out by --where or for a bad stamp",
+    "random_places": "random places at which the rule for stationary detections was tried",
+    "random_by_chance": "of these: stationary by chance",
+    "random_on_sources": "of these: stationary because a fixed source is there",
+}
+"""What `field_stamps` counts. `lost.RATES` adds ``validated`` and ``lost_stationary`` by rate of motion, and
+`track_cost` what the rule for stationary detections costs synthetic asteroids."""
+
+
+def survey_tables(
+    sources: Sequence[Path],
+    truth: Table,
+    rules: Rules,
+    *,
+    where: Where = (),
+    on_error: OnError = "stop",
+    nan: NanPolicy = "error",
+    names: Names | None = None,
+    static: Path | None = None,
+    needs: int = NEEDS,
+) -> Iterator[tuple[Table, Counter[str]]]:
+    """Make the stamps of all fields found in frames and folders, one table per field, CCD and night.
+
+    Parameters
+    ----------
+    sources : sequence of pathlib.Path
+        Frames, or folders of frames; each frame with its catalogue (`catalogues.find_catalogue`).
+    truth, rules, where, on_error, nan, names, static, needs
+        As in `field_stamps`.
+
+    Yields
+    ------
+    table : astropy.table.Table
+        A stamp table.
+    counts : collections.Counter
+        See `COUNTS`.
+
+    Raises
+    ------
+    CeresFastError
+        As `field_stamps` and `group_exposures`; at the end, when no row of the truth table was in any frame.
+    """
+    fields, counts = survey_fields(sources, where=where, on_error=on_error)
+    total = Counter(counts)
+    for number, infos in enumerate(fields):
+        table, field_counts = field_stamps(
+            infos,
+            truth,
+            rules,
+            sources=sources,
+            where=where,
+            on_error=on_error,
+            nan=nan,
+            names=names,
+            static=static,
+            needs=needs,
+        )
+        total += field_counts
+        yield table, field_counts + (Counter() if number else counts)
+    if not fields:
+        yield empty_table(), counts
+    else:
+        check_truth(truth, total)
+
+
+def field_stamps(
+    frames: Sequence[FrameInfo],
+    truth: Table,
+    rules: Rules,
+    *,
+    sources: Sequence[Path] = (),
+    where: Where = (),
+    on_error: OnError = "stop",
+    nan: NanPolicy = "error",
+    names: Names | None = None,
+    static: Path | None = None,
+    needs: int = NEEDS,
+) -> tuple[Table, Counter[str]]:
+    """Make the stamps of the exposures of one field and CCD in one night.
+
+    Needs the memory of one frame, and of the field's catalogues and stamps.
+
+    Parameters
+    ----------
+    frames : sequence of FrameInfo
+        The exposures (`exposures.group_exposures`).
+    truth : astropy.table.Table
+        The known asteroids (`truth.read_truth`).
+    rules : Rules
+        What is stationary, and what is an asteroid.
+    sources : sequence of pathlib.Path
+        Folders that the column ``source`` is relative to; the file's name where a frame is in none of them.
+    where : sequence of (name, allowed values)
+        Keywords of headers, or columns of catalogues: keep detections with one of the allowed values.
+    on_error : {"stop", "skip"}
+        Whether a bad frame, catalogue or stamp ends the work or is left out and counted.
+    nan : {"error", "fill"}
+        Whether a stamp with missing pixels inside the frame is bad, or gets its median there.
+    names : Names, optional
+        What the columns of the catalogues are called; by default as SExtractor calls them.
+    static : pathlib.Path, optional
+        A table of fixed sources (`static_sources.read_static`).
+    needs : int
+        Exposures in which a synthetic asteroid must be left by the rule for stationary detections (`track_cost`).
+
+    Returns
+    -------
+    table : astropy.table.Table
+        A stamp table; detections that are stationary or set aside are not in it.
+    counts : collections.Counter
+        See `COUNTS`.
+
+    Raises
+    ------
+    InputError
+        For a bad frame, catalogue or stamp; it names the file, and the row of the catalogue. For a field in which
+        stationary detections cannot be told: nearly all are, none is, or the exposures are too near in time.
+    """
+    counts: Counter[str] = Counter(files=2 * sum(info.part == 0 for info in frames))
+    problems = Problems(on_error)
+    exposures = _exposures(frames, rules, names, problems, counts)
+    counts["single_exposures"] += int(rules.remove_stationary and sum(len(e.x) > 0 for e in exposures) == 1)
+    found, comparison = find_stationary(exposures, rules, None if static is None else read_static(static))
+    try:
+        # Known fixed sources make up for exposures that cannot be compared.
+        why = "" if static is not None and _any(found.stays) else why_not_compared(exposures, found, comparison)
+        if why:
+            raise InputError(exposures[0].info.place, f"nothing can be called stationary: {why}", action=_NOT_COMPARED)
+        check_field(exposures, found, comparison)
+    except InputError as error:
+        problems.report(error, counts, "bad_frames", len(exposures))
+        left_out = sum(len(exposure.x) for exposure in exposures)
+        return empty_table(), counts + Counter(detections=left_out, bad_frame_detections=left_out)
+    counts += _cost(comparison, needs)
+    counts["not_compared"] += sum(int((~mask).sum()) for mask in found.compared)
+    tables = []
+    for labelled in label_field(exposures, found.stays, truth, rules):
+        dropped = _dropped(labelled, where, problems, counts)
+        rows = np.flatnonzero(dropped == "")
+        table = empty_table()
+        try:
+            table = exposure_stamps(labelled, rows, problems, nan, counts)
+            counts["frames"] += 1
+        except InputError as error:
+            problems.report(error, counts, "bad_frames")
+            counts["bad_frame_detections"] += len(rows)
+        info = labelled.exposure.info
+        table["source"] = np.full(len(table), relative_to_sources(info.path, sources).as_posix() + info.brackets)
+        tables.append(table)
+        counts += count_lost(labelled, table)
+    table = vstack(tables, metadata_conflicts="silent") if tables else empty_table()
+    counts["asteroid"] += int((table["label"] == 1).sum())
+    counts["non_asteroid"] += int((table["label"] == 0).sum())
+    return table, counts
+
+
+def _any(masks: Sequence[np.ndarray]) -> bool:
+    return any(mask.any() for mask in masks)
+
+
+_NOT_COMPARED = (
+    "give exposures of this field that are farther apart, or look only for faster asteroids; with --keep-stationary "
+    "all detections are used, and with --on-error skip the field is left out"
+)
+
+
+def _cost(comparison: Comparison | None, needs: int) -> Counter[str]:
+    """Count what the rule for stationary detections says of random places and of synthetic asteroids."""
+    if comparison is None:
+        return Counter()
+    places = comparison.random
+    return track_cost(comparison, needs) + Counter(
+        random_places=places.compared, random_by_chance=places.by_chance, random_on_sources=places.on_sources
+    )
+
+
+def _exposures(
+    frames: Sequence[FrameInfo], rules: Rules, names: Names | None, problems: Problems, counts: Counter[str]
+) -> list[Detections]:
+    exposures: list[Detections] = []
+    for info in frames:
+        try:
+            exposures.append(_exposure(info, rules, names))
+        except InputError as error:
+            leave_out(info, error, problems, counts)
+    for exposure in exposures:
+        if len(exposure.x) == 0:
+            counts["empty_catalogues"] += 1
+            warn(f"{exposure.catalogue.path}: has no rows; in this field, less is known of what is stationary")
+    return exposures
+
+
+def _exposure(info: FrameInfo, rules: Rules, names: Names | None) -> Detections:
+    exposure = read_detections(info, reject_flags=rules.reject_flags, names=names)
+    if np.isnan(exposure.info.mjd):
+        raise InputError(
+            info.place, "its header does not say when it was taken", expected="MJD-OBS or DATE-OBS, EXPTIME"
+        )
+    if len(exposure.x) and not np.isfinite(exposure.ra).any():
+        raise InputError(
+            info.place,
+            "neither its header nor its catalogue has positions on the sky",
+            expected="a WCS, or ALPHA_J2000 and DELTA_J2000: without them no asteroid can be matched",
+        )
+    return exposure
+
+
+def _dropped(labelled: Labelled, where: Where, problems: Problems, counts: Counter[str]) -> np.ndarray:
+    """Return why each detection of an exposure becomes no stamp, "" where it does: (n,), str; and count them."""
+    reason = np.where(_chosen(labelled.exposure, where), labelled.reason, "not_selected").astype("U20")
+    outside = np.flatnonzero(
+        (reason == "") & far_outside(labelled.exposure.x, labelled.exposure.y, labelled.exposure.info)
+    )
+    if len(outside):
+        problems.report(_outside(labelled.exposure, outside), counts, "outside_frame", len(outside))
+    counts["detections"] += len(reason)
+    counts += Counter(reason[reason != ""].tolist())
+    reason[outside] = "outside_frame"
+    return reason
+
+
+def _outside(exposure: Detections, rows: np.ndarray) -> InputError:
+    ny, nx = exposure.info.shape
+    more = f", as are {len(rows) - 1} others" if len(rows) > 1 else ""
+    return InputError(
+        exposure.catalogue.path,
+        f"x={exposure.x[rows[0]]:.1f}, y={exposure.y[rows[0]]:.1f} is outside the frame {exposure.info.place}{more}",
+        row=int(exposure.rows[rows[0]]) + 1,
+        expected=f"positions in {nx}x{ny} pixels",
+        action="correct the catalogue, or pass --on-error skip to leave such detections out",
+    )
+
+
+def _chosen(exposure: Detections, where: Where) -> np.ndarray:
+    chosen = np.ones(len(exposure.x), bool)
+    columns = {name.upper(): name for name in exposure.catalogue.table.colnames}
+    for name, allowed in where:
+        if name in exposure.header:
+            continue
+        if name.upper() not in columns:
+            expected = f"a keyword of the header of {exposure.info.path.name}, or a column of its catalogue"
+            raise InputError(exposure.catalogue.path, f"--where names {name}, which is not there", expected=expected)
+        chosen &= matching(exposure.catalogue.table[columns[name.upper()]][exposure.rows], allowed)
+    return chosen

@@ -1,0 +1,65 @@
+"""What the detections of a field are: stationary, asteroids, or neither."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from astropy.table import Table
+
+from ..catalogues.detections import Detections
+from .flux import set_aside_too_bright
+from .match import Matches, match_known, set_aside_short_tracks
+from .rules import Rules
+from .tracks import known_at
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """The detections of an exposure and what they are.
+
+    Parameters
+    ----------
+    exposure : Detections
+        The n detections.
+    stays : numpy.ndarray
+        Shape (n,), bool: which are stationary.
+    known : astropy.table.Table
+        Where the known asteroids are in this exposure (`truth.known_at`); ``match.asteroid`` is a row of it.
+    match : Matches
+        Which detections are asteroids, by their places alone.
+    accepted : Matches
+        The same, after asteroids with too few detections, and detections that are too bright, were set aside.
+    """
+
+    exposure: Detections
+    stays: np.ndarray
+    known: Table
+    match: Matches
+    accepted: Matches
+
+    @property
+    def reason(self) -> np.ndarray:
+        """Why a detection is no stamp, shape (n,), str; empty where it is one.
+
+        ``stationary``, ``rejected_flags`` or one of `truth.REASONS`, the first that applies.
+        """
+        kept = np.where(self.exposure.rejected, "rejected_flags", self.accepted.reason)
+        return np.where(self.stays, "stationary", kept)
+
+
+def label_field(
+    exposures: Sequence[Detections], staying: Sequence[np.ndarray], truth: Table, rules: Rules
+) -> list[Labelled]:
+    """Label the detections of all exposures of a field and CCD in one night; `staying` says which are stationary.
+
+    Whether an asteroid is seen in enough exposures is decided before stationary detections are removed: one
+    that passes a star, or is blended with one, is still seen.
+    """
+    known = [known_at(truth, exposure.info, rules) for exposure in exposures]
+    matches = [match_known(table, each.ra, each.dec, rules) for table, each in zip(known, exposures, strict=True)]
+    accepted = set_aside_short_tracks(known, matches, rules)
+    magnitudes = [exposure.column("MAG_AUTO") for exposure in exposures]
+    accepted = set_aside_too_bright(known, accepted, magnitudes, [~stays for stays in staying], rules)
+    return [Labelled(*parts) for parts in zip(exposures, staying, known, matches, accepted, strict=True)]

@@ -1,0 +1,103 @@
+"""Counting the validated asteroids that do not become stamps, and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import pairwise
+
+import numpy as np
+from astropy.table import Table
+
+from ..catalogues.detections import Detections
+from .labels import Labelled
+from .neighbours import pairs_within, tangent_plane
+
+RATES = (0.0, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0, np.inf)
+"""Edges (arcsec/min) of the bins in which asteroids, and those removed as stationary, are counted by rate."""
+
+
+def rate_names(name: str) -> list[str]:
+    """Return the names of a count by rate, one for each bin of `RATES`, the last for those of unknown rate."""
+    bins = [f"{name} at {low:g}-{high:g} arcsec/min" for low, high in pairwise(RATES[:-1])]
+    return [*bins, f"{name} above {RATES[-2]:g} arcsec/min", f"{name} at unknown rate"]
+
+
+def count_lost(labelled: Labelled, table: Table) -> Counter[str]:
+    """Count the validated asteroids of an exposure and what became of them.
+
+    Parameters
+    ----------
+    labelled : Labelled
+        The detections of the exposure and what they are.
+    table : astropy.table.Table
+        The stamps that were made.
+
+    Returns
+    -------
+    collections.Counter
+        ``validated``, ``lost_not_detected``, ``lost_stationary``, ``lost_contested``, ``lost_flux``,
+        ``lost_set_aside`` and ``lost_other``, the first and third by rate too. Each asteroid counts for the first
+        reason that applies to the detection that was matched to it, or else to the nearest within its tolerance.
+    """
+    exposure, known = labelled.exposure, labelled.known
+    rows = np.flatnonzero(known["validated"])
+    rows = rows[_inside(known, rows, exposure) | np.isin(rows, labelled.match.asteroid)]
+    nearest = _nearest_detection(known, rows, exposure)
+    reason = np.append(labelled.accepted.reason, "")[nearest]
+    of_another = np.append(labelled.accepted.asteroid, -1)[nearest]
+    reasons = {
+        "lost_not_detected": nearest < 0,
+        "lost_stationary": np.append(labelled.stays, False)[nearest],
+        "lost_contested": (reason == "contested") | ((of_another >= 0) & (of_another != rows)),
+        "lost_flux": reason == "flux_mismatch",
+        "lost_set_aside": reason == "set_aside",
+        "lost_other": ~np.isin(np.append(exposure.rows, -1)[nearest] + 1, table["row"]),
+    }
+    rates = np.asarray(known["rate"])[rows]
+    counts: Counter[str] = Counter(validated=len(rows))
+    left = np.ones(len(rows), bool)
+    for name, applies in reasons.items():
+        counts[name] += int((left & applies).sum())
+        if name == "lost_stationary":
+            counts += _by_rate(name, rates[left & applies])
+        left &= ~applies
+    return counts + _by_rate("validated", rates)
+
+
+def _by_rate(name: str, rates: np.ndarray) -> Counter[str]:
+    bins = np.where(np.isfinite(rates), np.digitize(rates, RATES[1:-1]), len(RATES) - 1)
+    names = rate_names(name)
+    return Counter(names[number] for number in bins)
+
+
+def _inside(known: Table, rows: np.ndarray, exposure: Detections) -> np.ndarray:
+    """Tell which rows are inside the frame; without coordinates, inside the part of the sky with detections."""
+    ra, dec = np.asarray(known["ra"])[rows], np.asarray(known["dec"])[rows]
+    if len(rows) == 0:
+        return np.zeros(0, bool)
+    if exposure.wcs is None:
+        if len(exposure.x) == 0:
+            return np.zeros(len(rows), bool)
+        centre = float(np.nanmedian(exposure.ra)), float(np.nanmedian(exposure.dec))
+        places, points = tangent_plane(ra, dec, centre), tangent_plane(exposure.ra, exposure.dec, centre)
+        return ((places >= np.nanmin(points, axis=0)) & (places <= np.nanmax(points, axis=0))).all(axis=1)
+    ny, nx = exposure.info.shape
+    # A gnomonic projection also has a solution for the far side of the sky.
+    near = np.isfinite(tangent_plane(ra, dec, tuple(exposure.wcs.wcs.crval))).all(axis=1)
+    x, y = exposure.wcs.all_world2pix(ra, dec, 1, quiet=True)
+    return near & (x >= 0.5) & (x < nx + 0.5) & (y >= 0.5) & (y < ny + 0.5)
+
+
+def _nearest_detection(known: Table, rows: np.ndarray, exposure: Detections) -> np.ndarray:
+    """Return the detection nearest to each asteroid within its tolerance, −1 where there is none."""
+    result = np.full(len(rows), -1)
+    if len(rows) == 0:
+        return result
+    centre = float(known["ra"][rows[0]]), float(known["dec"][rows[0]])
+    places = tangent_plane(known["ra"][rows], known["dec"][rows], centre)
+    tolerance = np.asarray(known["tolerance"])[rows]
+    i, j, distance = pairs_within(places, tangent_plane(exposure.ra, exposure.dec, centre), float(tolerance.max()))
+    for number in np.argsort(-distance, kind="stable"):
+        if distance[number] <= tolerance[i[number]]:
+            result[i[number]] = j[number]
+    return result

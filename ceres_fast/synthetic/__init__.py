@@ -1,0 +1,1 @@
+"""Synthetic asteroids: in simulated frames, and in real ones."""

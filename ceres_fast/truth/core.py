@@ -1,0 +1,213 @@
+"""Reading a truth file: which known asteroids were observed where and when."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from astropy.coordinates import angular_separation
+from astropy.table import Table
+
+from ..errors import InputError
+from ..files import atomic_file
+from ..problems import OnError, Problems
+from . import ades_psv, ades_xml, mpc80, observatories, tables
+from .found import Found, Observation, UnusableError, observation
+
+COUNTS = {
+    "truth_lines_skipped": "lines of the truth file that cannot be used",
+    "truth_not_positions": "observations in the truth file that are no positions (radar, offset, occultation)",
+    "truth_duplicates": "observations in the truth file that are there twice",
+    "truth_contradictions": "observations in the truth file of one object at one time in two places",
+    "truth_elsewhere": "observations in the truth file by other observatories, of objects that the chosen one observed",
+    "truth_only_elsewhere": "observations in the truth file of objects that only other observatories observed",
+}
+"""What `read_truth` counts."""
+
+SAME_TIME = 1.0
+"""Observations of one object closer in time than this (s) are of one time: MPC reports round times to 0.9 s."""
+
+SAME_PLACE = 2.0
+"""And closer than this (arcsec), of one place."""
+
+ACTION = "correct or remove it, or pass --on-error skip to leave such lines out"
+
+
+class Format(NamedTuple):
+    """A format of truth files."""
+
+    name: str
+    tells: Callable[[str], bool]
+    rows: Callable[[str], Iterator[Found]]
+
+
+FORMATS = (
+    Format("ADES XML", ades_xml.tells, ades_xml.rows),
+    Format("ADES PSV", ades_psv.tells, ades_psv.rows),
+    Format("MPC 80-column", mpc80.tells, mpc80.rows),
+    Format("table", tables.tells, tables.rows),
+)
+"""The formats, told from content: the first that recognises the text reads it."""
+
+
+def read_truth(path: Path, *, observatory: str | None = None, on_error: OnError = "stop") -> Table:
+    """Read the observations of known asteroids.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        MPC 80-column, ADES PSV, ADES XML, or a table with a header (CSV, ECSV or what astropy recognises); the format
+        is told from the content.
+    observatory : str, optional
+        Code of the observatory that took the frames. Its observations are used, and those that name none. Of objects
+        that only others observed it is known that they exist, but from elsewhere they are seen some arcsec away: they
+        are kept as not validated.
+    on_error : {"stop", "skip"}
+        Whether a line that cannot be used ends the work or is left out and counted.
+
+    Returns
+    -------
+    astropy.table.Table
+        In the order of time. ``designation`` (str), ``mjd`` (UTC), ``ra``, ``dec`` (deg, J2000), ``magnitude``,
+        ``rate`` (arcsec/min), ``position_angle`` (deg, N through E; NaN where not known), ``validated`` (bool; true
+        where the file does not say), ``observatory`` (str, empty where not known). ``meta["counts"]`` is a Counter
+        (`COUNTS`), ``meta["path"]`` the file.
+
+    Raises
+    ------
+    InputError
+        When the file cannot be read, has no observation, lacks a column, has a line that cannot be used, an object
+        at one time in two places, or observations of several observatories and none is chosen.
+    """
+    text = _text(path)
+    counts: Counter[str] = Counter()
+    problems = Problems(on_error)
+    table = _observations(path, text, observatory, problems, counts)
+    table = _of_observatory(table[np.argsort(table["mjd"], kind="stable")], observatory, path, counts)
+    table = _without_copies(table, path, problems, counts)
+    table.remove_column("place")
+    table.meta = {"path": str(path), "counts": +counts}
+    return table
+
+
+def write_truth(table: Table, path: Path) -> None:
+    """Write observations as a CSV table that `read_truth` reads."""
+    with atomic_file(path) as temporary:
+        table.write(temporary, format="ascii.csv", overwrite=True)
+
+
+def _text(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(path, f"cannot be read ({error.strerror or error})", expected="a truth table") from error
+    if not content.strip():
+        raise InputError(path, "is empty", expected="observations of known asteroids")
+    if b"\0" in content:
+        raise InputError(path, "is no text", expected="observations of known asteroids, as text")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = content.decode("latin-1")  # names of observers in old reports; every byte is a character of it
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _observations(path: Path, text: str, observatory: str | None, problems: Problems, counts: Counter[str]) -> Table:
+    """Return the observations in the order of the file, with the column ``place``: where in the file."""
+    form = next(form for form in FORMATS if form.tells(text))
+    rows: list[Observation] = []
+    places: list[str] = []
+    numbered: dict[str, str] = {}
+    try:
+        for found in form.rows(text):
+            if found.values is None:
+                counts["truth_not_positions"] += 1
+                continue
+            try:
+                rows.append(_observation(found.values, observatory))
+            except UnusableError as error:
+                problems.report(_input_error(path, error, found.place), counts, "truth_lines_skipped")
+                continue
+            places.append(f"row {found.place}" if isinstance(found.place, int) else found.place)
+            if not isinstance(found.values, str) and found.values.get("permID") and found.values.get("provID"):
+                numbered[found.values["provID"]] = found.values["permID"]
+    except UnusableError as error:
+        raise InputError(path, error.problem, row=error.place, expected=error.expected) from error
+    if not rows:
+        raise InputError(path, "has no rows", expected=f"observations of asteroids ({form.name})")
+    # One line may name an object by its number, another by the designation it had before.
+    rows = [row._replace(designation=numbered.get(row.designation, row.designation)) for row in rows]
+    return Table([*zip(*rows, strict=True), places], names=[*Observation._fields, "place"])
+
+
+def _observation(values: Mapping[str, str] | str, observatory: str | None) -> Observation:
+    if isinstance(values, str):
+        raise UnusableError(values)
+    result = observation(values)
+    if result.observatory not in ("", observatory) and not observatories.exists(result.observatory):
+        raise UnusableError(
+            f"has the observatory code {result.observatory}, which is not known", "a code of the MPC's list"
+        )
+    return result
+
+
+def _input_error(path: Path, error: UnusableError, place: int | str) -> InputError:
+    return InputError(path, error.problem, row=place, expected=error.expected, action=ACTION)
+
+
+def _of_observatory(table: Table, observatory: str | None, path: Path, counts: Counter[str]) -> Table:
+    """Choose the observations of one observatory; objects seen from elsewhere only are kept as not validated."""
+    codes = Counter(table["observatory"].tolist())
+    del codes[""]
+    if observatory is None and len(codes) < 2:
+        return table
+    there = ", ".join(f"{observatories.describe(code)}: {number}" for code, number in codes.most_common(10))
+    if observatory is None:
+        raise InputError(
+            path,
+            f"has observations of {len(codes)} observatories ({there})",
+            expected="those of the one that took the frames: seen from elsewhere, an asteroid is some arcsec away",
+            action=f"pass --observatory {codes.most_common(1)[0][0]}, or the code that is yours",
+        )
+    elsewhere = ~np.isin(table["observatory"], ("", observatory))
+    if elsewhere.all():
+        raise InputError(path, f"has no observation by {observatories.describe(observatory)}; it has {there}")
+    ours = np.isin(table["designation"], table["designation"][~elsewhere])
+    counts["truth_elsewhere"] += int((elsewhere & ours).sum())
+    counts["truth_only_elsewhere"] += int((elsewhere & ~ours).sum())
+    table["validated"] &= ~elsewhere
+    return table[~elsewhere | ~ours]
+
+
+def _without_copies(table: Table, path: Path, problems: Problems, counts: Counter[str]) -> Table:
+    """Leave out observations that are there twice, and report those of one object at one time in two places.
+
+    Where such are not refused, neither can be trusted: they are objects of their own then, not validated.
+    """
+    order = np.lexsort((~table["validated"], table["mjd"], table["designation"]))
+    names, mjd, ra, dec = (np.asarray(table[name])[order] for name in ("designation", "mjd", "ra", "dec"))
+    same = (names[1:] == names[:-1]) & (np.diff(mjd) * 86400 <= SAME_TIME)
+    ra, dec = np.radians(ra), np.radians(dec)
+    near = np.degrees(angular_separation(ra[1:], dec[1:], ra[:-1], dec[:-1])) * 3600 <= SAME_PLACE
+    copies = order[1:][same & near]
+    counts["truth_duplicates"] += len(copies)
+    designation = table["designation"].astype(object)
+    for one, other in zip(order[:-1][same & ~near], order[1:][same & ~near], strict=True):
+        if table["validated"][one] and table["validated"][other]:
+            problem = (
+                f"{table['designation'][one]} is there at one time in two places, here and in {table['place'][one]}"
+            )
+            error = UnusableError(problem, "one place of an object at a time")
+            problems.report(_input_error(path, error, str(table["place"][other])), counts, "truth_contradictions")
+            table["validated"][one] = False
+        table["validated"][other] = False
+        for row in (one, other):
+            if not table["validated"][row]:
+                designation[row] = f"{table['designation'][row]} ({table['place'][row]})"
+    table["designation"] = designation.astype(str)
+    kept = np.ones(len(table), bool)
+    kept[copies] = False
+    return table[kept]

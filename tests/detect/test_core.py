@@ -1,0 +1,56 @@
+"""Catalogues are written where they are looked for, by any engine, and nothing is lost on the way."""
+
+import pytest
+
+from ceres_fast.catalogues import find_catalogue, read_catalogue
+from ceres_fast.detect import ENGINES, detect_frames
+from ceres_fast.errors import CeresFastError, InputError
+
+
+@pytest.mark.parametrize("format", ["ASCII_HEAD", "FITS_LDAC"])
+def test_catalogues_are_written_where_they_are_found(tmp_path, write_frame, format):
+    frames = [write_frame("night/F1/resamp/F1-1.fits"), write_frame("other/F2-1.fits.gz")]
+    written = detect_frames([tmp_path], format=format)
+    assert written == [tmp_path / "night/F1/sextractor_cat/F1-1.cat", tmp_path / "other/F2-1.cat"]
+    assert [find_catalogue(frame) for frame in frames] == written
+    catalogue = read_catalogue(written[0])
+    assert catalogue.format == format
+    assert len(catalogue.table) == 9
+
+
+def test_catalogues_may_go_to_one_folder(tmp_path, write_frame):
+    write_frame("a/F1-1.fits")
+    assert detect_frames([tmp_path / "a"], output=tmp_path / "out") == [tmp_path / "out" / "F1-1.cat"]
+    write_frame("a/b/F1-1.fits")
+    with pytest.raises(InputError, match="another frame has the catalogue"):
+        detect_frames([tmp_path / "a"], output=tmp_path / "other")
+
+
+def test_existing_catalogues_are_kept_unless_asked(tmp_path, write_frame):
+    frame = write_frame()
+    (tmp_path / "frame.cat").write_text("mine")
+    with pytest.raises(InputError, match=r"frame\.cat: exists already.*--overwrite"):
+        detect_frames([frame])
+    assert (tmp_path / "frame.cat").read_text() == "mine"
+    detect_frames([frame], overwrite=True)
+    assert len(read_catalogue(tmp_path / "frame.cat").table) == 9
+
+
+def test_bad_frames_stop_or_are_left_out(tmp_path, write_frame, capsys):
+    write_frame("b.fits")
+    (tmp_path / "a.fits").write_bytes(b"")
+    with pytest.raises(InputError, match=r"a\.fits: is empty"):
+        detect_frames([tmp_path])
+    assert detect_frames([tmp_path], on_error="skip") == [tmp_path / "b.cat"]
+    assert "frames left out" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_formats_without_a_suffix_of_their_own_are_refused(tmp_path, engine):
+    with pytest.raises(CeresFastError, match=f"CSV: not a format of detections with {engine}"):
+        detect_frames([tmp_path], engine=engine, format="CSV")
+
+
+def test_unknown_engines_are_refused(tmp_path):
+    with pytest.raises(CeresFastError, match="daofind: no such engine of detection; expected sep or source-extractor"):
+        detect_frames([tmp_path], engine="daofind")

@@ -1,0 +1,167 @@
+"""Masks and weight maps: what surely has no data is missing, what may be an asteroid is not."""
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from ceres_fast.errors import InputError
+from ceres_fast.frames.missing import _said, companion_files
+from ceres_fast.frames.reading import find_frames, read_frame, read_headers
+
+from ..mosaic_files import CCDS, spot, write_mosaic
+from ..tiny_field import SHAPE, make_header, make_image
+
+IMAGE = make_image().astype(np.float32)
+
+
+def missing(path, hdu=None):
+    return np.argwhere(np.isnan(read_frame(path, hdu).data)).tolist()
+
+
+def write(path, *maps, name="SCI"):
+    image = fits.ImageHDU(IMAGE, make_header(), name=name)
+    fits.HDUList([fits.PrimaryHDU(), image, *maps]).writeto(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("WEIGHT", spot(3, 4, 0, 1, np.float32)),
+        ("WHT", spot(3, 4, -1, 7, np.float64)),
+        ("IVM", spot(3, 4, np.nan, 7, np.float32)),
+        ("MASK", spot(3, 4)),
+        ("MASK", spot(3, 4, 255)),
+        ("DQ", spot(3, 4, 1, 0, np.int16)),
+        ("BPM", spot(3, 4, 7, 0, np.int32)),
+    ],
+)
+def test_what_has_no_data_is_missing(tmp_path, name, values):
+    assert missing(write(tmp_path / "F1.fits", fits.ImageHDU(values, name=name))) == [[3, 4]]
+    alone = tmp_path / "alone" / "F2.fits"
+    alone.parent.mkdir()
+    fits.PrimaryHDU(IMAGE, make_header()).writeto(alone)
+    fits.PrimaryHDU(values).writeto(alone.with_name(f"F2.{name.lower()}.fits"))
+    assert missing(alone) == [[3, 4]]
+    assert find_frames([alone.parent]) == [alone]
+
+
+def test_bits_that_may_be_an_asteroid_are_not_used(tmp_path, capsys):
+    _said.clear()
+    values = spot(3, 4, 2, 0, np.int16)
+    values[5, 6] = 64
+    path = write(tmp_path / "F1.fits", fits.ImageHDU(values, name="DQ"))
+    assert missing(path) == []
+    assert missing(path) == []
+    assert capsys.readouterr().err.count("F1.fits[2]: is a mask of bits") == 1
+
+
+@pytest.mark.parametrize("value", [2, 128])
+def test_a_single_bit_is_not_yes_and_no(tmp_path, value):
+    assert missing(write(tmp_path / "F1.fits", fits.ImageHDU(spot(3, 4, value), name="MASK"))) == []
+
+
+def test_named_bits_are_used_by_their_names(tmp_path):
+    values = spot(3, 4, 1 << 8, 0, np.int32)
+    values[5, 6], values[7, 8], values[9, 10] = 1 << 5, 1, 1 << 3
+    header = fits.Header({"MP_BAD": 0, "MP_SAT": 1, "MP_CR": 3})
+    header["HIERARCH MP_DETECTED"], header["HIERARCH MP_NO_DATA"] = 5, 8
+    assert missing(write(tmp_path / "F1.fits", fits.ImageHDU(values, header, name="MASK"))) == [[3, 4], [7, 8]]
+
+
+def test_noise_maps_are_no_weights(tmp_path):
+    maps = [fits.ImageHDU(spot(3, 4, 0, 1, np.float32), name=name) for name in ("VAR", "ERR", "RMS")]
+    assert missing(write(tmp_path / "F1.fits", *maps)) == []
+
+
+def pairs(names, versions=None):
+    versions = versions or [1] * CCDS
+    return [
+        fits.ImageHDU(spot(part, part), name=name, ver=version)
+        for part, (name, version) in enumerate(zip(names, versions, strict=True))
+    ]
+
+
+@pytest.mark.parametrize(
+    "maps",
+    [
+        pairs(["MASK_1", "MASK_2", "MASK_3"]),
+        pairs(["MASK", "MASK", "MASK"], [1, 2, 3]),
+        pairs(["CCD1_MASK", "CCD2_MASK", "CCD3_MASK"]),
+        pairs(["CCD1_MASK", "CCD2_MASK", "CCD3_MASK"])[::-1],
+        pairs(["BPM00", "BPM01", "BPM02"]),
+    ],
+)
+def test_each_ccd_has_its_own_map(tmp_path, maps):
+    path = write_mosaic(tmp_path / "F1.fits", maps=maps)
+    assert [missing(path, head.info.hdu) for head in read_headers(path)] == [[[part, part]] for part in range(CCDS)]
+
+
+def test_science_and_quality_side_by_side(tmp_path):
+    hdus = []
+    for part in range(CCDS):
+        hdus += [fits.ImageHDU(IMAGE, name="SCI", ver=part + 1), fits.ImageHDU(spot(part, 0), name="DQ", ver=part + 1)]
+    fits.HDUList([fits.PrimaryHDU(), *hdus]).writeto(tmp_path / "F1.fits")
+    heads = read_headers(tmp_path / "F1.fits")
+    assert [head.info.hdu for head in heads] == [1, 3, 5]
+    assert heads[0].info.order == (0, 2, 4)
+    assert [missing(tmp_path / "F1.fits", head.info.hdu) for head in heads] == [[[part, 0]] for part in range(CCDS)]
+
+
+def test_maps_of_some_ccds_go_by_number(tmp_path):
+    path = write_mosaic(tmp_path / "F1.fits", maps=[fits.ImageHDU(spot(3, 4), name="MASK_2")])
+    assert [missing(path, hdu) for hdu in (1, 2, 3)] == [[], [[3, 4]], []]
+
+
+@pytest.mark.parametrize("name", ["F1.weight.fits", "F1_WEIGHT.fits.fz", "f1.wht.fits.gz", "F1_bpm.fit"])
+def test_companion_files_are_found(tmp_path, name):
+    frame = write_mosaic(tmp_path / "F1.fits")
+    other = write_mosaic(tmp_path / "F10.fits")
+    (tmp_path / name).touch()
+    (tmp_path / "F1.weight.txt").touch()
+    (tmp_path / "F1.rms.fits").touch()
+    (tmp_path / "F1.resamp.weight.fits").touch()
+    assert companion_files(frame) == [tmp_path / name]
+    assert companion_files(other) == []
+
+
+def test_a_companion_of_a_mosaic_has_a_map_per_ccd(tmp_path):
+    path = write_mosaic(tmp_path / "F1.fits")
+    maps = [fits.CompImageHDU(spot(3, part, 0, 1, np.float32)) for part in range(CCDS)]
+    weights = tmp_path / "F1.weight.fits.fz"
+    fits.HDUList([fits.PrimaryHDU(), *maps]).writeto(weights)
+    assert [missing(path, hdu) for hdu in (1, 2, 3)] == [[[3, 0]], [[3, 1]], [[3, 2]]]
+    fits.HDUList([fits.PrimaryHDU(), *maps[:2]]).writeto(weights, overwrite=True)
+    with pytest.raises(InputError, match=r"F1\.weight\.fits\.fz: holds 2 images for the 3 of .*F1\.fits"):
+        read_frame(path, 1)
+
+
+def test_a_map_of_another_shape_is_refused(tmp_path):
+    path = write(tmp_path / "F1.fits", fits.ImageHDU(np.zeros((5, 6), np.uint8), name="MASK"))
+    with pytest.raises(InputError, match=r"F1\.fits\[2\]: is a map of 6x5 pixels; expected 200x160, as .*F1\.fits has"):
+        read_frame(path)
+
+
+def test_a_mask_that_is_upside_down_is_refused(tmp_path):
+    path = write(tmp_path / "F1.fits", fits.ImageHDU(spot(3, 4, 0, 1), name="MASK"))
+    with pytest.raises(InputError, match=r"F1\.fits\[2\]: marks 100% of .*expected 0 for good pixels"):
+        read_frame(path)
+
+
+def test_weights_that_leave_nothing_are_named(tmp_path):
+    path = write(tmp_path / "F1.fits", fits.ImageHDU(np.zeros(SHAPE, np.float32), name="WEIGHT"))
+    with pytest.raises(InputError, match=r"no pixel has a value, after applying .*F1\.fits\[2\]"):
+        read_frame(path)
+
+
+def test_a_broken_companion_is_named(tmp_path):
+    path = write(tmp_path / "F1.fits")
+    (tmp_path / "F1.weight.fits").write_bytes(b"")
+    with pytest.raises(InputError, match=r"F1\.weight\.fits: is empty"):
+        read_frame(path)
+
+
+def test_real_frames_have_no_maps(shared_data):
+    for path in (shared_data / "frames").glob("*.fits"):
+        assert companion_files(path) == []
+        assert not np.isnan(read_frame(path).data).any()
