@@ -12,6 +12,9 @@ from pathlib import Path
 
 from ..errors import InputError
 
+INPUT, OUTPUT = "stamp", "probability"
+"""Names of the one input and the one output of an exported classifier."""
+
 LARGEST_FILE = 2**31 - 1
 """Bytes; a protocol buffer cannot be larger."""
 

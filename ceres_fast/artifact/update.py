@@ -7,13 +7,12 @@ from pathlib import Path
 import onnx
 
 from ..console import warn
-from ..engines.batches import INPUT, OUTPUT
 from ..errors import InputError
 from ..export.graph import describe
 from ..files import atomic_file
 from .classifier import ONNX_KINDS, ONNX_METADATA_KEY, Classifier
 from .free_names import free_name, settle
-from .onnx_file import read_onnx
+from .onnx_file import INPUT, OUTPUT, read_onnx
 from .products import PROOF, carried
 
 _PRECISIONS = {kind: precision for precision, kind in ONNX_KINDS.items()}

@@ -17,9 +17,6 @@ from ..artifact.classifier import Classifier
 from ..artifact.scaling import published
 from ..errors import InputError
 
-INPUT, OUTPUT = "stamp", "probability"
-"""Names of the one input and the one output of an exported classifier."""
-
 BATCH = 64
 """Stamps at a time where nothing else is said. On a CPU larger batches are no faster (Xception: 64 to 256 within the
 noise) and take three times the memory."""

@@ -8,10 +8,10 @@ import numpy as np
 import onnxruntime
 
 from ..artifact.classifier import ONNX_METADATA_KEY, Classifier
-from ..artifact.onnx_file import read_onnx
+from ..artifact.onnx_file import INPUT, OUTPUT, read_onnx
 from ..errors import CeresFastError, InputError
 from . import AUTO
-from .batches import INPUT, OUTPUT, BatchedEngine
+from .batches import BatchedEngine
 from .providers import PROVIDERS, Onnx, printable, short, start
 
 

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import onnxruntime
 
+from ..artifact.onnx_file import INPUT
 from ..console import warn
-from .batches import BATCH, GPU_SIZES, INPUT
+from .batches import BATCH, GPU_SIZES
 from .gpus import driver
 from .packages import installed, is_package
 

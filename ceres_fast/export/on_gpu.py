@@ -14,7 +14,8 @@ import onnx
 import onnxruntime
 
 from ..artifact.classifier import Classifier
-from ..engines.batches import INPUT, OUTPUT, BatchedEngine
+from ..artifact.onnx_file import INPUT, OUTPUT
+from ..engines.batches import BatchedEngine
 from ..engines.exact_bytes import sum_exactly
 from ..model.onnx_float16 import rounded_at_each_node
 

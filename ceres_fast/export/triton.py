@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from ..artifact.classifier import ONNX_METADATA_KEY
+from ..artifact.onnx_file import INPUT, OUTPUT
 from ..console import say
-from ..engines.batches import BATCHES, INPUT, OUTPUT
+from ..engines.batches import BATCHES
 from ..errors import CeresFastError, InputError
 from ..files import atomic_directory, disk_errors, sha256_of, write_text
 from ..locks import NO_LOCKS, lock

@@ -13,6 +13,7 @@ from unittest import mock
 import keras
 import onnx
 
+from ..artifact.onnx_file import INPUT, OUTPUT
 from ..errors import CeresFastError
 from ..tensorflow_quiet import tf
 from .onnx_tidy import tidy
@@ -21,7 +22,8 @@ OPSET = 17
 IR_VERSION = 8
 """Of the ONNX format: the one that came with the opset, which whatever reads the opset reads too."""
 
-INPUT, OUTPUT, BATCH = "stamp", "probability", "N"
+BATCH = "N"
+"""What the free first size of input and output is called."""
 
 
 def convert(model: keras.Model) -> onnx.ModelProto:

@@ -13,14 +13,14 @@ import pytest
 import tf2onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from ceres_fast.engines import onnx_runtime
+from ceres_fast.artifact.onnx_file import INPUT, OUTPUT
 from ceres_fast.engines.onnx_runtime import OnnxRuntimeEngine
 from ceres_fast.engines.probes import probe_stamps
 from ceres_fast.errors import CeresFastError
 from ceres_fast.export.graph import describe
 from ceres_fast.model.build import BASE, Architecture, build_model
 from ceres_fast.model.load import predict
-from ceres_fast.model.onnx_convert import BATCH, INPUT, IR_VERSION, OPSET, OUTPUT, _weights_not_copied, check, convert
+from ceres_fast.model.onnx_convert import BATCH, IR_VERSION, OPSET, _weights_not_copied, check, convert
 from ceres_fast.model.onnx_float16 import halved
 from ceres_fast.stamps import PLANE_SETS, PLANES
 
@@ -111,7 +111,7 @@ def test_names_sizes_and_versions() -> None:
     assert [(value.name, value.type.tensor_type.elem_type) for value in proto.graph.output] == [
         (OUTPUT, TensorProto.FLOAT)
     ]
-    assert (INPUT, OUTPUT, BATCH) == (onnx_runtime.INPUT, onnx_runtime.OUTPUT, "N") == ("stamp", "probability", "N")
+    assert (INPUT, OUTPUT, BATCH) == ("stamp", "probability", "N")
     for value, shape in ((proto.graph.input[0], [32, 32, 1]), (proto.graph.output[0], [2])):
         batch, *rest = value.type.tensor_type.shape.dim
         assert batch.dim_param == BATCH

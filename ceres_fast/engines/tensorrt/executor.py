@@ -7,9 +7,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
+from ...artifact.onnx_file import INPUT
 from ...console import warn
 from ...errors import CeresFastError
-from ..batches import INPUT
 from .contexts import Contexts
 from .cuda import Cuda
 from .loading import LoadedEngine

@@ -8,8 +8,8 @@ from types import ModuleType
 from typing import Any
 
 from ...artifact.classifier import Classifier
+from ...artifact.onnx_file import INPUT, OUTPUT
 from ...errors import InputError
-from ..batches import INPUT, OUTPUT
 from .alone import alone
 from .api import Flavour, flavour_of, version_of
 from .build import Accept

@@ -7,9 +7,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from ...artifact.onnx_file import INPUT, OUTPUT
 from ...console import warn
 from ...errors import CeresFastError, InputError
-from ..batches import INPUT, OUTPUT
 from ..gpus import Gpu
 from . import timing_cache
 from .api import Flavour, version_of

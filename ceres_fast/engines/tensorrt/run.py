@@ -22,9 +22,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...artifact.onnx_file import INPUT, OUTPUT
 from ...errors import CeresFastError, InputError
 from ..agreement import agreement
-from ..batches import INPUT, OUTPUT, BatchedEngine
+from ..batches import BatchedEngine
 from ..gpus import driver
 from .api import version_of
 from .checks import checked

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from onnx import TensorProto, helper
 
+from ceres_fast.artifact.onnx_file import INPUT, OUTPUT
 from ceres_fast.engines.gpus import Gpu
-from ceres_fast.engines.onnx_runtime import INPUT, OUTPUT
 from ceres_fast.engines.tensorrt.build import build, rebuild
 from ceres_fast.engines.tensorrt.options import EngineOptions
 from ceres_fast.engines.tensorrt.sidecar import read_sidecar

@@ -14,8 +14,8 @@ import onnx as onnx_api
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from ceres_fast.artifact.onnx_file import INPUT, OUTPUT
 from ceres_fast.engines.gpus import Gpu
-from ceres_fast.engines.onnx_runtime import INPUT, OUTPUT
 from ceres_fast.engines.tensorrt.build import build, rebuild
 from ceres_fast.engines.tensorrt.checks import checked, refuse_invalid
 from ceres_fast.engines.tensorrt.log import Log
