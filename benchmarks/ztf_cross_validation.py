@@ -30,12 +30,12 @@ from sklearn.model_selection import StratifiedGroupKFold
 from benchmarks.machine import write_result
 from benchmarks.ztf_networks import NETWORKS, Prepared
 from ceres_fast.console import say, table, warnings_kept
+from ceres_fast.errors import Problems
 from ceres_fast.evaluation.operating_point import TooFewAsteroids, choose, measured
 from ceres_fast.evaluation.predictions import Predictions
 from ceres_fast.evaluation.scores import score
 from ceres_fast.frames.stamp_folders import labelled_files, stamp_files_table
 from ceres_fast.model.stem import NORMALISATIONS
-from ceres_fast.problems import Problems
 from ceres_fast.records.splits import group_stamps
 from ceres_fast.tensorflow_quiet import tf
 from ceres_fast.training.assemble import class_weights

@@ -103,11 +103,11 @@ def test_help_imports_nothing_heavy() -> None:
 def test_choices_are_the_package_s_tables() -> None:
     from ceres_fast.artifact.products import PRECISIONS as PRODUCTS
     from ceres_fast.detect import ENGINES
+    from ceres_fast.errors import NanPolicy, OnError
     from ceres_fast.export import TARGETS
     from ceres_fast.model.backbones import BACKBONES, EXPERIMENTS
     from ceres_fast.model.build import PRECISIONS
     from ceres_fast.model.stem import NORMALISATIONS
-    from ceres_fast.problems import NanPolicy, OnError
     from ceres_fast.records.splits import SPLITS
     from ceres_fast.training.config import ALL
     from ceres_fast.training.losses import LOSSES
@@ -405,7 +405,7 @@ def test_a_problem_of_the_user_is_one_line(arguments: list[str], message: str, t
 def test_a_problem_of_ours_is_not_hidden() -> None:
     code = (
         "from ceres_fast import cli\n"
-        "from ceres_fast.selection import detect\n"
+        "from ceres_fast import detect\n"
         "def detect_frames(*sources, **options): raise ZeroDivisionError('a bug')\n"
         "detect.detect_frames = detect_frames\n"
         "cli.main()\n"

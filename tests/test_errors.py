@@ -1,11 +1,12 @@
-"""What an error says: the file, the row, what was expected, what to do; one line."""
+"""What an error says (the file, the row, what was expected, what to do), and stopping at a bad input or going on."""
 
 import pickle
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from ceres_fast.errors import CeresFastError, InputError
+from ceres_fast.errors import CeresFastError, InputError, Problems
 
 
 @pytest.mark.parametrize(
@@ -39,3 +40,30 @@ def test_it_comes_back_from_another_process_as_it_was() -> None:
     again = pickle.loads(pickle.dumps(error))
     assert type(again) is InputError
     assert (str(again), again.args, vars(again)) == (str(error), error.args, vars(error))
+
+
+def test_stop_raises_the_first_problem():
+    with pytest.raises(InputError, match="bad"), Problems("stop").skipping(Counter(), "files"):
+        raise InputError("file", "bad")
+
+
+def test_skip_counts_and_says_so(capsys):
+    counts: Counter[str] = Counter()
+    problems = Problems("skip")
+    for _ in range(12):
+        with problems.skipping(counts, "files"):
+            raise InputError("file", "bad")
+    assert counts == {"files": 12}
+    said = capsys.readouterr().err
+    assert said.count("file: bad") == 10
+    assert "only counted" in said
+
+
+def test_other_errors_are_never_skipped():
+    with pytest.raises(CeresFastError, match="disk"), Problems("skip").skipping(Counter(), "files"):
+        raise CeresFastError("disk full")
+
+
+def test_policy_is_checked():
+    with pytest.raises(ValueError, match="ignore"):
+        Problems("ignore")

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 from astropy.table import Table
 
-from ..errors import InputError
+from ..errors import InputError, NanPolicy, OnError, Problems
 from ..frames.where import Where, equal
-from ..problems import NanPolicy, OnError, Problems
 from ..stamps import CLASSES, PLANE_SETS, PLANES, empty_table, stamp_table
 from .containers import AlertUnit, Content, contents
 from .cutouts import cut_plane, read_cutout

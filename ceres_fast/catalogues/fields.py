@@ -8,12 +8,11 @@ from pathlib import Path
 
 from astropy.io import fits
 
-from ..errors import InputError
+from ..errors import InputError, OnError, Problems
 from ..frames.exposures import group_exposures
 from ..frames.info import FrameInfo
 from ..frames.reading import find_frames, read_headers
 from ..frames.where import Where, equal
-from ..problems import OnError, Problems
 from . import find_catalogue, read_catalogue, rows_of
 
 

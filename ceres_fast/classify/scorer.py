@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..artifact.latest import resolve
 from ..engines import load
-from ..problems import OnError
+from ..errors import OnError
 from .classify import classify
 
 

@@ -10,9 +10,8 @@ from typing import Literal
 
 from ..console import table as print_table
 from ..console import track
-from ..errors import CeresFastError, InputError
+from ..errors import CeresFastError, InputError, OnError, Problems
 from ..frames.reading import find_frames, frame_stem
-from ..problems import OnError, Problems
 from . import sep_engine, source_extractor
 
 EngineName = Literal["sep", "source-extractor"]

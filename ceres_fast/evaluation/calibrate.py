@@ -11,9 +11,8 @@ from ..artifact.classifier import Classifier, read_classifier
 from ..artifact.scaling import scaled
 from ..artifact.update import redescribe
 from ..console import say, warnings_kept
-from ..errors import CeresFastError
+from ..errors import CeresFastError, OnError
 from ..files import write_json, write_text
-from ..problems import OnError
 from ..records.manifest import Manifest, load_manifest
 from ..records.pipeline import read_columns
 from ..stamps import COLUMNS

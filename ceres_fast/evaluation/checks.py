@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from ..artifact.classifier import CLASSIFIER_FILE, Classifier
 from ..console import warn
-from ..errors import InputError
-from ..problems import OnError
+from ..errors import InputError, OnError
 from ..records.manifest import MANIFEST, Manifest
 from ..records.pipeline import check_records
 from ..selection.rules import Rules

@@ -8,8 +8,8 @@ import numpy as np
 
 from ..artifact.classifier import read_classifier
 from ..console import say
+from ..errors import OnError
 from ..files import write_json, write_text
-from ..problems import OnError
 from ..records.manifest import load_manifest
 from .checks import checked
 from .failures import NEEDS, draw, draw_worst, failures, summary, tables, write_worst

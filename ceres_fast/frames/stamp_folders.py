@@ -12,8 +12,7 @@ import numpy as np
 from astropy.io import fits
 from astropy.table import Table
 
-from ..errors import CeresFastError, InputError
-from ..problems import NanPolicy, Problems
+from ..errors import CeresFastError, InputError, NanPolicy, Problems
 from ..stamps import CLASSES, STAMP_SIZE, empty_table, stamp_table
 from .cut import fill_missing
 from .fits_files import fits_files, frame_stem, open_fits, readable_header

@@ -15,10 +15,9 @@ from .. import __version__
 from ..catalogues import Names
 from ..catalogues.static_sources import read_static
 from ..console import say, warn
-from ..errors import CeresFastError
+from ..errors import FURTHER, LOUD, CeresFastError, NanPolicy, OnError
 from ..files import DISK, disk_errors, move_directory, sha256_of, write_text
 from ..frames.where import Where
-from ..problems import FURTHER, LOUD, NanPolicy, OnError
 from ..selection.field import COUNTS
 from ..selection.rules import Rules
 from ..selection.track_cost import NEEDS

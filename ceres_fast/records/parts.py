@@ -22,9 +22,8 @@ from astropy.table import Table
 
 from .. import __version__
 from ..console import warnings_kept
-from ..errors import InputError
+from ..errors import InputError, Problems
 from ..files import DISK, disk_errors, move_directory, sha256_of, write_json
-from ..problems import Problems
 from ..stamps import COLUMNS, empty_table, stamp_shape
 from .units import Choice, SourceFile, Unit
 

@@ -7,8 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from ..errors import CeresFastError, InputError
-from ..problems import OnError
+from ..errors import CeresFastError, InputError, OnError
 from ..tensorflow_quiet import tf
 from .manifest import Manifest
 from .manifest_checks import REBUILD

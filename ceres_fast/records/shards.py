@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..console import warn
-from ..errors import CeresFastError, InputError
+from ..errors import CeresFastError, InputError, OnError, Problems
 from ..files import atomic_file, sha256_of
-from ..problems import OnError, Problems
 from ..tensorflow_quiet import tf
 from .manifest import Manifest
 from .manifest_checks import REBUILD, class_counts

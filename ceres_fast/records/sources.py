@@ -17,14 +17,13 @@ from ..alerts import alert_units, is_alerts
 from ..catalogues import find_catalogue
 from ..catalogues.fields import grouped, read_infos
 from ..console import warn, warnings_kept
-from ..errors import CeresFastError, InputError
+from ..errors import CeresFastError, InputError, OnError
 from ..files import sha256_of
 from ..frames.info import FrameInfo
 from ..frames.missing import companion_files
 from ..frames.reading import find_frames
 from ..frames.stamp_folders import is_class_folders, labelled_files
 from ..frames.where import Where
-from ..problems import OnError
 from ..selection.truth_checks import check_observatory, check_times, check_truth
 from ..stamps import PLANES
 from .scheduler import Workers

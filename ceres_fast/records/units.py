@@ -14,10 +14,10 @@ from astropy.table import Table
 from ..alerts import AlertUnit, alert_tables
 from ..catalogues import Names
 from ..console import warnings_kept
+from ..errors import NanPolicy, OnError, Problems
 from ..frames.info import FrameInfo
 from ..frames.stamp_folders import stamp_files_table
 from ..frames.where import Where
-from ..problems import NanPolicy, OnError, Problems
 from ..selection.field import field_stamps
 from ..selection.rules import Rules
 from ..selection.track_cost import NEEDS

@@ -8,10 +8,9 @@ import numpy as np
 from astropy.table import Table
 
 from ..catalogues.detections import Detections
-from ..errors import InputError
+from ..errors import InputError, NanPolicy, Problems
 from ..frames.cut import cut_stamps
 from ..frames.reading import read_frame
-from ..problems import NanPolicy, Problems
 from ..stamps import stamp_table
 from .labels import Labelled
 from .neighbours import nearest_other, sky_centre, tangent_plane

@@ -14,11 +14,10 @@ from ..catalogues.detections import Detections, read_detections
 from ..catalogues.fields import leave_out, survey_fields
 from ..catalogues.static_sources import read_static
 from ..console import warn
-from ..errors import InputError
+from ..errors import InputError, NanPolicy, OnError, Problems
 from ..frames.info import FrameInfo
 from ..frames.reading import relative_to_sources
 from ..frames.where import Where, matching
-from ..problems import NanPolicy, OnError, Problems
 from ..stamps import empty_table
 from .cutting import exposure_stamps
 from .labels import Labelled, label_field

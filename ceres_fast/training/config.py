@@ -15,10 +15,9 @@ import tomli_w
 
 from .. import __version__
 from ..artifact.latest import resolve
-from ..errors import InputError
+from ..errors import InputError, OnError
 from ..files import read_json, write_json, write_text
 from ..model.weights import weights_sha256
-from ..problems import OnError
 from ..records.manifest import Manifest
 from ..tensorflow_quiet import tf
 from .devices import describe

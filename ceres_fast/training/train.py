@@ -13,9 +13,8 @@ import keras
 from ..artifact.classifier import Classifier
 from ..artifact.latest import name_latest
 from ..console import say
-from ..errors import InputError
+from ..errors import InputError, OnError
 from ..files import write_json
-from ..problems import OnError
 from ..records.manifest import MANIFEST, Manifest, load_manifest
 from ..records.pipeline import check_records, shard_errors
 from ..tensorflow_quiet import tf

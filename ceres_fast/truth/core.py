@@ -11,9 +11,8 @@ import numpy as np
 from astropy.coordinates import angular_separation
 from astropy.table import Table
 
-from ..errors import InputError
+from ..errors import InputError, OnError, Problems
 from ..files import atomic_file
-from ..problems import OnError, Problems
 from . import ades_psv, ades_xml, mpc80, observatories, tables
 from .found import Found, Observation, UnusableError, observation
 

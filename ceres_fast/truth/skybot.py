@@ -15,11 +15,10 @@ from astropy.table import Table, vstack
 
 from ..catalogues.fields import read_infos
 from ..console import say
-from ..errors import CeresFastError, InputError
+from ..errors import CeresFastError, InputError, OnError
 from ..frames.exposures import group_exposures
 from ..frames.info import FrameInfo
 from ..frames.reading import find_frames, read_header
-from ..problems import OnError
 from . import observatories
 from .core import read_truth, write_truth
 

@@ -8,9 +8,8 @@ from astropy.io import fits
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ceres_fast.errors import CeresFastError, InputError
+from ceres_fast.errors import CeresFastError, InputError, Problems
 from ceres_fast.frames.stamp_folders import is_class_folders, labelled_files, read_stamp, stamp_files_table
-from ceres_fast.problems import Problems
 from ceres_fast.stamps import COLUMNS, STAMP_SIZE
 
 STAMP = np.random.default_rng(0).normal(100, 5, (STAMP_SIZE, STAMP_SIZE)).astype(np.float32)

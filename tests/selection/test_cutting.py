@@ -7,7 +7,7 @@ from astropy.table import Table
 
 from ceres_fast.catalogues import write_table
 from ceres_fast.catalogues.detections import read_detections
-from ceres_fast.problems import Problems
+from ceres_fast.errors import Problems
 from ceres_fast.selection.cutting import exposure_stamps
 from ceres_fast.selection.labels import label_field
 from ceres_fast.selection.rules import Rules

@@ -7,7 +7,7 @@ import pytest
 
 from ceres_fast.catalogues.detections import read_detections
 from ceres_fast.detect import detect_frames
-from ceres_fast.problems import Problems
+from ceres_fast.errors import Problems
 from ceres_fast.selection.cutting import exposure_stamps
 from ceres_fast.selection.labels import label_field
 from ceres_fast.selection.lost import RATES, count_lost, rate_names

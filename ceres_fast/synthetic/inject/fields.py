@@ -13,9 +13,9 @@ from astropy.table import Table, vstack
 
 from ...catalogues.detections import Detections, read_detections
 from ...console import warn
+from ...errors import Problems
 from ...frames.info import FrameInfo
 from ...frames.reading import read_frame
-from ...problems import Problems
 from ...selection.neighbours import pairs_within, tangent_plane
 from ...selection.rules import Rules
 from ...selection.stationary import find_stationary

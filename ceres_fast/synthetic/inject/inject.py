@@ -15,10 +15,9 @@ from astropy.table import vstack
 from ...console import say, track, warn
 from ...console import table as print_table
 from ...detect import EngineName, detect_frames
-from ...errors import CeresFastError
+from ...errors import CeresFastError, OnError, Problems
 from ...files import atomic_directory, refuse_existing
 from ...frames.missing import companion_files
-from ...problems import OnError, Problems
 from ...selection.rules import Rules
 from .completeness import Completeness, write_completeness
 from .conditions import DEPTH_SIGNAL

@@ -6,11 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...errors import InputError
+from ...errors import InputError, Problems
 from ...frames.exposures import group_exposures
 from ...frames.info import FrameInfo
 from ...frames.reading import find_frames, read_headers, relative_to_sources
-from ...problems import Problems
 from .conditions import check
 from .write import KEYWORD
 

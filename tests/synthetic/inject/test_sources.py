@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+from ceres_fast.errors import Problems
 from ceres_fast.frames.info import FrameInfo
-from ceres_fast.problems import Problems
 from ceres_fast.synthetic.inject.sources import _batches, find_fields
 
 
