@@ -32,9 +32,9 @@ from astropy.io import fits
 from benchmarks.machine import write_result
 from benchmarks.synthetic import write_stamps
 from ceres_fast.artifact.classifier import Classifier
+from ceres_fast.artifact.products import describe
 from ceres_fast.console import say, table, warn
 from ceres_fast.engines.onnx_runtime import OnnxRuntimeEngine
-from ceres_fast.export.graph import describe
 from ceres_fast.model.backbones import BACKBONES
 from ceres_fast.model.build import Architecture, build_model
 from ceres_fast.model.onnx_convert import convert

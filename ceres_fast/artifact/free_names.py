@@ -18,7 +18,7 @@ SPARE = "-next"
 """What the name of an ONNX file ends in, before its suffix, for the moment in which two are there."""
 
 
-def proper(name: str) -> str:
+def final_name(name: str) -> str:
     """Return the name that an ONNX file is known by, of that or its spare name."""
     path = Path(name)
     return path.with_stem(path.stem.removesuffix(SPARE)).name
@@ -37,12 +37,12 @@ def free_name(classifier: Classifier, kind: str, name: str | None = None) -> Pat
         The name it is to have at last; without it that of the file it takes the place of.
     """
     assert classifier.folder is not None
-    wanted = name or proper(classifier.files[kind]["file"])
+    wanted = name or final_name(classifier.files[kind]["file"])
     return classifier.folder / (_spare(wanted) if wanted in classifier.onnx_files().values() else wanted)
 
 
-def settle(classifier: Classifier) -> Classifier:
-    """Give each ONNX file of a run its proper name, and remove the spare ones.
+def finalise_names(classifier: Classifier) -> Classifier:
+    """Give each ONNX file of a run its final name, and remove the spare ones.
 
     Parameters
     ----------
@@ -63,10 +63,10 @@ def settle(classifier: Classifier) -> Classifier:
     assert folder is not None
     files = dict(classifier.files)
     for kind, name in classifier.onnx_files().items():
-        if name != proper(name):
-            with atomic_file(folder / proper(name)) as temporary:
+        if name != final_name(name):
+            with atomic_file(folder / final_name(name)) as temporary:
                 _make_same(temporary, folder / name)
-            files[kind] = {**files[kind], "file": proper(name)}
+            files[kind] = {**files[kind], "file": final_name(name)}
     made = replace(classifier, files=files)
     if made != classifier:
         made.write(folder)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from .classifier import ONNX_KINDS, Classifier
+from .classifier import ONNX_KINDS, ONNX_METADATA_KEY, Classifier
+from .scaling import network_threshold
+
+if TYPE_CHECKING:
+    import onnx
 
 PRECISIONS = tuple(ONNX_KINDS)
 """What a product computes in, the finest first."""
@@ -28,7 +34,49 @@ def onnx_name(precision: str) -> str:
     return "classifier.onnx" if precision == PRECISIONS[0] else f"classifier-{precision}.onnx"
 
 
-def carried(classifier: Classifier, precision: str) -> Classifier:
-    """Return what a product in this precision says of the classifier of a run."""
+def as_product(classifier: Classifier, precision: str) -> Classifier:
+    """Return the classifier of a run as a product in this precision describes it."""
     # Without exports that may be there already: the file would speak of its predecessor.
     return replace(classifier.without_onnx(), precision=precision)
+
+
+def metadata(product: Classifier, opset: int) -> dict[str, str]:
+    """Return what an ONNX file says of its classifier (``metadata_props``).
+
+    Parameters
+    ----------
+    product : Classifier
+        From `as_product`: with the precision of the file.
+    opset : int
+        Version of ONNX's operators that the file uses.
+
+    Returns
+    -------
+    dict of str to str
+        ``ceres_fast.classifier``: the JSON of the classifier, from which this package reads everything. The others are
+        for readers that do not know it: ``classes`` in the order of the output, ``threshold`` (which probabilities are
+        compared with after the classifier's scaling), ``network_threshold`` (which the output itself is compared with,
+        for the same decisions; ``inf`` where it keeps nothing), ``precision``, ``opset``, ``weights_sha256``,
+        ``records_sha256`` (of the manifest of the training records) and ``versions`` (JSON: what it was trained with).
+        An empty text is something that is not known.
+    """
+    return {
+        ONNX_METADATA_KEY: product.to_json(),
+        "classes": ",".join(product.classes),
+        "threshold": str(product.threshold),
+        "network_threshold": str(network_threshold(product.scaling, product.threshold)),
+        "precision": product.precision,
+        "opset": str(opset),
+        "weights_sha256": product.files.get("weights", {}).get("sha256", ""),
+        "records_sha256": str(product.records.get("manifest_sha256", "")),
+        "versions": json.dumps(dict(product.versions)),
+    }
+
+
+def describe(graph: onnx.ModelProto, product: Classifier) -> onnx.ModelProto:
+    """Return the graph itself, with `metadata` of the classifier in its properties in the place of what was there."""
+    opset = next(operators.version for operators in graph.opset_import if operators.domain in ("", "ai.onnx"))
+    del graph.metadata_props[:]
+    for key, value in metadata(product, opset).items():
+        graph.metadata_props.add(key=key, value=value)
+    return graph

@@ -8,17 +8,16 @@ import onnx
 
 from ..console import warn
 from ..errors import InputError
-from ..export.graph import describe
 from ..files import atomic_file
 from .classifier import ONNX_KINDS, ONNX_METADATA_KEY, Classifier
-from .free_names import free_name, settle
+from .free_names import finalise_names, free_name
 from .onnx_file import INPUT, OUTPUT, read_onnx
-from .products import PROOF, carried
+from .products import PROOF, as_product, describe
 
 _PRECISIONS = {kind: precision for precision, kind in ONNX_KINDS.items()}
 
 
-def redescribe(classifier: Classifier) -> Classifier:
+def update_description(classifier: Classifier) -> Classifier:
     """Write a run's classifier.json, and its ONNX files with the same description; the graphs in them stay as they are.
 
     At every moment classifier.json names ONNX files that are there, are whole and say the same as it: a process that
@@ -48,12 +47,12 @@ def redescribe(classifier: Classifier) -> Classifier:
             continue
         path = free_name(classifier, kind)
         with atomic_file(path) as temporary:
-            onnx.save(describe(graph, carried(made, _PRECISIONS[kind])), temporary)
+            onnx.save(describe(graph, as_product(made, _PRECISIONS[kind])), temporary)
         made = made.with_file(kind, path)
     made.write(classifier.folder)
     for name in classifier.onnx_files().values():
         (classifier.folder / name).with_suffix(PROOF).unlink(missing_ok=True)  # it was of the file before
-    return settle(made)
+    return finalise_names(made)
 
 
 def _holds(graph: onnx.ModelProto, classifier: Classifier, kind: str) -> bool:

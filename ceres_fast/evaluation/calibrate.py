@@ -9,7 +9,7 @@ import numpy as np
 
 from ..artifact.classifier import Classifier, read_classifier
 from ..artifact.scaling import scaled
-from ..artifact.update import redescribe
+from ..artifact.update import update_description
 from ..console import say, warnings_kept
 from ..errors import CeresFastError, OnError
 from ..files import write_json, write_text
@@ -93,7 +93,7 @@ def calibrate(
     _report(made, point, fitted_on, before, after)
     if read_classifier(classifier.folder) != classifier:
         raise CeresFastError(f"{run}: has changed meanwhile. Calibrate it again when its training is over.")
-    _tell(redescribe(made))
+    _tell(update_description(made))
     return point
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import onnx
 
-from ..artifact.classifier import ONNX_METADATA_KEY, Classifier
-from ..artifact.products import carried
-from ..artifact.scaling import network_threshold
+from ..artifact.classifier import Classifier
+from ..artifact.products import as_product, describe
 from ..model.load import load_model
-from ..model.onnx_convert import OPSET, check, convert
+from ..model.onnx_convert import check, convert
 from ..model.onnx_float16 import halved
 
 if TYPE_CHECKING:
@@ -37,7 +35,7 @@ def keras_graph(classifier: Classifier, precision: str) -> tuple[onnx.ModelProto
     -------
     onnx.ModelProto
         Input ``stamp`` (N, 32, 32, planes) float32 in ADU, axes (stamp, y, x, plane); output ``probability`` (N, 2)
-        float32 in the order of the classes; what `metadata` says in its properties.
+        float32 in the order of the classes; the classifier in its properties.
     keras.Model
         The model that was trained, in the precision it was trained in: what the graph is to equal.
 
@@ -53,41 +51,4 @@ def keras_graph(classifier: Classifier, precision: str) -> tuple[onnx.ModelProto
     exact = model if classifier.precision == "float32" else load_model(replace(classifier, precision="float32"))
     graph = made_of(convert(exact))
     check(graph)
-    return describe(graph, carried(classifier, precision)), model
-
-
-def describe(graph: onnx.ModelProto, product: Classifier) -> onnx.ModelProto:
-    """Return the graph itself, with `metadata` of the classifier in its properties in the place of what was there."""
-    onnx.helper.set_model_props(graph, metadata(product))
-    return graph
-
-
-def metadata(product: Classifier) -> dict[str, str]:
-    """Return what an ONNX file says of itself (``metadata_props``).
-
-    Parameters
-    ----------
-    product : Classifier
-        As `carried` gives it: with the precision of the file.
-
-    Returns
-    -------
-    dict of str to str
-        ``ceres_fast.classifier``: the JSON of the classifier, from which this package reads everything. The others are
-        for readers that do not know it: ``classes`` in the order of the output, ``threshold`` (which probabilities are
-        compared with after the classifier's scaling), ``network_threshold`` (which the output itself is compared with,
-        for the same decisions; ``inf`` where it keeps nothing), ``precision``, ``opset``, ``weights_sha256``,
-        ``records_sha256`` (of the manifest of the training records) and ``versions`` (JSON: what it was trained with).
-        An empty text is something that is not known.
-    """
-    return {
-        ONNX_METADATA_KEY: product.to_json(),
-        "classes": ",".join(product.classes),
-        "threshold": str(product.threshold),
-        "network_threshold": str(network_threshold(product.scaling, product.threshold)),
-        "precision": product.precision,
-        "opset": str(OPSET),
-        "weights_sha256": product.files.get("weights", {}).get("sha256", ""),
-        "records_sha256": str(product.records.get("manifest_sha256", "")),
-        "versions": json.dumps(dict(product.versions)),
-    }
+    return describe(graph, as_product(classifier, precision)), model

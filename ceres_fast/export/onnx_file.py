@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import onnx
 
 from ..artifact.classifier import ONNX_KINDS, Classifier, read_classifier
-from ..artifact.free_names import SPARE, free_name, proper, settle
+from ..artifact.free_names import SPARE, final_name, finalise_names, free_name
 from ..artifact.onnx_file import read_onnx
-from ..artifact.products import PROOF, carried, onnx_name
+from ..artifact.products import PROOF, as_product, describe, metadata, onnx_name
 from ..console import say, warn
 from ..engines.onnx_runtime import OnnxRuntimeEngine
 from ..errors import CeresFastError, InputError
@@ -22,7 +22,7 @@ from ..files import atomic_file, refuse_existing, sha256_of, write_json
 from ..model.load import predict
 from ..model.onnx_convert import OPSET, check
 from ..training.runs import lock_run
-from .graph import describe, keras_graph, metadata
+from .graph import keras_graph
 from .on_gpu import FORMS, OnGpu
 from .proof import BOUNDS, Bounds, Stamps, bounds_for, compared, draw_stamps, prove
 
@@ -98,7 +98,7 @@ def up_to_date(classifier: Classifier, precision: str, records: Path | None = No
         _, found = read_onnx(path)
     except InputError:
         return None
-    expected = metadata(carried(classifier, precision))
+    expected = metadata(as_product(classifier, precision), OPSET)
     if {key: found.get(key) for key in expected} != expected:
         return None
     proof = _proof_of(path)
@@ -130,7 +130,7 @@ def _graph(
     graph, model = keras_graph(classifier, "float32")
     quantised = _quantised(graph, model, classifier, request.records)
     check(quantised.model)
-    return describe(quantised.model, carried(classifier, precision)), model, {"int8": quantised.as_dict()}
+    return describe(quantised.model, as_product(classifier, precision)), model, {"int8": quantised.as_dict()}
 
 
 def _quantised(graph: onnx.ModelProto, model: keras.Model, classifier: Classifier, records: Path | None) -> Quantised:
@@ -178,7 +178,9 @@ def _name_in_run(classifier: Classifier, kind: str, written: Path) -> None:
     """Let classifier.json name the new file of this kind, which has a free name, and give it its own."""
     assert classifier.folder is not None
     # A file in another precision that had this name is no longer there in a moment.
-    others = {each: entry for each, entry in classifier.files.items() if proper(entry["file"]) != proper(written.name)}
+    others = {
+        each: entry for each, entry in classifier.files.items() if final_name(entry["file"]) != final_name(written.name)
+    }
     named = replace(classifier, files=others).with_file(kind, written)
     named.write(classifier.folder)
-    settle(named)
+    finalise_names(named)

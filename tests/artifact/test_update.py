@@ -15,10 +15,9 @@ from scipy.special import expit
 
 from ceres_fast import files
 from ceres_fast.artifact.classifier import ONNX_KINDS, Classifier, read_classifier
-from ceres_fast.artifact.products import carried, onnx_name
-from ceres_fast.artifact.update import redescribe
+from ceres_fast.artifact.products import as_product, metadata, onnx_name
+from ceres_fast.artifact.update import update_description
 from ceres_fast.engines.onnx_runtime import OnnxRuntimeEngine
-from ceres_fast.export.graph import metadata
 
 from ..kills import Killed, kill_at_commit
 from ..tiny_models import classifier, peak_model
@@ -50,7 +49,7 @@ def run(tmp_path: Path) -> Path:
     described = made
     for precision in PRECISIONS:
         path = folder / onnx_name(precision)
-        onnx.save(peak_model(classifier_json=carried(described, precision).to_json()), path)
+        onnx.save(peak_model(classifier_json=as_product(described, precision).to_json()), path)
         made = made.with_file(ONNX_KINDS[precision], path)
     made.write(folder)
     return folder
@@ -69,7 +68,7 @@ def check(run: Path, expected: Classifier) -> None:
     contrast = STAMPS.max(axis=(1, 2)) - STAMPS.mean(axis=(1, 2))
     for precision in PRECISIONS:
         engine = OnnxRuntimeEngine(found.file_path(ONNX_KINDS[precision]))
-        assert engine.classifier == carried(found, precision)
+        assert engine.classifier == as_product(found, precision)
         np.testing.assert_allclose(engine.predict(STAMPS, raw=True), expit((contrast - 50) / 50), rtol=1e-3)
 
 
@@ -77,14 +76,14 @@ def test_json_and_onnx_say_the_same_and_the_graph_is_the_same(run: Path) -> None
     graph = onnx.load(run / "classifier.onnx").graph.SerializeToString(deterministic=True)
     wanted = calibrated(run)
     assert wanted.onnx_files().keys() == {"onnx", "onnx-float16"}
-    made = redescribe(wanted)
+    made = update_description(wanted)
     assert made == read_classifier(run)
     check(run, wanted)
     assert onnx.load(run / "classifier.onnx").graph.SerializeToString(deterministic=True) == graph
     assert {path.name for path in run.iterdir()} == {"best.weights.h5", "classifier.json", *NAMES}
     for precision in PRECISIONS:
         said = {entry.key: entry.value for entry in onnx.load(run / onnx_name(precision)).metadata_props}
-        assert said == metadata(carried(wanted, precision))
+        assert said == metadata(as_product(wanted, precision), 17)
         assert (said["threshold"], said["precision"]) == ("0.25", precision)
 
 
@@ -95,12 +94,12 @@ def test_a_kill_leaves_a_run_that_works(run: Path, monkeypatch: pytest.MonkeyPat
     with monkeypatch.context() as patch:
         kill_at_commit(patch, commit, after=after)
         with pytest.raises(Killed):
-            redescribe(new)
+            update_description(new)
     stored = commit > 3 or (commit == 3 and after)
     check(run, new if stored else old)
     # What it left does not disturb the next, or one killed once more.
     wanted = calibrated(run, 0.01)
-    redescribe(wanted)
+    update_description(wanted)
     check(run, wanted)
     assert {path.name for path in run.iterdir()} == {"best.weights.h5", "classifier.json", *NAMES}
 
@@ -109,7 +108,7 @@ def test_there_are_so_many_moments(run: Path, monkeypatch: pytest.MonkeyPatch) -
     renamed = []
     rename = Path.replace
     monkeypatch.setattr(files.Path, "replace", lambda path, target: (renamed.append(target.name), rename(path, target)))
-    redescribe(calibrated(run))
+    update_description(calibrated(run))
     assert renamed == COMMITS
 
 
@@ -119,7 +118,7 @@ def test_a_file_system_without_second_names(run: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setattr("ceres_fast.artifact.free_names.os.link", refused)
     wanted = calibrated(run)
-    redescribe(wanted)
+    update_description(wanted)
     check(run, wanted)
     assert {path.name for path in run.iterdir()} == {"best.weights.h5", "classifier.json", *NAMES}
 
@@ -134,9 +133,9 @@ def test_what_was_proven_at_another_threshold_is_not_named_any_more(
 ) -> None:
     for name in NAMES:
         (run / name).with_suffix(".proof.json").write_text("{}")
-    made = redescribe(replace(read_classifier(run), **changed))
+    made = update_description(replace(read_classifier(run), **changed))
     assert made.onnx_files() == {"onnx": "classifier.onnx"}
-    assert OnnxRuntimeEngine(run / "classifier.onnx").classifier == carried(made, "float32")
+    assert OnnxRuntimeEngine(run / "classifier.onnx").classifier == as_product(made, "float32")
     assert "classifier-float16.onnx: was proven at another threshold" in " ".join(capsys.readouterr().err.split())
     assert not list(run.glob("*.proof.json"))
 
@@ -149,13 +148,13 @@ def test_a_file_of_an_older_version_is_not_named_any_more(run: Path, capsys: pyt
     older.graph.input[0].name, older.graph.output[0].name = "stamps", "probabilities"
     onnx.save(older, run / "classifier.onnx")
     read_classifier(run).with_file("onnx", run / "classifier.onnx").write(run)
-    assert "onnx" not in redescribe(calibrated(run)).onnx_files()
+    assert "onnx" not in update_description(calibrated(run)).onnx_files()
     assert "has the ends stamps, probabilities" in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_run_without_an_export(run: Path) -> None:
     wanted = replace(calibrated(run), files={"weights": read_classifier(run).files["weights"]})
-    assert redescribe(wanted).files.keys() == {"weights"}
+    assert update_description(wanted).files.keys() == {"weights"}
     assert replace(read_classifier(run), files={}) == replace(wanted, files={})
 
 
@@ -168,11 +167,11 @@ def test_an_export_that_cannot_be_used_is_said_and_no_longer_named(
         (run / "classifier.onnx").unlink()
     else:
         shutil.copy(run / "best.weights.h5", run / "classifier.onnx")
-    redescribe(wanted)
+    update_description(wanted)
     found = read_classifier(run)
     assert found.onnx_files() == {"onnx-float16": "classifier-float16.onnx"}
     assert found.operating_point == wanted.operating_point
-    assert OnnxRuntimeEngine(found.file_path("onnx-float16")).classifier == carried(found, "float16")
+    assert OnnxRuntimeEngine(found.file_path("onnx-float16")).classifier == as_product(found, "float16")
     said = " ".join(capsys.readouterr().err.split())
     assert "classifier.onnx" in said
     assert "does without this file until it is exported again" in said

@@ -11,12 +11,12 @@ from astropy.io import fits
 from astropy.table import Table
 
 from ceres_fast.artifact.classifier import ONNX_METADATA_KEY
+from ceres_fast.artifact.products import describe
 from ceres_fast.artifact.scaling import scaled
 from ceres_fast.classify import classify
 from ceres_fast.classify.scores import FLAGS, NOT_SCORED, PROBABILITY, score
 from ceres_fast.engines import load
 from ceres_fast.errors import CeresFastError, InputError
-from ceres_fast.export.graph import describe
 from ceres_fast.selection.rules import Rules
 
 from ..survey_files import write_field

@@ -15,7 +15,7 @@ import pytest
 
 from ceres_fast.artifact.classifier import ONNX_KINDS, read_classifier
 from ceres_fast.artifact.latest import name_latest
-from ceres_fast.artifact.products import carried, onnx_name
+from ceres_fast.artifact.products import as_product, onnx_name
 from ceres_fast.engines.onnx_runtime import OnnxRuntimeEngine
 from ceres_fast.engines.probes import probe_stamps
 from ceres_fast.errors import CeresFastError, InputError
@@ -192,7 +192,7 @@ def test_what_it_is_proven_on(run: Path, tiny_records: Path, monkeypatch: pytest
     export(run, records=tiny_records)
     ((described, stamps, bounds),) = seen
     np.testing.assert_array_equal(stamps.pixels, read_stamps(load_manifest(tiny_records), "test")[0])
-    assert described == carried(read_classifier(run), "float32")
+    assert described == as_product(read_classifier(run), "float32")
     assert bounds == proof.bounds_for("float32")
 
 
@@ -212,7 +212,7 @@ def test_precision(tmp_path: Path, tiny_classifier: None, trained: str, asked: s
     assert path == run / onnx_name(made)
     after = read_classifier(run)
     assert (after.precision, after.onnx_files()) == (trained, {ONNX_KINDS[made]: path.name})
-    assert engine_of(run, made).classifier == carried(after, made)
+    assert engine_of(run, made).classifier == as_product(after, made)
 
 
 def test_precisions_side_by_side(run: Path) -> None:
@@ -223,7 +223,7 @@ def test_precisions_side_by_side(run: Path) -> None:
     assert both.onnx_files() == {"onnx": "classifier.onnx", "onnx-float16": "classifier-float16.onnx"}
     assert both.files["onnx"] == first.files["onnx"]
     for precision in ("float32", "float16"):
-        assert engine_of(run, precision).classifier == carried(both, precision)
+        assert engine_of(run, precision).classifier == as_product(both, precision)
     assert not {"onnx", "onnx-float16"} & engine_of(run, "float16").classifier.files.keys()
 
 

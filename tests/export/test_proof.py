@@ -11,12 +11,11 @@ import onnx
 import pytest
 
 from ceres_fast.artifact.classifier import read_classifier
-from ceres_fast.artifact.products import carried
+from ceres_fast.artifact.products import as_product, describe
 from ceres_fast.engines.onnx_runtime import OnnxRuntimeEngine
 from ceres_fast.engines.probes import probe_stamps
 from ceres_fast.errors import CeresFastError
 from ceres_fast.export.bounds import BOUNDS, Bounds, bounds_for
-from ceres_fast.export.graph import describe
 from ceres_fast.export.proof import NotProven, Proof, compared, prove
 from ceres_fast.export.proof_text import needed
 from ceres_fast.export.stamps import Stamps, draw_stamps
@@ -266,7 +265,7 @@ class TestBounds:
 def test_a_network_and_its_onnx_file(tiny_records: Path, tmp_path: Path) -> None:
     classifier = read_classifier(write_knowing_run(tmp_path / "run"))
     model = load_model(classifier)
-    onnx.save(describe(convert(model), carried(classifier, "float32")), tmp_path / "classifier.onnx")
+    onnx.save(describe(convert(model), as_product(classifier, "float32")), tmp_path / "classifier.onnx")
     stamps = draw_stamps(tiny_records, classifier)
     engine, pixels = OnnxRuntimeEngine(tmp_path / "classifier.onnx"), compared(classifier, stamps)
     proof = prove(engine, stamps, bounds_for("float32"), predict(model, pixels)[:, 1])

@@ -17,7 +17,7 @@ import onnx
 import pytest
 
 from ceres_fast.artifact.classifier import ONNX_METADATA_KEY, read_classifier
-from ceres_fast.artifact.products import PRECISIONS, carried
+from ceres_fast.artifact.products import PRECISIONS, as_product
 from ceres_fast.engines import Engine
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.export import BATCHES, export, onnx_file, proof
@@ -75,7 +75,7 @@ def test_int8_is_chosen_on_one_split_and_proven_on_another(
     assert seen["ranges"] == "stamps of records"
     assert (seen["judgement"].recall_loss, seen["judgement"].changed) == (0, 0)
     assert seen["split"] == "test"
-    assert seen["described"] == carried(read_classifier(run), "int8")
+    assert seen["described"] == as_product(read_classifier(run), "int8")
     assert seen["bounds"] == seen["limits"] == proof.bounds_for("int8")
     printed = capsys.readouterr().out
     assert "int8, nothing: recall falls by 0.0000, 0.00% of the decisions change" in printed

@@ -14,10 +14,10 @@ import tf2onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from ceres_fast.artifact.onnx_file import INPUT, OUTPUT
+from ceres_fast.artifact.products import describe
 from ceres_fast.engines.onnx_runtime import OnnxRuntimeEngine
 from ceres_fast.engines.probes import probe_stamps
 from ceres_fast.errors import CeresFastError
-from ceres_fast.export.graph import describe
 from ceres_fast.model.build import BASE, Architecture, build_model
 from ceres_fast.model.load import predict
 from ceres_fast.model.onnx_convert import BATCH, IR_VERSION, OPSET, _weights_not_copied, check, convert
