@@ -11,6 +11,7 @@ import onnxruntime
 from onnx import TensorProto
 
 from ceres_fast.artifact.onnx_file import NONNEGATIVE, SIGNED
+from ceres_fast.engines.exact_bytes import sum_exactly
 
 
 def answers(model: onnx.ModelProto, stamps: np.ndarray) -> np.ndarray:
@@ -48,6 +49,7 @@ def _session(model: onnx.ModelProto, optimised: Path | None = None) -> onnxrunti
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = 1
+    sum_exactly(options)  # as the engines do: without VNNI the sums of bytes are cut off, and what is compared is that
     if optimised:
         options.optimized_model_filepath = str(optimised)
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
