@@ -61,8 +61,8 @@ from ceres_fast.model.onnx_convert import convert
 from ceres_fast.records.manifest import load_manifest
 from ceres_fast.training.settings import Settings
 
-EXPERIMENTS = (1, 2)
-ROWS = [f"{backbone}/{experiment}" for backbone in BACKBONES for experiment in EXPERIMENTS]
+MEASURED_EXPERIMENTS = (1, 2)
+ROWS = [f"{backbone}/{experiment}" for backbone in BACKBONES for experiment in MEASURED_EXPERIMENTS]
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 AGREEMENT = ("split", "stamps", "largest", "largest_of_probes", "changed", "alone", "recall", "loss_interval")
 """What is kept of a proof."""

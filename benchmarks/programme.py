@@ -39,7 +39,7 @@ from benchmarks.machine import write_result
 from benchmarks.measured import Measured, isolated, run_pipeline
 from benchmarks.operations import Operations, classifier_operations
 from benchmarks.peaks import measure
-from benchmarks.subset import SPLITS, subset, whole_training
+from benchmarks.subset import FITTED_SPLITS, subset, whole_training
 from benchmarks.training_results import DTYPES
 from benchmarks.weights import NOTE, weights_of
 from ceres_fast.console import say, table
@@ -144,7 +144,12 @@ def main() -> None:
     works = {"sample": _work(sample, given.sample_epochs), "whole": _work(whole, given.epochs)}
     peaks = isolated(partial(measure, 0.5, jit=given.jit))
     options = {name: getattr(given, name) for name in ("sample", "sample_epochs", "epochs", "precision", "jit", "seed")}
-    what = {"unit": "seconds", **{split: whole.count(split) for split in SPLITS}, "options": options, "note": NOTE}
+    what = {
+        "unit": "seconds",
+        **{split: whole.count(split) for split in FITTED_SPLITS},
+        "options": options,
+        "note": NOTE,
+    }
     rows = _kept(given.output, options)
     for name in given.rows:
         if name in rows and ("measured" in rows[name] or name not in given.measure):

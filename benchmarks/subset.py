@@ -18,7 +18,7 @@ from ceres_fast.records.schema import parse
 from ceres_fast.stamps import CLASSES
 from ceres_fast.tensorflow_quiet import tf
 
-SPLITS = ("train", "validation")
+FITTED_SPLITS = ("train", "validation")
 _TOGETHER = ("train", "calibration")
 
 
@@ -110,7 +110,7 @@ def stamp_files(manifest: Manifest, folder: Path) -> dict[str, tuple[list[Path],
         Split: paths, and labels (n,), in the order of the shards.
     """
     files = {}
-    for split in SPLITS:
+    for split in FITTED_SPLITS:
         labels = np.concatenate([each for _, each in stamp_dataset(manifest, split, 1024)])
         target = folder / split
         paths = [target / CLASSES[label] / f"{number:06}.fits" for number, label in enumerate(labels)]

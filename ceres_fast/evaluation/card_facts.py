@@ -22,7 +22,7 @@ from .operating_point import OperatingPoint, measured
 from .predictions import PREDICTIONS, Predictions, read_predictions
 from .scores import score
 
-SPLITS = ("test", "calibration", "validation", "train")
+SPLITS_OF_CARD = ("test", "calibration", "validation", "train")
 """In the order of the card: what says most of other surveys first."""
 
 RANGES = {
@@ -97,7 +97,7 @@ def evaluations(classifier: Classifier) -> list[Evaluation]:
         When a file there is damaged.
     """
     assert classifier.folder is not None
-    folders = {split: classifier.folder / f"evaluation-{split}" for split in SPLITS}
+    folders = {split: classifier.folder / f"evaluation-{split}" for split in SPLITS_OF_CARD}
     found = []
     for split, folder in folders.items():
         if not folder.is_dir():

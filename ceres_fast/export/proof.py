@@ -42,7 +42,7 @@ NEEDS = 3
 ALONE = 32
 """Stamps given to the engine alone, and in batches of other sizes."""
 
-SPLITS = (1, 7, ALONE)
+BATCH_SIZES = (1, 7, ALONE)
 """Sizes of batches that must make no difference: alone, sizes that do not divide, and all at once."""
 
 
@@ -229,7 +229,7 @@ def _alone(engine: Engine, pixels: np.ndarray, among: np.ndarray) -> float:
     # Evenly from the built-in stamps to the last of the records.
     rows = np.unique(np.linspace(0, len(pixels) - 1, ALONE).astype(int))
     chosen = pixels[rows]
-    answers = [engine.predict(chosen, batch_size=size, raw=True) for size in SPLITS]
+    answers = [engine.predict(chosen, batch_size=size, raw=True) for size in BATCH_SIZES]
     answers.append(engine.predict(chosen[::-1], raw=True)[::-1])
     beside = np.concatenate([chosen[:5], np.full_like(chosen[:1], np.nan), chosen[5:]])
     answers.append(np.delete(engine.predict(beside, raw=True), 5))

@@ -23,7 +23,7 @@ from ..training.members import SCORES, Member
 from ..training.runs import METRICS
 from .machine import machine
 from .plan import Plan
-from .report.results import EXPERIMENTS
+from .report.results import EXPERIMENTS_FILE
 
 HISTORY = "history.csv"
 
@@ -52,7 +52,7 @@ class Results:
     """
 
     def __init__(self, out: Path, plan: Plan) -> None:
-        self.path, self.plan, self.members = out / EXPERIMENTS, plan, plan.members(out)
+        self.path, self.plan, self.members = out / EXPERIMENTS_FILE, plan, plan.members(out)
         earlier = self._earlier()
         self.unpromised = {
             member: problem

@@ -17,7 +17,7 @@ from ..training.series import summary, with_spread
 from .disk import is_own_cache, say_disk
 from .plan import CACHE, PLAN, Plan
 from .report import write_report
-from .report.results import EXPERIMENTS
+from .report.results import EXPERIMENTS_FILE
 from .results import Results
 
 AGAIN = "the same command"
@@ -74,8 +74,8 @@ def run_experiments(out: Path, plan: Plan) -> Path:
     _report(out)
     _show(results)
     refuse_failed(out, results.problems(), len(results.members), AGAIN)
-    say(f"written to {out / EXPERIMENTS}")
-    return out / EXPERIMENTS
+    say(f"written to {out / EXPERIMENTS_FILE}")
+    return out / EXPERIMENTS_FILE
 
 
 def _refuse_other(out: Path) -> None:

@@ -17,7 +17,7 @@ from .feed.resident import fits_on_device
 from .losses import build_loss
 from .optimizer import build_optimizer
 from .settings import Settings
-from .sources import SPLITS, Source
+from .sources import FITTED_SPLITS, Source
 from .start import starting_classifier, starting_model
 from .trainer import Trainer
 
@@ -87,7 +87,7 @@ def _feeds(source: Source, manifest: Manifest, settings: Settings) -> dict[str, 
             variants=settings.variants if split == "train" else 1,
             on_device=on_device,
         )
-        for split in SPLITS
+        for split in FITTED_SPLITS
     }
 
 

@@ -15,7 +15,7 @@ from .prefix_cache.cache import cached_rows
 from .prefix_cache.entry import NoRoom
 from .settings import Settings
 
-SPLITS = ("train", "validation")
+FITTED_SPLITS = ("train", "validation")
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,9 @@ def source_of(model: keras.Model, manifest: Manifest, settings: Settings) -> Sou
     InputError
         When a shard of the records is damaged.
     """
-    return _cached(model, manifest, settings) or Source(model, {split: RecordRows(manifest, split) for split in SPLITS})
+    return _cached(model, manifest, settings) or Source(
+        model, {split: RecordRows(manifest, split) for split in FITTED_SPLITS}
+    )
 
 
 def _cached(model: keras.Model, manifest: Manifest, settings: Settings) -> Source | None:
@@ -60,7 +62,9 @@ def _cached(model: keras.Model, manifest: Manifest, settings: Settings) -> Sourc
     if parts is None:
         return None
     try:
-        rows = {split: cached_rows(manifest, split, parts, settings, variants=variants[split]) for split in SPLITS}
+        rows = {
+            split: cached_rows(manifest, split, parts, settings, variants=variants[split]) for split in FITTED_SPLITS
+        }
     except NoRoom as error:
         warn(f"{error} This run goes on without the cache: what is frozen is computed again in every epoch.")
         return None

@@ -28,7 +28,7 @@ from .figures import draw_learning_curves
 from .runs import METRICS, create_run, open_run
 from .settings import Settings
 from .signals import stoppable
-from .sources import SPLITS, source_of
+from .sources import FITTED_SPLITS, source_of
 from .start import starting_classifier, weights_from
 from .tensorboard import require_tensorboard, tensorboard
 
@@ -104,7 +104,7 @@ def resume(run: Path) -> Path:
 
 def _checked(records: Path, on_error: OnError) -> Manifest:
     manifest = check_records(load_manifest(records), on_error=on_error)
-    for split in SPLITS:
+    for split in FITTED_SPLITS:
         if missing := [name for name, count in manifest.class_counts(split).items() if not count]:
             raise InputError(
                 manifest.folder / MANIFEST,
@@ -134,7 +134,7 @@ def _fit(run: Path, model: keras.Model, manifest: Manifest, settings: Settings) 
         checkpoint = Checkpoint(run, report, best, stopping)
         logs = [tensorboard(run)] if settings.tensorboard else []
         first = checkpoint.restore(trainer)
-        with checkpoint, report.bar, shard_errors(manifest, *SPLITS):
+        with checkpoint, report.bar, shard_errors(manifest, *FITTED_SPLITS):
             trainer.fit(
                 trainer.train_feed.dataset(),
                 validation_data=trainer.validation_feed.dataset(),
@@ -175,7 +175,7 @@ def _classifier(manifest: Manifest, settings: Settings) -> Classifier:
 
 def _announce(run: Path, model: keras.Model, manifest: Manifest) -> None:
     trained = sum(math.prod(variable.shape) for variable in model.trainable_variables)
-    counts = {split: manifest.class_counts(split) for split in SPLITS}
+    counts = {split: manifest.class_counts(split) for split in FITTED_SPLITS}
     numbers = "; ".join(
         f"{split} {counted['non_asteroid']:,} non-asteroid + {counted['asteroid']:,} asteroid"
         for split, counted in counts.items()

@@ -11,7 +11,7 @@ from ...errors import InputError
 from ...files import read_json
 from .results_checks import ROW, WHOLE, Check
 
-EXPERIMENTS = "experiments.json"
+EXPERIMENTS_FILE = "experiments.json"
 _AGAIN = "give the same `ceres-fast experiments` command again"
 
 Key = tuple[str, str]

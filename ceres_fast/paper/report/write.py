@@ -16,7 +16,7 @@ from ...files import atomic_file, write_text
 from ...stamps import CLASSES
 from .page import Page, build_page
 from .pictures import Picture
-from .results import EXPERIMENTS, Results, Row, read_results
+from .results import EXPERIMENTS_FILE, Results, Row, read_results
 
 PACKAGE = "ceres_fast.paper.report"
 REPORT = "report"
@@ -48,7 +48,7 @@ def write_report(out: Path) -> Path:
         When ``experiments.json`` is missing or a value in it is not what it may be. Records that are not there any more
         cost the example stamps, no more.
     """
-    results = read_results(out / EXPERIMENTS)
+    results = read_results(out / EXPERIMENTS_FILE)
     page = build_page(results, out)
     folder = out / REPORT
     for picture in page.pictures:

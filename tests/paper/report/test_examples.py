@@ -10,7 +10,7 @@ import pytest
 
 from ceres_fast.paper.report import examples
 from ceres_fast.paper.report.examples import example_stamps
-from ceres_fast.paper.report.results import EXPERIMENTS, Results, read_results
+from ceres_fast.paper.report.results import EXPERIMENTS_FILE, Results, read_results
 from ceres_fast.records.manifest import load_manifest
 from ceres_fast.records.pipeline import read_columns
 
@@ -24,7 +24,7 @@ def of(records: Path, out: Path, config: str = "config.toml", sha256: str | None
     path = out / config
     path.parent.mkdir(exist_ok=True)
     path.write_text(f"records = '{records}'\n")
-    return read_results(out / EXPERIMENTS)
+    return read_results(out / EXPERIMENTS_FILE)
 
 
 @pytest.mark.parametrize("config", ["config.toml", "xception-experiment2-seed0/config.toml"])

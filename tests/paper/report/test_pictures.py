@@ -11,13 +11,13 @@ from matplotlib import image
 
 from ceres_fast.paper.report import pictures
 from ceres_fast.paper.report.pictures import Picture
-from ceres_fast.paper.report.results import EXPERIMENTS, Results, read_results
+from ceres_fast.paper.report.results import EXPERIMENTS_FILE, Results, read_results
 
 from . import made
 
 
 def results(out: Path, rows: list[dict[str, Any]]) -> Results:
-    return read_results(made.write(out, rows) / EXPERIMENTS)
+    return read_results(made.write(out, rows) / EXPERIMENTS_FILE)
 
 
 def drawn(found: Results) -> list[Picture]:

@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ceres_fast.errors import InputError
-from ceres_fast.paper.report.results import EXPERIMENTS, read_results
+from ceres_fast.paper.report.results import EXPERIMENTS_FILE, read_results
 
 from . import made
 
 
 def read(out: Path) -> Any:
-    return read_results(out / EXPERIMENTS)
+    return read_results(out / EXPERIMENTS_FILE)
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
@@ -91,8 +91,8 @@ def test_a_row_that_cannot_be_is_refused(tmp_path: Path, name: str, value: objec
     rows = [made.row(), made.row(seed=1)]
     made.write(tmp_path, rows)
     changed = made.experiments([rows[0], {**rows[1], name: value}])
-    (tmp_path / EXPERIMENTS).write_text(json.dumps(changed))
-    with pytest.raises(InputError, match=rf"{EXPERIMENTS}, row 2: .*(?s:.)*{name}.*again"):
+    (tmp_path / EXPERIMENTS_FILE).write_text(json.dumps(changed))
+    with pytest.raises(InputError, match=rf"{EXPERIMENTS_FILE}, row 2: .*(?s:.)*{name}.*again"):
         read(tmp_path)
 
 
@@ -112,8 +112,8 @@ def test_a_row_that_cannot_be_is_refused(tmp_path: Path, name: str, value: objec
     ],
 )
 def test_a_whole_that_cannot_be_is_refused(tmp_path: Path, name: str, value: object) -> None:
-    (tmp_path / EXPERIMENTS).write_text(json.dumps({**made.experiments([made.row()]), name: value}))
-    with pytest.raises(InputError, match=f"{EXPERIMENTS}: .*{name}"):
+    (tmp_path / EXPERIMENTS_FILE).write_text(json.dumps({**made.experiments([made.row()]), name: value}))
+    with pytest.raises(InputError, match=f"{EXPERIMENTS_FILE}: .*{name}"):
         read(tmp_path)
 
 
@@ -125,7 +125,7 @@ def test_scores_that_cannot_be_are_refused(tmp_path: Path, path: tuple[Any, ...]
     for step in path[:-1]:
         place = place[step]
     place[path[-1]] = value
-    (tmp_path / EXPERIMENTS).write_text(json.dumps(made.experiments([changed])))
+    (tmp_path / EXPERIMENTS_FILE).write_text(json.dumps(made.experiments([changed])))
     if path == ("accuracy",) and value == -3.5:
         assert read(tmp_path).rows[0].test["accuracy"] == -3.5
         return
@@ -136,13 +136,13 @@ def test_scores_that_cannot_be_are_refused(tmp_path: Path, path: tuple[Any, ...]
 @pytest.mark.parametrize("text", [None, "", "{", "[]", "null", "\xff", "[" * 100_000, '{"rows": [1]}'])
 def test_what_is_no_such_file_is_refused(tmp_path: Path, text: str | None) -> None:
     if text is not None:
-        (tmp_path / EXPERIMENTS).write_bytes(text.encode("latin-1"))
-    with pytest.raises(InputError, match=EXPERIMENTS):
+        (tmp_path / EXPERIMENTS_FILE).write_bytes(text.encode("latin-1"))
+    with pytest.raises(InputError, match=EXPERIMENTS_FILE):
         read(tmp_path)
 
 
 def test_a_row_that_is_none_is_refused(tmp_path: Path) -> None:
-    (tmp_path / EXPERIMENTS).write_text(json.dumps(made.experiments([made.row(), 7])))  # type: ignore[list-item]
+    (tmp_path / EXPERIMENTS_FILE).write_text(json.dumps(made.experiments([made.row(), 7])))  # type: ignore[list-item]
     with pytest.raises(InputError, match="row 2: is a int"):
         read(tmp_path)
 
@@ -164,7 +164,7 @@ json_values = st.recursive(
 def test_whatever_a_value_is_it_is_read_or_refused(
     tmp_path_factory: pytest.TempPathFactory, name: str, value: object
 ) -> None:
-    path = tmp_path_factory.mktemp("any") / EXPERIMENTS
+    path = tmp_path_factory.mktemp("any") / EXPERIMENTS_FILE
     path.write_text(json.dumps(made.experiments([{**made.row(), name: value}])))
     # Anything but this one error is a failure.
     with suppress(InputError):

@@ -10,14 +10,14 @@ import pytest
 
 from ceres_fast.paper.report import run_tables, tables
 from ceres_fast.paper.report.cells import Line, Table, spread
-from ceres_fast.paper.report.results import EXPERIMENTS, Results, read_results
+from ceres_fast.paper.report.results import EXPERIMENTS_FILE, Results, read_results
 from ceres_fast.stamps import CLASSES
 
 from . import made
 
 
 def results(out: Path, rows: list[dict[str, Any]], **changed: Any) -> Results:
-    return read_results(made.write(out, rows, **changed) / EXPERIMENTS)
+    return read_results(made.write(out, rows, **changed) / EXPERIMENTS_FILE)
 
 
 def lines(table: Table, *heads: str) -> list[Line]:

@@ -20,7 +20,7 @@ from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.paper.report import write as module
 from ceres_fast.paper.report import write_report
 from ceres_fast.paper.report.pictures import Picture
-from ceres_fast.paper.report.results import EXPERIMENTS, Results
+from ceres_fast.paper.report.results import EXPERIMENTS_FILE, Results
 
 from . import made
 
@@ -216,8 +216,8 @@ def test_it_is_written_again_in_the_place_of_the_one_before(tmp_path: Path) -> N
 def test_what_cannot_be_read_leaves_the_report_before(tmp_path: Path) -> None:
     index = write_report(made.write(tmp_path, [made.row()]))
     before = index.read_bytes()
-    (tmp_path / EXPERIMENTS).write_text("{")
-    with pytest.raises(InputError, match=EXPERIMENTS):
+    (tmp_path / EXPERIMENTS_FILE).write_text("{")
+    with pytest.raises(InputError, match=EXPERIMENTS_FILE):
         write_report(tmp_path)
     assert index.read_bytes() == before
 
