@@ -17,8 +17,8 @@ from ceres_fast.detect.source_extractor import PROGRAMS
 from ceres_fast.synthetic.simulate.constants import CONSTANTS
 from ceres_fast.synthetic.simulate.frame import render_exposure
 from ceres_fast.synthetic.simulate.frame import write_frame as write_rendered
-from ceres_fast.synthetic.simulate.night import plan_field
-from ceres_fast.synthetic.simulate.scene import build_scene
+from ceres_fast.synthetic.simulate.pointing import plan_field
+from ceres_fast.synthetic.simulate.sky import build_scene
 
 SHAPE = (160, 200)
 SCALE = 0.4

@@ -1,4 +1,4 @@
-"""What the CCD makes of the light: response, hot pixels, bad columns, noise, bleeding, and 16-bit numbers."""
+"""What the CCD makes of the light: response, defects, cosmic rays, noise, bleeding, and 16-bit numbers."""
 
 from __future__ import annotations
 
@@ -6,10 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .events import add_cosmic_rays
-from .night import Exposure
-from .scene import Scene
+from .constants import Constants
+from .pointing import Exposure
+from .sky import Scene
 from .streams import stream
+
+STEP = 0.25
+"""Pixels between the points where a particle leaves charge."""
+
+PACKETS = 16
+"""Charge packets per such point, each displaced by diffusion."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +120,58 @@ def dark_electrons(scene: Scene, exposure: Exposure) -> np.ndarray:
     glow = detector.glow * np.exp(-distance / detector.glow_reach)
     dark[: len(rows), : len(columns)] += glow.astype(np.float32)
     return dark
+
+
+def add_cosmic_rays(image: np.ndarray, scene: Scene, exposure: Exposure) -> None:
+    """Add the charge (electrons) of particles that hit during exposure and readout.
+
+    Muons cross the sensitive layer at an angle of density cos³θ sin θ, and leave a straight track whose length follows
+    from the layer's thickness; electrons they or the surroundings knock on scatter and leave curled tracks.
+    """
+    constants = scene.constants
+    detector, events, cadence = constants.detector, constants.events, constants.cadence
+    random = scene.stream(exposure, "cosmic rays")
+    area = detector.width * detector.height * (detector.pixel_size * 1e-4) ** 2
+    minutes = (cadence.exposure + cadence.readout / 2) / 60
+    number = random.poisson(events.cosmic_rays * area * minutes)
+    tracks = [_track(random, constants) for _ in range(number)]
+    if not tracks:
+        return
+    x, y, charge = (np.concatenate(part) for part in zip(*tracks, strict=True))
+    left, below = scene.origin
+    x = np.repeat(x - left, PACKETS) + events.diffusion * random.standard_normal(len(x) * PACKETS)
+    y = np.repeat(y - below, PACKETS) + events.diffusion * random.standard_normal(len(y) * PACKETS)
+    _deposit(image, x, y, np.repeat(charge / PACKETS, PACKETS))
+
+
+def _track(random: np.random.Generator, constants: Constants) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Points (x, y, electrons) along one particle's track, 0-based positions on the CCD."""
+    detector, events = constants.detector, constants.events
+    x, y = random.uniform(-0.5, detector.width - 0.5), random.uniform(-0.5, detector.height - 0.5)
+    heading = random.uniform(0, 2 * np.pi)
+    # Energy loss in a thin layer follows Landau's distribution; Moyal's approximation of it, as -ln(z²).
+    loss = -np.log(random.standard_normal() ** 2) - 1.27
+    fluctuation = max(0.3, 1 + events.landau_width * loss)
+    if random.uniform() < events.worms:
+        length = random.exponential(events.worm_length)
+        path = length * detector.pixel_size
+        bend = events.worm_bend
+    else:
+        slant = random.uniform() ** 0.25
+        length = events.silicon / detector.pixel_size * np.sqrt(1 / slant**2 - 1)
+        path = events.silicon / slant
+        bend = 0.0
+    points = int(length / STEP) + 1
+    headings = heading + np.cumsum(bend * random.standard_normal(points))
+    charge = np.full(points, fluctuation * events.deposit * path / points)
+    return x + STEP * np.cumsum(np.cos(headings)), y + STEP * np.cumsum(np.sin(headings)), charge
+
+
+def _deposit(image: np.ndarray, x: np.ndarray, y: np.ndarray, charge: np.ndarray) -> None:
+    """Add charge to the pixels of 0-based positions; what misses the frame is lost."""
+    column, row = np.round(x).astype(int), np.round(y).astype(int)
+    hit = (column >= 0) & (column < image.shape[1]) & (row >= 0) & (row < image.shape[0])
+    np.add.at(image, (row[hit], column[hit]), charge[hit].astype(np.float32))
 
 
 def bleed(electrons: np.ndarray, full_well: float) -> tuple[np.ndarray, np.ndarray]:

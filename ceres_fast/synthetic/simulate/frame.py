@@ -11,12 +11,9 @@ from astropy.time import Time
 from astropy.wcs import WCS
 
 from .detector import expose
-from .events import add_ghosts, add_satellites
-from .geometry import frame_wcs, pixel_motion, to_pixels
-from .night import Exposure
+from .pointing import Exposure, frame_wcs, pixel_motion, to_pixels
 from .render import Psf, add_galaxies, add_points, add_trails, box_flux
-from .scene import Scene
-from .sky import asteroid_positions
+from .sky import Scene, asteroid_positions
 from .streams import stream
 
 BOX = 5
@@ -91,6 +88,72 @@ def _add_fixed_sky(light: np.ndarray, scene: Scene, exposure: Exposure, wcs: WCS
     flux = scene.electrons(galaxies.magnitude, exposure)
     radius = galaxies.radius / constants.detector.pixel_scale
     add_galaxies(light, x, y, flux, radius, galaxies.axis_ratio, galaxies.angle, galaxies.spiral, psf)
+
+
+def add_satellites(light: np.ndarray, scene: Scene, exposure: Exposure, psf: Psf) -> None:
+    """Add satellites' trails: straight lines across the whole CCD, as wide as stars; some flash as they tumble."""
+    detector, events = scene.constants.detector, scene.constants.events
+    random = scene.stream(exposure, "satellites")
+    for _ in range(random.poisson(events.satellites)):
+        left, below = scene.origin
+        x, y = random.uniform(0, detector.width) - left, random.uniform(0, detector.height) - below
+        angle = random.uniform(0, np.pi)
+        ridge = np.exp(random.uniform(np.log(events.satellite_faint), np.log(events.satellite_bright)))
+        tumbling = random.uniform() < events.satellite_tumbling
+        period = events.satellite_period * random.uniform(1, 6)
+        phase = random.uniform(0, 2 * np.pi)
+        rows, columns, across, along = _near_line(light.shape, x, y, angle, 10 * psf.core)
+        bright = ridge * (1 + (across / psf.core) ** 2) ** (0.5 - psf.beta)
+        if tumbling:
+            bright = bright * (0.5 + 0.5 * np.cos(2 * np.pi * along / period + phase)) ** 8
+        light[rows, columns] += bright.astype(np.float32)
+
+
+def _near_line(
+    shape: tuple[int, int], x: float, y: float, angle: float, reach: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Rows, columns, and distances across and along a line of the pixels within `reach` of it."""
+    columns = np.arange(shape[1]) - x
+    found = []
+    for start in range(0, shape[0], 256):
+        rows = np.arange(start, min(start + 256, shape[0])) - y
+        across = np.cos(angle) * rows[:, None] - np.sin(angle) * columns
+        row, column = np.nonzero(np.abs(across) < reach)
+        along = np.cos(angle) * columns[column] + np.sin(angle) * rows[row]
+        found.append((row + start, column, across[row, column], along))
+    rows, near, across, along = (np.concatenate(part) for part in zip(*found, strict=True))
+    return rows, near, across, along
+
+
+def add_ghosts(light: np.ndarray, scene: Scene, exposure: Exposure) -> None:
+    """Add the ghosts of bright stars: out-of-focus images of the pupil, faint rings with a hole.
+
+    Light reflected twice between camera surfaces lands on the line from the optical axis through the star.
+    """
+    detector, events, stars = scene.constants.detector, scene.constants.events, scene.stars
+    bright = stars.magnitude < events.ghost_limit
+    wcs = frame_wcs(detector, scene.shape, exposure.ra, exposure.dec)
+    x, y = to_pixels(wcs, stars.ra[bright], stars.dec[bright])
+    left, below = scene.origin
+    axis_x, axis_y = detector.axis_x - left, detector.axis_y - below
+    flux = events.ghost_flux * scene.electrons(stars.magnitude[bright], exposure)
+    for distance, size in ((events.ghost_near, 1), (events.ghost_far, 2)):
+        centres = zip(axis_x + distance * (x - axis_x), axis_y + distance * (y - axis_y), flux, strict=True)
+        for centre_x, centre_y, electrons in centres:
+            _add_ring(light, centre_x - 1, centre_y - 1, electrons, size * events.ghost_radius, events.ghost_hole)
+
+
+def _add_ring(light: np.ndarray, x: float, y: float, flux: float, radius: float, hole: float) -> None:
+    """Add a ring of a total flux around a 0-based position, its borders soft over three pixels."""
+    half = int(radius + 6)
+    rows = np.arange(max(0, int(y) - half), min(light.shape[0], int(y) + half + 1))
+    columns = np.arange(max(0, int(x) - half), min(light.shape[1], int(x) + half + 1))
+    if not len(rows) or not len(columns):
+        return
+    distance = np.hypot(rows[:, None] - y, columns - x)
+    soft = np.clip((radius - distance) / 3 + 0.5, 0, 1) * np.clip((distance - hole * radius) / 3 + 0.5, 0, 1)
+    brightness = flux / (np.pi * radius**2 * (1 - hole**2))
+    light[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] += (brightness * soft).astype(np.float32)
 
 
 def _sky(scene: Scene, exposure: Exposure) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What is on the sky of a field: stars, galaxies and asteroids, in pixels of the field's undithered CCD."""
+"""What is on the sky of a field: stars, galaxies and asteroids, and all of them together, ready to be exposed."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from astropy.wcs import WCS
 
 from .constants import Asteroids as AsteroidConstants
 from .constants import Constants
-from .geometry import frame_wcs, pixel_motion, to_sky
-from .night import Field
+from .pointing import Exposure, Field, frame_wcs, pixel_motion, to_sky, window
 from .streams import stream
 
 ASTRONOMICAL_UNIT = 1.495979e8
@@ -214,3 +213,44 @@ def asteroid_positions(
     dx, dy = pixel_motion(reference, asteroids.east, asteroids.north)
     minutes = (mjd - asteroids.epoch) * 1440
     return to_sky(reference, asteroids.x + dx * minutes, asteroids.y + dy * minutes)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A field, its sky, the seed and constants of the survey, and the frame shape (ny, nx)."""
+
+    field: Field
+    seed: int
+    shape: tuple[int, int]
+    constants: Constants
+    stars: Points
+    galaxies: GalaxySet
+    asteroids: AsteroidSet
+
+    @property
+    def origin(self) -> tuple[int, int]:
+        """Pixels (x, y) of the CCD before the frame: the frame is a central window of the CCD."""
+        return window(self.constants.detector, self.shape)
+
+    def stream(self, exposure: Exposure, component: str) -> np.random.Generator:
+        """Return the random stream of one component of one exposure."""
+        return stream(self.seed, self.field.name, f"exposure {exposure.number}", component)
+
+    def electrons(self, magnitude: np.ndarray, exposure: Exposure) -> np.ndarray:
+        """Return the electrons that sources of an r magnitude give in an exposure, through the air it had."""
+        sky = self.constants.sky
+        lost = sky.extinction * exposure.airmass + exposure.transparency
+        return self.constants.cadence.exposure * 10 ** (0.4 * (sky.zero_point - lost - magnitude))
+
+
+def build_scene(field: Field, seed: int, shape: tuple[int, int], constants: Constants) -> Scene:
+    """Draw the sky of a field."""
+    return Scene(
+        field,
+        seed,
+        shape,
+        constants,
+        draw_stars(field, seed, constants),
+        draw_galaxies(field, seed, constants),
+        draw_asteroids(field, seed, constants),
+    )

@@ -16,9 +16,8 @@ from ...errors import CeresFastError
 from ...files import atomic_directory, write_json
 from .constants import CONSTANTS, Constants
 from .frame import View, render_exposure, write_frame
-from .night import Field, plan_field
-from .scene import build_scene
-from .sky import AsteroidSet
+from .pointing import Field, plan_field
+from .sky import AsteroidSet, build_scene
 
 TRUTH_COLUMNS = ("designation", "mjd", "ra", "dec", "magnitude", "rate", "position_angle", "validated", "field")
 

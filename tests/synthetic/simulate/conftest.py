@@ -3,8 +3,8 @@
 import pytest
 
 from ceres_fast.synthetic.simulate.constants import CONSTANTS
-from ceres_fast.synthetic.simulate.night import plan_field
-from ceres_fast.synthetic.simulate.scene import Scene, build_scene
+from ceres_fast.synthetic.simulate.pointing import plan_field
+from ceres_fast.synthetic.simulate.sky import Scene, build_scene
 
 SHAPE = (400, 300)
 

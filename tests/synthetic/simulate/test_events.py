@@ -3,7 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ceres_fast.synthetic.simulate.events import _add_ring, add_cosmic_rays, add_ghosts, add_satellites
+from ceres_fast.synthetic.simulate.detector import add_cosmic_rays
+from ceres_fast.synthetic.simulate.frame import _add_ring, add_ghosts, add_satellites
 from ceres_fast.synthetic.simulate.render import Psf
 
 PSF = Psf(3.6)

@@ -8,9 +8,8 @@ from astropy.wcs import WCS
 
 from ceres_fast.synthetic.simulate.constants import CONSTANTS
 from ceres_fast.synthetic.simulate.frame import render_exposure, write_frame
-from ceres_fast.synthetic.simulate.geometry import to_pixels
-from ceres_fast.synthetic.simulate.night import plan_field
-from ceres_fast.synthetic.simulate.scene import build_scene
+from ceres_fast.synthetic.simulate.pointing import plan_field, to_pixels
+from ceres_fast.synthetic.simulate.sky import build_scene
 
 SHAPE = (1024, 1024)
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from ceres_fast.synthetic.simulate.constants import CONSTANTS
-from ceres_fast.synthetic.simulate.night import plan_field
-from ceres_fast.synthetic.simulate.scene import build_scene
+from ceres_fast.synthetic.simulate.pointing import plan_field
 from ceres_fast.synthetic.simulate.sky import (
     asteroid_positions,
     belt_motion,
+    build_scene,
     draw_asteroids,
     draw_galaxies,
     draw_stars,
