@@ -16,7 +16,7 @@ import numpy as np
 from scipy.special import bdtr
 from scipy.stats import norm
 
-from ceres_fast.evaluation.tolerance import allowed
+from ceres_fast.records.tolerance import allowed
 
 MEAN, DEVIATION = 3.0, 2.0
 

@@ -31,7 +31,7 @@ from benchmarks.machine import write_result
 from benchmarks.resampled import resample
 from ceres_fast.console import say, table
 from ceres_fast.evaluation.predictions import read_predictions
-from ceres_fast.evaluation.tolerance import allowed, needed
+from ceres_fast.records.tolerance import allowed, needed
 
 SIZES = (500, 3000)
 INDEPENDENT = (

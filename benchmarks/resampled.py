@@ -9,7 +9,7 @@ from scipy.stats import betabinom
 
 from ceres_fast.evaluation.asteroids import critical, fields_of
 from ceres_fast.evaluation.predictions import Predictions
-from ceres_fast.evaluation.tolerance import allowed
+from ceres_fast.records.tolerance import allowed
 
 FEWEST_UNITS = 4
 """Fields below which drawing whole fields says nothing."""

@@ -18,9 +18,9 @@ from scipy.stats import binomtest
 from ..artifact.scaling import DIGITS
 from ..console import warn
 from ..errors import CeresFastError
+from ..records.tolerance import allowed, needed, upper_bound
 from .asteroids import critical, fields_of
 from .predictions import Predictions
-from .tolerance import allowed, needed, upper_bound
 
 FEW_FIELDS, MANY_A_FIELD = 20, 10
 """With fewer fields, or more asteroids in each, the promise is weaker than it says (`benchmarks.guarantee`)."""

@@ -12,10 +12,10 @@ from typing import Any
 import tomli_w
 
 from ..errors import CeresFastError, InputError
-from ..evaluation.tolerance import needed
 from ..files import write_text
 from ..model.backbones import BACKBONES, EXPERIMENTS
 from ..records.manifest import MANIFEST, Manifest, load_manifest
+from ..records.tolerance import needed
 from ..training.config import RunConfig, as_written, read_config, write_config
 from ..training.members import Member
 from ..training.runs import CONFIG

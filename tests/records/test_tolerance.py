@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import beta, binom, binomtest
 
 from ceres_fast.errors import CeresFastError
-from ceres_fast.evaluation.tolerance import allowed, needed, upper_bound
+from ceres_fast.records.tolerance import allowed, needed, upper_bound
 
 SHARES = st.integers(1, 99).map(lambda percent: percent / 100)
 
