@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
-from . import Engine
+from .batches import Engine
 from .onnx_runtime import OnnxRuntimeEngine
 from .probes import probe_stamps
 

@@ -10,12 +10,16 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
 from ..artifact.classifier import Classifier
 from ..artifact.scaling import published
 from ..errors import InputError
+
+AUTO = "auto"
+"""The provider that stands for the best one that starts."""
 
 BATCH = 64
 """Stamps at a time where nothing else is said. On a CPU larger batches are no faster (Xception: 64 to 256 within the
@@ -33,6 +37,37 @@ only between padding a batch and cutting it."""
 
 _ROUNDING = 2e-3
 """How far a float16 softmax may leave [0, 1]; anything farther is not a probability."""
+
+
+class Engine(Protocol):
+    """What every engine offers."""
+
+    path: Path
+    """The file that is run; errors name it."""
+
+    classifier: Classifier
+    """What the model says of itself."""
+
+    runtime: str
+    """What runs it, for people."""
+
+    seconds: float
+    """Time spent in `predict` so far."""
+
+    @property
+    def source(self) -> Path:
+        """The ONNX file that says what is computed: its own, or that which the engine file was built from."""
+
+    def predict(self, stamps: np.ndarray, batch_size: int | None = None, *, raw: bool = False) -> np.ndarray:
+        """Return P(asteroid), float64 (n,), of raw stamps, float32 (n, 32, 32, planes), axes (y, x, plane), in ADU.
+
+        It is what `ceres-fast classify` writes, and what the classifier's threshold is compared with. With `raw` it is
+        the network's own number, float32, before the classifier's scaling. Where the classifier takes one plane,
+        (n, 32, 32) will do. `batch_size` bounds the memory; without it the engine's own is taken.
+        """
+
+    def warm_up(self) -> None:
+        """Do now what the first runs would be slow for."""
 
 
 class BatchedEngine(ABC):

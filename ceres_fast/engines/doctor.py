@@ -15,10 +15,11 @@ from ..artifact.latest import resolve
 from ..console import warnings_kept
 from ..errors import CeresFastError
 from ..stamps import PLANES, stamp_shape
-from . import Engine, load
+from .batches import Engine
 from .doctor_packages import packages
 from .findings import Finding
 from .gpus import Driver, driver
+from .loading import load
 from .packages import installed
 from .probes import probe_stamps
 

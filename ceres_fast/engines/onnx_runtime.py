@@ -10,8 +10,7 @@ import onnxruntime
 from ..artifact.classifier import ONNX_METADATA_KEY, Classifier
 from ..artifact.onnx_file import INPUT, OUTPUT, read_onnx
 from ..errors import CeresFastError, InputError
-from . import AUTO
-from .batches import BatchedEngine
+from .batches import AUTO, BatchedEngine
 from .providers import PROVIDERS, Onnx, printable, short, start
 
 

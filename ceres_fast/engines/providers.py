@@ -22,8 +22,8 @@ import onnxruntime
 from ..artifact.onnx_file import as_unsigned
 from ..console import warn
 from ..errors import CeresFastError
-from . import AUTO, tensorrt_provider
-from .batches import BATCH, GPU_SIZES
+from . import tensorrt_provider
+from .batches import AUTO, BATCH, GPU_SIZES
 from .exact_bytes import sum_exactly
 from .gpus import driver
 from .packages import is_package

@@ -7,7 +7,7 @@ from types import ModuleType
 import pytest
 
 from ceres_fast.artifact.classifier import ONNX_KINDS
-from ceres_fast.engines import KINDS, exported_model, load
+from ceres_fast.engines.loading import KINDS, exported_model, load
 from ceres_fast.errors import CeresFastError, InputError
 
 from ..tiny_models import classifier, peak_model, written
