@@ -6,10 +6,13 @@ import errno
 import fcntl
 import os
 import platform
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS}
+from .files import disk_errors
+
+_NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS}
 """What a file system says that has no locks."""
 
 _NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -20,10 +23,17 @@ class Busy(Exception):  # noqa: N818 (a state of things, as BlockingIOError is)
 
 
 class Lock:
-    """A lock that is held until `release`, or as a context manager."""
+    """A lock that is held until `release`, or as a context manager.
 
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor: int | None = descriptor
+    Attributes
+    ----------
+    problem : str
+        Why there is none (see `lock_where_possible`); empty for a lock that keeps others away.
+    """
+
+    def __init__(self, descriptor: int | None, problem: str = "") -> None:
+        self._descriptor = descriptor
+        self.problem = problem
 
     def is_of(self, path: Path) -> bool:
         """Return whether it is held, and of the file that is at `path` now."""
@@ -63,7 +73,7 @@ def lock(path: Path, *, shared: bool = False, wait: bool = False) -> Lock:
     FileNotFoundError
         When there is no folder, or somebody who had the lock has removed the file in the meantime.
     OSError
-        When the file cannot be opened, or its file system has no locks (`NO_LOCKS`).
+        When the file cannot be opened, or its file system has no locks.
     """
     descriptor = _open(path, shared)
     with ExitStack() as undo:
@@ -79,6 +89,40 @@ def lock(path: Path, *, shared: bool = False, wait: bool = False) -> Lock:
             os.pwrite(descriptor, f"process {os.getpid()} on {platform.node()}\n".encode(), 0)
         undo.pop_all()
         return held
+
+
+def lock_where_possible(path: Path, *, wait: bool = False) -> Lock:
+    """Lock a file for this process alone, as `lock` does; on a file system without locks, go on without one.
+
+    Some network file systems have no locks. Work there is not refused, because a user usually starts one process at a
+    time; `Lock.problem` then says why nothing keeps a second one away.
+
+    Raises
+    ------
+    Busy, FileNotFoundError, OSError
+        As `lock` does, except where the file system has no locks.
+    """
+    try:
+        return lock(path, wait=wait)
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        return Lock(None, error.strerror or "no locks")
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Keep other processes that use this function from a file, after waiting for them; see `lock_where_possible`.
+
+    Raises
+    ------
+    CeresFastError
+        When the disk refuses the lock, a file named ``<path>.lock``.
+    """
+    with disk_errors(path):
+        held = lock_where_possible(path.with_name(path.name + ".lock"), wait=True)
+    with held:
+        yield
 
 
 def _open(path: Path, shared: bool) -> int:

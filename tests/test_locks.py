@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import platform
 from pathlib import Path
 
 import pytest
 
-from ceres_fast.locks import Busy, lock
+from ceres_fast.errors import CeresFastError
+from ceres_fast.locks import Busy, alone, lock, lock_where_possible
 
 
 def test_who_has_it_alone_is_named(tmp_path: Path) -> None:
@@ -46,6 +48,44 @@ def test_a_file_that_is_removed_by_who_had_the_lock(tmp_path: Path, monkeypatch:
     monkeypatch.setattr("ceres_fast.locks.fcntl.flock", lambda *_: path.unlink())
     with pytest.raises(FileNotFoundError):
         lock(path)
+
+
+def refuse_locks(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    def flock(descriptor: int, how: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("ceres_fast.locks.fcntl.flock", flock)
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_a_file_system_without_locks_stops_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    refuse_locks(monkeypatch, number)
+    with lock_where_possible(tmp_path / "lock") as held:
+        assert held.problem == os.strerror(number)
+        assert not held.is_of(tmp_path / "lock")
+    with alone(tmp_path / "file"), alone(tmp_path / "file"):
+        pass
+
+
+def test_another_error_is_not_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse_locks(monkeypatch, errno.EIO)
+    with pytest.raises(OSError, match="Input/output error"):
+        lock_where_possible(tmp_path / "lock")
+    with (
+        pytest.raises(CeresFastError, match=r"file: cannot be written \(Input/output error\)"),
+    refused = pytest.raises(CeresFastError, match=r"file: cannot be written \(Input/output error\)")
+    with refused, alone(tmp_path / "file"):
+    ):
+        pass
+
+
+def test_where_there_are_locks_one_is_held(tmp_path: Path) -> None:
+    with lock_where_possible(tmp_path / "lock") as held, pytest.raises(Busy):
+        assert not held.problem
+        lock_where_possible(tmp_path / "lock")
+    with alone(tmp_path / "file"), pytest.raises(Busy):
+        lock(tmp_path / "file.lock")
+    lock(tmp_path / "file.lock").release()
 
 
 def test_without_a_folder_there_is_no_lock(tmp_path: Path) -> None:

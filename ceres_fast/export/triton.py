@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from ..console import say
 from ..engines.batches import BATCHES
 from ..errors import CeresFastError, InputError
 from ..files import atomic_directory, disk_errors, sha256_of, write_text
-from ..locks import NO_LOCKS, lock
+from ..locks import lock_where_possible
 from .pbtxt import Word, text
 from .triton_products import Product, read_product
 
@@ -149,13 +149,8 @@ def _alone(repository: Path, name: str) -> Iterator[None]:
     model = repository / name
     with disk_errors(model):
         model.mkdir(parents=True, exist_ok=True)
-        try:
-            held = lock(repository / f".{name}.lock", wait=True)
-        except OSError as error:
-            if error.errno not in NO_LOCKS:
-                raise
-            held = None
-    with held or nullcontext():
+        held = lock_where_possible(repository / f".{name}.lock", wait=True)
+    with held:
         try:
             yield
         finally:

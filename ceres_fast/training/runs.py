@@ -13,7 +13,7 @@ from ..artifact.latest import LATEST, resolve
 from ..console import warn
 from ..errors import CeresFastError, InputError
 from ..files import disk_errors
-from ..locks import NO_LOCKS, Busy, Lock, lock
+from ..locks import Busy, Lock, lock, lock_where_possible
 
 RUNS = Path("runs")
 CONFIG, METRICS = "config.toml", "metrics.json"
@@ -149,10 +149,9 @@ def lock_run(run: Path) -> None:
         return
     with disk_errors(path):
         try:
-            _held.append(lock(path))
+            held = lock_where_possible(path)
         except Busy as busy:
             raise CeresFastError(f"{run}: is in use by {busy}. Wait until that has ended, or stop it.") from None
-        except OSError as error:
-            if error.errno not in NO_LOCKS:
-                raise
-            warn(f"{run}: cannot be locked ({error.strerror}); see to it that no other process works in it")
+    if held.problem:
+        warn(f"{run}: cannot be locked ({held.problem}); see to it that no other process works in it")
+    _held.append(held)

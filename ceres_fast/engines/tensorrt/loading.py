@@ -10,7 +10,7 @@ from typing import Any
 from ...artifact.classifier import Classifier
 from ...artifact.onnx_file import INPUT, OUTPUT
 from ...errors import InputError
-from .alone import alone
+from ...locks import alone
 from .api import Flavour, flavour_of, version_of
 from .build import Accept
 from .build import rebuild as build_again

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ...console import warn
 from ...errors import CeresFastError
 from ...files import atomic_file, disk_errors
-from .alone import alone
+from ...locks import alone
 
 if TYPE_CHECKING:
     import tensorrt as trt
