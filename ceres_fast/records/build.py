@@ -26,8 +26,7 @@ from ..truth.skybot import SKYBOT, skybot_file
 from .assembly import frame_order, plan_shard, read_tables, write_planned
 from .manifest import MANIFEST, Manifest, load_manifest, write_manifest
 from .manifest_checks import FORMAT_VERSION, class_counts, described_stamp, shard_name, valid_name
-from .partial import LOCK, PARTS, PLANS, RECORDS, partial_folder
-from .parts import Part, PartMaker, clear_others
+from .parts import LOCK, PARTS, PLANS, RECORDS, Part, PartMaker, clear_others, partial_folder
 from .reconcile import Made, reconcile
 from .scheduler import Workers
 from .schema import described as described_columns

@@ -1,5 +1,7 @@
 """Parts of records: the stamps of a unit of work on disk, made once, whatever happens to the build.
 
+They are made in a folder beside the place where the records will be, which only one build at a time can have.
+
 A part is a folder that appears when it is complete: ``stamps.npy``, ``columns.npz``, and ``part.json`` with what else
 is known. Its name is the SHA-256 of all that decides what is in it, so a part that is there is the one that is wanted.
 """
@@ -11,7 +13,8 @@ import json
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -21,15 +24,64 @@ import numpy as np
 from astropy.table import Table
 
 from .. import __version__
-from ..console import warnings_kept
-from ..errors import InputError, Problems
+from ..console import warn, warnings_kept
+from ..errors import CeresFastError, InputError, Problems
 from ..files import DISK, disk_errors, move_directory, sha256_of, write_json
+from ..locks import Busy, Lock, lock
 from ..stamps import COLUMNS, empty_table, stamp_shape
 from .units import Choice, SourceFile, Unit
 
+LOCK, PARTS, RECORDS, PLANS = "lock", "parts", "records", "plans"
+"""What is in the folder of a build."""
+
 STAMPS, TABLE, ABOUT = "stamps.npy", "columns.npz", "part.json"
+"""What is in the folder of a part."""
+
 LAYOUT = 1
 """Goes up when a part is laid out in another way: older parts are then made again."""
+
+
+@contextmanager
+def partial_folder(out: Path) -> Iterator[Path]:
+    """Yield the folder ``.NAME.partial`` beside `out`, which no other process has at the same time.
+
+    It stays when the block fails and parts are in it, so that the next build goes on from there; else it is deleted.
+    A process that is killed gives it free.
+
+    Raises
+    ------
+    CeresFastError
+        When another process builds there, or the disk refuses.
+    """
+    folder = out.parent / f".{out.name}.partial"
+    with disk_errors(out):
+        held = _locked(folder, out)
+    with held:
+        try:
+            with disk_errors(folder):
+                (folder / PARTS).mkdir(exist_ok=True)
+                for name in (RECORDS, PLANS):
+                    shutil.rmtree(folder / name, ignore_errors=True)
+                    (folder / name).mkdir()
+            yield folder
+        except BaseException:
+            if any((folder / PARTS).iterdir()):
+                warn(f"{folder}: what is finished is kept here; the next build of {out} goes on from it")
+            else:
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _locked(folder: Path, out: Path) -> Lock:
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            # Not found: the build that had the lock has ended between the two calls and taken the folder away.
+            with suppress(FileNotFoundError):
+                return lock(folder / LOCK)
+        except Busy as busy:
+            raise CeresFastError(f"{out}: is being built by {busy}. Wait for it, or choose another name.") from None
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from .manifest_checks import REBUILD
 from .schema import KINDS, empty, parse
 from .shards import check_shards, check_size
 from .splits import leaks
-from .splits.leaks import LEAK_COLUMNS
+from .splits.groups import LEAK_COLUMNS
 
 _READ_AT_ONCE = 1024
 _PARALLEL, _PREFETCHED = 4, 4

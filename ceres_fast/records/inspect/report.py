@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ...stamps import CLASSES
+from ..splits.groups import places
 from ..splits.hold_out import nights
-from ..splits.leaks import places
 
 MAGNITUDE_FAILED = 90
 """SExtractor's MAG_AUTO is 99 where it failed."""

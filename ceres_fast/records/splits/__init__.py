@@ -2,8 +2,7 @@
 
 from .divide import Division, divide
 from .fractions import FRACTIONS, SPLITS, check_fractions, split_groups
-from .groups import group_stamps
-from .leaks import Leak, leaks
+from .groups import Leak, group_stamps, leaks
 
 __all__ = [
     "FRACTIONS",

@@ -10,10 +10,9 @@ import numpy as np
 
 from ...errors import CeresFastError
 from ...frames.where import Where
-from ..presets import quotas_of
 from .fractions import SPLITS, check_fractions, split_groups
 from .hold_out import check_hold_out, hold_out_stamps
-from .quotas import fill_quotas
+from .quotas import fill_quotas, quotas_of
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class Division:
         ``night``, ``field``, ``ccd`` or ``filter`` and its values: the test split. A stamp is held out when any of
         them has one of its values.
     preset : str, optional
-        ``table1`` (`ceres_fast.records.presets.PRESETS`), or a part of it (``table1/8``).
+        ``table1`` (`ceres_fast.records.splits.quotas.PRESETS`), or a part of it (``table1/8``).
 
     Raises
     ------
