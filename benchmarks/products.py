@@ -53,8 +53,8 @@ from ceres_fast.engines.tensorrt.build import build
 from ceres_fast.engines.tensorrt.checks import checked
 from ceres_fast.errors import CeresFastError
 from ceres_fast.export import export, onnx_file
-from ceres_fast.export.on_gpu import FORMS, OnGpu
 from ceres_fast.export.proof import Bounds, NotProven, Proof, bounds_for, compared, draw_stamps, prove
+from ceres_fast.export.proof.against_keras import FORMS, OnGpu
 from ceres_fast.model.backbones import BACKBONES
 from ceres_fast.model.load import load_model, predict
 from ceres_fast.model.onnx_convert import convert

@@ -120,8 +120,8 @@ def export(
     ------
     CeresFastError
         When `output` exists or has another kind of name, the product is beyond the bounds of its precision
-        (`ceres_fast.export.bounds`), the run has changed meanwhile, records are needed and missing, or the disk
-        refuses. What was there before is then there still, and nothing that looks finished is left.
+        (`ceres_fast.export.proof.tolerances`), the run has changed meanwhile, records are needed and missing, or the
+        disk refuses. What was there before is then there still, and nothing that looks finished is left.
     InputError
         When the run, the records or an exported file are damaged.
     """

@@ -54,8 +54,8 @@ def proven(built: Path, onnx: Path, records: Path | None) -> dict[str, Any]:
 
 
 def _on_records(engine: TensorRTEngine, onnx: Path, records: Path) -> dict[str, Any]:
-    from .bounds import bounds_for
     from .proof import compared, draw_stamps, prove
+    from .proof.tolerances import bounds_for
 
     stamps = draw_stamps(records, engine.classifier)
     answers = OnnxRuntimeEngine(onnx, provider="cpu").predict(compared(engine.classifier, stamps), raw=True)

@@ -23,8 +23,8 @@ from ..model.load import predict
 from ..model.onnx_convert import OPSET, check
 from ..training.runs import lock_run
 from .graph import keras_graph
-from .on_gpu import FORMS, OnGpu
 from .proof import BOUNDS, Bounds, Stamps, bounds_for, compared, draw_stamps, prove
+from .proof.against_keras import FORMS, OnGpu
 
 if TYPE_CHECKING:
     import keras
@@ -140,8 +140,8 @@ def _quantised(graph: onnx.ModelProto, model: keras.Model, classifier: Classifie
             "--precision int8: needs records, to measure the ranges of its numbers on and to see what it costs. "
             "Name those it was trained on, with --records."
         )
-    from .judge import judge
     from .quantise import calibration_stamps, quantise
+    from .quantise.trial_scores import judge
 
     seen = draw_stamps(records, classifier, ("validation",))
     before = predict(model, seen.pixels)[:, classifier.classes.index("asteroid")]

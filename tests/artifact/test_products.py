@@ -19,7 +19,7 @@ from ceres_fast.artifact.products import (
     onnx_name,
 )
 from ceres_fast.artifact.scaling import network_threshold
-from ceres_fast.export.bounds import BOUNDS
+from ceres_fast.export.proof.tolerances import BOUNDS
 from ceres_fast.model.build import PRECISIONS as POLICIES
 
 from ..tiny_models import classifier, peak_model

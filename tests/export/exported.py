@@ -9,7 +9,7 @@ import pytest
 from ceres_fast.artifact.classifier import ONNX_KINDS, read_classifier
 from ceres_fast.engines.onnx_runtime import OnnxRuntimeEngine
 from ceres_fast.export import onnx_file
-from ceres_fast.export.bounds import Bounds
+from ceres_fast.export.proof.tolerances import Bounds
 from ceres_fast.training.runs import LOCK
 
 from ..tiny_networks import WEIGHTS

@@ -20,7 +20,7 @@ from ceres_fast.engines.onnx_runtime import OnnxRuntimeEngine
 from ceres_fast.engines.probes import probe_stamps
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.export import export, graph, onnx_file, proof
-from ceres_fast.export.bounds import Bounds
+from ceres_fast.export.proof.tolerances import Bounds
 from ceres_fast.files import sha256_of
 from ceres_fast.model.load import load_model, predict
 from ceres_fast.records.manifest import load_manifest

@@ -16,13 +16,13 @@ import numpy as np
 import onnx
 
 from ...errors import CeresFastError
-from ..bounds import BOUNDS
+from ..proof.tolerances import BOUNDS
+from .block_search import Judge, Judgement, Limits, Search, Trial, most_trials
 from .blocks import Block, blocks_of
-from .choice import Judge, Judgement, Limits, Search, Trial, most_trials
 from .equalise import equalised
 from .finish import described, finished
+from .float_graph import prepared
 from .insert import inserted
-from .prepare import prepared
 from .ranges import METHODS, ranges_of
 from .stamps import FEWEST, calibration_stamps
 

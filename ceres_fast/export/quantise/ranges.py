@@ -23,7 +23,8 @@ METHODS: dict[str, tuple[CalibrationMethod, dict[str, Any]]] = {
     "percentile": (CalibrationMethod.Percentile, {"percentile": 99.99, "symmetric": True, "num_bins": 2048}),
 }
 """How a range is found: the largest value seen, or what 99.99 % of the values are below. Which one serves better is
-measured (`ceres_fast.export.quantise.choice`). The largest comes first: there a value that is not finite shows."""
+measured (`ceres_fast.export.quantise.block_search`). The largest value comes first, because it shows one that is not
+finite."""
 
 BATCH = 8
 """Stamps at a time. The percentile looks at all activations of a batch at once: 8 of a network with 5 million of them

@@ -9,7 +9,7 @@ import onnx
 import onnxruntime
 import pytest
 
-from ceres_fast.export.graph import describe
+from ceres_fast.artifact.products import describe
 from ceres_fast.export.quantise import Judgement, quantise
 from ceres_fast.model.build import Architecture, build_model
 from ceres_fast.model.onnx_convert import convert

@@ -6,8 +6,8 @@ import onnx
 import pytest
 
 from ceres_fast.export.quantise.blocks import blocks_of
+from ceres_fast.export.quantise.float_graph import prepared
 from ceres_fast.export.quantise.nodes import constants, is_weighted, quantisable
-from ceres_fast.export.quantise.prepare import prepared
 
 from .networks import BLOCKS, network
 

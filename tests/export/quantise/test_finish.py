@@ -11,9 +11,9 @@ from onnx import TensorProto
 
 from ceres_fast.artifact.onnx_file import NONNEGATIVE, SIGNED
 from ceres_fast.export.quantise.finish import finished
+from ceres_fast.export.quantise.float_graph import prepared
 from ceres_fast.export.quantise.insert import inserted
 from ceres_fast.export.quantise.nodes import quantisable
-from ceres_fast.export.quantise.prepare import prepared
 from ceres_fast.export.quantise.ranges import ranges_of
 
 from .networks import METADATA, network, stamps

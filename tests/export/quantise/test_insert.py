@@ -8,9 +8,9 @@ import pytest
 from onnx import TensorProto, numpy_helper
 
 from ceres_fast.export.quantise.blocks import blocks_of
+from ceres_fast.export.quantise.float_graph import prepared
 from ceres_fast.export.quantise.insert import inserted
 from ceres_fast.export.quantise.nodes import WEIGHTED, quantisable
-from ceres_fast.export.quantise.prepare import prepared
 from ceres_fast.export.quantise.ranges import TensorsData, ranges_of
 
 from .networks import network, stamps

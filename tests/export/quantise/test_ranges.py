@@ -8,8 +8,8 @@ import pytest
 
 from ceres_fast.errors import CeresFastError
 from ceres_fast.export.quantise import ranges as module
+from ceres_fast.export.quantise.float_graph import prepared
 from ceres_fast.export.quantise.nodes import quantisable
-from ceres_fast.export.quantise.prepare import prepared
 from ceres_fast.export.quantise.ranges import METHODS, ranges_of
 
 from .networks import network, stamps

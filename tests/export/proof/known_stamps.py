@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ceres_fast.artifact.classifier import Classifier
-from ceres_fast.export.stamps import Stamps
+from ceres_fast.export.proof.stamps import Stamps
 
-from ..tiny_models import classifier
+from ...tiny_models import classifier
 
 EVENING = 58782.6
 """MJD in the night 20191026."""

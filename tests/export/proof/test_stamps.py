@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from ceres_fast.errors import InputError
-from ceres_fast.export import stamps as module
-from ceres_fast.export.stamps import draw_stamps
+from ceres_fast.export.proof import stamps as module
+from ceres_fast.export.proof.stamps import draw_stamps
 from ceres_fast.records.manifest import load_manifest
 from ceres_fast.records.pipeline import read_columns
 from ceres_fast.stamps import PLANES
 
-from ..tiny_models import classifier
-from ..tiny_records import ASTEROIDS
+from ...tiny_models import classifier
+from ...tiny_records import ASTEROIDS
 
 
 def test_a_split_that_is_small_enough_is_taken_as_it_is(tiny_records: Path) -> None:

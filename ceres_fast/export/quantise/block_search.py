@@ -10,8 +10,8 @@ from typing import Any, Protocol
 import onnx
 
 from ...errors import CeresFastError
-from ..judge import Judgement
 from .blocks import Block
+from .trial_scores import Judgement
 
 
 class Limits(Protocol):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..artifact.scaling import published
+from ...artifact.scaling import published
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from ceres_fast.errors import CeresFastError
-from ceres_fast.export.bounds import BOUNDS
+from ceres_fast.export.proof.tolerances import BOUNDS
+from ceres_fast.export.quantise.block_search import Choice, Judgement, Search, Trial, most_trials
 from ceres_fast.export.quantise.blocks import Block
-from ceres_fast.export.quantise.choice import Choice, Judgement, Search, Trial, most_trials
 
 Loss = Callable[[str, Sequence[Block]], float]
 

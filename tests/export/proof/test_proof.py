@@ -15,15 +15,15 @@ from ceres_fast.artifact.products import as_product, describe
 from ceres_fast.engines.onnx_runtime import OnnxRuntimeEngine
 from ceres_fast.engines.probes import probe_stamps
 from ceres_fast.errors import CeresFastError
-from ceres_fast.export.bounds import BOUNDS, Bounds, bounds_for
 from ceres_fast.export.proof import NotProven, Proof, compared, prove
-from ceres_fast.export.proof_text import needed
-from ceres_fast.export.stamps import Stamps, draw_stamps
+from ceres_fast.export.proof.report import needed
+from ceres_fast.export.proof.stamps import Stamps, draw_stamps
+from ceres_fast.export.proof.tolerances import BOUNDS, Bounds, bounds_for
 from ceres_fast.model.build import PRECISIONS
 from ceres_fast.model.load import load_model, predict
 from ceres_fast.model.onnx_convert import convert
 
-from ..tiny_networks import write_knowing_run
+from ...tiny_networks import write_knowing_run
 from .known_stamps import Answer, Answering, moved, said, saying
 
 WIDE = Bounds(difference=1.0, changed=1.0, recall_loss=1.0, alone=1.0)

@@ -8,10 +8,10 @@ import pytest
 from onnx import helper
 
 from ceres_fast.errors import CeresFastError
-from ceres_fast.export.judge import Judgement, judge
+from ceres_fast.export.quantise.trial_scores import Judgement, judge
 
-from ..tiny_models import model
-from .known_stamps import said, saying
+from ...tiny_models import model
+from ..proof.known_stamps import said, saying
 
 STAMPS = saying([(0.9, 0.8, 0.7), (0.6, 0.9, 0.9)], [0.1, 0.2, 0.3, 0.45])
 

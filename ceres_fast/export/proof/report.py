@@ -6,11 +6,11 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..evaluation.shares import Share
+from ...evaluation.shares import Share
 from .recall import CONFIDENCE
 
 if TYPE_CHECKING:
-    from .proof import Proof
+    from . import Proof
 
 _TRY = {
     "float32": "Find the layer where it begins with --debug",

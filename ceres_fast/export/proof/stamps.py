@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..artifact.classifier import Classifier
-from ..errors import InputError
-from ..evaluation.predictions import Predictions
-from ..records.manifest import load_manifest
-from ..records.pipeline import read_columns
+from ...artifact.classifier import Classifier
+from ...errors import InputError
+from ...evaluation.predictions import Predictions
+from ...records.manifest import load_manifest
+from ...records.pipeline import read_columns
 
 PROOF_SPLITS = ("test", "validation")
 """Where the stamps of a proof come from: the first of these that is not empty."""

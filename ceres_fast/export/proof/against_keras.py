@@ -13,11 +13,11 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from ..artifact.classifier import Classifier
-from ..artifact.onnx_file import INPUT, OUTPUT
-from ..engines.batches import BatchedEngine
-from ..engines.exact_bytes import sum_exactly
-from ..model.onnx_float16 import rounded_at_each_node
+from ...artifact.classifier import Classifier
+from ...artifact.onnx_file import INPUT, OUTPUT
+from ...engines.batches import BatchedEngine
+from ...engines.exact_bytes import sum_exactly
+from ...model.onnx_float16 import rounded_at_each_node
 
 FORMS: dict[str, Callable[[onnx.ModelProto], onnx.ModelProto]] = {
     "float16": rounded_at_each_node,

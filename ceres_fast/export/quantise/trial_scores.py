@@ -10,11 +10,11 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from ..engines.exact_bytes import sum_exactly
-from ..errors import CeresFastError
-from ..stamps import CLASSES
-from .decisions import decide
-from .stamps import Stamps
+from ...engines.exact_bytes import sum_exactly
+from ...errors import CeresFastError
+from ...stamps import CLASSES
+from ..proof.decisions import decide
+from ..proof.stamps import Stamps
 
 BATCH = 64
 

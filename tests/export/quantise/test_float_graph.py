@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from onnx import numpy_helper
 
+from ceres_fast.export.quantise.float_graph import prepared
 from ceres_fast.export.quantise.nodes import quantisable
-from ceres_fast.export.quantise.prepare import prepared
 
 from .networks import network, stamps
 from .runs import answers

@@ -7,18 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from ..artifact.classifier import Classifier
-from ..artifact.scaling import published
-from ..engines import Engine
-from ..engines.probes import probe_stamps
-from ..errors import CeresFastError
-from ..evaluation.asteroids import critical
-from ..evaluation.predictions import Predictions
-from . import proof_text
-from .bounds import BOUNDS, Bounds, bounds_for
+from ...artifact.classifier import Classifier
+from ...artifact.scaling import published
+from ...engines import Engine
+from ...engines.probes import probe_stamps
+from ...errors import CeresFastError
+from ...evaluation.asteroids import critical
+from ...evaluation.predictions import Predictions
+from . import report
 from .decisions import Decisions, decide
 from .recall import Recall, loss_interval, recall_of
 from .stamps import Stamps, draw_stamps
+from .tolerances import BOUNDS, Bounds, bounds_for
 
 __all__ = [
     "BOUNDS",
@@ -81,7 +81,7 @@ class Proof:
     recall : Recall or None
         By stamp; None where there is no asteroid.
     loss_interval : tuple of float or None
-        95 % interval of `recall.loss` (`ceres_fast.export.recall.loss_interval`).
+        95 % interval of `recall.loss` (`ceres_fast.export.proof.recall.loss_interval`).
     nights : Recall or None
         By asteroid of a night, which is found where `NEEDS` of its exposures are; None where the records know of none
         with so many. Told, not bounded.
@@ -119,7 +119,7 @@ class Proof:
 
     def text(self) -> str:
         """Return a few lines for people."""
-        return proof_text.text(self)
+        return report.text(self)
 
 
 def compared(classifier: Classifier, stamps: Stamps | None) -> np.ndarray:
@@ -178,7 +178,7 @@ def prove(engine: Engine, stamps: Stamps | None, bounds: Bounds, answers: np.nda
         alone=_alone(engine, pixels, after),
         **known,
     )
-    if found := proof_text.beyond(proof):
+    if found := report.beyond(proof):
         raise NotProven(found, proof)
     return proof
 

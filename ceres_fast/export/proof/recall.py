@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import beta
 
-from ..evaluation.shares import Share, correlation, design_effect, share
+from ...evaluation.shares import Share, correlation, design_effect, share
 from .decisions import Decisions
 
 CONFIDENCE = 0.95
