@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,9 +13,6 @@ from astropy.table import Table
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from ...console import say
-from ...console import table as print_table
-from ...files import atomic_file, write_json
 from .fields import least_exposures
 
 MAGNITUDE_BINS, RATE_BINS = 10, 8
@@ -106,27 +102,6 @@ class Completeness:
         }
         return {"stages": {stage: STAGES[stage] for stage in self.stages}, "limits": limits, "bins": bins}
 
-    def print(self) -> None:
-        """Print the shares by magnitude and by rate, and the limits."""
-        for by, unit in (("magnitude", "mag"), ("rate", "arcsec/min")):
-            first = self.of_stage("detected", by)
-            columns = [self.of_stage(stage, by) for stage in self.stages]
-            rows = [
-                (f"{low:.4g} to {high:.4g}", count, *(_percent(table[number]) for table in columns))
-                for number, (low, high, count) in enumerate(
-                    zip(first["low"], first["high"], first["injected"], strict=True)
-                )
-            ]
-            rows.append(
-                ("all", len(self.injected), *(_percent(self.of_stage(stage, "all")[0]) for stage in self.stages))
-            )
-            print_table(f"completeness by {by}", (unit, "injected", *self.stages), rows)
-        for stage, limit in self.limits.items():
-            if math.isnan(limit.half):
-                say(f"{stage}: the magnitudes injected do not show where completeness falls")
-            else:
-                say(f"{stage}: {limit.bright:.1%} of bright ones, half of that at magnitude {limit.half:.2f}")
-
 
 def fit_limit(magnitude: np.ndarray, found: np.ndarray) -> Limit:
     """Fit the fall of completeness with magnitude.
@@ -150,23 +125,6 @@ def fit_limit(magnitude: np.ndarray, found: np.ndarray) -> Limit:
     best = min(fits, key=lambda fit: fit.fun)
     limit = Limit(float(expit(best.x[0])), float(best.x[1]), float(np.exp(best.x[2])))
     return limit if magnitude.min() < limit.half < magnitude.max() and limit.width < 2 else unknown
-
-
-def write_completeness(completeness: Completeness, folder: Path) -> None:
-    """Write ``injected.csv``, ``completeness.csv``, ``completeness.json`` and ``completeness.png``."""
-    from .figures import draw_completeness
-
-    for name, table in (("injected.csv", completeness.injected), ("completeness.csv", completeness.bins)):
-        rounded = table.copy()
-        for column in rounded.itercols():
-            if column.dtype.kind == "f":
-                column.info.format = ".8f" if column.name in ("mjd", "ra", "dec") else ".4f"
-            elif column.dtype.kind == "b":
-                rounded.replace_column(column.name, column.astype(int))
-        with atomic_file(folder / name) as temporary:
-            rounded.write(temporary, format="ascii.csv", overwrite=True)
-    write_json(folder / "completeness.json", completeness.as_dict())
-    draw_completeness(completeness, folder / "completeness.png")
 
 
 def _tracks(injected: Table, exposures: dict[str, int]) -> Table:
@@ -205,10 +163,6 @@ def _edges(values: np.ndarray, bins: int) -> np.ndarray:
 
 def _rate_edges(values: np.ndarray) -> np.ndarray:
     return np.exp(_edges(np.log(values), RATE_BINS))
-
-
-def _percent(row: Table.Row) -> str:
-    return "–" if row["injected"] == 0 else f"{row['share']:.0%} ({row['share_low']:.0%}–{row['share_high']:.0%})"
 
 
 def _json(value: Any) -> Any:

@@ -1,39 +1,109 @@
-"""One field after another: measure its frames, draw its asteroids, add them, and see which are detected."""
+"""The fields of a survey: find their frames, draw their asteroids, add them, and see which are detected."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from astropy.table import Table, vstack
 
+from ...catalogues import find_catalogue
 from ...catalogues.detections import Detections, read_detections
 from ...console import warn
-from ...errors import Problems
+from ...errors import InputError, Problems
+from ...frames.exposures import group_exposures
 from ...frames.info import FrameInfo
-from ...frames.reading import read_frame
+from ...frames.reading import find_frames, read_frame, read_headers, relative_to_sources
 from ...selection.neighbours import pairs_within, tangent_plane
 from ...selection.rules import Rules
 from ...selection.stationary import find_stationary
 from ...selection.stationary_checks import why_not_compared
 from ..simulate.streams import stream
 from ..simulate.survey import VALIDATED_SHARE, VALIDATED_SNR
-from .conditions import Conditions, measure
-from .paint import View, paint
-from .population import Asteroids, Population, draw_asteroids
-from .scores import PROBABILITY, Scores, catalogue_of
-from .truth_table import designation
-from .write import Layer, write_injected
+from .conditions import Conditions, check, measure
+from .paint import KEYWORD, Layer, View, paint, write_injected
+from .population import Asteroids, Population, designation, draw_asteroids
+
+PROBABILITY = "PROB_ASTEROID"
+"""Column of `classify`: NaN where a detection could not be scored, 0 where it is stationary."""
 
 BRIGHTER, FAINTER = 3.0, 1.0
 """Magnitudes around the depth of a field between which asteroids are drawn by default."""
 
 BEFORE_RADIUS = 1.0
 """A detection nearer (pixels) than this to one of before the injection is not a synthetic asteroid."""
+
+
+def find_fields(
+    sources: Sequence[Path], problems: Problems, counts: Counter[str]
+) -> tuple[list[list[list[FrameInfo]]], dict[Path, Path]]:
+    """Return the frames by field, CCD and night, fields that share files together, and each file's relative name.
+
+    Raises
+    ------
+    InputError
+        For a bad frame, one whose header lacks what is needed (`conditions.check`), one that holds synthetic
+        asteroids already, or two files that would have one name.
+    """
+    infos: list[FrameInfo] = []
+    for path in find_frames(sources):
+        with problems.skipping(counts, "frames left out"):
+            found = read_headers(path)
+            if any(KEYWORD in head.header for head in found):
+                raise InputError(
+                    path,
+                    f"holds synthetic asteroids already ({KEYWORD} in its header)",
+                    expected="frames as the camera took them",
+                    action="name the folder of the originals",
+                )
+            for head in found:
+                check(head.info, head.wcs)
+            infos += [head.info for head in found]
+    groups = group_exposures(infos, lambda _, error: problems.report(error, counts, "frames left out"))
+    names: dict[Path, Path] = {}
+    taken: dict[Path, Path] = {}
+    for path in dict.fromkeys(info.path for group in groups for info in group):
+        names[path] = relative_to_sources(path, sources)
+        if (other := taken.setdefault(names[path], path)) != path:
+            problem = f"would be written to {names[path]}, as {other} would"
+            raise InputError(path, problem, expected="a name per frame", action="name the folder above both")
+    return _batches(groups), names
+
+
+def _batches(groups: Sequence[list[FrameInfo]]) -> list[list[list[FrameInfo]]]:
+    """Put together the groups that share files: the CCDs of mosaics, whose files are written once."""
+    batches: dict[int, list[list[FrameInfo]]] = {}
+    of_path: dict[Path, int] = {}
+    for number, group in enumerate(groups):
+        shared = {of_path[info.path] for info in group if info.path in of_path}
+        batches[number] = [*(part for other in sorted(shared) for part in batches.pop(other)), group]
+        of_path.update({info.path: number for part in batches[number] for info in part})
+    return list(batches.values())
+
+
+Scorer = Callable[[Path, Path], float]
+"""Classifies the frames in a folder, writes their catalogues with `PROBABILITY` to the same places in another folder,
+and returns from what probability on a detection is called an asteroid. The caller hands it in, because this folder comes
+before the engines and may not import one."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """From what probability on a detection is called an asteroid, and where the tables of which frames are."""
+
+    threshold: float
+    frames: Path
+    tables: Path
+
+
+def catalogue_of(frame: Path, scores: Scores) -> Path | None:
+    """Return the table of a frame; None where it has none."""
+    catalogue = find_catalogue(frame)
+    return None if catalogue is None else scores.tables / catalogue.relative_to(scores.frames)
 
 
 @dataclass

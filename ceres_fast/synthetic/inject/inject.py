@@ -19,13 +19,11 @@ from ...errors import CeresFastError, OnError, Problems
 from ...files import atomic_directory, refuse_existing
 from ...frames.missing import companion_files
 from ...selection.rules import Rules
-from .completeness import Completeness, write_completeness
+from .completeness import Completeness
 from .conditions import DEPTH_SIGNAL
-from .fields import Field, add_found, plan_field, write_files
-from .population import Population
-from .scores import Scorer, Scores
-from .sources import find_fields
-from .truth_table import TRUTH_FILE, read_known, write_truth
+from .fields import Field, Scorer, Scores, add_found, find_fields, plan_field, write_files
+from .population import TRUTH_FILE, Population, read_known, write_truth
+from .report import print_completeness, write_completeness
 
 CROWDED = 64
 """Side (pixels) of the area that each asteroid of a field should have for itself: twice that of a stamp."""
@@ -84,7 +82,7 @@ def inject_frames(
         As in `detect.detect_frame`.
     scorer : callable, optional
         Called with the folder of injected frames and a folder for tables; says which detections a classifier calls
-        asteroids (`scores.Scorer`).
+        asteroids (`fields.Scorer`).
     slowest : float
         Rate of the slowest asteroid that is wanted by the rule for stationary detections, arcsec/min.
     on_error : {"stop", "skip"}
@@ -134,7 +132,7 @@ def inject_frames(
                 add_found(field, names, folder, Rules(slowest=slowest), scores)
         completeness = _completeness(fields)
         write_completeness(completeness, folder)
-    completeness.print()
+    print_completeness(completeness)
     _report(completeness, fields, counts, out)
     return completeness
 

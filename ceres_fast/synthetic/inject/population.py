@@ -1,19 +1,30 @@
-"""Drawing synthetic asteroids: how bright, how fast, where to; and where they are at any time."""
+"""Synthetic asteroids: how they are drawn, where they are at any time, their names and their truth table."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import csv
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import astropy.units as u
 import numpy as np
 from astropy.coordinates.angles import offset_by
+from astropy.table import Table
 from astropy.wcs import WCS
 
+from ...errors import InputError
+from ...files import atomic_file
 from ...frames.info import FrameInfo
+from ...truth import read_truth
+from ..simulate.survey import TRUTH_COLUMNS
 
 TRIES = 64
 """Places tried for an asteroid until it is inside enough exposures."""
+
+TRUTH_FILE = "asteroids.csv"
+
+_FORMATS = {"mjd": ".8f", "ra": ".7f", "dec": ".7f", "magnitude": ".3f", "rate": ".4f", "position_angle": ".2f"}
 
 
 @dataclass(frozen=True)
@@ -124,3 +135,50 @@ def draw_asteroids(
 def inside(x: np.ndarray, y: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Tell which 1-based positions are inside a frame of a shape (ny, nx); not those that are NaN."""
     return (x >= 0.5) & (x < shape[1] + 0.5) & (y >= 0.5) & (y < shape[0] + 0.5)
+
+
+def read_known(path: Path | None) -> Table | None:
+    """Read the truth table of real asteroids that is to be handed on.
+
+    Raises
+    ------
+    InputError
+        As `read_truth`, and when it holds synthetic asteroids.
+    """
+    if path is None:
+        return None
+    known = read_truth(path)
+    if made := next((name for name in known["designation"] if is_synthetic(name)), None):
+        raise InputError(path, f"names {made}, which was injected", expected="real asteroids")
+    return known
+
+
+def designation(number: int) -> str:
+    """Return the name of a synthetic asteroid, counted from 1."""
+    return f"INJ{number:05d}"
+
+
+def is_synthetic(name: str) -> bool:
+    """Tell whether a name is one that `designation` gives."""
+    return name.startswith("INJ") and name[3:].isdigit()
+
+
+def write_truth(path: Path, injected: Table, known: Table | None) -> None:
+    """Write a truth table that `read_truth` reads: asteroids that were injected, then those that were known."""
+    with atomic_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(TRUTH_COLUMNS)
+        for table in (injected, known):
+            writer.writerows(_lines(table) if table is not None else ())
+
+
+def _lines(table: Table) -> Iterator[list[str]]:
+    for row in table:
+        numbers = [format(float(row[name]), form) for name, form in _FORMATS.items()]
+        field = str(row["field"]) if "field" in table.colnames else ""
+        yield [
+            str(row["designation"]),
+            *("" if text == "nan" else text for text in numbers),
+            f"{row['validated']:d}",
+            field,
+        ]

@@ -10,7 +10,8 @@ import pytest
 from astropy.table import Table
 from scipy.special import expit
 
-from ceres_fast.synthetic.inject.completeness import Completeness, Limit, fit_limit, write_completeness
+from ceres_fast.synthetic.inject.completeness import Completeness, Limit, fit_limit
+from ceres_fast.synthetic.inject.report import print_completeness, write_completeness
 
 
 def rows(n=60, exposures=3, **columns):
@@ -101,7 +102,7 @@ def test_classifier_is_the_last_stage():
 def test_files_are_written_and_printed_whatever_was_found(tmp_path, capsys, table):
     completeness = of(table)
     write_completeness(completeness, tmp_path)
-    completeness.print()
+    print_completeness(completeness)
     assert "completeness by rate" in capsys.readouterr().out
     again = json.loads((tmp_path / "completeness.json").read_text())
     assert set(again) == {"stages", "limits", "bins"}

@@ -17,13 +17,13 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 
-from ceres_fast.classify.scorer import scorer
+from ceres_fast.classify.classify import scorer
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.frames.reading import read_frame
 from ceres_fast.selection.field import survey_tables
 from ceres_fast.selection.rules import Rules
 from ceres_fast.synthetic.inject import inject_frames
-from ceres_fast.synthetic.inject.write import KEYWORD
+from ceres_fast.synthetic.inject.paint import KEYWORD
 from ceres_fast.truth import read_truth
 
 from ...tiny_models import classifier, peak_model, written

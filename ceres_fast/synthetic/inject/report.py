@@ -1,20 +1,64 @@
-"""The picture of completeness."""
+"""Completeness on the screen, in files and as a picture."""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
+from astropy.table import Table
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from ...files import atomic_file
+from ...console import say
+from ...console import table as print_table
+from ...files import atomic_file, write_json
 from .completeness import Completeness
 
 MAP_BINS = (6, 8)
 """Bins in rate and magnitude of the map of both."""
+
+
+def print_completeness(completeness: Completeness) -> None:
+    """Print the shares by magnitude and by rate, and the limits."""
+    for by, unit in (("magnitude", "mag"), ("rate", "arcsec/min")):
+        first = completeness.of_stage("detected", by)
+        columns = [completeness.of_stage(stage, by) for stage in completeness.stages]
+        rows = [
+            (f"{low:.4g} to {high:.4g}", count, *(_percent(table[number]) for table in columns))
+            for number, (low, high, count) in enumerate(
+                zip(first["low"], first["high"], first["injected"], strict=True)
+            )
+        ]
+        whole = [completeness.of_stage(stage, "all")[0] for stage in completeness.stages]
+        rows.append(("all", len(completeness.injected), *map(_percent, whole)))
+        print_table(f"completeness by {by}", (unit, "injected", *completeness.stages), rows)
+    for stage, limit in completeness.limits.items():
+        if math.isnan(limit.half):
+            say(f"{stage}: the magnitudes injected do not show where completeness falls")
+        else:
+            say(f"{stage}: {limit.bright:.1%} of bright ones, half of that at magnitude {limit.half:.2f}")
+
+
+def _percent(row: Table.Row) -> str:
+    return "–" if row["injected"] == 0 else f"{row['share']:.0%} ({row['share_low']:.0%}–{row['share_high']:.0%})"
+
+
+def write_completeness(completeness: Completeness, folder: Path) -> None:
+    """Write ``injected.csv``, ``completeness.csv``, ``completeness.json`` and ``completeness.png``."""
+    for name, table in (("injected.csv", completeness.injected), ("completeness.csv", completeness.bins)):
+        rounded = table.copy()
+        for column in rounded.itercols():
+            if column.dtype.kind == "f":
+                column.info.format = ".8f" if column.name in ("mjd", "ra", "dec") else ".4f"
+            elif column.dtype.kind == "b":
+                rounded.replace_column(column.name, column.astype(int))
+        with atomic_file(folder / name) as temporary:
+            rounded.write(temporary, format="ascii.csv", overwrite=True)
+    write_json(folder / "completeness.json", completeness.as_dict())
+    draw_completeness(completeness, folder / "completeness.png")
 
 
 def draw_completeness(completeness: Completeness, path: Path) -> None:

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from ceres_fast.synthetic.inject.paint import Paint
-from ceres_fast.synthetic.inject.write import KEYWORD, Layer, write_injected
+from ceres_fast.synthetic.inject.paint import KEYWORD, Layer, Paint, write_injected
 
 IMAGE = np.random.default_rng(0).normal(500, 10, (60, 80))
 ROW, COLUMN, ADDED = np.array([5, 6, 9, 20]), np.array([7, 8, 9, 20]), np.array([100.0, 1e9, 50.0, 3.0])

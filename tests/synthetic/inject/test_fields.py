@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ceres_fast.errors import Problems
 from ceres_fast.frames.info import FrameInfo
-from ceres_fast.synthetic.inject.sources import _batches, find_fields
+from ceres_fast.synthetic.inject.fields import _batches, find_fields
 
 
 def test_fields_that_share_files_are_written_together():
