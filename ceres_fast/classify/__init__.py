@@ -1,6 +1,6 @@
 """Giving detections and stamps their probability of being an asteroid; no TensorFlow."""
 
+from .account import Result
 from .classify import classify
-from .task import Result
 
 __all__ = ["Result", "classify"]

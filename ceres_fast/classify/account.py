@@ -1,10 +1,25 @@
-"""The account of one call of `classify`: what became of every file that was found, and that the sum is right."""
+"""The account of a run of `classify`: what was asked for, what became of every file and row, and the summary."""
 
 from __future__ import annotations
 
+import time
 from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import numpy as np
+
+from ..catalogues import Names
+from ..console import say, table, warn
+from ..engines import Engine
+from ..errors import LOUD, InputError, OnError
+from ..selection.rules import Rules
+from ..selection.stationary import RandomPlaces
+from ..selection.track_cost import NEEDS, cost_rows
+from .outputs import TableFormat, write_divided
+from .scores import WHY, Scores, reasons
 
 CLASSIFIED, PASSED_ON, KEPT = "classified", "passed on unfiltered", "kept as an earlier run classified them"
 NO_CATALOGUE, SAME_CATALOGUE, UNREADABLE = "without a catalogue", "with the catalogue of another", "unreadable folders"
@@ -64,3 +79,179 @@ class Account:
                 f"this is a fault of ceres-fast, please report it: nothing is known of what became of {lost}, and "
                 f"nothing was known of {unknown} before; the tables that are written are whole"
             )
+
+
+_COLUMNS = {
+    "rows": "rows",
+    "stationary": "fixed",
+    "padded": "at edge",
+    "filled": "filled",
+    "rejected": "flags",
+    "not_scored": "no P",
+    "provisional": "prov.",
+    "asteroids": "P ≥ {threshold:g}",
+    "written": "written",
+}
+"""Counts in the summary and their headings."""
+
+_RARE = ("rejected", "provisional")
+"""Columns that are left out where nothing is in them."""
+
+_BUT_STATIC = "but the fixed sources of --static "
+
+_LONG = 24
+
+
+@dataclass
+class Result:
+    """What one call of `classify` did.
+
+    Attributes
+    ----------
+    written : list of pathlib.Path
+        The tables that were written.
+    counts : dict
+        For each exposure (and for all stamps together) the counts of `Scores.count`.
+    failed : list of pathlib.Path
+        Inputs that could not be classified, and were passed on or left out.
+    provisional : list of pathlib.Path
+        Frames of fields in which nothing could be called stationary though that was asked for: all rows are kept.
+    cost : collections.Counter
+        What the rule for stationary detections costs synthetic asteroids (`survey.track_cost`).
+    random : list of RandomPlaces
+        What it says of random places, for each field.
+    seconds, engine_seconds : float
+        Time of the whole, and of the engine alone.
+    account : Account
+        Which files were found, and what became of each.
+    fields : dict
+        For each field and night (and for all stamps) why rows go or stay (`dry_run.WHY`).
+    """
+
+    written: list[Path] = field(default_factory=list)
+    counts: dict[str, Counter[str]] = field(default_factory=dict)
+    failed: list[Path] = field(default_factory=list)
+    provisional: list[Path] = field(default_factory=list)
+    cost: Counter[str] = field(default_factory=Counter)
+    random: list[RandomPlaces] = field(default_factory=list)
+    seconds: float = 0.0
+    engine_seconds: float = 0.0
+    account: Account = field(default_factory=Account)
+    fields: dict[str, Counter[str]] = field(default_factory=dict)
+
+    @property
+    def status(self) -> int:
+        """Exit status: 3 where an input could not be classified, 4 where scores of a field are provisional, else 0."""
+        return 3 if self.failed else 4 if self.provisional else 0
+
+    @property
+    def total(self) -> Counter[str]:
+        """The counts of all inputs together."""
+        return sum(self.counts.values(), Counter())
+
+
+@dataclass
+class Task:
+    """One call of `classify`: the options that every part needs, and the result so far."""
+
+    engine: Engine
+    rules: Rules
+    keep_above: float | None
+    on_error: OnError
+    table_format: TableFormat | None = None
+    names: Names = field(default_factory=Names)
+    static: np.ndarray | None = None
+    needs: int = NEEDS
+    result: Result = field(default_factory=Result)
+    discard: bool = False
+    dry_run: bool = False
+
+    @contextmanager
+    def timed(self) -> Iterator[None]:
+        """Add the time of a block to the result."""
+        started, engine_started = time.perf_counter(), self.engine.seconds
+        try:
+            yield
+        finally:
+            self.result.seconds += time.perf_counter() - started
+            self.result.engine_seconds += self.engine.seconds - engine_started
+
+    def failed(self, path: Path, error: InputError, instead: str) -> None:
+        """Raise `error`, or say it, say what was done `instead`, and count the input."""
+        if self.on_error == "stop":
+            raise error
+        self.result.failed.append(path)
+        if len(self.result.failed) <= LOUD:
+            warn(f"{error} {instead}")
+        if len(self.result.failed) == LOUD:
+            warn("further inputs that cannot be classified are only counted")
+
+    def write(
+        self, write: Callable[[Path, np.ndarray | None], None], target: Path, keep: np.ndarray | None = None
+    ) -> None:
+        """Write a table as `outputs.write_divided` does; in a dry run, nothing."""
+        if not self.dry_run:
+            write_divided(write, target, keep, self.discard)
+
+    def count_field(self, name: str, scores: Scores) -> None:
+        """Count rows of a field by why they go or stay."""
+        self.result.fields.setdefault(name, Counter()).update(reasons(scores, self.keep_above))
+
+    def done(self, name: str, scores: Scores, written: Path) -> None:
+        """Note a table that was written."""
+        if not self.dry_run:
+            self.result.written.append(written)
+        counts = scores.count(self.engine.classifier.threshold, self.keep_above)
+        self.result.counts[name] = counts
+
+    def summary(self) -> None:
+        """Print the counts, the speed, and loudly what could not be classified."""
+        result = self.result
+        lines = [(Path(name).name, each) for name, each in result.counts.items()]
+        if len(lines) != 1:
+            lines = [*(lines if len(lines) <= _LONG else []), (f"all {len(lines)}", result.total)]
+        total = result.total
+        columns = {name: heading for name, heading in _COLUMNS.items() if name not in _RARE or total[name]}
+        headings = [heading.format(threshold=self.engine.classifier.threshold) for heading in columns.values()]
+        rows = [(name, *(each[count] for count in columns)) for name, each in lines]
+        table("Classified", ["", *headings], rows)
+        scored = result.total["rows"] - result.total["not_scored"] - result.total["stationary"]
+        speed = result.total["rows"] / result.seconds if result.seconds else 0.0
+        share = result.engine_seconds / result.seconds if result.seconds else 0.0
+        say(
+            f"{result.seconds:.1f} s, {speed:.0f} detections/s; {scored} scored, "
+            f"{share:.0%} of the time in {self.engine.runtime}",
+        )
+        self._say_cost()
+        if result.failed:
+            warn(
+                f"{len(result.failed)} inputs could not be classified; the catalogues of those that have one go on "
+                "unfiltered"
+            )
+        if result.provisional:
+            number = len(set(result.provisional))
+            dropping = ", and no such row is dropped" if self.keep_above is not None else ""
+            nothing = f"nothing {_BUT_STATIC * (self.static is not None)}could be called stationary"
+            warn(f"in {number} exposure{'s' * (number > 1)} {nothing}: their scores are provisional{dropping}")
+
+    def _say_cost(self) -> None:
+        """Print what the rule for stationary detections costs."""
+        heading, rows = cost_rows(self.result.cost)
+        if rows:
+            table("What the rule for stationary detections costs, by synthetic asteroids", heading, rows)
+        compared = sum(each.compared for each in self.result.random)
+        if compared:
+            chance = sum(each.by_chance for each in self.result.random) / compared
+            sources = sum(each.on_sources for each in self.result.random) / compared
+            say(f"of random places {chance:.2%} are stationary by chance, {sources:.2%} because of a fixed source")
+
+
+def say_fields(fields: Mapping[str, Counter[str]], keep_above: float | None) -> None:
+    """Print what would be dropped of each field, and why."""
+    if keep_above is None:
+        say("no row would be dropped: without --drop or --keep-above every row is kept")
+        return
+    everything = sum(fields.values(), Counter())
+    lines = [*fields.items(), *([(f"all {len(fields)}", everything)] if len(fields) > 1 else [])]
+    rows = [(name, why.format(limit=keep_above), count) for name, each in lines for why in WHY if (count := each[why])]
+    table("Would be dropped and kept", ["field", "why", "rows"], rows)

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ..artifact.classifier import Classifier
-from ..catalogues import Names, catalogue_places
-from ..catalogues.static_sources import read_static
-from ..console import say, warn
-from ..engines import AUTO, Engine, load
-from ..errors import CeresFastError, InputError
-from ..frames.reading import FrameInfo
-from ..selection.rules import Rules
-from ..selection.track_cost import NEEDS
-from ..stamps import CENTRE, STAMP_SIZE
-from .dry_run import say_fields
-from .frames import classify_exposures
-from .inputs import find_inputs
-from .jobs import Job
-from .limit import limit
-from .outputs import TableFormat, check_targets, format_of, frame_target, stamps_target
-from .stamps import classify_stamps
-from .task import OnError, Result, Task
+import numpy as np
+from astropy.table import Table
 
-SCALE_TOLERANCE = 0.1
-"""Pixel scales that differ from the classifier's by more than this share are warned of."""
+from ..artifact.latest import resolve
+from ..catalogues import Names, catalogue_places, column, read_catalogue
+from ..catalogues.static_sources import read_static
+from ..console import progress, say, warn
+from ..engines import AUTO, Engine, load
+from ..errors import CeresFastError, InputError, OnError
+from ..files import atomic_file
+from ..frames.stamp_folders import read_stamp
+from ..selection.track_cost import NEEDS
+from ..stamps import STAMP_SIZE
+from .account import CLASSIFIED, KEPT, PASSED_ON, Result, Task, say_fields
+from .exposures import Job, classify_exposures
+from .inputs import check_planes, check_scale, find_inputs, rules_of
+from .outputs import TableFormat, check_targets, dropped_path, format_of, frame_target, stamps_target
+from .scores import CHUNK, PROBABILITY, Scores, limit, score
+
+FORMATS = {"CSV": "ascii.csv", "ECSV": "ascii.ecsv"}
+"""Formats of the table of stamps, and astropy's names for them."""
 
 
 def classify(
@@ -109,9 +108,9 @@ def classify(
     keep_above = limit(engine.classifier, model, drop, keep_above)
     if discard and keep_above is None:
         raise CeresFastError("--discard is about rows that are left out: give it with --drop or --keep-above.")
-    _check_planes(engine.classifier, model)
+    check_planes(engine.classifier, model)
     wanted = format_of(output, format)
-    task = Task(engine, _rules(engine.classifier, model, slowest), keep_above, on_error, wanted, names or Names())
+    task = Task(engine, rules_of(engine.classifier, model, slowest), keep_above, on_error, wanted, names or Names())
     task.static, task.needs = None if static is None else read_static(static), needs
     if static is not None and not task.rules.remove_stationary:
         warn(f"{static}: is not used, because {model} was trained with stationary detections")
@@ -127,7 +126,7 @@ def classify(
         originals = [*found.stamps, *jobs, *(job.catalogue for job in jobs.values()), model]
         places = (place for frame in jobs for place in catalogue_places(frame))
         check_targets(targets, originals, places, overwrite or dry_run)
-        _check_scale(found.infos, engine.classifier)
+        check_scale(found.infos, engine.classifier)
         if found.stamps:
             classify_stamps(found.stamps, stamps, task)
         for frame, error in found.broken.items():
@@ -146,55 +145,102 @@ def classify(
     return task.result
 
 
-def _check_planes(classifier: Classifier, model: Path) -> None:
-    if len(classifier.planes) > 1:
-        raise InputError(
-            model,
-            f"takes the planes {', '.join(classifier.planes)}; frames and FITS stamps have one, the science image",
-            expected="a classifier of the science plane",
-            action="build records with `--planes science`, and train on them",
-        )
+def scorer(model: Path, on_error: OnError = "stop", slowest: float | None = None) -> Callable[[Path, Path], float]:
+    """Return a function that classifies the frames in a folder and returns the classifier's threshold.
+
+    Parameters
+    ----------
+    model : pathlib.Path
+        The exported classifier, or its run folder.
+    on_error, slowest
+        As in `classify`.
+
+    Raises
+    ------
+    CeresFastError
+        When the classifier cannot be used: now, and not after hours of injecting.
+    """
+    model = resolve(model)  # once: `latest` may name another run by then
+    threshold = load(model).classifier.threshold
+
+    def score(frames: Path, tables: Path) -> float:
+        classify([frames], model, output=tables, on_error=on_error, slowest=slowest)
+        return threshold
+
+    return score
 
 
-def _rules(classifier: Classifier, model: Path, slowest: float | None) -> Rules:
-    """Return the rules that the classifier was trained with; detections must go through the same ones."""
-    if not classifier.rules:
-        warn(f"{model}: does not say by which rules its training detections were chosen; this version's are used")
-        return Rules() if slowest is None else Rules(slowest=slowest)
-    try:
-        rules = Rules.from_dict(classifier.rules)
-        if (rules.stamp_size, rules.centre) != (STAMP_SIZE, CENTRE):
-            raise ValueError(f"stamps of {rules.stamp_size} pixels with the detection at {rules.centre}")
-    except (ValueError, TypeError, OverflowError) as error:
-        raise InputError(
-            model,
-            f"was trained on detections chosen by rules that this version cannot apply ({error})",
-            action="use the version of ceres-fast that trained it, or train again",
-        ) from error
-    if differences := Rules().differences(rules):
-        warn(f"{model}: its own rules are used, which differ from this version's ({'; '.join(differences)})")
-    if slowest is None:
-        return rules
-    if not rules.remove_stationary:
-        warn(f"{model}: was trained with stationary detections, so that --slowest decides nothing")
-    if slowest < rules.slowest:
-        warn(
-            f"--slowest {slowest:g} is less than the {rules.slowest:g} arcsec/min {model} was trained with: it never "
-            "saw some of what is scored, because that was called stationary"
-        )
-    return replace(rules, slowest=slowest)
+def slowest_of(model: Path) -> float | None:
+    """Return the slowest asteroid that a classifier tells from a star, arcsec/min; None where it does not say."""
+    return load(model).classifier.rules.get("slowest")
 
 
-def _check_scale(infos: Iterable[FrameInfo], classifier: Classifier) -> None:
-    """Warn once of all inputs whose pixel scale is not the classifier's."""
-    trained = classifier.pixel_scale
-    if trained is None:
-        warn("the classifier does not say on which pixel scale it was trained, so it cannot be compared")
+def classify_stamps(files: Sequence[Path], target: Path, task: Task) -> None:
+    """Write a table of the stamps in `files`: ``file``, ``PROB_ASTEROID`` and ``CERES_FLAGS``.
+
+    Missing pixels are filled and flagged. A file that is no stamp, or has no picture in it, stops the work, or is
+    kept with NaN where bad inputs are skipped; a table of an earlier run with more probabilities of the same files
+    stays.
+
+    Raises
+    ------
+    InputError
+        For the first bad file, unless bad inputs are skipped.
+    CeresFastError
+        When the table cannot be written.
+    """
+    scores, bad = Scores.none(len(files)), set[Path]()
+    with progress() as bar:
+        shown = bar.add_task("stamps", total=len(files))
+        for start in range(0, len(files), CHUNK):
+            chunk = files[start : start + CHUNK]
+            scores.put(slice(start, start + len(chunk)), _score_chunk(chunk, bad, task))
+            bar.advance(shown, len(chunk))
+    keep_earlier = bool(bad) and _scored_earlier(target, files) > scores.scored
+    for file in files:
+        task.result.account.put(file, KEPT if keep_earlier else PASSED_ON if file in bad else CLASSIFIED)
+    if keep_earlier:
+        warn(f"{target}: has more probabilities, as an earlier run classified these stamps, and is kept")
         return
-    other = [info for info in infos if abs(info.pixel_scale / trained - 1) > SCALE_TOLERANCE]
-    if other:
-        more = f" and {len(other) - 1} more" if len(other) > 1 else ""
-        warn(
-            f"{other[0].place}{more}: {other[0].pixel_scale:.3g} arcsec/pixel, but the classifier was trained on "
-            f"{trained:.3g}: its probabilities may not hold here. Train on frames of this camera"
-        )
+    table = Table({"file": np.array([file.as_posix() for file in files], str), **scores.columns()})
+
+    def write(path: Path, rows: np.ndarray | None) -> None:
+        with atomic_file(path) as temporary:
+            chosen = table if rows is None else table[rows]
+            chosen.write(temporary, format=FORMATS[task.table_format or "CSV"], overwrite=True)
+
+    task.write(write, target, scores.kept(task.keep_above))
+    task.count_field("stamps", scores)
+    task.done("stamps", scores, target)
+
+
+def _scored_earlier(target: Path, files: Sequence[Path]) -> int:
+    """Return how many rows with a probability a table has; 0 where it is not one of these stamps as they are now."""
+    if not target.is_file():
+        return 0
+    try:
+        there = [read_catalogue(path) for path in (target, dropped_path(target)) if path.is_file()]
+        names = {str(name) for each in there for name in each.table["file"]}
+        if names != {file.as_posix() for file in files} or any(_newer(file, target) for file in files):
+            return 0
+    except (InputError, KeyError):
+        return 0
+    probabilities = [column(each, PROBABILITY) for each in there]
+    return sum(int(np.isfinite(each).sum()) for each in probabilities if each is not None)
+
+
+def _newer(file: Path, target: Path) -> bool:
+    return file.exists() and file.stat().st_mtime_ns > target.stat().st_mtime_ns
+
+
+def _score_chunk(files: Sequence[Path], bad: set[Path], task: Task) -> Scores:
+    """Score some stamps; add those that cannot be to `bad`."""
+    stamps = np.full((len(files), STAMP_SIZE, STAMP_SIZE), np.nan, np.float32)
+    filled = np.zeros(len(files), np.int64)
+    for row, file in enumerate(files):
+        try:
+            stamps[row], _, filled[row] = read_stamp(file, nan="fill")
+        except InputError as error:
+            task.failed(file, error, "Kept without a probability.")
+            bad.add(file)
+    return score(task.engine, stamps, np.zeros(len(files), np.int64), filled)

@@ -1,14 +1,19 @@
-"""What `classify` adds to a table: the probability of each detection and what happened to it."""
+"""What `classify` adds to a table, the probability of each detection and what happened to it, and which rows stay."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from astropy.table import Column
 
+from ..artifact.classifier import Classifier
+from ..console import say
 from ..engines import Engine
+from ..errors import CeresFastError, InputError
 
 PROBABILITY = "PROB_ASTEROID"
 """Probability that the detection is an asteroid; NaN where it was not scored, 0 where it is stationary."""
@@ -106,3 +111,69 @@ def score(engine: Engine, stamps: np.ndarray, padded: np.ndarray, filled: np.nda
     at_edge = (padded > 0) & (padded < np.prod(stamps.shape[1:]))
     flags = PADDED * at_edge + FILLED * (filled > 0) + NOT_SCORED * np.isnan(probability)
     return Scores(probability, flags.astype(np.int32))
+
+
+def limit(classifier: Classifier, model: Path, drop: bool, keep_above: float | None) -> float | None:
+    """Return the probability below which rows are left out; None where every row is kept.
+
+    Parameters
+    ----------
+    classifier : Classifier
+        Whose operating point is meant.
+    model : pathlib.Path
+        Where it comes from: what an error names.
+    drop : bool
+        Whether its operating point is the limit; the promise is then said.
+    keep_above : float or None
+        A limit of which nothing is promised.
+
+    Raises
+    ------
+    CeresFastError
+        When both are asked for, or `keep_above` is no probability.
+    InputError
+        When the operating point is asked for, and there is none.
+    """
+    if drop and keep_above is not None:
+        raise CeresFastError("--drop and --keep-above each say which rows go: give one of them.")
+    if keep_above is not None and not 0 <= keep_above <= 1:
+        raise CeresFastError(f"--keep-above {keep_above:g}: expected a probability from 0 to 1.")
+    if not drop:
+        return keep_above
+    point = classifier.operating_point
+    if point is None:
+        raise InputError(
+            model,
+            "has no operating point, so that nobody knows how many asteroids --drop would lose",
+            expected="a classifier that was calibrated",
+            action="choose one with `ceres-fast calibrate` and use what is exported then, or leave out --drop: every "
+            "row is then kept",
+        )
+    say(
+        f"rows below {point['threshold']:g} and stationary ones are dropped: with a confidence of "
+        f"{point['confidence']:g}, at most {point['max_loss']:g} of the asteroids that are detected in "
+        f"{point['needs']} exposures of a night or more are lost"
+    )
+    return float(point["threshold"])
+
+
+def _stationary(scores: Scores) -> np.ndarray:
+    return scores.flags & STATIONARY > 0
+
+
+WHY: dict[str, Callable[[Scores, np.ndarray, float], np.ndarray]] = {
+    "dropped: stationary": lambda scores, kept, limit: ~kept & _stationary(scores),
+    "dropped: P < {limit:g}": lambda scores, kept, limit: ~kept & ~_stationary(scores),
+    "kept: no P": lambda scores, kept, limit: kept & np.isnan(scores.probability),
+    "kept: provisional": lambda scores, kept, limit: kept & (scores.probability < limit),
+    "kept: P ≥ {limit:g}": lambda scores, kept, limit: kept & (scores.probability >= limit),
+}
+"""Why a row goes or stays, and of which it is said: (n,) bool; of each row one of these is."""
+
+
+def reasons(scores: Scores, keep_above: float | None) -> Counter[str]:
+    """Count rows by why they go or stay (`WHY`); none where every row is kept."""
+    kept = scores.kept(keep_above)
+    if kept is None or keep_above is None:
+        return Counter()
+    return Counter({why: int(holds(scores, kept, keep_above).sum()) for why, holds in WHY.items()})

@@ -55,7 +55,7 @@ def inject(
     overwrite: Overwrite = False,
 ) -> None:
     """Put synthetic asteroids into real frames, and measure which of them are found (default: of data/training)."""
-    from ..classify.scorer import scorer, slowest_of
+    from ..classify.classify import scorer, slowest_of
     from ..selection.rules import Rules
     from ..synthetic.inject import inject_frames
 

@@ -70,7 +70,7 @@ def test_the_time_in_the_engine_is_part_of_the_whole(
 ) -> None:
     write_field(night)
     clock = SimpleNamespace(perf_counter=count().__next__)
-    monkeypatch.setattr("ceres_fast.classify.task.time", clock)
+    monkeypatch.setattr("ceres_fast.classify.account.time", clock)
     monkeypatch.setattr("ceres_fast.engines.batches.time", clock)
     result = classify([night], model, output=out)
     # A tick for each look at the clock: two around the whole, two around the one batch of each of three exposures.
@@ -207,7 +207,7 @@ def test_more_detections_than_fit_in_memory_at_once(
     frame = alone(night, catalogue(random.uniform(1, 200, (500, 2))), pixels(STARS, 0))
     (path,) = classify([frame], model, output=out).written
     together = table_of(path)
-    monkeypatch.setattr("ceres_fast.classify.frames.CHUNK", 7)
+    monkeypatch.setattr("ceres_fast.classify.exposures.CHUNK", 7)
     (path,) = classify([frame], model, output=out, overwrite=True).written
     in_parts = table_of(path)
     np.testing.assert_allclose(in_parts[PROBABILITY], together[PROBABILITY], atol=2e-6)
