@@ -8,12 +8,11 @@ from ceres_fast.model.build import BASE, build_model
 from ceres_fast.model.cut import Cut, cut
 from ceres_fast.records.manifest import Manifest
 from ceres_fast.records.pipeline import read_columns
+from ceres_fast.settings.training import Settings
 from ceres_fast.training.feed.feed import Feed
 from ceres_fast.training.feed.rows import RecordRows
-from ceres_fast.training.losses import build_loss
-from ceres_fast.training.optimizer import build_optimizer
+from ceres_fast.training.optimisation import build_loss, build_optimizer
 from ceres_fast.training.prefix_cache.cache import cached_rows
-from ceres_fast.training.settings import Settings
 from ceres_fast.training.trainer import Trainer
 
 import keras  # isort: skip  (after TensorFlow has been imported quietly)

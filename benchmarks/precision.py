@@ -39,12 +39,11 @@ from benchmarks.training_results import DTYPES
 from benchmarks.weights import NOTE, weights_of
 from ceres_fast.console import table
 from ceres_fast.model.backbones import BACKBONES
-from ceres_fast.model.build import BASE, PRECISIONS, build_model
+from ceres_fast.model.build import BASE, build_model
+from ceres_fast.settings.training import PRECISIONS, Settings
 from ceres_fast.stamps import CLASSES
 from ceres_fast.tensorflow_quiet import tf
-from ceres_fast.training.losses import build_loss
-from ceres_fast.training.optimizer import build_optimizer
-from ceres_fast.training.settings import Settings
+from ceres_fast.training.optimisation import build_loss, build_optimizer
 
 import keras  # isort: skip  (after TensorFlow has been imported quietly)
 

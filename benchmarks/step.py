@@ -38,7 +38,7 @@ from ceres_fast.console import say, table
 from ceres_fast.model.backbones import BACKBONES
 from ceres_fast.model.cut import cut
 from ceres_fast.tensorflow_quiet import tf
-from ceres_fast.training.fused_adam import FusedAdam
+from ceres_fast.training.optimisation import FusedAdam
 
 import keras  # isort: skip  (after TensorFlow has been imported quietly)
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2  # isort: skip

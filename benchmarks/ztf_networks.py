@@ -12,11 +12,10 @@ from ceres_fast.model.backbones import EXPERIMENTS
 from ceres_fast.model.build import BASE
 from ceres_fast.model.cut import Cut, cut
 from ceres_fast.model.stem import Normalise
+from ceres_fast.settings.training import Settings
 from ceres_fast.tensorflow_quiet import tf  # noqa: F401 (before Keras, whose import would let it chatter)
 from ceres_fast.training.assemble import seeded_model
-from ceres_fast.training.losses import build_loss
-from ceres_fast.training.optimizer import build_optimizer
-from ceres_fast.training.settings import Settings
+from ceres_fast.training.optimisation import build_loss, build_optimizer
 
 import keras  # isort: skip
 

@@ -101,17 +101,18 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 def test_choices_are_the_package_s_tables() -> None:
+    from ceres_fast.training.setting_checks import CHECKS, MONITORS
+
     from ceres_fast.artifact.products import PRECISIONS as PRODUCTS
     from ceres_fast.detect import ENGINES
     from ceres_fast.errors import NanPolicy, OnError
     from ceres_fast.export import TARGETS
     from ceres_fast.model.backbones import BACKBONES, EXPERIMENTS
-    from ceres_fast.model.build import PRECISIONS
     from ceres_fast.model.stem import NORMALISATIONS
     from ceres_fast.records.splits import SPLITS
+    from ceres_fast.settings.training import PRECISIONS
     from ceres_fast.training.config import ALL
-    from ceres_fast.training.losses import LOSSES
-    from ceres_fast.training.setting_checks import CHECKS, MONITORS
+    from ceres_fast.training.optimisation import LOSSES
 
     assert choices("train", "backbone") == {*BACKBONES, ALL}
     assert choices("train", "experiment") == {str(number) for number in EXPERIMENTS}
@@ -135,9 +136,10 @@ def test_choices_are_the_package_s_tables() -> None:
 
 
 def test_train_s_options_are_the_settings_with_their_defaults() -> None:
-    from ceres_fast.training.config import OPTIONS
     from ceres_fast.training.setting_checks import option
-    from ceres_fast.training.settings import Settings
+
+    from ceres_fast.settings.training import Settings
+    from ceres_fast.training.config import OPTIONS
 
     default = dataclasses.asdict(Settings("xception"))
     given = {name: parameter.default for name, parameter in options("train").items() if name in default}
@@ -243,8 +245,8 @@ def test_what_train_is_told_reaches_training(calls: list[Any], tmp_path: Path) -
 
 
 def test_a_run_s_config_repeats_it_and_the_command_line_overrides(calls: list[Any], tmp_path: Path) -> None:
+    from ceres_fast.settings.training import Settings
     from ceres_fast.training.config import RunConfig
-    from ceres_fast.training.settings import Settings
 
     told = RunConfig(tmp_path / "records", Settings(**OTHERS), "skip")
     told.write(tmp_path)
@@ -300,8 +302,8 @@ def test_several_seeds_or_backbones_are_a_series(calls: list[Any], tmp_path: Pat
 
 
 def test_resume(calls: list[Any], tmp_path: Path) -> None:
+    from ceres_fast.settings.training import Settings
     from ceres_fast.training.config import OPTIONS, RunConfig, read_config, write_config
-    from ceres_fast.training.settings import Settings
 
     RunConfig(tmp_path / "records", Settings(**OTHERS), "skip").write(tmp_path)
     invoke("train", "--resume", tmp_path)

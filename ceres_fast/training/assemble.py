@@ -1,25 +1,86 @@
-"""Put together what is fitted: the first weights, the feeds, loss, metrics and optimiser."""
+"""Put together what is fitted: the first weights, the rows of both splits, the feeds, loss, metrics and optimiser."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import keras
 
+from ..console import say, warn
 from ..model.build import BASE, build_model
+from ..model.cut import cut
 from ..records.manifest import Manifest
 from ..records.pipeline import read_columns
+from ..settings.training import Settings
 from ..stamps import CLASSES, PLANES
 from .augment import Augment
 from .devices import replicas
 from .feed.feed import Feed
 from .feed.resident import fits_on_device
-from .losses import build_loss
-from .optimizer import build_optimizer
-from .settings import Settings
-from .sources import FITTED_SPLITS, Source
+from .feed.rows import RecordRows, Rows
+from .optimisation import build_loss, build_optimizer
+from .prefix_cache.cache import cached_rows
+from .prefix_cache.entry import NoRoom
 from .start import starting_classifier, starting_model
 from .trainer import Trainer
+
+FITTED_SPLITS = ("train", "validation")
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is fitted, and the rows of both splits.
+
+    Attributes
+    ----------
+    network : keras.Model
+        The classifier, or what of it is after the cut; training it trains the classifier.
+    rows : mapping of str to Rows
+        ``train`` and ``validation``.
+    prefix_seconds : float or None
+        What computing the features took, when that was and whoever did it; None where the rows are stamps.
+    """
+
+    network: keras.Model
+    rows: Mapping[str, Rows]
+    prefix_seconds: float | None = None
+
+
+def source_of(model: keras.Model, manifest: Manifest, settings: Settings) -> Source:
+    """Return cached features and the suffix that takes them, where a cache pays and there is room for it.
+
+    Raises
+    ------
+    InputError
+        When a shard of the records is damaged.
+    """
+    return _cached(model, manifest, settings) or Source(
+        model, {split: RecordRows(manifest, split) for split in FITTED_SPLITS}
+    )
+
+
+def _cached(model: keras.Model, manifest: Manifest, settings: Settings) -> Source | None:
+    variants = {"train": settings.variants, "validation": 1}
+    # Computed once for each variant, or once in each epoch.
+    if not settings.cacheable:
+        return None
+    if settings.epochs <= variants["train"]:
+        say(f"without the prefix cache: it pays from {variants['train'] + 1} epochs on")
+        return None
+    parts = cut(model)
+    if parts is None:
+        return None
+    try:
+        rows = {
+            split: cached_rows(manifest, split, parts, settings, variants=variants[split]) for split in FITTED_SPLITS
+        }
+    except NoRoom as error:
+        warn(f"{error} This run goes on without the cache: what is frozen is computed again in every epoch.")
+        return None
+    say(f"features of the frozen layers from {settings.cache_dir}")
+    return Source(parts.suffix, rows, sum(features.seconds for features in rows.values()))
+
 
 STEPS_AT_ONCE = 16
 """Steps per call of Keras's `fit`: what it does in Python between two of them takes as long as a small step."""

@@ -19,7 +19,7 @@ from ..artifact.classifier import CLASSIFIER_FILE
 from ..console import progress, say
 from ..errors import CeresFastError
 from ..files import atomic_file, sha256_of
-from .averaging import averaged
+from .optimisation import averaged
 from .runs import CONFIG
 from .snapshot import Snapshot
 

@@ -21,11 +21,9 @@ from ..artifact.classifier import CLASSIFIER_FILE
 from ..console import warn
 from ..errors import CeresFastError, InputError
 from ..files import read_json, sha256_of, write_json
-from .background import Background
 from .callbacks import KeepBest, Report
 from .runs import CONFIG
-from .snapshot import Snapshot
-from .variables import assign_variables, load_values, save_values, values_of
+from .snapshot import Background, Snapshot, assign_variables, load_values, save_values, values_of
 
 FOLDER, STATE = "checkpoint", "state.json"
 FORMAT_VERSION = 1

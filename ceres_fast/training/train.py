@@ -17,18 +17,17 @@ from ..errors import InputError, OnError
 from ..files import write_json
 from ..records.manifest import MANIFEST, Manifest, load_manifest
 from ..records.pipeline import check_records, shard_errors
+from ..settings.training import Settings
 from ..tensorflow_quiet import tf
-from .assemble import build_trainer, seeded_model
-from .averaging import ValidateAveraged
+from .assemble import FITTED_SPLITS, build_trainer, seeded_model, source_of
 from .callbacks import KeepBest, Report, early_stopping
 from .checkpoint import Checkpoint
 from .config import RunConfig, check_provenance, versions, write_provenance
 from .devices import describe, strategy
 from .figures import draw_learning_curves
+from .optimisation import ValidateAveraged
 from .runs import METRICS, create_run, open_run
-from .settings import Settings
 from .signals import stoppable
-from .sources import FITTED_SPLITS, source_of
 from .start import starting_classifier, weights_from
 from .tensorboard import require_tensorboard, tensorboard
 

@@ -14,7 +14,7 @@ from ..tensorflow_quiet import tf
 from .augment import Augment
 from .devices import replicas
 from .feed.feed import Feed, FollowEpochs, feed_errors
-from .variables import leaves
+from .snapshot import leaves
 
 
 class Trainer(keras.Model):

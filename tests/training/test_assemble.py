@@ -1,10 +1,107 @@
-"""What is put together for a fit."""
+"""What is put together for a fit: with the prefix cache and without it a run is the same; class weights."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import keras
+import numpy as np
 import pytest
 
-from ceres_fast.training.assemble import class_weights
+from ceres_fast.model.backbones import BACKBONES, EXPERIMENTS
+from ceres_fast.model.weights import load_base
+from ceres_fast.records.manifest import load_manifest
+from ceres_fast.settings.training import Settings
+from ceres_fast.training.assemble import build_trainer, class_weights, seeded_model, source_of
+from ceres_fast.training.feed.rows import RecordRows
+from ceres_fast.training.prefix_cache import entry
+from ceres_fast.training.prefix_cache.store import FeatureRows
+
+ROUNDING = dict.fromkeys(BACKBONES, 1e-4) | {"resnet152v2": 2e-3}
+"""Relative: TensorFlow folds BatchNormalization into the convolutions of a prefix that is computed once. What that
+rounds otherwise depends on the processor, and grows through 152 layers of random weights to 1.5e-4 of a feature."""
+
+
+@pytest.fixture(scope="session")
+def random_weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Files of random weights, made when they are asked for."""
+    folder = tmp_path_factory.mktemp("weights")
+
+    class Made(dict[str, Path]):
+        def __missing__(self, name: str) -> Path:
+            keras.utils.set_random_seed(1)
+            network, self[name] = load_base(BACKBONES[name], "none"), folder / f"{name}.weights.h5"
+            # With statistics of its own, BatchNormalization lets something through to the last layer.
+            for layer in network.layers:
+                if isinstance(layer, keras.layers.BatchNormalization):
+                    layer.momentum = 0.0
+            network(np.random.default_rng(1).random((16, *network.input_shape[1:]), np.float32), training=True)
+            network.save_weights(self[name])
+            return self[name]
+
+    return Made()
+
+
+def losses(settings: Settings, records: Path) -> tuple[dict[str, list[float]], type]:
+    """Return the losses of two epochs, and the type of the rows they came from."""
+    manifest = load_manifest(records)
+    model = seeded_model(settings, manifest.planes)
+    source = source_of(model, manifest, settings)
+    trainer = build_trainer(model, source, manifest, settings)
+    history = trainer.fit(
+        trainer.train_feed.dataset(), validation_data=trainer.validation_feed.dataset(), epochs=2, verbose=0
+    ).history
+    return {name: history[name] for name in ("loss", "val_loss")}, type(source.rows["train"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backbone", list(BACKBONES))
+@pytest.mark.parametrize("experiment", list(EXPERIMENTS))
+def test_cached_and_uncached_runs_have_equal_losses(
+    backbone: str, experiment: int, random_weights: dict[str, Path], tiny_records: Path, tmp_path: Path
+) -> None:
+    settings = Settings(
+        backbone, experiment, str(random_weights[backbone]), batch_size=24, dense=32, cache_dir=str(tmp_path / "cache")
+    )
+    cached, rows = losses(settings, tiny_records)
+    uncached, raw = losses(replace(settings, prefix_cache=False), tiny_records)
+    assert (rows, raw) == (FeatureRows, RecordRows)
+    for name, values in uncached.items():
+        assert cached[name] == pytest.approx(values, rel=ROUNDING[backbone])
+    assert uncached["loss"][0] != pytest.approx(uncached["loss"][1], rel=0.001)  # there is something to compare
+
+
+def test_where_the_disk_has_no_room_it_goes_on_without(
+    random_weights: dict[str, Path],
+    tiny_records: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(entry.shutil, "disk_usage", lambda folder: SimpleNamespace(free=1000))
+    settings = Settings("resnet152v2", 2, str(random_weights["resnet152v2"]), cache_dir=str(tmp_path / "cache"))
+    model, manifest = seeded_model(settings), load_manifest(tiny_records)
+    source = source_of(model, manifest, settings)
+    assert source.network is model
+    assert source.prefix_seconds is None
+    assert isinstance(source.rows["train"], RecordRows)
+    assert "goes on without the cache" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(
+    "told", [{"epochs": 1}, {"augment": "dihedral", "epochs": 8}, {"augment": "shift"}, {"prefix_cache": False}]
+)
+def test_where_it_does_not_pay_nothing_is_cached(
+    told: dict[str, Any], random_weights: dict[str, Path], tiny_records: Path, tmp_path: Path
+) -> None:
+    weights, cache = str(random_weights["resnet152v2"]), tmp_path / "cache"
+    settings = Settings("resnet152v2", 2, weights, cache_dir=str(cache), **told)
+    model, manifest = seeded_model(settings), load_manifest(tiny_records)
+    assert source_of(model, manifest, settings).network is model
+    assert not cache.exists()
 
 
 def test_class_weights() -> None:

@@ -8,10 +8,9 @@ import keras
 import numpy as np
 import pytest
 
-from ceres_fast.training.averaging import ValidateAveraged, averaged
-from ceres_fast.training.optimizer import build_optimizer
+from ceres_fast.training.optimisation import ValidateAveraged, averaged, build_optimizer
 
-from .test_optimizer import settings
+from .test_optimisation import settings
 
 RANDOM = np.random.default_rng(4)
 DATA = RANDOM.normal(size=(48, 6)).astype(np.float32), np.eye(2, dtype=np.float32)[RANDOM.integers(0, 2, 48)]

@@ -20,7 +20,7 @@ from ceres_fast.files import write_json
 from ceres_fast.training import checkpoint as module
 from ceres_fast.training.callbacks import KeepBest, Report, early_stopping
 from ceres_fast.training.checkpoint import Checkpoint
-from ceres_fast.training.variables import load_values, values_of
+from ceres_fast.training.snapshot import load_values, values_of
 
 from .small_run import EPOCHS, STAMPS, Feed, compiled, network
 

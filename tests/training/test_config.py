@@ -12,14 +12,15 @@ from typing import Any
 
 import keras
 import pytest
+from ceres_fast.training.setting_checks import MONITORS, WEIGHT_DECAY
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.model.backbones import BACKBONES, EXPERIMENTS
-from ceres_fast.model.build import PRECISIONS
 from ceres_fast.model.stem import NORMALISATIONS
 from ceres_fast.records.manifest import load_manifest
+from ceres_fast.settings.training import PRECISIONS, Settings
 from ceres_fast.training.config import (
     CONFIG,
     OPTIONS,
@@ -31,9 +32,7 @@ from ceres_fast.training.config import (
     write_config,
     write_provenance,
 )
-from ceres_fast.training.losses import LOSSES
-from ceres_fast.training.setting_checks import MONITORS, WEIGHT_DECAY
-from ceres_fast.training.settings import Settings
+from ceres_fast.training.optimisation import LOSSES
 
 # TOML holds any Unicode text; a path cannot hold NUL.
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)

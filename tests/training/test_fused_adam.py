@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from ceres_fast.tensorflow_quiet import tf
-from ceres_fast.training import fused_adam
-from ceres_fast.training.fused_adam import FusedAdam
+from ceres_fast.training import optimisation
+from ceres_fast.training.optimisation import FusedAdam
 
 STEPS = 100
 
@@ -81,7 +81,7 @@ def test_what_the_kernel_cannot_do_is_left_to_keras(options: dict[str, Any], dty
 
 
 def test_without_tensorflow_it_is_left_to_keras(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fused_adam.keras.backend, "backend", lambda: "jax")
+    monkeypatch.setattr(optimisation.keras.backend, "backend", lambda: "jax")
     assert kernels(FusedAdam(), ones(), lambda: tf.ones((4, 2))) == 0
 
 
@@ -93,8 +93,8 @@ tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
 import keras
-from ceres_fast.training.optimizer import TwoRateAdam
-from ceres_fast.training.fused_adam import FusedAdam
+from ceres_fast.training.optimisation import TwoRateAdam
+from ceres_fast.training.optimisation import FusedAdam
 
 fits = FusedAdam._fits
 

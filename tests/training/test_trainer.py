@@ -13,7 +13,7 @@ from ceres_fast.tensorflow_quiet import tf
 from ceres_fast.training import trainer as module
 from ceres_fast.training.augment import Augment, dihedral
 from ceres_fast.training.feed.order import epoch_order
-from ceres_fast.training.variables import assign_variables, values_of
+from ceres_fast.training.snapshot import assign_variables, values_of
 
 from .feed.held_rows import HeldRows
 from .tiny_trainers import CLASS_WEIGHTS, CUT, fit, labels, metrics, stamp_network, stamp_rows, suffix, trainer

@@ -19,11 +19,11 @@ from ceres_fast.tensorflow_quiet import tf
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
-from ceres_fast.training.averaging import ValidateAveraged
+from ceres_fast.training.optimisation import ValidateAveraged
 from ceres_fast.training.devices import describe, replicas, strategy
 from ceres_fast.training.feed.resident import fits_on_device
-from ceres_fast.training.optimizer import build_optimizer
-from ceres_fast.training.settings import Settings
+from ceres_fast.training.optimisation import build_optimizer
+from ceres_fast.settings.training import Settings
 from tests.training.feed.held_rows import HeldRows
 from tests.training.tiny_trainers import CUT, fit, metrics, suffix, trainer
 
