@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,15 +17,14 @@ from ..artifact.free_names import SPARE, final_name, finalise_names, free_name
 from ..artifact.onnx_file import read_onnx
 from ..artifact.products import PROOF, as_product, describe, metadata, onnx_name
 from ..console import say, warn
-from ..engines.onnx_runtime import OnnxRuntimeEngine
 from ..errors import CeresFastError, InputError
 from ..files import atomic_file, refuse_existing, sha256_of, write_json
-from ..model.load import predict
-from ..model.onnx_convert import OPSET, check
+from ..model.load import load_model, predict
+from ..model.onnx_convert import OPSET, check, convert
+from ..model.onnx_float16 import halved
 from ..training.runs import lock_run
-from .graph import keras_graph
-from .proof import BOUNDS, Bounds, Stamps, bounds_for, compared, draw_stamps, prove
-from .proof.against_keras import FORMS, OnGpu
+from .proof import BOUNDS, bounds_for, draw_stamps
+from .proof.against_keras import proven_against_keras
 
 if TYPE_CHECKING:
     import keras
@@ -54,7 +54,7 @@ def write_onnx(request: Request, classifier: Classifier, precision: str) -> Path
         onnx.save(graph, temporary)
         if request.debug:
             _compare_layers(classifier, precision, temporary, path)
-        found = how | _proven(graph, model, temporary, stamps, bounds_for(precision, classifier.precision))
+        found = how | proven_against_keras(graph, model, temporary, stamps, bounds_for(precision, classifier.precision))
         if read_classifier(classifier.folder) != classifier:
             raise CeresFastError(f"{classifier.folder}: has changed meanwhile. Export it again when that is over.")
         path.with_suffix(PROOF).unlink(missing_ok=True)  # that of the file before
@@ -64,25 +64,6 @@ def write_onnx(request: Request, classifier: Classifier, precision: str) -> Path
     size, seconds = path.stat().st_size / 2**20, time.perf_counter() - started
     say(f"wrote {path} ({size:.1f} MiB, {precision}, opset {OPSET}, {seconds:.0f} s)")
     return path
-
-
-def _proven(
-    graph: onnx.ModelProto, model: keras.Model, path: Path, stamps: Stamps | None, bounds: Bounds
-) -> dict[str, Any]:
-    """Compare a product with Keras as a CPU computes it, and as a GPU does where that is not the same."""
-    engine = OnnxRuntimeEngine(path, provider="cpu")
-    product = engine.classifier
-    pixels = compared(product, stamps)
-    say(f"comparing with Keras on {len(pixels):,} stamps …")
-    answers = predict(model, pixels)[:, product.classes.index("asteroid")]
-    proof = prove(engine, stamps, bounds, answers)
-    say(proof.text())
-    if product.precision not in FORMS:
-        return proof.as_dict()
-    on_gpu = prove(OnGpu(path, product, graph), stamps, bounds, answers)
-    lost = f", {on_gpu.recall.lost} asteroids lost, {on_gpu.recall.regained} regained" if on_gpu.recall else ""
-    say(f"as a GPU computes it: largest difference {on_gpu.largest:.1e}, {on_gpu.changed} decisions changed{lost}")
-    return {**proof.as_dict(), "on_gpu": on_gpu.as_dict()}
 
 
 def up_to_date(classifier: Classifier, precision: str, records: Path | None = None) -> Path | None:
@@ -184,3 +165,40 @@ def _name_in_run(classifier: Classifier, kind: str, written: Path) -> None:
     named = replace(classifier, files=others).with_file(kind, written)
     named.write(classifier.folder)
     finalise_names(named)
+
+
+_MADE_BY: dict[str, Callable[[onnx.ModelProto], onnx.ModelProto]] = {"float32": lambda graph: graph, "float16": halved}
+"""What makes a graph in each precision of the float32 one."""
+
+
+def keras_graph(classifier: Classifier, precision: str) -> tuple[onnx.ModelProto, keras.Model]:
+    """Convert a run's classifier.
+
+    Parameters
+    ----------
+    classifier : Classifier
+        Read from the run (``folder``).
+    precision : {'float32', 'float16'}
+        What the graph computes in. The stem, the last layer, input and output are float32 in both.
+
+    Returns
+    -------
+    onnx.ModelProto
+        Input ``stamp`` (N, 32, 32, planes) float32 in ADU, axes (stamp, y, x, plane); output ``probability`` (N, 2)
+        float32 in the order of the classes; the classifier in its properties.
+    keras.Model
+        The model that was trained, in the precision it was trained in: what the graph is to equal.
+
+    Raises
+    ------
+    InputError
+        When the weights are missing, or not those that the classifier names.
+    CeresFastError
+        When the graph is not valid ONNX, or a weight is too large for float16.
+    """
+    made_of = _MADE_BY[precision]
+    model = load_model(classifier)
+    exact = model if classifier.precision == "float32" else load_model(replace(classifier, precision="float32"))
+    graph = made_of(convert(exact))
+    check(graph)
+    return describe(graph, as_product(classifier, precision)), model

@@ -23,7 +23,7 @@ pytest.importorskip("tensorrt_rtx")
 
 @pytest.fixture(autouse=True)
 def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    for user in ("engines.tensorrt.build", "engines.tensorrt.checks", "export.engine_proof"):
+    for user in ("engines.tensorrt.build", "engines.tensorrt.checks", "export.engine_files"):
         monkeypatch.setattr(f"ceres_fast.{user}.current_gpu", lambda: None)
 
 

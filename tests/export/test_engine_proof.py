@@ -11,7 +11,7 @@ import pytest
 from ceres_fast.engines.gpus import Driver, Gpu
 from ceres_fast.engines.onnx_runtime import OnnxRuntimeEngine
 from ceres_fast.errors import CeresFastError
-from ceres_fast.export.engine_proof import proven
+from ceres_fast.export.engine_files import proven
 from ceres_fast.export.proof import compared, draw_stamps
 
 from ..engines.tensorrt import fake_cuda, fake_runtime
@@ -24,7 +24,7 @@ Answers = Callable[[np.ndarray], np.ndarray]
 @pytest.fixture(params=["tensorrt", "tensorrt-rtx"])
 def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """An engine file that the machine, with its fake GPU, can run, and its ONNX file beside it."""
-    monkeypatch.setattr("ceres_fast.export.engine_proof.current_gpu", lambda: GPU)
+    monkeypatch.setattr("ceres_fast.export.engine_files.current_gpu", lambda: GPU)
     monkeypatch.setattr("ceres_fast.engines.tensorrt.checks.current_gpu", lambda: GPU)
     monkeypatch.setattr("ceres_fast.engines.tensorrt.run.driver", lambda: Driver("13.0", (GPU,)))
     fake_runtime.install(monkeypatch, request.param, fake_cuda.install(monkeypatch, lazy=True))
@@ -74,7 +74,7 @@ def test_without_records(engine: Path, monkeypatch: pytest.MonkeyPatch, capsys: 
 def test_without_a_gpu_it_is_said(
     engine: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("ceres_fast.export.engine_proof.current_gpu", lambda: None)
+    monkeypatch.setattr("ceres_fast.export.engine_files.current_gpu", lambda: None)
     assert proven(engine, engine.with_suffix(".onnx"), None) == {}
     assert "not compared with classifier.onnx: there is no GPU here" in capsys.readouterr().out
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +14,24 @@ import numpy as np
 import onnx
 import pytest
 
-from ceres_fast.artifact.classifier import ONNX_KINDS, read_classifier
+from ceres_fast.artifact.classifier import ONNX_KINDS, ONNX_METADATA_KEY, Classifier, read_classifier
 from ceres_fast.artifact.latest import name_latest
-from ceres_fast.artifact.products import as_product, onnx_name
+from ceres_fast.artifact.products import as_product, metadata, onnx_name
 from ceres_fast.engines.onnx_runtime import OnnxRuntimeEngine
 from ceres_fast.engines.probes import probe_stamps
 from ceres_fast.errors import CeresFastError, InputError
-from ceres_fast.export import export, graph, onnx_file, proof
+from ceres_fast.export import export, onnx_file, proof
+from ceres_fast.export.onnx_file import keras_graph
+from ceres_fast.export.proof import against_keras
 from ceres_fast.export.proof.tolerances import Bounds
 from ceres_fast.files import sha256_of
 from ceres_fast.model.load import load_model, predict
+from ceres_fast.model.onnx_convert import OPSET
 from ceres_fast.records.manifest import load_manifest
 from ceres_fast.records.pipeline import read_stamps
 from ceres_fast.stamps import PLANES
 
+from ..tiny_models import classifier
 from ..tiny_networks import WEIGHTS, write_run
 from .exported import FILES, contents, engine_of, no_tolerance
 
@@ -121,7 +126,7 @@ def test_a_folder_as_output_is_refused(run: Path, tmp_path: Path) -> None:
 
 
 def other_weights(monkeypatch: pytest.MonkeyPatch) -> None:
-    convert = graph.convert
+    convert = onnx_file.convert
 
     def converted(model: keras.Model) -> onnx.ModelProto:
         kept = model.get_weights()
@@ -131,11 +136,11 @@ def other_weights(monkeypatch: pytest.MonkeyPatch) -> None:
         finally:
             model.set_weights(kept)
 
-    monkeypatch.setattr(graph, "convert", converted)
+    monkeypatch.setattr(onnx_file, "convert", converted)
 
 
 def not_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(onnx_file, "predict", lambda model, stamps: np.full((len(stamps), 2), np.nan, np.float32))
+    monkeypatch.setattr(against_keras, "predict", lambda model, stamps: np.full((len(stamps), 2), np.nan, np.float32))
 
 
 def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,7 +179,7 @@ def test_a_run_that_trains_on_meanwhile_keeps_its_newer_classifier(run: Path, mo
         write_run(run)
         return proof.prove(*arguments)
 
-    monkeypatch.setattr(onnx_file, "prove", trains_on)
+    monkeypatch.setattr(against_keras, "prove", trains_on)
     with pytest.raises(CeresFastError, match="has changed meanwhile"):
         export(run)
     assert set(contents(run)) == {"classifier.json", WEIGHTS}
@@ -188,7 +193,7 @@ def test_what_it_is_proven_on(run: Path, tiny_records: Path, monkeypatch: pytest
         seen.append((engine.classifier, stamps, bounds))
         return proof.prove(engine, stamps, bounds, answers)
 
-    monkeypatch.setattr(onnx_file, "prove", watched)
+    monkeypatch.setattr(against_keras, "prove", watched)
     export(run, records=tiny_records)
     ((described, stamps, bounds),) = seen
     np.testing.assert_array_equal(stamps.pixels, read_stamps(load_manifest(tiny_records), "test")[0])
@@ -255,3 +260,33 @@ def test_a_trained_xception(trained: Path, tiny_records: Path, tmp_path: Path, p
     assert ((answers > 0.5) == labels).all()
     expected = predict(load_model(read_classifier(trained)), stamps)[:, 1]
     np.testing.assert_allclose(answers, expected, atol=1e-4 if precision == "float32" else 1e-2)
+
+
+@pytest.mark.usefixtures("tiny_classifier")
+@pytest.mark.parametrize("precision", ["float32", "float16"])
+@pytest.mark.parametrize("trained", ["float32", "mixed_float16", "mixed_bfloat16"])
+def test_the_reference_is_the_model_that_was_trained(
+    tmp_path: Path, trained: str, precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = []
+    load_model = onnx_file.load_model
+
+    def watched(described: Classifier) -> object:
+        loaded.append(described.precision)
+        return load_model(described)
+
+    monkeypatch.setattr(onnx_file, "load_model", watched)
+    run = read_classifier(write_run(tmp_path / "run", precision=trained))
+    made, _ = keras_graph(run, precision)
+    # The graph is converted from float32: a policy is of no consequence to weights.
+    assert loaded == ([trained] if trained == "float32" else [trained, "float32"])
+    said = {entry.key: entry.value for entry in made.metadata_props}
+    assert said == metadata(as_product(run, precision), OPSET)
+    types = {tensor.data_type for tensor in made.graph.initializer if len(tensor.dims) == 4}
+    assert types == {onnx.TensorProto.FLOAT16 if precision == "float16" else onnx.TensorProto.FLOAT}
+    assert replace(run, precision=precision) == Classifier.from_json(said[ONNX_METADATA_KEY], tmp_path)
+
+
+def test_int8_is_not_converted(tmp_path: Path) -> None:
+    with pytest.raises(KeyError, match="int8"):
+        keras_graph(classifier(), "int8")

@@ -21,6 +21,7 @@ from ceres_fast.artifact.products import PRECISIONS, as_product
 from ceres_fast.engines import Engine
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.export import BATCHES, export, onnx_file, proof
+from ceres_fast.export.proof import against_keras
 from ceres_fast.export.proof.tolerances import Bounds
 from ceres_fast.files import sha256_of
 
@@ -66,7 +67,7 @@ def test_int8_is_chosen_on_one_split_and_proven_on_another(
 
     monkeypatch.setattr("ceres_fast.export.quantise.quantise", quantise)
     monkeypatch.setattr("ceres_fast.export.quantise.calibration_stamps", lambda records: f"stamps of {records.name}")
-    monkeypatch.setattr(onnx_file, "prove", prove)
+    monkeypatch.setattr(against_keras, "prove", prove)
     path = export(run, precision="int8", records=tiny_records)
     assert path == run / "classifier-int8.onnx"
     assert read_classifier(run).onnx_files() == {"onnx-int8": path.name}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -14,9 +13,8 @@ from ...engines.probes import probe_stamps
 from ...errors import CeresFastError
 from ...evaluation.asteroids import critical
 from ...evaluation.predictions import Predictions
-from . import report
-from .decisions import Decisions, decide
-from .recall import Recall, loss_interval, recall_of
+from .decisions import Decisions, decide, loss_interval, recall_of
+from .report import KERAS, NEEDS, Proof, beyond
 from .stamps import Stamps, draw_stamps
 from .tolerances import BOUNDS, Bounds, bounds_for
 
@@ -33,12 +31,6 @@ __all__ = [
     "prove",
 ]
 
-KERAS = "Keras"
-"""The reference of an ONNX file."""
-
-NEEDS = 3
-"""Exposures of a night in which a trajectory search must find an asteroid; what is told of asteroids is told for it."""
-
 ALONE = 32
 """Stamps given to the engine alone, and in batches of other sizes."""
 
@@ -52,74 +44,6 @@ class NotProven(CeresFastError):  # noqa: N818 (the name says what happened)
     def __init__(self, message: str, proof: Proof | None = None) -> None:
         super().__init__(message)
         self.proof = proof
-
-
-@dataclass(frozen=True)
-class Proof:
-    """A product beside what it was made of, on the same stamps.
-
-    Attributes
-    ----------
-    reference : str
-        What the product is compared with, for people: `KERAS`, or an engine's ONNX file.
-    precision : str
-        Of the product.
-    bounds : Bounds
-        What was allowed.
-    threshold : float
-        Probability, after the classifier's scaling, from which a stamp is called an asteroid.
-    split, records, manifest_sha256 : str
-        Where the stamps come from; "" without records.
-    trained_on : bool
-        Whether these are the records of the training (another split of them).
-    stamps, probes : int
-        Stamps of the records, and built-in ones beside them (`probe_stamps`).
-    largest, largest_of_probes : float
-        Largest difference of P(asteroid), before scaling: of all stamps, and of the built-in ones.
-    changed : int
-        Decisions at the threshold that differ, of `stamps`.
-    recall : Recall or None
-        By stamp; None where there is no asteroid.
-    loss_interval : tuple of float or None
-        95 % interval of `recall.loss` (`ceres_fast.export.proof.recall.loss_interval`).
-    nights : Recall or None
-        By asteroid of a night, which is found where `NEEDS` of its exposures are; None where the records know of none
-        with so many. Told, not bounded.
-    alone : float
-        Largest difference of P(asteroid) between a stamp alone, among others in batches of several sizes, and beside
-        one without a number.
-    """
-
-    reference: str
-    precision: str
-    bounds: Bounds
-    threshold: float
-    split: str
-    records: str
-    manifest_sha256: str
-    trained_on: bool
-    stamps: int
-    probes: int
-    largest: float
-    largest_of_probes: float
-    changed: int
-    recall: Recall | None
-    loss_interval: tuple[float, float] | None
-    nights: Recall | None
-    alone: float
-
-    @property
-    def from_training(self) -> bool:
-        """Whether the reference is the classifier as it was trained."""
-        return self.reference == KERAS
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain values that JSON can hold."""
-        return asdict(self)
-
-    def text(self) -> str:
-        """Return a few lines for people."""
-        return report.text(self)
 
 
 def compared(classifier: Classifier, stamps: Stamps | None) -> np.ndarray:
@@ -178,7 +102,7 @@ def prove(engine: Engine, stamps: Stamps | None, bounds: Bounds, answers: np.nda
         alone=_alone(engine, pixels, after),
         **known,
     )
-    if found := report.beyond(proof):
+    if found := beyond(proof):
         raise NotProven(found, proof)
     return proof
 

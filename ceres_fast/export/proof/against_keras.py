@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
@@ -15,9 +16,16 @@ import onnxruntime
 
 from ...artifact.classifier import Classifier
 from ...artifact.onnx_file import INPUT, OUTPUT
+from ...console import say
 from ...engines.batches import BatchedEngine
 from ...engines.exact_bytes import sum_exactly
+from ...engines.onnx_runtime import OnnxRuntimeEngine
+from ...model.load import predict
 from ...model.onnx_float16 import rounded_at_each_node
+from . import Bounds, Stamps, compared, prove
+
+if TYPE_CHECKING:
+    import keras
 
 FORMS: dict[str, Callable[[onnx.ModelProto], onnx.ModelProto]] = {
     "float16": rounded_at_each_node,
@@ -49,3 +57,22 @@ class OnGpu(BatchedEngine):
 
     def _run(self, batch: np.ndarray) -> np.ndarray:
         return self._session.run([OUTPUT], {INPUT: batch})[0]
+
+
+def proven_against_keras(
+    graph: onnx.ModelProto, model: keras.Model, path: Path, stamps: Stamps | None, bounds: Bounds
+) -> dict[str, Any]:
+    """Compare a product with Keras as a CPU computes it, and as a GPU does where that is not the same."""
+    engine = OnnxRuntimeEngine(path, provider="cpu")
+    product = engine.classifier
+    pixels = compared(product, stamps)
+    say(f"comparing with Keras on {len(pixels):,} stamps …")
+    answers = predict(model, pixels)[:, product.classes.index("asteroid")]
+    proof = prove(engine, stamps, bounds, answers)
+    say(proof.text())
+    if product.precision not in FORMS:
+        return proof.as_dict()
+    on_gpu = prove(OnGpu(path, product, graph), stamps, bounds, answers)
+    lost = f", {on_gpu.recall.lost} asteroids lost, {on_gpu.recall.regained} regained" if on_gpu.recall else ""
+    say(f"as a GPU computes it: largest difference {on_gpu.largest:.1e}, {on_gpu.changed} decisions changed{lost}")
+    return {**proof.as_dict(), "on_gpu": on_gpu.as_dict()}

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.stats import beta
 
 from ...artifact.scaling import published
+from ...evaluation.shares import Share, correlation, design_effect, share
 
 
 @dataclass(frozen=True)
@@ -56,3 +58,80 @@ def decide(
 ) -> Decisions:
     """Decide on each stamp as `ceres-fast classify` does, by what the network said before and says now, (n,) each."""
     return Decisions(asteroids, *(published(scaling, each) >= threshold for each in (before, after)))
+
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Recall:
+    """Asteroids before and after; shares with 95 % Wilson intervals, which know that exposures of one are alike.
+
+    Attributes
+    ----------
+    of, lost, regained : int
+        How many there are, how many were found only before, and only after.
+    before, after : Share
+        Found by the reference, and by the product.
+    """
+
+    of: int
+    lost: int
+    regained: int
+    before: Share
+    after: Share
+
+    @property
+    def loss(self) -> float:
+        """Recall before less recall after."""
+        return (self.lost - self.regained) / self.of
+
+
+def recall_of(decisions: Decisions, owners: np.ndarray) -> Recall | None:
+    """Return the recall of decisions, with `owners` as in `loss_interval`; None where there is no asteroid."""
+    found = [each[decisions.asteroids] for each in (decisions.before, decisions.after)]
+    before, after = (share(each, design_effect(owners, correlation(each, owners))) for each in found)
+    if before is None or after is None:
+        return None
+    return Recall(before.of, int(decisions.lost.sum()), int(decisions.regained.sum()), before, after)
+
+
+def loss_interval(
+    lost: np.ndarray, regained: np.ndarray, owners: np.ndarray, confidence: float = CONFIDENCE
+) -> tuple[float, float]:
+    """Return the interval of the loss of recall, from the stamps on which the two disagree.
+
+    Parameters
+    ----------
+    lost, regained : numpy.ndarray of bool
+        Stamps of asteroids, (n,), n above 0; never both.
+    owners : numpy.ndarray of int
+        Of which asteroid each is, 0 or more, (n,).
+    confidence : float
+        Such as 0.95.
+
+    Returns
+    -------
+    low, high : float
+        Negative where recall may have grown.
+
+    Notes
+    -----
+    Two exact intervals (Clopper and Pearson 1934, Biometrika 26, 404) hold together: of the share lost and of the share
+    regained; the loss is the one less the other. Unlike what is conditional on the number of disagreements, or
+    resampled, it does not shrink to nothing where none is seen. The exposures of one asteroid count as the fewer
+    independent ones that they are worth (Korn and Graubard 1998, Survey Methodology 24, 193).
+    """
+    (lost_low, lost_high), (regained_low, regained_high) = (
+        _exact(each, owners, (1 - confidence) / 4) for each in (lost, regained)
+    )
+    return lost_low - regained_high, lost_high - regained_low
+
+
+def _exact(chosen: np.ndarray, owners: np.ndarray, tail: float) -> tuple[float, float]:
+    effective = len(chosen) / design_effect(owners, correlation(chosen, owners))
+    count = chosen.mean() * effective
+    rest = effective - count
+    low = beta.ppf(tail, count, rest + 1) if count > 0 else 0
+    high = beta.ppf(1 - tail, count + 1, rest) if rest > 0 else 1
+    return float(low), float(high)

@@ -4,13 +4,87 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
 
 from ...evaluation.shares import Share
-from .recall import CONFIDENCE
+from .decisions import CONFIDENCE, Recall
+from .tolerances import Bounds
 
-if TYPE_CHECKING:
-    from . import Proof
+KERAS = "Keras"
+"""The reference of an ONNX file."""
+
+NEEDS = 3
+"""Exposures of a night in which a trajectory search must find an asteroid; what is told of asteroids is told for it."""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A product beside what it was made of, on the same stamps.
+
+    Attributes
+    ----------
+    reference : str
+        What the product is compared with, for people: `KERAS`, or an engine's ONNX file.
+    precision : str
+        Of the product.
+    bounds : Bounds
+        What was allowed.
+    threshold : float
+        Probability, after the classifier's scaling, from which a stamp is called an asteroid.
+    split, records, manifest_sha256 : str
+        Where the stamps come from; "" without records.
+    trained_on : bool
+        Whether these are the records of the training (another split of them).
+    stamps, probes : int
+        Stamps of the records, and built-in ones beside them (`probe_stamps`).
+    largest, largest_of_probes : float
+        Largest difference of P(asteroid), before scaling: of all stamps, and of the built-in ones.
+    changed : int
+        Decisions at the threshold that differ, of `stamps`.
+    recall : Recall or None
+        By stamp; None where there is no asteroid.
+    loss_interval : tuple of float or None
+        95 % interval of `recall.loss` (`ceres_fast.export.proof.decisions.loss_interval`).
+    nights : Recall or None
+        By asteroid of a night, which is found where `NEEDS` of its exposures are; None where the records know of none
+        with so many. Told, not bounded.
+    alone : float
+        Largest difference of P(asteroid) between a stamp alone, among others in batches of several sizes, and beside
+        one without a number.
+    """
+
+    reference: str
+    precision: str
+    bounds: Bounds
+    threshold: float
+    split: str
+    records: str
+    manifest_sha256: str
+    trained_on: bool
+    stamps: int
+    probes: int
+    largest: float
+    largest_of_probes: float
+    changed: int
+    recall: Recall | None
+    loss_interval: tuple[float, float] | None
+    nights: Recall | None
+    alone: float
+
+    @property
+    def from_training(self) -> bool:
+        """Whether the reference is the classifier as it was trained."""
+        return self.reference == KERAS
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values that JSON can hold."""
+        return asdict(self)
+
+    def text(self) -> str:
+        """Return a few lines for people."""
+        return _text(self)
+
 
 _TRY = {
     "float32": "Find the layer where it begins with --debug",
@@ -67,7 +141,7 @@ def beyond(proof: Proof) -> str:
     return f"Not exported: {'; '.join(found)}. {advice}." if found else ""
 
 
-def text(proof: Proof) -> str:
+def _text(proof: Proof) -> str:
     """Return the lines of a proof."""
     rows = [("largest difference", _difference(proof)), *_of_records(proof)]
     rows.append(("alone or among others", f"{proof.alone:.1e} (allowed {proof.bounds.alone:g})"))

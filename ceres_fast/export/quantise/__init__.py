@@ -17,14 +17,11 @@ import onnx
 
 from ...errors import CeresFastError
 from ..proof.tolerances import BOUNDS
-from .block_search import Judge, Judgement, Limits, Search, Trial, most_trials
-from .blocks import Block, blocks_of
+from .block_search import Block, Judge, Judgement, Limits, Search, Trial, blocks_of, most_trials
 from .equalise import equalised
-from .finish import described, finished
 from .float_graph import prepared
-from .insert import inserted
-from .ranges import METHODS, ranges_of
-from .stamps import FEWEST, calibration_stamps
+from .insert import described, finished, inserted
+from .ranges import FEWEST, METHODS, calibration_stamps, ranges_of
 
 __all__ = ["Judgement", "Limits", "Quantised", "Trial", "calibration_stamps", "quantise"]
 
@@ -104,7 +101,7 @@ def quantise(
         Takes a graph and returns a `Judgement` of it on validation stamps. Called at most `most_trials` times: twice
         when all can be int8, four times when the sums must be float, up to 34 times (24 blocks) when more must. It is
         given graphs as TensorRT would run them, with signed integers: their zero points are not yet named for a CPU
-        (`ceres_fast.export.quantise.finish`), where unsigned ones keep values that int8 cuts off.
+        (`ceres_fast.export.quantise.insert`), where unsigned ones keep values that int8 cuts off.
     limits : Limits
         What may be lost on the judge's stamps.
     report : callable, optional

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from ceres_fast.export.proof.decisions import Decisions
-from ceres_fast.export.proof.recall import loss_interval, recall_of
+from ceres_fast.export.proof.decisions import Decisions, loss_interval, recall_of
 
 ALONE = np.arange(400)
 

@@ -9,9 +9,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from ceres_fast.export.quantise import equalise
 from ceres_fast.export.quantise.equalise import equalised
-from ceres_fast.export.quantise.float_graph import prepared
+from ceres_fast.export.quantise.float_graph import prepared, quantisable
 from ceres_fast.export.quantise.insert import inserted
-from ceres_fast.export.quantise.nodes import quantisable
 from ceres_fast.export.quantise.ranges import ranges_of
 
 from .networks import network, stamps

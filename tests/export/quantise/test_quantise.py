@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 
+from ceres_fast.artifact.products import describe
 from ceres_fast.errors import CeresFastError
 from ceres_fast.export.quantise import Judgement, Trial, quantise
-from ceres_fast.export.quantise.nodes import WEIGHTED
+from ceres_fast.export.quantise.float_graph import WEIGHTED
+from ceres_fast.model.build import build_model
+from ceres_fast.model.onnx_convert import convert
+from ceres_fast.settings.training import Architecture
 
+from ...tiny_models import classifier
 from .networks import BLOCKS, METADATA, network, stamps
-from .runs import answers
+from .runs import answers, for_cpu, operators_run
 
 MODEL = network(gain=0.1)
 
@@ -166,3 +172,22 @@ def test_stamps_of_one_value_do_no_harm() -> None:
     """All activations behind a constant image are constant; some are zero throughout."""
     made = quantise(MODEL, np.zeros((32, 32, 32, 1), np.float32), against("nothing"))
     assert np.isfinite(answers(made.model, stamps())).all()
+
+
+@pytest.mark.slow
+def test_an_xception(tmp_path: Path) -> None:
+    model = describe(convert(build_model(Architecture("xception", 2, "none", dense=64))), classifier())
+    before = answers(model, stamps(16))
+
+    def judge(made: onnx.ModelProto) -> Judgement:
+        largest = float(np.abs(answers(made, stamps(16)) - before).max())
+        return Judgement(0.0, 0.0, largest)
+
+    made = quantise(model, stamps(32), judge)
+    assert (made.kept_float, made.weighted, made.weighted_int8) == ([], 13, 13)
+    assert min(trial.judgement.difference for trial in made.trials) < 0.05
+    assert len(made.model.SerializeToString()) < 0.4 * len(model.SerializeToString())
+    operators = operators_run(for_cpu(made.model), tmp_path)
+    assert operators["QLinearConv"] == 12
+    assert not operators.keys() & {"Conv", "FusedConv"}
+    np.testing.assert_allclose(answers(for_cpu(made.model), stamps(16)), before, atol=0.06)

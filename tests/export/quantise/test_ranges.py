@@ -1,16 +1,21 @@
-"""Ranges are those of the activations, whatever the batches."""
+"""Ranges are those of the activations, whatever the batches, on the same training stamps of both kinds each time."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as some
 
 from ceres_fast.errors import CeresFastError
 from ceres_fast.export.quantise import ranges as module
-from ceres_fast.export.quantise.float_graph import prepared
-from ceres_fast.export.quantise.nodes import quantisable
-from ceres_fast.export.quantise.ranges import METHODS, ranges_of
+from ceres_fast.export.quantise.float_graph import prepared, quantisable
+from ceres_fast.export.quantise.ranges import FEWEST, METHODS, balanced, calibration_stamps, ranges_of
+from ceres_fast.records.manifest import load_manifest
+from ceres_fast.records.pipeline import read_stamps
 
 from .networks import network, stamps
 from .runs import values
@@ -65,3 +70,33 @@ def test_an_activation_that_overflows_is_named() -> None:
     weights.CopyFrom(onnx.numpy_helper.from_array(huge, weights.name))
     with pytest.raises(CeresFastError, match="is not finite for the training stamps"):
         ranges_of(prepared(model), stamps(8), "minmax")
+
+
+@given(some.integers(1, 300), some.integers(FEWEST, 300), some.integers(FEWEST, 200))
+def test_as_many_of_each_as_there_are(asteroids: int, others: int, most: int) -> None:
+    labels = np.repeat([1, 0], [asteroids, others])
+    chosen = balanced(labels, most, "here")
+    np.testing.assert_array_equal(chosen, balanced(labels, most, "here"))
+    assert len(set(chosen)) == len(chosen) == min(most, len(labels))
+    of_asteroids = labels[chosen].sum()
+    assert of_asteroids <= asteroids
+    assert len(chosen) - of_asteroids <= others
+    # Of neither kind fewer than half, unless there are no more.
+    assert of_asteroids >= min(asteroids, most // 2)
+    assert len(chosen) - of_asteroids >= min(others, most // 2)
+
+
+@pytest.mark.parametrize("labels", [[0] * 100, [1] * 100, [0, 1] * (FEWEST // 2 - 1)])
+def test_too_few_or_of_one_kind(labels: list[int]) -> None:
+    with pytest.raises(CeresFastError, match=r"here has \d+ asteroids and \d+ others; int8 needs 32 stamps and both"):
+        balanced(np.array(labels), 512, "here")
+
+
+def test_they_are_of_the_training_split(tiny_records: Path) -> None:
+    stamps, labels = read_stamps(load_manifest(tiny_records), "train")
+    chosen = calibration_stamps(tiny_records)
+    np.testing.assert_array_equal(chosen, stamps)  # there are fewer than 512
+    few = calibration_stamps(tiny_records, most=10)
+    assert len(few) == 10
+    known = {stamp.tobytes(): label for stamp, label in zip(stamps, labels, strict=True)}
+    assert sum(known[stamp.tobytes()] for stamp in few) == 5
