@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,17 +19,17 @@ from ..records.manifest import Manifest, load_manifest
 from ..records.pipeline import read_columns
 from ..stamps import COLUMNS
 from ..training.runs import lock_run
-from .calibration_report import as_text
-from .checks import checked
+from .figures import draw_reliability
 from .operating_point import OperatingPoint, choose
-from .predictions import Predictions, predict_split
-from .reliability import METHODS, fit, measure
-from .reliability_figure import draw_reliability
+from .predictions import Predictions, checked, predict_split
+from .reliability import METHODS, Reliability, fit, measure
 
 FITTED_ON, CHOSEN_ON = "validation", "calibration"
 """Splits: of the scaling, and of the threshold. Nothing else touches the second, or its promise would not hold."""
 
 FOLDER, RESULT = "calibration", "calibration.json"
+
+_MEASURES = {"ece": "expected calibration error", "brier": "Brier score", "loss": "cross-entropy"}
 
 
 def calibrate(
@@ -123,7 +125,7 @@ def _report(
         name: measure(each.labels, each.probabilities) for name, each in {"before": before, "after": after}.items()
     }
     title = f"{before.about['classifier']}: calibrated on {before.about['records']}"
-    text = as_text(point, made.scaling, found, title, len(fitted_on.labels))
+    text = calibration_text(point, made.scaling, found, title, len(fitted_on.labels))
     say(text)
     assert made.folder is not None
     folder = made.folder / FOLDER
@@ -150,3 +152,58 @@ def _tell(classifier: Classifier) -> None:
         f"stored in {classifier.folder}{also}. Copies of an ONNX file elsewhere keep what they were exported with; "
         "evaluations from before were made with the probabilities and the threshold of before"
     )
+
+
+def calibration_text(
+    point: OperatingPoint,
+    scaling: Mapping[str, Any] | None,
+    found: Mapping[str, Reliability],
+    title: str,
+    stamps: int,
+) -> str:
+    """Return the report of a calibration as plain text, 80 columns.
+
+    Parameters
+    ----------
+    point : OperatingPoint
+        What `choose` returned.
+    scaling : mapping or None
+        What `fit` returned.
+    found : mapping of str to Reliability
+        On the calibration split, before and after scaling.
+    title : str
+        First line.
+    stamps : int
+        That the scaling was fitted on.
+    """
+    lines = [title, "", *_promise(point), "", "Scaling of the probabilities:", _fitted(scaling, stamps), ""]
+    lines.append(f"{f'of {point.detections:,} calibration stamps':<32}" + "".join(f"{name:>10}" for name in found))
+    for name, words in _MEASURES.items():
+        lines.append(f"{words:<32}" + "".join(f"{getattr(each, name):>10.4f}" for each in found.values()))
+    return "\n".join(lines) + "\n"
+
+
+def _promise(point: OperatingPoint) -> list[str]:
+    return [
+        f"Threshold {point.threshold:g}: with a confidence of {point.confidence:g}, at most {point.max_loss:g} of the",
+        f"asteroids that are detected in {point.needs} exposures of a night or more are lost:",
+        f"fewer than {point.needs} of their exposures are left.",
+        "",
+        f"{'asteroids (each in one night)':<32}{point.asteroids:>10,}   in {point.fields:,} fields",
+        f"{'of these may be lost, are lost':<32}{point.allowed:>10,}{point.lost:>10,}",
+        f"{'share lost, upper limit':<32}{point.bound:>10.4f}",
+        f"{'in fewer exposures, not counted':<32}{point.left_out:>10,}",
+        f"{'non-asteroids, and left of them':<32}{point.non_asteroids:>10,}{point.left:>10,}",
+        f"{'left of 1,000 detections':<32}{point.left_per_1000:>10.1f}",
+    ]
+
+
+def _fitted(scaling: Mapping[str, Any] | None, stamps: int) -> str:
+    if scaling is None:
+        return "none, they are what the network says"
+    values = {
+        "temperature": lambda: f"temperature {scaling['temperature']:.4g}",
+        "logistic": lambda: f"logistic, temperature {scaling['temperature']:.4g}, bias {scaling['bias']:.4g}",
+        "isotonic": lambda: f"isotonic, {len(scaling['x'])} knots",
+    }
+    return f"{values[scaling['method']]()}; fitted on {stamps:,} validation stamps"

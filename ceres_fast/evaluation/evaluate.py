@@ -11,12 +11,10 @@ from ..console import say
 from ..errors import OnError
 from ..files import write_json, write_text
 from ..records.manifest import load_manifest
-from .checks import checked
 from .failures import NEEDS, draw, draw_worst, failures, summary, tables, write_worst
 from .figures import draw_confusion, draw_curves, draw_stamps
-from .predictions import PREDICTIONS, Predictions, predict_split, write_predictions
-from .report import as_text
-from .scores import Scores, score
+from .predictions import PREDICTIONS, Predictions, checked, predict_split, write_predictions
+from .scores import CONFIDENCE, Scores, score
 
 
 def evaluate(
@@ -56,7 +54,7 @@ def evaluate(
     folder = output or classifier.folder / f"evaluation-{split}"
     needs = classifier.operating_point["needs"] if classifier.operating_point else NEEDS
     failed = failures(found, scores.threshold, needs)
-    text = f"{as_text(scores, title)}\n{summary(failed)}"
+    text = f"{scores_text(scores, title)}\n{summary(failed)}"
     say(text)
     write_text(folder / "report.txt", f"{text}\n{tables(failed)}")
     write_json(folder / "failures.json", {"title": title, "split": split, **failed})
@@ -87,3 +85,39 @@ def _draw(found: Predictions, stamps: np.ndarray, scores: Scores, title: str, fo
         rows = rows[np.argsort(found.probabilities[rows] * (1 if label else -1))]
         path = folder / f"{name.replace(' ', '_')}.png"
         draw_stamps(stamps[rows], found.probabilities[rows], name, path)
+
+
+def scores_text(scores: Scores, title: str) -> str:
+    """Return the report of `scores` as plain text, 80 columns.
+
+    Parameters
+    ----------
+    scores : Scores
+        What `score` returned.
+    title : str
+        First line: classifier, records and split.
+    """
+    (tn, fp), (fn, tp) = scores.confusion
+    lines = [
+        title,
+        "",
+        f"{'class':<16}{'precision':>10}{'recall':>10}{'F1':>10}{'stamps':>10}",
+        *(
+            f"{name:<16}{row.precision:>10.4f}{row.recall:>10.4f}{row.f1:>10.4f}{row.count:>10,}"
+            for name, row in scores.classes.items()
+        ),
+        f"{'accuracy':<16}{scores.accuracy:>10.4f}",
+        f"{'loss':<16}{scores.loss:>10.4f}",
+        "",
+        f"Called an asteroid from probability {scores.threshold:g} on:",
+        f"{'':<20}{'called non-asteroid':>20}{'called asteroid':>20}",
+        f"{'non-asteroid':<20}{tn:>20,}{fp:>20,}",
+        f"{'asteroid':<20}{fn:>20,}{tp:>20,}",
+        "",
+        f"With {CONFIDENCE:.0%} bootstrap intervals; the stamps of one asteroid are drawn together:",
+        f"{'asteroid recall':<20}{scores.recall}",
+        f"{'asteroid precision':<20}{scores.precision}",
+        f"{'ROC AUC':<20}{scores.roc_auc}",
+        f"{'average precision':<20}{scores.average_precision}",
+    ]
+    return "\n".join(line.rstrip() for line in lines) + "\n"

@@ -17,8 +17,7 @@ from ..artifact.classifier import Classifier, read_classifier
 from ..files import read_json, refuse_existing, write_text
 from ..stamps import CLASSES, STAMP_SIZE
 from .card_facts import Evaluation, evaluations, settings, training_records
-from .documents import markdown_templates, one_line
-from .formatting import decimals, interval, is_number, plain, seconds, share, value_of
+from .formatting import decimals, interval, is_number, markdown_templates, one_line, plain, seconds, share, value_of
 
 CARD = "README.md"
 

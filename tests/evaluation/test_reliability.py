@@ -16,8 +16,8 @@ from sklearn.isotonic import IsotonicRegression
 
 from ceres_fast.artifact.scaling import allowed, logit, scaled
 from ceres_fast.errors import CeresFastError
+from ceres_fast.evaluation.figures import draw_reliability
 from ceres_fast.evaluation.reliability import BINS, METHODS, fit, measure
-from ceres_fast.evaluation.reliability_figure import draw_reliability
 
 FITTED = [name for name in METHODS if name != "none"]
 

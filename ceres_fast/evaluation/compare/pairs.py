@@ -9,10 +9,9 @@ from itertools import combinations
 import numpy as np
 
 from .. import scores
-from .intervals import simultaneous
-from .mcnemar import discordant, exact, holm
 from .measures import MEASURES, bootstrapped, survivors
 from .runs import Answers
+from .statistics import discordant, exact, holm, simultaneous
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,7 @@ import numpy as np
 from ..asteroids import critical
 from ..predictions import Predictions
 from ..shares import CONFIDENCE, Share, correlation, design_effect, share
-from .bins import Bin, is_unknown, with_the_rest
-from .edges import FEWEST
+from .bins import FEWEST, Bin, is_unknown, with_the_rest
 from .quantities import QUANTITIES, Quantity
 
 NEEDS = 3

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .bins import Binning, flag_bits, names, ranges
-from .edges import decades, steps
+from .bins import Binning, decades, flag_bits, names, ranges, steps
 
 Known = Mapping[str, np.ndarray]
 

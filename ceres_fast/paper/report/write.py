@@ -11,7 +11,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ...evaluation.documents import html_templates, markdown_templates
+from ...evaluation.formatting import html_templates, markdown_templates
 from ...files import atomic_file, write_text
 from ...stamps import CLASSES
 from .page import Page, build_page

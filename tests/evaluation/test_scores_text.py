@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ceres_fast.evaluation import scores
-from ceres_fast.evaluation.report import as_text
+from ceres_fast.evaluation.evaluate import scores_text
 from ceres_fast.evaluation.scores import score
 
 TITLE = "xception, experiment 2: test split of stamps"
@@ -16,7 +16,7 @@ def text() -> str:
     probabilities = np.repeat([0.1, 0.9, 0.1, 0.9], [1400, 100, 40, 160])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scores, "RESAMPLES", 50)
-        return as_text(score(labels, probabilities, threshold=0.25), TITLE)
+        return scores_text(score(labels, probabilities, threshold=0.25), TITLE)
 
 
 def words(text: str, first: str) -> list[str]:
@@ -53,4 +53,4 @@ def test_it_fits_on_a_terminal(text: str) -> None:
 
 
 def test_one_class() -> None:
-    assert "ROC AUC             not defined" in as_text(score(np.ones(3), np.ones(3)), TITLE)
+    assert "ROC AUC             not defined" in scores_text(score(np.ones(3), np.ones(3)), TITLE)

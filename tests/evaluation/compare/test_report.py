@@ -10,10 +10,10 @@ from matplotlib import image
 from matplotlib.figure import Figure
 
 from ceres_fast.evaluation import figures
-from ceres_fast.evaluation.compare import figure as module
-from ceres_fast.evaluation.compare.figure import draw_differences
+from ceres_fast.evaluation.compare import report as module
 from ceres_fast.evaluation.compare.measures import MEASURES
 from ceres_fast.evaluation.compare.pairs import Difference, Pair
+from ceres_fast.evaluation.compare.report import draw_differences
 
 
 @pytest.fixture
