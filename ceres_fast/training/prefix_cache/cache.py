@@ -1,19 +1,65 @@
-"""The way into the cache: the rows of a split, computed first where they are not there."""
+"""The way into the cache: the rows of a split, computed first where they are not there.
+
+What decides the rows of an entry decides its name. Rows are computed by passing the stamps through the prefix; one
+shard is written while the next is computed.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
+from time import perf_counter
+from typing import Any, Protocol
 
+import keras
+import numpy as np
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+from ... import __version__
+from ...console import bytes_text, progress, say
 from ...errors import CeresFastError
 from ...model.cut import Cut
+from ...model.weights import weights_sha256
 from ...records.manifest import Manifest
-from .compute import compute
-from .entry import Entry, no_room
-from .key import CacheSettings, key_of, made_from
-from .layout import Layout
-from .lock import compute_alone, touch, use
-from .store import FeatureRows
+from ...records.pipeline import shard_errors, stamp_dataset
+from ...tensorflow_quiet import tf
+from ..augment import dihedral
+from ..devices import devices
+from .entry import KEY_DIGITS, Entry, NoRoom, compute_alone, no_room, touch, use
+from .shards import FeatureRows, Layout
+
+FORMAT_VERSION = 2
+"""Goes up when rows are computed or laid out in another way: older entries are then not used any more."""
+
+
+class CacheSettings(Protocol):
+    """What the cache needs to know of the settings of a run."""
+
+    @property
+    def backbone(self) -> str:
+        """Row of `BACKBONES`."""
+
+    @property
+    def normalise(self) -> str:
+        """How the stem normalises."""
+
+    @property
+    def precision(self) -> str:
+        """Keras dtype policy of the backbone."""
+
+    @property
+    def cache_dir(self) -> str:
+        """Folder of the cache."""
+
+    @property
+    def cache_half(self) -> bool:
+        """Whether to keep float16, whatever the tensors are."""
 
 
 def cached_rows(manifest: Manifest, split: str, cut: Cut, settings: CacheSettings, *, variants: int = 1) -> FeatureRows:
@@ -71,3 +117,115 @@ def cached_rows(manifest: Manifest, split: str, cut: Cut, settings: CacheSetting
             raise no_room(f"{folder}: cannot be used ({error.strerror}).") from error
         undo.pop_all()
         return FeatureRows(folder, layout, used, entry.seconds)
+
+
+def made_from(manifest: Manifest, cut: Cut, settings: CacheSettings, layout: Layout) -> dict[str, Any]:
+    """Return all that decides the rows, for JSON; nothing in it depends on the process, or on where things are.
+
+    The head, the seed and the experiment do not: where the layers before the cut are the same, so are the rows.
+    """
+    return {
+        "format": FORMAT_VERSION,
+        "stamps": [shard["sha256"] for shard in manifest.splits[layout.split]["shards"]],
+        "planes": list(manifest.planes),
+        "backbone": settings.backbone,
+        "normalise": settings.normalise,
+        "precision": settings.precision,
+        "cut": list(cut.names),
+        "weights": weights_sha256(cut.prefix.weights),
+        "layout": layout.as_dict(),
+        "device": devices()[0].device_type,  # a GPU rounds in another way
+        "versions": {"ceres_fast": __version__, "keras": keras.__version__, "tensorflow": tf.__version__},
+    }
+
+
+def key_of(decides: dict[str, Any]) -> str:
+    """Return the name of the entry that is made from this: the first digits of a SHA-256."""
+    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:KEY_DIGITS]
+
+
+def compute(entry: Entry, manifest: Manifest, prefix: keras.Model, shards: Sequence[int]) -> None:
+    """Compute shards of an entry and write them, each whole or not at all.
+
+    Parameters
+    ----------
+    entry : Entry
+        In use, and computed by nobody else.
+    manifest : Manifest
+        Of the records.
+    prefix : keras.Model
+        What gives the rows.
+    shards : sequence of int
+        Which, ascending.
+
+    Raises
+    ------
+    NoRoom
+        When they do not fit; the disk is then as it was.
+    InputError
+        When a stamp cannot be read. What has been computed stays, as it does when the process is killed.
+    CeresFastError
+        When a feature is too large for float16.
+    """
+    layout = entry.layout
+    entry.remove_leftovers()
+    size = entry.room_for(shards)
+    stamps = sum(map(layout.rows_in, shards)) // layout.variants
+    say(f"{entry.folder}: features of {stamps:,} {layout.split} stamps, {bytes_text(size)}, are computed once")
+    written: list[int] = []
+    before = perf_counter()
+    try:
+        with ThreadPoolExecutor(1) as writer, shard_errors(manifest, layout.split), progress() as bar:
+            pending: Future[None] | None = None
+            for shard, rows in bar.track(
+                _computed(manifest, prefix, layout, shards), len(shards), description="features"
+            ):
+                if pending is not None:
+                    pending.result()
+                now = perf_counter()
+                written.append(shard)
+                pending = writer.submit(entry.write, shard, rows, now - before)
+                before = now
+            if pending is not None:
+                pending.result()
+    except NoRoom:
+        entry.discard(written)
+        raise
+
+
+def _computed(
+    manifest: Manifest, prefix: keras.Model, layout: Layout, shards: Sequence[int]
+) -> Iterator[tuple[int, np.ndarray]]:
+    of_stamps = _rows_of_stamps(prefix, layout)
+    dataset = stamp_dataset(manifest, layout.split, layout.batch_stamps)
+    batches = iter(dataset.skip(shards[0] * layout.shard_batches))
+    for shard in range(shards[0], shards[-1] + 1):
+        some = islice(batches, layout.shard_batches)
+        if shard not in shards:
+            deque(some, maxlen=0)
+            continue
+        rows = np.empty((layout.rows_in(shard), layout.size), layout.stored)
+        done = 0
+        for stamps, _ in some:
+            values = np.asarray(of_stamps(stamps)[0])
+            rows[done : done + len(values)] = values.view(layout.stored)
+            done += len(values)
+        if layout.dtype != prefix.outputs[0].dtype and not np.isfinite(rows).all():
+            raise CeresFastError("Features of these stamps are too large for float16: train without --cache-half.")
+        yield shard, rows
+
+
+def _rows_of_stamps(prefix: keras.Model, layout: Layout) -> Callable[[tf.Tensor], list[tf.Tensor]]:
+    @tf.function(input_signature=[tf.TensorSpec(prefix.input_shape, tf.float32)])
+    def rows(stamps: tf.Tensor) -> tf.Tensor:
+        if layout.variants > 1:
+            numbers = tf.tile(tf.range(layout.variants), [tf.shape(stamps)[0]])
+            stamps = dihedral(tf.repeat(stamps, layout.variants, axis=0), numbers)
+        tensors = keras.tree.flatten(prefix(stamps, training=False))
+        flat = [tf.reshape(tensor, (-1, size)) for tensor, size in zip(tensors, layout.sizes, strict=True)]
+        return tf.cast(tf.concat(flat, axis=1), layout.dtype)
+
+    # Constants let TensorFlow fold BatchNormalization into the convolutions before it and lay the weights out once:
+    # 1.2 to 1.35 times as fast on a CPU. Of the largest feature, that changes 5e-6 (all of Xception, ImageNet weights);
+    # through the 152 layers of a ResNet with random weights, 1.5e-4.
+    return convert_variables_to_constants_v2(rows.get_concrete_function())

@@ -1,8 +1,13 @@
-"""An entry of the cache: a folder of shards and ``meta.json``, which says what they are and which of them are whole."""
+"""An entry of the cache: a folder of shards, ``meta.json``, which says what they are and which are whole, and locks.
+
+There are two locks. One is shared by all processes that use the entry, and held alone by the one that clears it; the
+other is held by the process that computes the entry.
+"""
 
 from __future__ import annotations
 
 import math
+import os
 import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,12 +17,68 @@ from typing import Any
 
 import numpy as np
 
-from ...console import bytes_text, warn
+from ...console import bytes_text, say, warn
 from ...errors import CeresFastError
 from ...files import atomic_file, read_json, sha256_of, write_json
-from .layout import Layout
+from ...locks import Busy, Lock, lock
+from .shards import Layout
+
+KEY_DIGITS = 16
+"""Hexadecimal digits of the name of an entry."""
 
 META = "meta.json"
+
+LOCK, COMPUTING = "lock", "computing"
+"""Names of their files in the entry; when the first was modified last is when the entry was used last."""
+
+
+def use(folder: Path) -> Lock:
+    """Make the folder of an entry, and hold its lock with others who use it: it cannot be cleared.
+
+    Raises
+    ------
+    OSError
+        When the folder cannot be made or read.
+    """
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):  # cleared between the two calls
+            return lock(folder / LOCK, shared=True, wait=True)
+
+
+def compute_alone(folder: Path) -> Lock:
+    """Hold the lock of who computes an entry that is in use; say so where another process has to end first.
+
+    Raises
+    ------
+    OSError
+        When the folder cannot be written.
+    """
+    try:
+        return lock(folder / COMPUTING)
+    except Busy:
+        say(f"{folder}: another process computes these features; waiting for it")
+        return lock(folder / COMPUTING, wait=True)
+
+
+def try_to_clear(folder: Path) -> Lock | None:
+    """Hold the lock of an entry alone, or return None where others use it or have removed it.
+
+    Raises
+    ------
+    OSError
+        When the folder cannot be written.
+    """
+    with suppress(Busy, FileNotFoundError):
+        return lock(folder / LOCK)
+    return None
+
+
+def touch(folder: Path) -> None:
+    """Say that the entry is used now, where it may be written to."""
+    with suppress(OSError):
+        os.utime(folder / LOCK)
+
 
 _SPARE = 2**28
 """Bytes to leave free on the disk, for the run that the features are for."""

@@ -13,11 +13,7 @@ from typing import Any
 from ...console import warn
 from ...errors import CeresFastError
 from ...files import read_json
-from .entry import META
-from .lock import LOCK, try_to_clear
-
-KEY_DIGITS = 16
-"""Hexadecimal digits of the name of an entry."""
+from .entry import KEY_DIGITS, LOCK, META, try_to_clear
 
 _KEY = re.compile(rf"[0-9a-f]{{{KEY_DIGITS}}}")
 

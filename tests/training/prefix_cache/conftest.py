@@ -8,7 +8,7 @@ import pytest
 
 from ceres_fast.model.cut import Cut
 from ceres_fast.records.manifest import Manifest, load_manifest
-from ceres_fast.training.prefix_cache import layout
+from ceres_fast.training.prefix_cache import shards
 
 from .small import BATCH, ROWS, CacheOf, small_cut
 
@@ -28,8 +28,8 @@ def manifest(tiny_records: Path) -> Manifest:
 @pytest.fixture
 def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a shard hold `ROWS` rows of a small cut, and a batch `BATCH`."""
-    monkeypatch.setattr(layout, "BATCH", BATCH)
-    monkeypatch.setattr(layout, "SHARD_BYTES", ROWS * 4**3 * 4)
+    monkeypatch.setattr(shards, "BATCH", BATCH)
+    monkeypatch.setattr(shards, "SHARD_BYTES", ROWS * 4**3 * 4)
 
 
 @pytest.fixture

@@ -23,9 +23,8 @@ from ceres_fast.records.pipeline import read_stamps
 from ceres_fast.training.augment import dihedral
 from ceres_fast.training.prefix_cache import cache, entry
 from ceres_fast.training.prefix_cache.cache import cached_rows
-from ceres_fast.training.prefix_cache.entry import META, NoRoom
-from ceres_fast.training.prefix_cache.lock import COMPUTING, LOCK
-from ceres_fast.training.prefix_cache.store import FeatureRows
+from ceres_fast.training.prefix_cache.entry import COMPUTING, LOCK, META, NoRoom
+from ceres_fast.training.prefix_cache.shards import FeatureRows
 
 from .small import ROWS, CacheOf, small_cut
 
@@ -96,7 +95,7 @@ def test_what_computing_took_is_known_to_all_that_use_it(
     manifest: Manifest, parts: Cut, settings: CacheOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = iter(range(0, 10_000, 3))
-    monkeypatch.setattr("ceres_fast.training.prefix_cache.compute.perf_counter", lambda: float(next(clock)))
+    monkeypatch.setattr("ceres_fast.training.prefix_cache.cache.perf_counter", lambda: float(next(clock)))
     first = cached_rows(manifest, "train", parts, settings)
     shards = len(files(settings))
     assert first.seconds == 3 * shards
@@ -275,7 +274,7 @@ def test_two_at_once_compute_once(
         others_wait.set()
 
     monkeypatch.setattr(entry.Entry, "write", slow)
-    monkeypatch.setattr("ceres_fast.training.prefix_cache.lock.say", said)
+    monkeypatch.setattr("ceres_fast.training.prefix_cache.entry.say", said)
     found: list[np.ndarray] = []
     threads = [
         threading.Thread(target=lambda: found.append(all_of(cached_rows(manifest, "train", parts, settings))))

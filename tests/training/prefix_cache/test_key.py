@@ -11,9 +11,9 @@ import pytest
 from ceres_fast.model.cut import Cut
 from ceres_fast.records.manifest import Manifest
 from ceres_fast.stamps import PLANES
-from ceres_fast.training.prefix_cache import key
-from ceres_fast.training.prefix_cache.key import key_of, made_from
-from ceres_fast.training.prefix_cache.layout import Layout
+from ceres_fast.training.prefix_cache import cache
+from ceres_fast.training.prefix_cache.cache import key_of, made_from
+from ceres_fast.training.prefix_cache.shards import Layout
 
 from .small import CacheOf, small_cut
 
@@ -65,7 +65,7 @@ def test_another_version_has_another_key(
     manifest: Manifest, parts: Cut, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     before = made(manifest, parts)
-    monkeypatch.setattr(key, name, "another")
+    monkeypatch.setattr(cache, name, "another")
     assert made(manifest, parts) != before
 
 
@@ -74,7 +74,7 @@ def test_another_library_has_another_key(
     manifest: Manifest, parts: Cut, monkeypatch: pytest.MonkeyPatch, library: str
 ) -> None:
     before = made(manifest, parts)
-    monkeypatch.setattr(f"ceres_fast.training.prefix_cache.key.{library}.__version__", "0")
+    monkeypatch.setattr(f"ceres_fast.training.prefix_cache.cache.{library}.__version__", "0")
     assert made(manifest, parts) != before
 
 

@@ -13,9 +13,8 @@ from ceres_fast.errors import CeresFastError
 from ceres_fast.model.cut import Cut
 from ceres_fast.records.manifest import Manifest
 from ceres_fast.training.prefix_cache.cache import cached_rows
-from ceres_fast.training.prefix_cache.entry import META
+from ceres_fast.training.prefix_cache.entry import LOCK, META
 from ceres_fast.training.prefix_cache.listing import clear, entries
-from ceres_fast.training.prefix_cache.lock import LOCK
 
 from .small import CacheOf
 

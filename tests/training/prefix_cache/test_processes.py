@@ -25,11 +25,11 @@ COMPUTING = """
 import os, signal, sys, time
 from pathlib import Path
 from ceres_fast.records.manifest import load_manifest
-from ceres_fast.training.prefix_cache import entry, layout
+from ceres_fast.training.prefix_cache import entry, shards
 from ceres_fast.training.prefix_cache.cache import cached_rows
 from tests.training.prefix_cache.small import BATCH, ROWS, CacheOf, small_cut
 
-layout.BATCH, layout.SHARD_BYTES = BATCH, ROWS * 4**3 * 4
+shards.BATCH, shards.SHARD_BYTES = BATCH, ROWS * 4**3 * 4
 records, cache, how = sys.argv[1:]
 save, saved = entry.np.save, []
 

@@ -13,10 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ceres_fast.errors import InputError
-from ceres_fast.training.prefix_cache import layout, store
-from ceres_fast.training.prefix_cache.layout import Layout
-from ceres_fast.training.prefix_cache.lock import use
-from ceres_fast.training.prefix_cache.store import FeatureRows
+from ceres_fast.training.prefix_cache import shards
+from ceres_fast.training.prefix_cache.entry import use
+from ceres_fast.training.prefix_cache.shards import FeatureRows, Layout
 
 COUNT, SHAPES = 45, ((2, 3), (4,))
 DTYPES = {"float32": np.float32, "float16": np.float16, "bfloat16": ml_dtypes.bfloat16}
@@ -32,9 +31,9 @@ def rows(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     """Rows in shards of 16."""
     folder = tmp_path_factory.mktemp("entry")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(layout, "BATCH", 8)
-        patch.setattr(layout, "SHARD_BYTES", 16 * 10 * np.dtype(DTYPES[request.param]).itemsize)
-        patch.setattr(store, "_AT_ONCE", 4)
+        patch.setattr(shards, "BATCH", 8)
+        patch.setattr(shards, "SHARD_BYTES", 16 * 10 * np.dtype(DTYPES[request.param]).itemsize)
+        patch.setattr(shards, "_AT_ONCE", 4)
         plan = Layout("train", COUNT, 1, SHAPES, request.param)
         assert (plan.shard_rows, plan.shards) == (16, 3)
         for number, shard in enumerate(np.split(values(request.param).view(plan.stored), [16, 32])):
