@@ -53,6 +53,23 @@ def build_records(
             "filter; what is linked to it elsewhere is in no split.",
         ),
     ] = None,
+    fractions: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TRAIN,VALIDATION,CALIBRATION,TEST",
+            help="Share of the stamps that each split gets; without it 0.7,0.1,0.1,0.1. With --hold-out the first "
+            "three share what is not held out.",
+        ),
+    ] = None,
+    calibration_asteroids: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Make the calibration split so large that it holds N asteroids, each seen in --needs exposures: 149 "
+            "guarantee a loss of at most 2 %. The other splits keep their proportions.",
+        ),
+    ] = None,
     preset: Annotated[
         str | None,
         typer.Option(help="Draw the class counts of a published set: table1, or an eighth of it, table1/8."),
@@ -92,6 +109,7 @@ def build_records(
     from ..catalogues import Names
     from ..frames.where import parse_where
     from ..records.build import build_records
+    from ..records.splits import parse_fractions
     from ..selection.rules import Rules
 
     build_records(
@@ -105,6 +123,8 @@ def build_records(
         shards=shards,
         where=[parse_where(text) for text in where or []],
         hold_out=[parse_where(text, option="--hold-out") for text in hold_out or []],
+        fractions=parse_fractions(fractions) if fractions else None,
+        calibration_asteroids=calibration_asteroids,
         preset=preset,
         rules=Rules(remove_stationary=not keep_stationary, slowest=slowest, chance=chance, reject_flags=reject_flags),
         static=static,

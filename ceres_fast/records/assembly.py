@@ -9,10 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from .parts import STAMPS, read_table
+from ..files import DISK, disk_errors
+from .manifest_checks import class_counts, shard_name
+from .parts import PARTS, PLANS, RECORDS, STAMPS, read_table
+from .scheduler import Workers
+from .splits import SPLITS
 
 OWNER, PLACE = "_part", "_place"
 """Columns that say in which part (a number) and at which row of it (from 0) a stamp is."""
+
+WRITTEN_ALONE = 30_000
+"""Stamps that this process writes sooner than its workers start TensorFlow."""
 
 
 def read_tables(folders: Sequence[Path]) -> dict[str, np.ndarray]:
@@ -74,6 +81,55 @@ def write_planned(plan: ShardPlan) -> dict[str, Any]:
     owner, place = columns.pop(OWNER), columns.pop(PLACE)
     columns["stamp"] = PartStamps([plan.parts / key / STAMPS for key in plan.keys], owner, place)
     return write_shard(plan.path, columns, np.arange(len(owner)))
+
+
+def write_splits(
+    folder: Path,
+    keys: Sequence[str],
+    columns: Mapping[str, np.ndarray],
+    split_of: np.ndarray,
+    name: str,
+    shards: int,
+    seed: int,
+    pool: Workers,
+) -> dict[str, dict[str, Any]]:
+    """Write the shards of all splits, and return what the manifest says of them.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        That of the build (`partial_folder`).
+    keys : sequence of str
+        Names of its parts, in the order of `read_tables`.
+    columns : mapping of str to numpy.ndarray
+        What is known of the n stamps, with `OWNER`, `PLACE` and ``group``.
+    split_of : numpy.ndarray of str
+        Shape (n,): the split of each; "" for one that is dropped.
+    name : str
+        First part of the names of the shards.
+    shards : int
+        How many each split has.
+    seed : int
+        Decides the order of the frames.
+    pool : Workers
+        Who writes.
+    """
+    plans = []
+    members = {split: np.flatnonzero(split_of == split) for split in SPLITS}
+    with disk_errors(folder, DISK):
+        for number, (split, rows) in enumerate(members.items()):
+            ordered = rows[frame_order(columns["source"][rows], [seed, number])]
+            for part, chosen in enumerate(np.array_split(ordered, shards)):
+                path = folder / RECORDS / shard_name(name, split, part, shards)
+                plans.append(plan_shard(path, folder / PLANS, folder / PARTS, keys, columns, chosen))
+    writers = pool if len(split_of) > WRITTEN_ALONE else Workers()
+    entries = iter(writers.run(write_planned, plans, "writing records"))
+    described = {}
+    for split, rows in members.items():
+        of_split = [next(entries) for _ in range(shards)]
+        groups = len(np.unique(columns["group"][rows]))
+        described[split] = {"groups": groups, "classes": class_counts(of_split), "shards": of_split}
+    return described
 
 
 class PartStamps:

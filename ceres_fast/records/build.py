@@ -23,23 +23,21 @@ from ..selection.rules import Rules
 from ..selection.track_cost import NEEDS
 from ..stamps import CLASSES, PLANES
 from ..truth.skybot import SKYBOT, skybot_file
-from .assembly import frame_order, plan_shard, read_tables, write_planned
+from .assembly import read_tables, write_splits
 from .manifest import MANIFEST, Manifest, load_manifest, write_manifest
-from .manifest_checks import FORMAT_VERSION, class_counts, described_stamp, shard_name, valid_name
-from .parts import LOCK, PARTS, PLANS, RECORDS, Part, PartMaker, clear_others, partial_folder
+from .manifest_checks import FORMAT_VERSION, described_stamp, valid_name
+from .parts import LOCK, PARTS, RECORDS, Part, PartMaker, clear_others, partial_folder
 from .reconcile import Made, reconcile
 from .scheduler import Workers
 from .schema import described as described_columns
 from .sources import Source, find_sources
 from .sources import described as described_sources
-from .splits import FRACTIONS, SPLITS, Division, divide, group_stamps, leaks
+from .splits import FRACTIONS, Division, divide, group_stamps, leaks
+from .splits.calibration import calibration_text, sized_for
 from .summary import show_summary
 from .units import Choice, Unit
 
 SOURCES_FILE = "sources.sha256"
-WRITTEN_ALONE = 30_000
-"""Stamps that this process writes sooner than its workers start TensorFlow."""
-
 _OURS = re.compile(rf"{re.escape(MANIFEST)}|{re.escape(SOURCES_FILE)}|.+\.tfrecord-\d{{5}}-of-\d{{5}}")
 
 
@@ -50,7 +48,8 @@ def build_records(
     truth: Path | None = None,
     name: str = "stamps",
     shards: int = 8,
-    fractions: Mapping[str, float] = FRACTIONS,
+    fractions: Mapping[str, float] | None = None,
+    calibration_asteroids: int | None = None,
     seed: int = 0,
     where: Where = (),
     rules: Rules | None = None,
@@ -87,8 +86,12 @@ def build_records(
         First part of the names of the shards.
     shards : int, default 8
         How many files each split has.
-    fractions : mapping of str to float
-        Share of train, validation, calibration and test.
+    fractions : mapping of str to float, optional
+        Share of train, validation, calibration and test; by default `FRACTIONS`.
+    calibration_asteroids : int, optional
+        How many asteroids, seen in `needs` exposures of a night or more, the calibration split is to hold at least:
+        its share becomes what that takes, and the others keep their proportions. The manifest stores the fractions
+        that come out, with which the same splits are made again.
     seed : int, default 0
         Decides the split and the order of the frames.
     where : sequence of (name, allowed values)
@@ -118,7 +121,8 @@ def build_records(
     static : pathlib.Path, optional
         A table of fixed sources (`survey.static_sources.read_static`); the manifest names it as a source.
     needs : int, default 3
-        Exposures in which a synthetic asteroid must be left by the rule for stationary detections (`track_cost`).
+        Exposures of a night in which an asteroid must be seen: counted in the calibration split, and asked for when the
+        cost of the rule for stationary detections is measured (`track_cost`).
 
     Returns
     -------
@@ -134,7 +138,11 @@ def build_records(
         answer, or the disk refuses.
     """
     _check_arguments(name, shards)
-    division = Division(fractions, seed, hold_out, preset)
+    if preset is not None and (fractions is not None or calibration_asteroids is not None):
+        raise CeresFastError(
+            f"--preset {preset} decides the sizes of the splits; leave out --fractions and --calibration-asteroids."
+        )
+    division = Division(fractions or FRACTIONS, seed, hold_out, preset)
     _check_out(out, overwrite)
     if truth == SKYBOT:
         truth = skybot_file(sources, observatory, out.with_name(f"{out.name}-skybot.csv"), on_error=on_error)
@@ -159,9 +167,9 @@ def build_records(
         columns = read_tables([folder / PARTS / part.key for part in parts])
         counts = _counts(found, parts)
         _check_stamps(columns, counts)
-        split_of, dropped = _divided(columns, division)
+        division, split_of, dropped = _divided(columns, division, calibration_asteroids, needs)
         records = folder / RECORDS
-        splits = _write(folder, [part.key for part in parts], columns, split_of, name, shards, seed, pool)
+        splits = write_splits(folder, [part.key for part in parts], columns, split_of, name, shards, seed, pool)
         written = sum(shard["count"] for split in splits.values() for shard in split["shards"])
         scales = columns["pixel_scale"][(split_of == "train") & np.isfinite(columns["pixel_scale"])]
         with disk_errors(out, DISK):
@@ -175,7 +183,7 @@ def build_records(
                 classes=list(CLASSES),
                 columns=described_columns(),
                 seed=seed,
-                fractions=dict(fractions),
+                fractions=dict(division.fractions),
                 hold_out=_as_lists(hold_out),
                 preset=preset,
                 where=_as_lists(where),
@@ -192,16 +200,23 @@ def build_records(
             _remove_others(records)
             move_directory(records, out, overwrite=overwrite)
     show_summary(manifest, out)
+    say(calibration_text(columns, split_of, needs, resizable=preset is None))
     return load_manifest(out)
 
 
-def _divided(columns: dict[str, np.ndarray], division: Division) -> tuple[np.ndarray, Counter[str]]:
-    """Add the column ``group``, and return the split of each stamp and why some are in none."""
+def _divided(
+    columns: dict[str, np.ndarray], division: Division, calibration_asteroids: int | None, needs: int
+) -> tuple[Division, np.ndarray, Counter[str]]:
+    """Add the column ``group``, and return how stamps are divided, the split of each, and why some are in none."""
     columns["group"] = group_stamps(columns)
+    if calibration_asteroids is not None:
+        division = sized_for(division, columns, calibration_asteroids, needs)
+        shares = ",".join(f"{share:g}" for share in division.fractions.values())
+        say(f"--calibration-asteroids {calibration_asteroids}: gives the splits of --fractions {shares}")
     split_of, dropped = divide(columns, division)
     if leaking := leaks(split_of, columns):
         raise AssertionError(f"the split leaks: {leaking[0]}")
-    return split_of, dropped
+    return division, split_of, dropped
 
 
 def _remove_others(records: Path) -> None:
@@ -304,32 +319,3 @@ def _check_stamps(columns: Mapping[str, np.ndarray], counts: Mapping[str, int]) 
         raise CeresFastError(
             f"no stamp is {missing[0]}; a classifier needs both classes. Add sources, or change --where."
         )
-
-
-def _write(
-    folder: Path,
-    keys: Sequence[str],
-    columns: Mapping[str, np.ndarray],
-    split_of: np.ndarray,
-    name: str,
-    shards: int,
-    seed: int,
-    pool: Workers,
-) -> dict[str, dict[str, Any]]:
-    """Write the shards of all splits, and return what the manifest says of them."""
-    plans = []
-    members = {split: np.flatnonzero(split_of == split) for split in SPLITS}
-    with disk_errors(folder, DISK):
-        for number, (split, rows) in enumerate(members.items()):
-            ordered = rows[frame_order(columns["source"][rows], [seed, number])]
-            for part, chosen in enumerate(np.array_split(ordered, shards)):
-                path = folder / RECORDS / shard_name(name, split, part, shards)
-                plans.append(plan_shard(path, folder / PLANS, folder / PARTS, keys, columns, chosen))
-    writers = pool if len(split_of) > WRITTEN_ALONE else Workers()
-    entries = iter(writers.run(write_planned, plans, "writing records"))
-    described = {}
-    for split, rows in members.items():
-        of_split = [next(entries) for _ in range(shards)]
-        groups = len(np.unique(columns["group"][rows]))
-        described[split] = {"groups": groups, "classes": class_counts(of_split), "shards": of_split}
-    return described

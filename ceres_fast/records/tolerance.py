@@ -15,6 +15,9 @@ from scipy.stats import beta, binom
 
 from ..errors import CeresFastError
 
+MAX_LOSS, CONFIDENCE = 0.02, 0.95
+"""What `ceres-fast calibrate` guarantees unless it is asked for something else."""
+
 SMALLEST = 1e-6
 """Smallest `max_loss` and `confidence`; less would need more asteroids than are known."""
 
@@ -54,6 +57,22 @@ def allowed(asteroids: int, max_loss: float, confidence: float) -> int | None:
     while k >= 0 and binom.cdf(k, asteroids, max_loss) > 1 - confidence:
         k -= 1
     return k if k >= 0 else None
+
+
+def least_max_loss(asteroids: int, confidence: float) -> float | None:
+    """Return the smallest ``--max-loss``, in steps of 0.001, that so many asteroids are enough for.
+
+    None where there are too few for any: without an asteroid nothing can be guaranteed.
+
+    Raises
+    ------
+    CeresFastError
+        When `confidence` is not from `SMALLEST` to below 1.
+    """
+    steps = math.ceil(1000 * upper_bound(0, asteroids, confidence))
+    while steps < 1000 and allowed(asteroids, steps / 1000, confidence) is None:  # the bound is rounded
+        steps += 1
+    return steps / 1000 if steps < 1000 else None
 
 
 def upper_bound(lost: int, asteroids: int, confidence: float) -> float:

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -17,10 +18,11 @@ from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.files import sha256_of
 from ceres_fast.frames.reading import read_header
 from ceres_fast.frames.stamp_folders import read_stamp
-from ceres_fast.records import build, units
+from ceres_fast.records import assembly, build, units
 from ceres_fast.records import sources as records_sources
 from ceres_fast.records.build import build_records
 from ceres_fast.records.pipeline import check_records, read_columns
+from ceres_fast.records.splits import FRACTIONS, parse_fractions
 from ceres_fast.selection.rules import Rules
 from ceres_fast.synthetic.simulate.survey import simulate_survey
 
@@ -265,10 +267,10 @@ def test_a_full_disk_is_one_clear_line_and_costs_nothing(class_folders, copied, 
 KILLED = """
 import sys, time
 from pathlib import Path
-from ceres_fast.records import build, sources
+from ceres_fast.records import assembly, build, sources
 
 def slow(name, calls):
-    real, done = getattr(build, name), []
+    real, done = getattr(assembly, name), []
 
     def wait(*args):
         result = real(*args)
@@ -297,7 +299,7 @@ if where == "parts":
 
     build.PartMaker.__call__ = wait
 elif where == "shards":
-    build.write_planned = slow("write_planned", 5)
+    assembly.write_planned = slow("write_planned", 5)
 build.build_records([Path(sys.argv[1])], Path(sys.argv[2]), shards=3, overwrite=True)
 """
 
@@ -317,7 +319,7 @@ def interrupted(sources, out, monkeypatch, **options):
 
     monkeypatch.setattr(records_sources, "STAMPS_AT_ONCE", 16)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(build, "write_planned", stop)
+        patch.setattr(assembly, "write_planned", stop)
         build_records([sources], out, **options)
 
 
@@ -366,6 +368,24 @@ def test_what_the_division_drops_is_accounted_for(class_folders, tmp_path, monke
     manifest = build_records([class_folders], tmp_path / "r")
     assert manifest.reconciliation["records"] == {"input": 120, "dropped": {"over_quota": 5}, "kept": 115}
     assert sum(manifest.count(split) for split in manifest.splits) == 115
+
+
+def test_fractions_and_the_asteroids_of_calibration_size_the_splits(class_folders, tmp_path, capsys):
+    sized = build_records([class_folders], tmp_path / "sized", calibration_asteroids=4)
+    said = capsys.readouterr().out
+    fractions = re.search(r"gives the splits of --fractions (\S+)", said)[1]
+    assert parse_fractions(fractions) == sized.fractions
+    assert len(set(read_columns(sized, "calibration", ["designation"])["designation"]) - {""}) >= 4
+    assert "calibration holds 4 asteroids seen in 3 exposures" in said
+    again = build_records([class_folders], tmp_path / "again", fractions=sized.fractions)
+    assert contents(again.folder) == contents(sized.folder)
+
+
+@pytest.mark.parametrize("option", [{"fractions": FRACTIONS}, {"calibration_asteroids": 3}])
+def test_a_preset_decides_the_sizes_alone(class_folders, tmp_path, option):
+    with pytest.raises(CeresFastError, match="--preset table1 decides the sizes of the splits; leave out --fractions"):
+        build_records([class_folders], tmp_path / "r", preset="table1", **option)
+    assert not (tmp_path / "r").exists()
 
 
 def test_a_field_is_held_out(class_folders, tmp_path):
@@ -479,7 +499,7 @@ def test_frames_with_catalogues(frames, tmp_path):
 @pytest.mark.slow
 def test_any_number_of_workers_gives_the_same_bytes(frames, class_folders, tmp_path, monkeypatch, capfd):
     one = build_records([frames, class_folders], tmp_path / "one", shards=2)
-    monkeypatch.setattr(build, "WRITTEN_ALONE", 0)
+    monkeypatch.setattr(assembly, "WRITTEN_ALONE", 0)
     capfd.readouterr()
     two = build_records([frames, class_folders], tmp_path / "two", shards=2, workers=2)
     assert contents(two.folder) == contents(one.folder)

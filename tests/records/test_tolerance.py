@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import beta, binom, binomtest
 
 from ceres_fast.errors import CeresFastError
-from ceres_fast.records.tolerance import allowed, needed, upper_bound
+from ceres_fast.records.tolerance import allowed, least_max_loss, needed, upper_bound
 
 SHARES = st.integers(1, 99).map(lambda percent: percent / 100)
 
@@ -126,3 +126,18 @@ def test_what_is_no_share_is_refused(value: float) -> None:
             call(0.02, value)
     with pytest.raises(CeresFastError, match="--confidence is"):
         upper_bound(0, 100, value)
+
+
+@given(st.integers(1, 4000), st.sampled_from([0.5, 0.9, 0.95, 0.99]))
+def test_the_least_max_loss_is_enough_and_the_step_before_is_not(asteroids: int, confidence: float) -> None:
+    least = least_max_loss(asteroids, confidence)
+    if least is None:
+        assert allowed(asteroids, 0.999, confidence) is None
+        return
+    assert allowed(asteroids, least, confidence) is not None
+    assert round(least * 1000) == pytest.approx(least * 1000, abs=1e-9)
+    assert least <= 0.001 or allowed(asteroids, least - 0.001, confidence) is None
+
+
+def test_without_asteroids_nothing_is_guaranteed() -> None:
+    assert least_max_loss(0, 0.95) is None

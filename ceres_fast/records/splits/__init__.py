@@ -1,7 +1,7 @@
 """Which stamps must stay together, and which split each stamp goes to."""
 
 from .divide import Division, divide
-from .fractions import FRACTIONS, SPLITS, check_fractions, split_groups
+from .fractions import FRACTIONS, SPLITS, check_fractions, parse_fractions, split_groups
 from .groups import Leak, group_stamps, leaks
 
 __all__ = [
@@ -13,5 +13,6 @@ __all__ = [
     "divide",
     "group_stamps",
     "leaks",
+    "parse_fractions",
     "split_groups",
 ]

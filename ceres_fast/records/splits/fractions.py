@@ -90,9 +90,28 @@ def _allowed(has: np.ndarray, left: np.ndarray, holds: np.ndarray) -> np.ndarray
     return allowed
 
 
+def parse_fractions(text: str) -> dict[str, float]:
+    """Return the fractions in a text such as ``0.6,0.1,0.2,0.1``, in the order of `SPLITS`.
+
+    Raises
+    ------
+    CeresFastError
+        When it is not of this form, or they cannot be (`check_fractions`).
+    """
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) != len(SPLITS):
+        raise CeresFastError(f"--fractions {text}: expected {len(SPLITS)} numbers, for {', '.join(SPLITS)}.")
+    fractions = dict(zip(SPLITS, numbers, strict=True))
+    check_fractions(fractions)
+    return fractions
+
+
 def check_fractions(fractions: Mapping[str, float]) -> None:
     """Raise CeresFastError unless there is a share above 0 for each of `SPLITS` and they add up to 1."""
-    wrong = tuple(fractions) != SPLITS or min(fractions.values()) <= 0 or abs(sum(fractions.values()) - 1) > 1e-9
+    wrong = tuple(fractions) != SPLITS or not min(fractions.values()) > 0 or not abs(sum(fractions.values()) - 1) < 1e-9
     if wrong:
         raise CeresFastError(
             f"split fractions {dict(fractions)}: expected a share above 0 for each of {', '.join(SPLITS)}, "

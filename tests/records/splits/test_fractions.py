@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ceres_fast.errors import CeresFastError
-from ceres_fast.records.splits import FRACTIONS, SPLITS, check_fractions, split_groups
+from ceres_fast.records.splits import FRACTIONS, SPLITS, check_fractions, parse_fractions, split_groups
 
 from .some_stamps import stamps_of
 
@@ -62,3 +62,24 @@ def test_too_few_groups_say_how_many_are_needed():
 def test_fractions_that_are_no_shares_are_refused(fractions):
     with pytest.raises(CeresFastError, match="adding up to 1"):
         check_fractions(fractions)
+
+
+def test_fractions_are_read_in_the_order_of_the_splits():
+    assert parse_fractions("0.6,0.1, 0.2,0.1") == {"train": 0.6, "validation": 0.1, "calibration": 0.2, "test": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("0.7,0.1,0.2", "expected 4 numbers, for train, validation, calibration, test"),
+        ("much,0.1,0.1,0.1", "expected 4 numbers"),
+        ("", "expected 4 numbers"),
+        ("0.7,0.1,0.1,0.2", "adding up to 1"),
+        ("1,0,0,0", "a share above 0"),
+        ("nan,0.1,0.1,0.1", "a share above 0"),
+        ("inf,0.1,0.1,-inf", "a share above 0"),
+    ],
+)
+def test_other_texts_are_no_fractions(text, message):
+    with pytest.raises(CeresFastError, match=message):
+        parse_fractions(text)
