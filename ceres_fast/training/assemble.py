@@ -16,8 +16,7 @@ from ..settings.training import Settings
 from ..stamps import CLASSES, PLANES
 from .augment import Augment
 from .devices import replicas
-from .feed.feed import Feed
-from .feed.resident import fits_on_device
+from .feed.feed import Feed, fits_on_device
 from .feed.rows import RecordRows, Rows
 from .optimisation import build_loss, build_optimizer
 from .prefix_cache.cache import cached_rows

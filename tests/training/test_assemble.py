@@ -18,7 +18,7 @@ from ceres_fast.settings.training import Settings
 from ceres_fast.training.assemble import build_trainer, class_weights, seeded_model, source_of
 from ceres_fast.training.feed.rows import RecordRows
 from ceres_fast.training.prefix_cache import entry
-from ceres_fast.training.prefix_cache.store import FeatureRows
+from ceres_fast.training.prefix_cache.shards import FeatureRows
 
 ROUNDING = dict.fromkeys(BACKBONES, 1e-4) | {"resnet152v2": 2e-3}
 """Relative: TensorFlow folds BatchNormalization into the convolutions of a prefix that is computed once. What that

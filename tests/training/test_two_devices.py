@@ -21,7 +21,7 @@ tf.config.set_logical_device_configuration(
 )
 from ceres_fast.training.optimisation import ValidateAveraged
 from ceres_fast.training.devices import describe, replicas, strategy
-from ceres_fast.training.feed.resident import fits_on_device
+from ceres_fast.training.feed.feed import fits_on_device
 from ceres_fast.training.optimisation import build_optimizer
 from ceres_fast.settings.training import Settings
 from tests.training.feed.held_rows import HeldRows
