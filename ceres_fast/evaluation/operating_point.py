@@ -18,7 +18,7 @@ from scipy.stats import binomtest
 from ..artifact.scaling import DIGITS
 from ..console import warn
 from ..errors import CeresFastError
-from ..records.tolerance import allowed, needed, upper_bound
+from ..records.tolerance import allowed, least_max_loss, needed, upper_bound
 from .asteroids import critical, fields_of
 from .predictions import Predictions
 
@@ -242,7 +242,7 @@ def _too_few(asteroids: int, left_out: int, max_loss: float, confidence: float, 
         f"are too few to promise with a confidence of {confidence:g} that at most {max_loss:g} of the asteroids are "
         f"lost: {needed(max_loss, confidence):,} are needed. Build records with more asteroids in the calibration split"
     )
-    possible = math.ceil(1000 * upper_bound(0, asteroids, confidence)) / 1000
-    if possible < 1:
+    possible = least_max_loss(asteroids, confidence)
+    if possible is not None:
         message += f", or accept more: --max-loss {possible:g} can be promised with these"
     return message + "."

@@ -18,7 +18,7 @@ from ..files import atomic_file
 from ..model.load import load_model, predict
 from ..records.manifest import MANIFEST, Manifest
 from ..records.pipeline import check_records, read_columns
-from ..records.splits.hold_out import nights
+from ..records.splits.calibration import asteroid_names
 from ..selection.rules import Rules
 from ..stamps import COLUMNS
 
@@ -66,8 +66,7 @@ class Predictions:
         A trajectory search links the exposures of one night, so that an asteroid that was seen in two nights counts
         twice. A stamp of an asteroid without a designation is one of its own.
         """
-        names = np.strings.add(np.strings.add(self.units, " "), nights(self.known["mjd"]))
-        return np.where(self.labels == 1, np.strings.strip(names), "")
+        return asteroid_names(self.known)
 
 
 def predict_split(classifier: Classifier, manifest: Manifest, split: str) -> tuple[Predictions, np.ndarray]:
