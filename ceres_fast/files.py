@@ -8,12 +8,20 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from .errors import CeresFastError, InputError
+
+StrPath = str | os.PathLike[str]
+"""What a caller may give as a path."""
+
+
+def as_paths(paths: StrPath | Iterable[StrPath]) -> list[Path]:
+    """Return one path or several as a list of `pathlib.Path`; a text is one path, and not a sequence of letters."""
+    return [Path(paths)] if isinstance(paths, str | os.PathLike) else [Path(path) for path in paths]
 
 
 def sync(path: Path) -> None:

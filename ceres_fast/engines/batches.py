@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..artifact.classifier import Classifier
 from ..artifact.scaling import published
@@ -58,8 +59,16 @@ class Engine(Protocol):
     def source(self) -> Path:
         """The ONNX file that says what is computed: its own, or that which the engine file was built from."""
 
-    def predict(self, stamps: np.ndarray, batch_size: int | None = None, *, raw: bool = False) -> np.ndarray:
-        """Return P(asteroid), float64 (n,), of raw stamps, float32 (n, 32, 32, planes), axes (y, x, plane), in ADU.
+    @property
+    def threshold(self) -> float:
+        """The probability from which on a stamp is called an asteroid, on the scale of what `predict` returns."""
+
+    @property
+    def operating_point(self) -> Mapping[str, Any] | None:
+        """What is guaranteed at the threshold (`guarantee`); None where the classifier was not calibrated."""
+
+    def predict(self, stamps: ArrayLike, batch_size: int | None = None, *, raw: bool = False) -> np.ndarray:
+        """Return P(asteroid), float64 (n,), of raw stamps, (n, 32, 32, planes), axes (y, x, plane), in ADU.
 
         It is what `ceres-fast classify` writes, and what the classifier's threshold is compared with. With `raw` it is
         the network's own number, float32, before the classifier's scaling. Where the classifier takes one plane,
@@ -68,6 +77,16 @@ class Engine(Protocol):
 
     def warm_up(self) -> None:
         """Do now what the first runs would be slow for."""
+
+
+def guarantee(operating_point: Mapping[str, Any] | None) -> str:
+    """Return in words what is guaranteed of a classifier that drops what is below its threshold."""
+    if operating_point is None:
+        return "no guarantee applies, because it was not calibrated"
+    return (
+        f"with a confidence of {operating_point['confidence']:g}, at most {operating_point['max_loss']:g} of the "
+        f"asteroids that are detected in {operating_point['needs']} exposures of a night or more are lost"
+    )
 
 
 class BatchedEngine(ABC):
@@ -109,6 +128,24 @@ class BatchedEngine(ABC):
         self.sizes = tuple(sorted(sizes))
         self.seconds = 0.0
 
+    def __repr__(self) -> str:
+        """Return what it is, what runs it and what is guaranteed, in two lines."""
+        known = self.classifier
+        return (
+            f"<{known.backbone}, experiment {known.experiment}, in {self.path} on {self.runtime};\n"
+            f" threshold {self.threshold:g}: {guarantee(self.operating_point)}>"
+        )
+
+    @property
+    def threshold(self) -> float:
+        """The probability from which on a stamp is called an asteroid, on the scale of what `predict` returns."""
+        return self.classifier.threshold
+
+    @property
+    def operating_point(self) -> Mapping[str, Any] | None:
+        """What is guaranteed at the threshold (`guarantee`); None where the classifier was not calibrated."""
+        return self.classifier.operating_point
+
     @property
     def source(self) -> Path:
         """The ONNX file that says what is computed."""
@@ -131,13 +168,14 @@ class BatchedEngine(ABC):
         for batch in batches:
             yield self._run(batch)
 
-    def predict(self, stamps: np.ndarray, batch_size: int | None = None, *, raw: bool = False) -> np.ndarray:
+    def predict(self, stamps: ArrayLike, batch_size: int | None = None, *, raw: bool = False) -> np.ndarray:
         """Return the probability that each stamp holds an asteroid.
 
         Parameters
         ----------
-        stamps : numpy.ndarray
-            Pixels in ADU, shape (n, 32, 32, planes), axes (y, x, plane), float32; for one plane (n, 32, 32) as well.
+        stamps : array_like
+            Pixels in ADU, shape (n, 32, 32, planes), axes (y, x, plane), of any real type, computed with as float32;
+            for one plane (n, 32, 32) as well. A masked pixel is NaN.
         batch_size : int, optional
             Stamps given to the runtime at a time, padding included: bounds the memory, and changes a result by no more
             than the rounding of sums in another order. Where there are `sizes`, the largest of them that is not above
@@ -159,7 +197,7 @@ class BatchedEngine(ABC):
         InputError
             When the model fails, or gives something that is not probabilities.
         ValueError
-            When the stamps have another shape, or the batch size is below 1.
+            When the stamps have another shape or hold no numbers, or the batch size is below 1.
         """
         started = time.perf_counter()
         pixels = self._shaped(stamps)
@@ -184,12 +222,18 @@ class BatchedEngine(ABC):
         ):
             self._probability(output, size)
 
-    def _shaped(self, stamps: np.ndarray) -> np.ndarray:
-        pixels = np.ascontiguousarray(stamps[..., None] if stamps.ndim == 3 else stamps, np.float32)
-        if pixels.shape[1:] != self.classifier.stamp_shape:
+    def _shaped(self, stamps: ArrayLike) -> np.ndarray:
+        given = np.asanyarray(stamps)
+        if given.dtype.kind not in "biuf":
+            raise ValueError(f"stamps hold values of type {given.dtype}, expected real numbers")
+        shape = (*given.shape, 1) if given.ndim == 3 else given.shape
+        if shape[1:] != self.classifier.stamp_shape:
             expected = ", ".join(map(str, ("n", *self.classifier.stamp_shape)))
-            raise ValueError(f"stamps have shape {stamps.shape}, not ({expected})")
-        return pixels
+            raise ValueError(f"stamps have shape {given.shape}, not ({expected})")
+        with np.errstate(over="ignore"):  # a float64 that float32 cannot hold is not finite, and gets NaN as such
+            if isinstance(given, np.ma.MaskedArray):
+                given = np.ma.filled(given.astype(np.float32), np.nan)
+            return np.ascontiguousarray(given, np.float32).reshape(shape)
 
     def _largest(self, batch_size: int) -> int:
         if batch_size < 1:
