@@ -2,5 +2,6 @@
 
 from .account import Result
 from .classify import classify
+from .tables import classify_table
 
-__all__ = ["Result", "classify"]
+__all__ = ["Result", "classify", "classify_table"]

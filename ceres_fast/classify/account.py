@@ -115,17 +115,17 @@ class Result:
     failed : list of pathlib.Path
         Inputs that could not be classified, and were passed on or left out.
     provisional : list of pathlib.Path
-        Frames of fields in which nothing could be called stationary though that was asked for: all rows are kept.
+        Frames of fields in which stationary detections could not be found though that was asked for: all rows are kept.
     cost : collections.Counter
-        What the rule for stationary detections costs synthetic asteroids (`survey.track_cost`).
+        What the rule for stationary detections costs synthetic asteroids (`selection.track_cost`).
     random : list of RandomPlaces
-        What it says of random places, for each field.
+        How often it calls random places stationary, for each field.
     seconds, engine_seconds : float
         Time of the whole, and of the engine alone.
     account : Account
         Which files were found, and what became of each.
     fields : dict
-        For each field and night (and for all stamps) why rows go or stay (`dry_run.WHY`).
+        For each field and night (and for all stamps) why rows go or stay (`scores.WHY`).
     """
 
     written: list[Path] = field(default_factory=list)
@@ -150,21 +150,37 @@ class Result:
         return sum(self.counts.values(), Counter())
 
 
-@dataclass
-class Task:
-    """One call of `classify`: the options that every part needs, and the result so far."""
+@dataclass(kw_only=True)
+class ClassifyRun:
+    """One call of `classify`: the options that every part needs, and the result so far.
+
+    Attributes
+    ----------
+    engine : Engine
+        What scores the stamps.
+    rules : Rules
+        Those that the classifier was trained with.
+    keep_above : float or None
+        Rows below this probability are left out; None keeps every row.
+    on_error, table_format, names, needs, discard, dry_run
+        As in `classify`.
+    static : numpy.ndarray or None
+        Places of fixed sources (`catalogues.static_sources.read_static`).
+    result : Result
+        What was done so far.
+    """
 
     engine: Engine
     rules: Rules
-    keep_above: float | None
-    on_error: OnError
+    keep_above: float | None = None
+    on_error: OnError = "stop"
     table_format: TableFormat | None = None
     names: Names = field(default_factory=Names)
     static: np.ndarray | None = None
     needs: int = NEEDS
-    result: Result = field(default_factory=Result)
     discard: bool = False
     dry_run: bool = False
+    result: Result = field(default_factory=Result)
 
     @contextmanager
     def timed(self) -> Iterator[None]:
@@ -177,7 +193,7 @@ class Task:
             self.result.engine_seconds += self.engine.seconds - engine_started
 
     def failed(self, path: Path, error: InputError, instead: str) -> None:
-        """Raise `error`, or say it, say what was done `instead`, and count the input."""
+        """Raise `error`; where bad inputs are skipped, warn of it and of what was done `instead`, and count it."""
         if self.on_error == "stop":
             raise error
         self.result.failed.append(path)

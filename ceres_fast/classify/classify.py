@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -10,30 +11,29 @@ from astropy.table import Table
 
 from ..artifact.latest import resolve
 from ..catalogues import Names, catalogue_places, column, read_catalogue
-from ..catalogues.static_sources import read_static
 from ..console import progress, say, warn
 from ..engines import AUTO, Engine, load
 from ..errors import CeresFastError, InputError, OnError
-from ..files import atomic_file
+from ..files import StrPath, as_paths, atomic_file
 from ..frames.stamp_folders import read_stamp
 from ..selection.track_cost import NEEDS
 from ..stamps import STAMP_SIZE
-from .account import CLASSIFIED, KEPT, PASSED_ON, Result, Task, say_fields
-from .exposures import Job, classify_exposures
-from .inputs import check_planes, check_scale, find_inputs, rules_of
+from .account import CLASSIFIED, KEPT, PASSED_ON, ClassifyRun, Result, say_fields
+from .exposures import CatalogueJob, classify_exposures
+from .inputs import check_planes, check_scale, find_inputs, read_static_sources, rules_of
 from .outputs import TableFormat, check_targets, dropped_path, format_of, frame_target, stamps_target
-from .scores import CHUNK, PROBABILITY, Scores, limit, score
+from .scores import CHUNK, PROBABILITY, Scores, lowest_kept, score
 
 FORMATS = {"CSV": "ascii.csv", "ECSV": "ascii.ecsv"}
 """Formats of the table of stamps, and astropy's names for them."""
 
 
 def classify(
-    inputs: Sequence[Path],
-    model: Path | Engine,
+    inputs: StrPath | Sequence[StrPath],
+    model: StrPath | Engine,
     *,
-    catalogue: Path | None = None,
-    output: Path,
+    catalogue: StrPath | None = None,
+    output: StrPath,
     format: TableFormat | None = None,
     drop: bool = False,
     keep_above: float | None = None,
@@ -45,35 +45,36 @@ def classify(
     provider: str = AUTO,
     rebuild: bool = False,
     slowest: float | None = None,
-    static: Path | None = None,
+    static: StrPath | None = None,
     needs: int = NEEDS,
 ) -> Result:
     """Add the probability of being an asteroid to catalogues of frames, or list it for FITS stamps.
 
-    Every row and column is kept, and the columns ``PROB_ASTEROID`` (NaN where it was not scored, 0 where the
-    detection is stationary) and ``CERES_FLAGS`` (bits: 1 padded at the edge of the frame, 2 missing pixels filled,
-    4 stationary, 8 not scored, 16 has one of SExtractor's flags that the classifier's rules reject, 32 provisional: it
-    may be stationary, and nobody looked there at another time) are added. Frames of one field, CCD and night are
-    compared to find what is stationary, by the rules that the classifier was trained with. A mosaic has one catalogue,
-    and gets one table, for all its CCDs.
+    Every row and column is kept, and two columns are added. ``PROB_ASTEROID`` is NaN where a detection was not scored,
+    and 0 where it is stationary. ``CERES_FLAGS`` is a sum of bits: 1 padded at the edge of the frame, 2 missing pixels
+    filled, 4 stationary, 8 not scored, 16 has one of SExtractor's flags that the classifier's rules reject, 32
+    provisional: it may be stationary, and no exposure covers its place at another time.
+
+    Stationary detections are found by comparing the frames of one field, CCD and night, by the rules that the
+    classifier was trained with. A mosaic has one catalogue, and gets one table, for all its CCDs.
 
     Parameters
     ----------
-    inputs : sequence of pathlib.Path
+    inputs : path or sequence of paths
         FITS stamps (32x32 pixels) or frames, or folders with them. A frame's catalogue is looked for beside it and
         in ``../sextractor_cat``.
-    model : pathlib.Path or Engine
-        The exported classifier (an ONNX or an engine file), or its run folder; or an engine that is running.
-    catalogue : pathlib.Path, optional
+    model : path or Engine
+        The exported classifier (an ONNX or an engine file), or its run folder; or what `ceres_fast.load` returned.
+    catalogue : path, optional
         The catalogue of the one frame given.
-    output : pathlib.Path
+    output : path
         A folder, where tables keep their places relative to the input folders; or a file name for the only table.
     format : {"CSV", "ECSV"}, optional
         Format of the tables; without it the suffix of a file name says, or it is the catalogue's own (CSV for stamps).
     drop : bool
         Leave out rows below the classifier's operating point and stationary ones; NaN and provisional are always kept.
     keep_above : float, optional
-        As `drop`, but below this probability, of which nothing is promised.
+        As `drop`, but below this probability, for which no guarantee applies.
     discard : bool
         Whether rows that are left out are not kept beside the table, in ``NAME.dropped.<suffix>``.
     on_error : {"stop", "skip"}
@@ -81,15 +82,15 @@ def classify(
     overwrite : bool
         Replace tables of an earlier run. Inputs are never replaced.
     dry_run : bool
-        Write nothing, and say for each field what would be left out, and why.
+        Write nothing, and print for each field what would be left out, and why.
     names : Names, optional
         What the columns of the catalogues are called; by default as SExtractor calls them.
     provider, rebuild
         What runs the classifier; as in `engines.load`.
     slowest : float, optional
         Rate of the slowest asteroid that is wanted, arcsec/min, instead of that of the classifier's rules.
-    static : pathlib.Path, optional
-        A table of fixed sources (`survey.static_sources.read_static`).
+    static : path, optional
+        A table of fixed sources (`catalogues.static_sources.read_static`).
     needs : int
         Exposures in which a synthetic asteroid must be left by the rule for stationary detections.
 
@@ -103,22 +104,30 @@ def classify(
     CeresFastError, InputError
         For wrong options and bad inputs, naming the file and the row. Tables written before stay.
     """
-    engine = load(model, provider=provider, rebuild=rebuild) if isinstance(model, Path) else model
-    model = model if isinstance(model, Path) else engine.path
-    keep_above = limit(engine.classifier, model, drop, keep_above)
+    inputs, output, catalogue = as_paths(inputs), Path(output), None if catalogue is None else Path(catalogue)
+    engine = load(Path(model), provider=provider, rebuild=rebuild) if isinstance(model, str | PathLike) else model
+    model = Path(model) if isinstance(model, str | PathLike) else engine.path
+    keep_above = lowest_kept(engine.classifier, model, drop, keep_above)
     if discard and keep_above is None:
         raise CeresFastError("--discard is about rows that are left out: give it with --drop or --keep-above.")
     check_planes(engine.classifier, model)
     wanted = format_of(output, format)
-    task = Task(engine, rules_of(engine.classifier, model, slowest), keep_above, on_error, wanted, names or Names())
-    task.static, task.needs = None if static is None else read_static(static), needs
-    if static is not None and not task.rules.remove_stationary:
-        warn(f"{static}: is not used, because {model} was trained with stationary detections")
-    task.discard, task.dry_run = discard, dry_run
-    with task.timed():
-        found = find_inputs(inputs, catalogue, task)
+    run = ClassifyRun(
+        engine=engine,
+        rules=rules_of(engine.classifier, model, slowest),
+        keep_above=keep_above,
+        on_error=on_error,
+        table_format=wanted,
+        names=names or Names(),
+        needs=needs,
+        discard=discard,
+        dry_run=dry_run,
+    )
+    read_static_sources(static, run)
+    with run.timed():
+        found = find_inputs(inputs, catalogue, run)
         jobs = {
-            frame: Job(frame, table, frame_target(frame, table, inputs, output, wanted), infos)
+            frame: CatalogueJob(frame, table, frame_target(frame, table, inputs, output, wanted), infos)
             for frame, (infos, table) in found.frames.items()
         }
         stamps = stamps_target(output, wanted)
@@ -128,21 +137,21 @@ def classify(
         check_targets(targets, originals, places, overwrite or dry_run)
         check_scale(found.infos, engine.classifier)
         if found.stamps:
-            classify_stamps(found.stamps, stamps, task)
+            classify_stamps(found.stamps, stamps, run)
         for frame, error in found.broken.items():
-            jobs[frame].pass_on(error, task)
+            jobs[frame].pass_on_unfiltered(error, run)
         whole = [job for frame, job in jobs.items() if frame not in found.broken]
         if whole:
-            classify_exposures(whole, task)
-    task.summary()
+            classify_exposures(whole, run)
+    run.summary()
     if dry_run:
-        say_fields(task.result.fields, keep_above)
+        say_fields(run.result.fields, keep_above)
         say("a dry run: nothing is written")
-    elif not discard and (left_out := task.result.total["rows"] - task.result.total["written"]):
+    elif not discard and (left_out := run.result.total["rows"] - run.result.total["written"]):
         say(f"{left_out} rows were left out; they are kept beside the tables, in files called *.dropped.*")
-    say(str(task.result.account))
-    task.result.account.check()
-    return task.result
+    say(str(run.result.account))
+    run.result.account.check()
+    return run.result
 
 
 def scorer(model: Path, on_error: OnError = "stop", slowest: float | None = None) -> Callable[[Path, Path], float]:
@@ -171,11 +180,11 @@ def scorer(model: Path, on_error: OnError = "stop", slowest: float | None = None
 
 
 def slowest_of(model: Path) -> float | None:
-    """Return the slowest asteroid that a classifier tells from a star, arcsec/min; None where it does not say."""
+    """Return the least rate that a classifier's rules do not call stationary, arcsec/min; None without rules."""
     return load(model).classifier.rules.get("slowest")
 
 
-def classify_stamps(files: Sequence[Path], target: Path, task: Task) -> None:
+def classify_stamps(files: Sequence[Path], target: Path, run: ClassifyRun) -> None:
     """Write a table of the stamps in `files`: ``file``, ``PROB_ASTEROID`` and ``CERES_FLAGS``.
 
     Missing pixels are filled and flagged. A file that is no stamp, or has no picture in it, stops the work, or is
@@ -194,11 +203,11 @@ def classify_stamps(files: Sequence[Path], target: Path, task: Task) -> None:
         shown = bar.add_task("stamps", total=len(files))
         for start in range(0, len(files), CHUNK):
             chunk = files[start : start + CHUNK]
-            scores.put(slice(start, start + len(chunk)), _score_chunk(chunk, bad, task))
+            scores.put(slice(start, start + len(chunk)), _score_chunk(chunk, bad, run))
             bar.advance(shown, len(chunk))
     keep_earlier = bool(bad) and _scored_earlier(target, files) > scores.scored
     for file in files:
-        task.result.account.put(file, KEPT if keep_earlier else PASSED_ON if file in bad else CLASSIFIED)
+        run.result.account.put(file, KEPT if keep_earlier else PASSED_ON if file in bad else CLASSIFIED)
     if keep_earlier:
         warn(f"{target}: has more probabilities, as an earlier run classified these stamps, and is kept")
         return
@@ -207,11 +216,11 @@ def classify_stamps(files: Sequence[Path], target: Path, task: Task) -> None:
     def write(path: Path, rows: np.ndarray | None) -> None:
         with atomic_file(path) as temporary:
             chosen = table if rows is None else table[rows]
-            chosen.write(temporary, format=FORMATS[task.table_format or "CSV"], overwrite=True)
+            chosen.write(temporary, format=FORMATS[run.table_format or "CSV"], overwrite=True)
 
-    task.write(write, target, scores.kept(task.keep_above))
-    task.count_field("stamps", scores)
-    task.done("stamps", scores, target)
+    run.write(write, target, scores.kept(run.keep_above))
+    run.count_field("stamps", scores)
+    run.done("stamps", scores, target)
 
 
 def _scored_earlier(target: Path, files: Sequence[Path]) -> int:
@@ -233,7 +242,7 @@ def _newer(file: Path, target: Path) -> bool:
     return file.exists() and file.stat().st_mtime_ns > target.stat().st_mtime_ns
 
 
-def _score_chunk(files: Sequence[Path], bad: set[Path], task: Task) -> Scores:
+def _score_chunk(files: Sequence[Path], bad: set[Path], run: ClassifyRun) -> Scores:
     """Score some stamps; add those that cannot be to `bad`."""
     stamps = np.full((len(files), STAMP_SIZE, STAMP_SIZE), np.nan, np.float32)
     filled = np.zeros(len(files), np.int64)
@@ -241,6 +250,6 @@ def _score_chunk(files: Sequence[Path], bad: set[Path], task: Task) -> Scores:
         try:
             stamps[row], _, filled[row] = read_stamp(file, nan="fill")
         except InputError as error:
-            task.failed(file, error, "Kept without a probability.")
+            run.failed(file, error, "Kept without a probability.")
             bad.add(file)
-    return score(task.engine, stamps, np.zeros(len(files), np.int64), filled)
+    return score(run.engine, stamps, np.zeros(len(files), np.int64), filled)

@@ -24,7 +24,7 @@ from ..frames.reading import FrameInfo, read_frame
 from ..selection.stationary import Stationary, find_stationary
 from ..selection.stationary_checks import check_field, why_not_compared
 from ..selection.track_cost import track_cost
-from .account import CLASSIFIED, KEPT, PASSED_ON, Task
+from .account import CLASSIFIED, KEPT, PASSED_ON, ClassifyRun
 from .outputs import scored_rows
 from .scores import CHUNK, FLAGS, NOT_SCORED, PROBABILITY, PROVISIONAL, REJECTED, STATIONARY, Scores, score
 
@@ -34,7 +34,7 @@ _NO_OTHER = "no other exposure of the same field, CCD and night was given"
 
 
 @dataclass
-class Job:
+class CatalogueJob:
     """A frame's file, the catalogue of its CCD or CCDs, and the table to write.
 
     Parameters
@@ -52,14 +52,14 @@ class Job:
     _waiting: set[int] = field(init=False)
     _read: Catalogue | None = field(default=None, init=False)
     _scores: Scores | None = field(default=None, init=False)
-    _left: bool = field(default=False, init=False)
-    _fields: list[tuple[str, np.ndarray]] = field(default_factory=list, init=False)
+    _incomplete: bool = field(default=False, init=False)
+    _rows_of_fields: list[tuple[str, np.ndarray]] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
         self._waiting = {info.hdu for info in self.infos}
 
-    def detections(self, info: FrameInfo, task: Task) -> Detections | None:
-        """Return the detections of a CCD; None where there is an error, which was dealt with.
+    def detections(self, info: FrameInfo, run: ClassifyRun) -> Detections | None:
+        """Return the detections of a CCD; None where its catalogue could not be read, which is then in the account.
 
         Raises
         ------
@@ -70,26 +70,26 @@ class Job:
             return None
         try:
             if self._read is None:
-                catalogue = read_catalogue(self.catalogue, task.names)
+                catalogue = self._open(run)
                 check_free(catalogue, (PROBABILITY, FLAGS))
                 self._read, self._scores = catalogue, Scores.none(len(catalogue.table))
         except InputError as error:
-            self.pass_on(error, task)
+            self.pass_on_unfiltered(error, run)
             return None
         try:
-            return read_detections(info, self._read, reject_flags=task.rules.reject_flags)
+            return read_detections(info, self._read, reject_flags=run.rules.reject_flags)
         except InputError as error:
-            self.leave(info, error, task)
+            self.leave_unscored(info, error, run)
             return None
 
-    def put(self, detections: Detections, scores: Scores, task: Task) -> None:
-        """Take the scores of a CCD's detections; write the table when it was the last CCD."""
+    def add_scores(self, detections: Detections, scores: Scores, run: ClassifyRun) -> None:
+        """Enter the scores of a CCD's detections; write the table when it was the last CCD."""
         assert self._scores is not None
         self._scores.put(detections.rows, scores)
-        self._fields.append((field_of(detections.info), detections.rows))
-        self._done(detections.info, task)
+        self._rows_of_fields.append((field_of(detections.info), detections.rows))
+        self._done(detections.info, run)
 
-    def leave(self, info: FrameInfo, error: InputError, task: Task) -> None:
+    def leave_unscored(self, info: FrameInfo, error: InputError, run: ClassifyRun) -> None:
         """Leave the detections of a CCD without probabilities, loudly.
 
         Raises
@@ -98,14 +98,14 @@ class Job:
             `error`, unless bad inputs are skipped.
         """
         if info.parts == 1:
-            self.pass_on(error, task)
+            self.pass_on_unfiltered(error, run)
             return
         instead = f"The detections of this CCD are passed on without probabilities in {self.target}."
-        task.failed(Path(info.place), error, instead)
-        self._left = True
-        self._done(info, task)
+        run.failed(Path(info.place), error, instead)
+        self._incomplete = True
+        self._done(info, run)
 
-    def pass_on(self, error: InputError, task: Task) -> None:
+    def pass_on_unfiltered(self, error: InputError, run: ClassifyRun) -> None:
         """Write the catalogue without probabilities, loudly: its own rows and columns, or a copy of the file.
 
         What an earlier run made of the same detections stays, because it is better.
@@ -116,63 +116,66 @@ class Job:
             `error`, unless bad inputs are skipped.
         """
         self._waiting.clear()
-        self._fields.clear()
+        self._rows_of_fields.clear()
         if scored_rows(self.target, self.catalogue):
-            task.failed(self.frame, error, f"{self.target}, as an earlier run classified it, is kept.")
-            self._end(KEPT, task)
+            run.failed(self.frame, error, f"{self.target}, as an earlier run classified it, is kept.")
+            self._finish(KEPT, run)
             return
-        task.failed(self.frame, error, f"Passed on unfiltered as {self.target}.")
-        self._write_unscored(task)
+        run.failed(self.frame, error, f"Passed on unfiltered as {self.target}.")
+        self._write_without_scores(run)
 
-    def _done(self, info: FrameInfo, task: Task) -> None:
+    def _open(self, run: ClassifyRun) -> Catalogue:
+        return read_catalogue(self.catalogue, run.names)
+
+    def _done(self, info: FrameInfo, run: ClassifyRun) -> None:
         self._waiting.discard(info.hdu)
         if self._waiting:
             return
-        if self._left and scored_rows(self.target, self.catalogue) > (self._scores.scored if self._scores else 0):
+        if self._incomplete and scored_rows(self.target, self.catalogue) > (self._scores.scored if self._scores else 0):
             warn(f"{self.target}: has more probabilities, as an earlier run classified it, and is kept")
-            self._end(KEPT, task)
+            self._finish(KEPT, run)
             return
         if self._read is None or self._scores is None:  # no CCD came as far as the catalogue
-            self._write_unscored(task)
+            self._write_without_scores(run)
             return
-        self._write(self._read, self._scores, self._scores.kept(task.keep_above), task)
-        self._tell(self._scores, task)
-        self._end(PASSED_ON if self._left else CLASSIFIED, task)
+        self._write(self._read, self._scores, self._scores.kept(run.keep_above), run)
+        self._count(self._scores, run)
+        self._finish(PASSED_ON if self._incomplete else CLASSIFIED, run)
 
-    def _write(self, catalogue: Catalogue, scores: Scores, keep: np.ndarray | None, task: Task) -> None:
+    def _write(self, catalogue: Catalogue, scores: Scores, keep: np.ndarray | None, run: ClassifyRun) -> None:
         taken = {name.upper() for name in catalogue.table.colnames}
         added = {name: values for name, values in scores.columns().items() if name not in taken}
-        task.write(
-            lambda path, rows: write_catalogue(catalogue, path, added=added, keep=rows, format=task.table_format),
+        run.write(
+            lambda path, rows: write_catalogue(catalogue, path, added=added, keep=rows, format=run.table_format),
             self.target,
             keep,
         )
 
-    def _write_unscored(self, task: Task) -> None:
+    def _write_without_scores(self, run: ClassifyRun) -> None:
         try:
             catalogue = read_catalogue(self.catalogue)
             scores = Scores.none(len(catalogue.table))
-            self._write(catalogue, scores, None, task)
+            self._write(catalogue, scores, None, run)
         except InputError:
-            task.write(lambda path, rows: copy_file(self.catalogue, path), self.target)
+            run.write(lambda path, rows: copy_file(self.catalogue, path), self.target)
             scores = Scores.none(0)
-        self._tell(scores, task)
-        self._end(PASSED_ON, task)
+        self._count(scores, run)
+        self._finish(PASSED_ON, run)
 
-    def _tell(self, scores: Scores, task: Task) -> None:
+    def _count(self, scores: Scores, run: ClassifyRun) -> None:
         """Note what was written, and count the rows of each field; those of no CCD that was scored are of the first."""
         field = np.full(len(scores.flags), field_of(self.infos[0]) if self.infos else self.frame.name, object)
-        for name, rows in self._fields:
+        for name, rows in self._rows_of_fields:
             field[rows] = name
         for name in np.unique(field).tolist():
             rows = field == name
-            task.count_field(name, Scores(scores.probability[rows], scores.flags[rows]))
-        task.done(str(self.frame), scores, self.target)
+            run.count_field(name, Scores(scores.probability[rows], scores.flags[rows]))
+        run.done(str(self.frame), scores, self.target)
 
-    def _end(self, fate: str, task: Task) -> None:
-        task.result.account.put(self.frame, fate)
+    def _finish(self, fate: str, run: ClassifyRun) -> None:
+        run.result.account.put(self.frame, fate)
         self._read = self._scores = None
-        self._fields.clear()
+        self._rows_of_fields.clear()
 
 
 def field_of(info: FrameInfo) -> str:
@@ -181,8 +184,8 @@ def field_of(info: FrameInfo) -> str:
     return f"{info.field or info.frame}{night}"
 
 
-def classify_exposures(jobs: Sequence[Job], task: Task) -> None:
-    """Write the table of each catalogue; exposures of one field, CCD and night are looked at together.
+def classify_exposures(jobs: Sequence[CatalogueJob], run: ClassifyRun) -> None:
+    """Write the table of each catalogue; exposures of one field, CCD and night are compared.
 
     One CCD at a time is in memory, and the catalogues of one field.
 
@@ -193,76 +196,76 @@ def classify_exposures(jobs: Sequence[Job], task: Task) -> None:
     CeresFastError
         When a table cannot be written.
     """
-    of = {info.place: job for job in jobs for info in job.infos}
+    job_of = {info.place: job for job in jobs for info in job.infos}
     with progress() as bar:
-        shown = bar.add_task("exposures", total=len(of))
+        shown = bar.add_task("exposures", total=len(job_of))
         infos = [info for job in jobs for info in job.infos]
-        groups = group_exposures(infos, lambda info, error: of[info.place].leave(info, error, task))
-        _warn_of_single([group for group in groups if len(group) == 1], task)
+        groups = group_exposures(infos, lambda info, error: job_of[info.place].leave_unscored(info, error, run))
+        _warn_of_single([group for group in groups if len(group) == 1], run)
         for group in groups:
-            for job, detections, stays, compared in _compared(group, of, task):
+            for job, detections, stationary, compared in _compare(group, job_of, run):
                 try:
-                    scores = _score(detections, stays, compared, task)
+                    scores = _score(detections, stationary, compared, run)
                 except InputError as error:
-                    job.leave(detections.info, error, task)
+                    job.leave_unscored(detections.info, error, run)
                     continue
-                job.put(detections, scores, task)
+                job.add_scores(detections, scores, run)
             bar.advance(shown, len(group))
 
 
-def _warn_of_single(single: Sequence[Sequence[FrameInfo]], task: Task) -> None:
-    if not task.rules.remove_stationary or not single:
+def _warn_of_single(single: Sequence[Sequence[FrameInfo]], run: ClassifyRun) -> None:
+    if not run.rules.remove_stationary or not single:
         return
     info = single[0][0]
     more = f" and {len(single) - 1} more" if len(single) > 1 else ""
-    nothing = "nothing" if task.static is None else "nothing but the fixed sources of --static"
+    nothing = "nothing" if run.static is None else "nothing but the fixed sources of --static"
     warn(
-        f"{info.place}{more}: {_why_alone(info)}, so {nothing} can be called stationary, and the scores are "
+        f"{info.place}{more}: {_why_single(info)}, so {nothing} can be called stationary, and the scores are "
         f"provisional (CERES_FLAGS {PROVISIONAL}): expect stars among the asteroids. Give all exposures of a field "
         "together"
     )
-    if task.keep_above is not None:
-        task.result.provisional += [group[0].path for group in single]
+    if run.keep_above is not None:
+        run.result.provisional += [group[0].path for group in single]
 
 
-def _why_alone(info: FrameInfo) -> str:
+def _why_single(info: FrameInfo) -> str:
     known = {"field (OBJECT)": bool(info.field), "time (MJD-OBS or DATE-OBS)": not math.isnan(info.mjd)}
     unknown = " and ".join(name for name, is_known in known.items() if not is_known)
     return f"its header does not say its {unknown}" if unknown else _NO_OTHER
 
 
-def _compared(
-    group: Sequence[FrameInfo], of: dict[str, Job], task: Task
-) -> list[tuple[Job, Detections, np.ndarray, np.ndarray]]:
+def _compare(
+    group: Sequence[FrameInfo], job_of: dict[str, CatalogueJob], run: ClassifyRun
+) -> list[tuple[CatalogueJob, Detections, np.ndarray, np.ndarray]]:
     """Read the catalogues of a field and compare its exposures.
 
-    Returns each with which of its detections are stationary, and of which that could be told: (n,) bool.
+    Returns each with two masks, (n,) bool: which of its detections are stationary, and which could be compared at all.
     """
-    pairs = [(of[info.place], of[info.place].detections(info, task)) for info in group]
+    pairs = [(job_of[info.place], job_of[info.place].detections(info, run)) for info in group]
     read = [(job, detections) for job, detections in pairs if detections is not None]
     with_rows = [detections.info for _, detections in read if len(detections.x)]
     if len(with_rows) == 1 < len(group):
-        _warn_of_single([with_rows], task)
+        _warn_of_single([with_rows], run)
     exposures = [detections for _, detections in read]
-    found = _stationary(exposures, task)
+    found = _find_stationary(exposures, run)
     masks = zip(found.stays, found.compared, strict=True)
     return [(job, detections, *both) for (job, detections), both in zip(read, masks, strict=True)]
 
 
-def _stationary(exposures: Sequence[Detections], task: Task) -> Stationary:
-    """Find the stationary detections of a field. Where they cannot be told, none is, and that is said."""
-    found, comparison = find_stationary(exposures, task.rules, task.static)
+def _find_stationary(exposures: Sequence[Detections], run: ClassifyRun) -> Stationary:
+    """Find the stationary detections of a field. Where exposures cannot be compared, none is, with a warning."""
+    found, comparison = find_stationary(exposures, run.rules, run.static)
     why = why_not_compared(exposures, found, comparison)
     try:
         check_field(exposures, found, comparison)
     except InputError as error:
-        if task.on_error == "stop":
+        if run.on_error == "stop":
             raise
         why = str(error)
         nothing = [np.zeros(len(exposure.x), bool) for exposure in exposures]
         found = Stationary(nothing, nothing)
     if why:
-        task.result.provisional += [exposure.info.path for exposure in exposures]
+        run.result.provisional += [exposure.info.path for exposure in exposures]
         stationary = sum(int(mask.sum()) for mask in found.stays)
         called = f"{stationary} detections are" if stationary else "nothing is"
         warn(
@@ -271,25 +274,25 @@ def _stationary(exposures: Sequence[Detections], task: Task) -> Stationary:
             "is dropped"
         )
     elif comparison is not None:
-        task.result.cost += track_cost(comparison, task.needs)
-        task.result.random.append(comparison.random)
+        run.result.cost += track_cost(comparison, run.needs)
+        run.result.random.append(comparison.random)
     return found
 
 
-def _score(detections: Detections, stays: np.ndarray, compared: np.ndarray, task: Task) -> Scores:
+def _score(detections: Detections, stationary: np.ndarray, compared: np.ndarray, run: ClassifyRun) -> Scores:
     """Score what is not stationary, a chunk at a time; what is stationary is no asteroid, as in training."""
     rejected = detections.rejected
-    scores = Scores.none(len(stays))
+    scores = Scores.none(len(stationary))
     scores.flags[rejected] |= REJECTED
-    scores.put(stays & ~rejected, Scores(np.zeros(1), np.full(1, STATIONARY, np.int32)))
-    moving = np.flatnonzero(~stays & ~rejected)
+    scores.put(stationary & ~rejected, Scores(np.zeros(1), np.full(1, STATIONARY, np.int32)))
+    moving = np.flatnonzero(~stationary & ~rejected)
     if not len(moving):  # a dead CCD has no detections, and is no reason to stop
         return scores
     image = read_frame(detections.info.path, detections.info.hdu).data
     for start in range(0, len(moving), CHUNK):
         rows = moving[start : start + CHUNK]
         stamps, padded, filled = cut_stamps(image, detections.x[rows], detections.y[rows])
-        scores.put(rows, score(task.engine, stamps, padded, filled))
+        scores.put(rows, score(run.engine, stamps, padded, filled))
     scores.flags[moving[~compared[moving]]] |= PROVISIONAL
     _warn_of_unscored(detections, scores)
     return scores

@@ -18,20 +18,22 @@ from ..catalogues import (
     positions,
     read_catalogue,
 )
+from ..catalogues.static_sources import read_static
 from ..console import warn
 from ..errors import CeresFastError, InputError
+from ..files import StrPath
 from ..frames.fits_files import files_below, frame_stem
 from ..frames.reading import FrameInfo, list_frames, read_headers
 from ..selection.rules import Rules
 from ..stamps import CENTRE, STAMP_SIZE
-from .account import NO_CATALOGUE, SAME_CATALOGUE, UNREADABLE, Task
+from .account import NO_CATALOGUE, SAME_CATALOGUE, UNREADABLE, ClassifyRun
 from .scores import FLAGS, PROBABILITY
 
 SCALE_TOLERANCE = 0.1
 """Pixel scales that differ from the classifier's by more than this share are warned of."""
 
 LARGEST_STAMP = 4 * STAMP_SIZE
-"""An image up to this side, in pixels, without a catalogue is taken for a stamp of the wrong size, not for a frame."""
+"""An image up to this side, in pixels, without a catalogue counts as a stamp of the wrong size, not as a frame."""
 
 
 @dataclass
@@ -56,10 +58,10 @@ class Inputs:
     infos: list[FrameInfo] = field(default_factory=list)
 
 
-def find_inputs(sources: Sequence[Path], catalogue: Path | None, task: Task) -> Inputs:
+def find_inputs(sources: Sequence[Path], catalogue: Path | None, run: ClassifyRun) -> Inputs:
     """Find what is to be classified, and enter what is left out in the account.
 
-    Stamps are told from frames by size, and where that is wrong or unreadable, by whether there is a catalogue.
+    Stamps differ from frames by their size, and where that is wrong or unreadable, by having no catalogue.
 
     Parameters
     ----------
@@ -67,20 +69,20 @@ def find_inputs(sources: Sequence[Path], catalogue: Path | None, task: Task) -> 
         Files and folders.
     catalogue : pathlib.Path, optional
         The catalogue of the one frame given.
-    task : Task
-        What is asked for, and the result.
+    run : ClassifyRun
+        What is asked for, and the account.
 
     Raises
     ------
     CeresFastError, InputError
         When nothing is found, or something cannot be used and that is not to be skipped.
     """
-    account = task.result.account
+    account = run.result.account
 
     def unread(error: InputError) -> None:
         account.found.update([Path(error.path)])
         account.put(Path(error.path), UNREADABLE)
-        task.failed(Path(error.path), error, "What is in it is left out.")
+        run.failed(Path(error.path), error, "What is in it is left out.")
 
     listing = list_frames(sources, unread)
     if catalogue and len(listing.frames) != 1:
@@ -96,7 +98,7 @@ def find_inputs(sources: Sequence[Path], catalogue: Path | None, task: Task) -> 
             if beside is None:
                 found.stamps.append(path)  # reading it as a stamp says what is wrong with it
                 continue
-            if task.on_error == "stop":
+            if run.on_error == "stop":
                 raise
             infos = []
             found.broken[path] = error
@@ -105,16 +107,16 @@ def find_inputs(sources: Sequence[Path], catalogue: Path | None, task: Task) -> 
             found.stamps.append(path)
         elif beside is None:
             account.put(path, NO_CATALOGUE)
-            task.failed(path, _no_catalogue(infos), "Left out.")
+            run.failed(path, _no_catalogue(infos), "Left out.")
         elif (other := catalogues.setdefault(beside.resolve(), path)) != path:
             account.put(path, SAME_CATALOGUE)
-            task.failed(path, _same_catalogue(path, other, beside), "Left out.")
+            run.failed(path, _same_catalogue(path, other, beside), "Left out.")
         else:
             found.frames[path] = (infos, beside)
-    orphans = [] if catalogue else _without_frame(sources, listing.frames, found.stamps, task.names)
+    orphans = [] if catalogue else _without_frame(sources, listing.frames, found.stamps, run.names)
     for path in orphans:
         found.frames[path], found.broken[path] = ([], path), _no_frame(path)
-        if task.on_error == "stop":
+        if run.on_error == "stop":
             raise found.broken[path]
     account.found.update(orphans)
     for path, why in listing.passed_over.items():
@@ -127,7 +129,7 @@ def find_inputs(sources: Sequence[Path], catalogue: Path | None, task: Task) -> 
 def _without_frame(sources: Sequence[Path], files: Sequence[Path], stamps: Sequence[Path], names: Names) -> list[Path]:
     """Return the catalogues in folders whose frame is not there: beside frames, or where NEARBY keeps catalogues.
 
-    A table is a catalogue of detections when it has positions in pixels; one with probabilities is not for this.
+    A table is a catalogue of detections when it has positions in pixels; one with probabilities was classified before.
     """
     theirs = {place.resolve() for file in files for place in catalogue_places(file)}
     folders = {file.parent.resolve() for file in set(files) - set(stamps)}
@@ -248,3 +250,12 @@ def check_scale(infos: Iterable[FrameInfo], classifier: Classifier) -> None:
             f"{other[0].place}{more}: {other[0].pixel_scale:.3g} arcsec/pixel, but the classifier was trained on "
             f"{trained:.3g}: its probabilities may not hold here. Train on frames of this camera"
         )
+
+
+def read_static_sources(static: StrPath | None, run: ClassifyRun) -> None:
+    """Read the table of fixed sources, if there is one; warn where it is of no use."""
+    if static is None:
+        return
+    run.static = read_static(Path(static))
+    if not run.rules.remove_stationary:
+        warn(f"{static}: is not used, because {run.engine.path} was trained with stationary detections")

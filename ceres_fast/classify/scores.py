@@ -13,6 +13,7 @@ from astropy.table import Column
 from ..artifact.classifier import Classifier
 from ..console import say
 from ..engines import Engine
+from ..engines.batches import guarantee
 from ..errors import CeresFastError, InputError
 
 PROBABILITY = "PROB_ASTEROID"
@@ -21,8 +22,8 @@ PROBABILITY = "PROB_ASTEROID"
 FLAGS = "CERES_FLAGS"
 """Sum of `PADDED`, `FILLED`, `STATIONARY`, `NOT_SCORED`, `REJECTED` and `PROVISIONAL`.
 
-What is rejected is not scored either. Provisional is the score of what may be stationary: no exposure far enough away
-in time looked there."""
+What is rejected is not scored either. A score is provisional where the detection may be stationary: no exposure far
+enough away in time covers its place."""
 
 PADDED, FILLED, STATIONARY, NOT_SCORED, REJECTED, PROVISIONAL = 1, 2, 4, 8, 16, 32
 
@@ -113,7 +114,7 @@ def score(engine: Engine, stamps: np.ndarray, padded: np.ndarray, filled: np.nda
     return Scores(probability, flags.astype(np.int32))
 
 
-def limit(classifier: Classifier, model: Path, drop: bool, keep_above: float | None) -> float | None:
+def lowest_kept(classifier: Classifier, model: Path, drop: bool, keep_above: float | None) -> float | None:
     """Return the probability below which rows are left out; None where every row is kept.
 
     Parameters
@@ -123,9 +124,9 @@ def limit(classifier: Classifier, model: Path, drop: bool, keep_above: float | N
     model : pathlib.Path
         Where it comes from: what an error names.
     drop : bool
-        Whether its operating point is the limit; the promise is then said.
+        Whether its operating point is the limit; the guarantee is then printed.
     keep_above : float or None
-        A limit of which nothing is promised.
+        A limit for which no guarantee applies.
 
     Raises
     ------
@@ -149,11 +150,7 @@ def limit(classifier: Classifier, model: Path, drop: bool, keep_above: float | N
             action="choose one with `ceres-fast calibrate` and use what is exported then, or leave out --drop: every "
             "row is then kept",
         )
-    say(
-        f"rows below {point['threshold']:g} and stationary ones are dropped: with a confidence of "
-        f"{point['confidence']:g}, at most {point['max_loss']:g} of the asteroids that are detected in "
-        f"{point['needs']} exposures of a night or more are lost"
-    )
+    say(f"rows below {point['threshold']:g} and stationary ones are dropped: {guarantee(point)}")
     return float(point["threshold"])
 
 
@@ -168,7 +165,7 @@ WHY: dict[str, Callable[[Scores, np.ndarray, float], np.ndarray]] = {
     "kept: provisional": lambda scores, kept, limit: kept & (scores.probability < limit),
     "kept: P ≥ {limit:g}": lambda scores, kept, limit: kept & (scores.probability >= limit),
 }
-"""Why a row goes or stays, and of which it is said: (n,) bool; of each row one of these is."""
+"""Reasons why a row goes or stays, each with the rows it holds for, (n,) bool; for each row exactly one does."""
 
 
 def reasons(scores: Scores, keep_above: float | None) -> Counter[str]:

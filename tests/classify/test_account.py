@@ -13,7 +13,7 @@ from astropy.table import Table
 from ceres_fast.catalogues import FORMATS, SUFFIXES, read_catalogue, write_table
 from ceres_fast.classify import classify
 from ceres_fast.classify.account import CLASSIFIED, KEPT, NO_CATALOGUE, PASSED_ON, SAME_CATALOGUE, UNREADABLE, Account
-from ceres_fast.classify.exposures import Job
+from ceres_fast.classify.exposures import CatalogueJob
 from ceres_fast.classify.outputs import scored_rows
 from ceres_fast.classify.scores import FLAGS, NOT_SCORED, PROBABILITY
 from ceres_fast.errors import InputError
@@ -237,8 +237,8 @@ def test_a_wrong_sum_is_said_after_all_is_written(
     night: Path, model: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     frames = write_field(night)
-    end = Job._end
-    monkeypatch.setattr(Job, "_end", lambda job, *rest: None if job.frame == frames[2] else end(job, *rest))
+    end = CatalogueJob._finish
+    monkeypatch.setattr(CatalogueJob, "_finish", lambda job, *rest: None if job.frame == frames[2] else end(job, *rest))
     with pytest.raises(AssertionError, match=r"fault of ceres-fast.*what became of \['.*F0001-3\.fits'\]"):
         classify([night], model, output=out)
     assert len(list(out.rglob("*.cat"))) == 3

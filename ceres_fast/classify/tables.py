@@ -1,0 +1,151 @@
+"""Catalogues classified in memory: what `ceres_fast.classify_table` does; nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+from astropy.table import Table
+
+from ..catalogues import Catalogue, Names
+from ..engines import Engine, load
+from ..errors import CeresFastError
+from ..files import StrPath, as_paths
+from ..frames.reading import read_headers
+from .account import ClassifyRun
+from .exposures import CatalogueJob, classify_exposures
+from .inputs import check_planes, check_scale, read_static_sources, rules_of
+from .scores import Scores
+
+
+@overload
+def classify_table(
+    frame: StrPath,
+    catalogue: StrPath | Table,
+    classifier: StrPath | Engine,
+    *,
+    names: Names | None = None,
+    slowest: float | None = None,
+    static: StrPath | None = None,
+) -> Table: ...
+
+
+@overload
+def classify_table(
+    frame: Sequence[StrPath],
+    catalogue: Sequence[StrPath | Table],
+    classifier: StrPath | Engine,
+    *,
+    names: Names | None = None,
+    slowest: float | None = None,
+    static: StrPath | None = None,
+) -> list[Table]: ...
+
+
+def classify_table(
+    frame: StrPath | Sequence[StrPath],
+    catalogue: StrPath | Table | Sequence[StrPath | Table],
+    classifier: StrPath | Engine,
+    *,
+    names: Names | None = None,
+    slowest: float | None = None,
+    static: StrPath | None = None,
+) -> Table | list[Table]:
+    """Return the catalogue of a frame with the probability of each detection, in memory.
+
+    The columns and values are those that `classify` writes for the same frames. Stationary detections are found by
+    comparing exposures, so give all exposures of a field together: of a single one nothing can be called stationary.
+
+    Parameters
+    ----------
+    frame : path or sequence of paths
+        One FITS frame, or the frames of one or several fields.
+    catalogue : path, astropy.table.Table, or a sequence of them
+        The detections of each frame, in the order of the frames; columns as SExtractor names them.
+    classifier : path or Engine
+        A run folder, an exported file, or what `ceres_fast.load` returned.
+    names : Names, optional
+        What the columns of the catalogues are called; by default as SExtractor calls them.
+    slowest : float, optional
+        Rate of the slowest asteroid that is wanted, arcsec/min, instead of that of the classifier's rules.
+    static : path, optional
+        A table of fixed sources (`catalogues.static_sources.read_static`).
+
+    Returns
+    -------
+    astropy.table.Table, or list of them
+        A table for one frame, a list for a sequence of frames, in their order. Rows are those of the catalogue, with
+        ``PROB_ASTEROID`` (float64; NaN where it was not scored, 0 where it is stationary) and ``CERES_FLAGS`` (int32,
+        the bits that `classify` lists) added. What was given is not changed.
+
+    Raises
+    ------
+    InputError
+        For a frame, catalogue or classifier that cannot be used; it names the file and the row.
+    CeresFastError
+        When the numbers of frames and catalogues differ.
+
+    Examples
+    --------
+    >>> table = ceres_fast.classify_table("night/F0001-1.fits", "night/F0001-1.cat", "runs/latest")
+    >>> table.colnames[-2:]
+    ['PROB_ASTEROID', 'CERES_FLAGS']
+
+    All exposures of a field, so that stationary detections are found:
+
+    >>> frames = ["night/F0001-1.fits", "night/F0001-2.fits", "night/F0001-3.fits"]
+    >>> catalogues = ["night/F0001-1.cat", "night/F0001-2.cat", "night/F0001-3.cat"]
+    >>> tables = ceres_fast.classify_table(frames, catalogues, "runs/latest")
+    >>> [int((table["PROB_ASTEROID"] > 0.5).sum()) for table in tables]
+    [1, 1, 1]
+    """
+    frames = as_paths(frame)
+    catalogues = [catalogue] if isinstance(catalogue, str | PathLike | Table) else list(catalogue)
+    if len(frames) != len(catalogues):
+        raise CeresFastError(f"{len(frames)} frames and {len(catalogues)} catalogues: give one catalogue per frame.")
+    engine = load(Path(classifier)) if isinstance(classifier, str | PathLike) else classifier
+    check_planes(engine.classifier, engine.path)
+    run = ClassifyRun(engine=engine, rules=rules_of(engine.classifier, engine.path, slowest), names=names or Names())
+    read_static_sources(static, run)
+    jobs = [_table_job(*pair) for pair in zip(frames, catalogues, strict=True)]
+    check_scale([info for job in jobs for info in job.infos], engine.classifier)
+    classify_exposures(jobs, run)
+    # A bad input has raised, so that each job has its table.
+    tables = [job.table for job in jobs if job.table is not None]
+    return tables[0] if isinstance(frame, str | PathLike) else tables
+
+
+def _table_job(frame: Path, catalogue: StrPath | Table) -> TableJob:
+    infos = [header.info for header in read_headers(frame)]
+    if isinstance(catalogue, Table):
+        named = frame.with_name(f"the table given for {frame.name}")  # which errors name
+        return TableJob(frame, named, frame, infos, given=catalogue)
+    return TableJob(frame, Path(catalogue), frame, infos)
+
+
+@dataclass
+class TableJob(CatalogueJob):
+    """A catalogue whose table stays in memory: `table`, once all CCDs of its frame are done.
+
+    Parameters
+    ----------
+    given : astropy.table.Table, optional
+        The detections, where they are not to be read from the file `catalogue`.
+    """
+
+    given: Table | None = None
+    table: Table | None = field(default=None, init=False)
+
+    def _open(self, run: ClassifyRun) -> Catalogue:
+        if self.given is None:
+            return super()._open(run)
+        return Catalogue(self.catalogue, "", self.given, None, names=run.names)
+
+    def _write(self, catalogue: Catalogue, scores: Scores, keep: np.ndarray | None, run: ClassifyRun) -> None:
+        self.table = catalogue.table.copy()
+        for name, values in scores.columns().items():
+            self.table[name] = values
