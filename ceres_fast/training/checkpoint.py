@@ -21,7 +21,8 @@ from ..artifact.classifier import CLASSIFIER_FILE
 from ..console import warn
 from ..errors import CeresFastError, InputError
 from ..files import read_json, sha256_of, write_json
-from .callbacks import KeepBest, Report
+from .best_epoch import KeepBest
+from .report import Report
 from .runs import CONFIG
 from .snapshot import Background, Snapshot, assign_variables, load_values, save_values, values_of
 

@@ -20,16 +20,15 @@ from ..records.pipeline import check_records, shard_errors
 from ..settings.training import Settings
 from ..tensorflow_quiet import tf
 from .assemble import FITTED_SPLITS, build_trainer, seeded_model, source_of
-from .callbacks import KeepBest, Report, early_stopping
+from .best_epoch import KeepBest, early_stopping
 from .checkpoint import Checkpoint
 from .config import RunConfig, check_provenance, versions, write_provenance
 from .devices import describe, strategy
-from .figures import draw_learning_curves
 from .optimisation import ValidateAveraged
+from .report import Report, draw_learning_curves, require_tensorboard, tensorboard
 from .runs import METRICS, create_run, open_run
 from .signals import stoppable
 from .start import starting_classifier, weights_from
-from .tensorboard import require_tensorboard, tensorboard
 
 
 def train(records: Path, settings: Settings, run: Path | None = None, *, on_error: OnError = "stop") -> Path:

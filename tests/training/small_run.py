@@ -19,8 +19,9 @@ import numpy as np
 from ceres_fast.files import write_json
 from ceres_fast.tensorflow_quiet import tf
 from ceres_fast.training import checkpoint as checkpoint_module
-from ceres_fast.training.callbacks import KeepBest, Report, early_stopping
+from ceres_fast.training.best_epoch import KeepBest, early_stopping
 from ceres_fast.training.checkpoint import Checkpoint
+from ceres_fast.training.report import Report
 from ceres_fast.training.runs import CONFIG, METRICS, create_run, open_run
 from ceres_fast.training.signals import stoppable
 

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.files import write_json
 from ceres_fast.training import checkpoint as module
-from ceres_fast.training.callbacks import KeepBest, Report, early_stopping
+from ceres_fast.training.best_epoch import KeepBest, early_stopping
 from ceres_fast.training.checkpoint import Checkpoint
+from ceres_fast.training.report import Report
 from ceres_fast.training.snapshot import load_values, values_of
 
 from .small_run import EPOCHS, STAMPS, Feed, compiled, network

@@ -1,32 +1,29 @@
-"""What happens at the end of every epoch: report, check, keep the best.
-
-`fit` is given them in this order: `Report`, which ends a training whose loss is no longer finite before anything of it
-is kept; `KeepBest`; the early stopping; and last the checkpoint, which writes down what the others have come to.
-"""
+"""What a training reports: a line and a bar for each epoch, ``history.csv``, learning curves, logs for TensorBoard."""
 
 from __future__ import annotations
 
 import csv
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import keras
+from matplotlib.figure import Figure
 
-from ..artifact.classifier import CLASSIFIER_FILE
 from ..console import progress, say
 from ..errors import CeresFastError
-from ..files import atomic_file, sha256_of
-from .optimisation import averaged
+from ..files import atomic_file
 from .runs import CONFIG
-from .snapshot import Snapshot
 
 HISTORY = "history.csv"
 
-MONITORS = {"val_loss": "min", "val_accuracy": "max", "val_recall": "max", "val_auc": "max"}
-"""What may tell the best epoch, and which end of it is good."""
+TENSORBOARD = "tensorboard"
+"""Folder of a run for logs of TensorBoard."""
+
+PANELS = (("loss", "loss"), ("accuracy", "accuracy"), ("recall", "asteroid recall"))
 
 
 class Report(keras.callbacks.Callback):
@@ -126,77 +123,48 @@ class Report(keras.callbacks.Callback):
             writer.writerows(self.rows)
 
 
-class KeepBest(keras.callbacks.Callback):
-    """Keep the classifier whenever what is monitored is better than ever before.
-
-    Here its weights are copied; `Checkpoint` has them written while training goes on. Each best epoch's weights are a
-    file of their own; `publish` then points ``classifier.json`` at it; the file before is removed when no checkpoint
-    needs it any more. A kill at any moment leaves a classifier that is whole.
+def draw_learning_curves(rows: Sequence[dict[str, float]], best_epoch: int, path: Path) -> None:
+    """Draw loss, accuracy and asteroid recall of training and validation against the epoch, as a PNG.
 
     Parameters
     ----------
-    run : pathlib.Path
-        Run directory.
-    publish : callable
-        Called with the path of the weights once they are on disk.
-    model : keras.Model
-        The whole classifier; what is trained may be a part of it.
-    monitor : str, default "val_loss"
-        Row of `MONITORS`.
-
-    Attributes
-    ----------
-    best : float
-        Of what is monitored.
+    rows : sequence of dict
+        Rows of ``history.csv``.
     best_epoch : int
-        1-based; 0 before there is one.
-    kept : dict
-        Name and SHA-256 of the weights on disk; empty before there are any.
-    waiting : tuple of (int, Snapshot) or None
-        The best epoch and its weights, while they are not on disk.
+        1-based epoch that was kept.
+    path : pathlib.Path
+        The PNG.
     """
-
-    def __init__(
-        self, run: Path, publish: Callable[[Path], None], model: keras.Model, monitor: str = "val_loss"
-    ) -> None:
-        super().__init__()
-        self.run, self.publish, self.classifier, self.monitor = run, publish, model, monitor
-        self._sign = 1 if MONITORS[monitor] == "max" else -1
-        self.best = -self._sign * math.inf
-        self.best_epoch = 0
-        self.kept: dict[str, str] = {}
-        self.waiting: tuple[int, Snapshot] | None = None
-
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Undo what was kept after the last checkpoint: those epochs are trained again."""
-        if self.kept:
-            self.publish(self.run / self.kept["file"])
-        else:
-            (self.run / CLASSIFIER_FILE).unlink(missing_ok=True)
-        self.tidy()
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Copy the weights if this epoch is the best."""
-        value = float((logs or {})[self.monitor])
-        if math.isfinite(value) and self._sign * value > self._sign * self.best:
-            self.best, self.best_epoch = value, epoch + 1
-            with averaged(self.model):
-                self.waiting = epoch + 1, Snapshot(self.classifier)
-
-    def write(self, epoch: int, weights: Snapshot) -> None:
-        """Put the weights of a best epoch on disk and publish them."""
-        path = self.run / f"epoch-{epoch:03}.weights.h5"
-        weights.write(path)
-        self.kept = {"file": path.name, "sha256": sha256_of(path)}
-        self.publish(path)
-
-    def tidy(self) -> None:
-        """Remove all weights but those that are kept."""
-        for path in self.run.glob("*epoch-*.weights.h5"):  # a killed process leaves some with a dot in front
-            if path.name != self.kept.get("file"):
-                path.unlink(missing_ok=True)
+    figure = Figure(figsize=(11, 3.4), layout="constrained")
+    epochs = [row["epoch"] for row in rows]
+    for axes, (key, title) in zip(figure.subplots(1, len(PANELS)), PANELS, strict=True):
+        axes.plot(epochs, [row[key] for row in rows], "o-", ms=3, label="training")
+        axes.plot(epochs, [row[f"val_{key}"] for row in rows], "s-", ms=3, label="validation")
+        axes.axvline(best_epoch, color="0.6", ls=":", label="kept")
+        axes.set(xlabel="epoch", title=title)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.legend(frameon=False)
+    with atomic_file(path) as temporary:
+        figure.savefig(temporary, dpi=120)
 
 
-def early_stopping(patience: int, monitor: str = "val_loss") -> keras.callbacks.EarlyStopping:
-    """Return what stops after `patience` epochs without a better `monitor` (a row of `MONITORS`)."""
-    return keras.callbacks.EarlyStopping(monitor=monitor, mode=MONITORS[monitor], patience=patience)
+def require_tensorboard() -> None:
+    """Make sure, before anything is trained, that logs can be written.
+
+    Raises
+    ------
+    CeresFastError
+        When the package is not installed, with which TensorFlow writes its summaries.
+    """
+    if find_spec("tensorboard") is None:
+        raise CeresFastError(
+            "--tensorboard needs a package that is not installed. Install it with: pip install tensorboard"
+        )
+
+
+def tensorboard(run: Path) -> keras.callbacks.TensorBoard:
+    """Return the callback that logs loss, metrics and learning rate of every epoch into ``tensorboard/`` of the run.
+
+    Neither the graph nor profiles: of a backbone, they take more room than its weights and seconds to write.
+    """
+    return keras.callbacks.TensorBoard(run / TENSORBOARD, write_graph=False)

@@ -1,0 +1,172 @@
+"""What a training prints, keeps, draws and logs of each epoch."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from pathlib import Path
+
+import keras
+import matplotlib.image
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from rich.console import Console
+
+from ceres_fast import console
+from ceres_fast.errors import CeresFastError
+from ceres_fast.training import report as module
+from ceres_fast.training.report import HISTORY, Report, draw_learning_curves, require_tensorboard, tensorboard
+
+LOGS = {"loss": 0.5, "accuracy": 0.75, "recall": 1.0, "val_loss": 0.25, "val_accuracy": 0.9, "val_recall": 0.8}
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """What the clock says; the test moves it."""
+    now = [100.0]
+    monkeypatch.setattr(module.time, "perf_counter", lambda: now[0])
+    return now
+
+
+@pytest.fixture
+def report(tmp_path: Path) -> Report:
+    made = Report(tmp_path, stamps=80, epochs=3)
+    made.set_params({"steps": 10})
+    return made
+
+
+def epoch(report: Report, clock: list[float], number: int, **changed: float) -> None:
+    report.on_epoch_begin(number - 1)
+    for batch in range(10):
+        report.on_train_batch_end(batch)
+    clock[0] += 4
+    report.on_test_begin()
+    clock[0] += 1000
+    report.on_epoch_end(number - 1, LOGS | changed)
+
+
+def test_every_epoch_is_printed_and_in_the_history(
+    report: Report, clock: list[float], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report.on_train_begin()
+    for number in (1, 2):
+        epoch(report, clock, number, loss=0.5 / number)
+        with (tmp_path / HISTORY).open(newline="") as stream:
+            rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(stream)]
+        assert rows == report.rows
+        assert len(rows) == number
+    # The 1000 s of validation are not training.
+    assert rows[1] == {"epoch": 2, **LOGS, "loss": 0.25, "seconds": 4, "stamps_per_second": 20}
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert printed.out.splitlines()[1] == (
+        "epoch   2/3  loss 0.2500  validation: loss 0.2500  accuracy 0.9000  asteroid recall 0.8000  20 stamps/s"
+    )
+
+
+def test_it_says_where_the_training_is(report: Report, clock: list[float]) -> None:
+    assert report.where() == "before the first epoch"
+    report.on_train_begin()
+    epoch(report, clock, 2)
+    assert report.where() == "in epoch 2 of 3"
+
+
+def test_it_goes_on_with_the_rows_and_the_clock_of_before(report: Report, clock: list[float], tmp_path: Path) -> None:
+    report.rows, report.seconds = [{"epoch": 1, **LOGS, "seconds": 4, "stamps_per_second": 20}], 77
+    report.on_train_begin()
+    assert len((tmp_path / HISTORY).read_text().splitlines()) == 2
+    epoch(report, clock, 2)
+    assert report.seconds == 77 + 1004
+    assert [row["epoch"] for row in report.rows] == [1, 2]
+    assert len((tmp_path / HISTORY).read_text().splitlines()) == 3
+
+
+@pytest.mark.parametrize("name", ["loss", "val_loss"])
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_loss_that_is_not_finite_ends_it_with_advice(
+    report: Report, clock: list[float], tmp_path: Path, name: str, value: float
+) -> None:
+    report.on_train_begin()
+    with pytest.raises(
+        CeresFastError, match=r"not finite after epoch 1\. There is no classifier yet\. Begin again with"
+    ):
+        epoch(report, clock, 1, **{name: value})
+    report.rows.clear()
+    epoch(report, clock, 1)
+    with pytest.raises(
+        CeresFastError, match=r"epoch 2\. The best epoch .* kept.*lower learning_rate in .*config\.toml"
+    ):
+        epoch(report, clock, 2, **{name: value})
+    assert len((tmp_path / HISTORY).read_text().splitlines()) == 3
+
+
+def test_no_bar_is_left_on_the_terminal_by_an_error_within_an_epoch(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    screen = io.StringIO()
+    monkeypatch.setattr(console, "errors", Console(file=screen, force_terminal=True, width=80))
+    report = Report(tmp_path, stamps=80, epochs=3)
+    report.set_params({"steps": 10})
+    with pytest.raises(KeyboardInterrupt), report.bar:
+        report.on_epoch_begin(0)
+        report.on_train_batch_end(0)
+        report.bar.refresh()
+        raise KeyboardInterrupt
+    assert "epoch 1/3" in screen.getvalue()
+    assert not report.bar.live.is_started
+    assert screen.getvalue().rindex("\x1b[?25h") > screen.getvalue().rindex("\x1b[?25l")  # the cursor is back
+
+
+def history(epochs: int) -> list[dict[str, float]]:
+    names = [f"{part}{name}" for part in ("", "val_") for name in ("loss", "accuracy", "recall")]
+    return [
+        {"epoch": epoch, **{name: number + 1 / epoch for number, name in enumerate(names)}}
+        for epoch in range(1, epochs + 1)
+    ]
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 30])
+def test_curves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, epochs: int) -> None:
+    drawn: list[Figure] = []
+
+    class Kept(Figure):
+        def savefig(self, *arguments: object, **options: object) -> None:
+            drawn.append(self)
+            super().savefig(*arguments, **options)
+
+    monkeypatch.setattr(module, "Figure", Kept)
+    rows = history(epochs)
+    draw_learning_curves(rows, 1, tmp_path / "figures" / "curves.png")
+    assert matplotlib.image.imread(tmp_path / "figures" / "curves.png").shape[2] == 4
+    assert [axes.get_title() for axes in drawn[0].axes] == ["loss", "accuracy", "asteroid recall"]
+    for axes, name in zip(drawn[0].axes, ("loss", "accuracy", "recall"), strict=True):
+        training, validation, kept = axes.lines
+        np.testing.assert_array_equal(training.get_xydata(), [(row["epoch"], row[name]) for row in rows])
+        np.testing.assert_array_equal(validation.get_ydata(), [row[f"val_{name}"] for row in rows])
+        assert list(kept.get_xdata()) == [1, 1]
+
+
+def test_a_loss_that_is_not_finite_draws_no_warning(tmp_path: Path) -> None:
+    rows = history(3)
+    rows[1]["val_loss"], rows[2]["loss"] = math.inf, math.nan
+    draw_learning_curves(rows, 1, tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_without_the_package_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "find_spec", lambda name: None)
+    with pytest.raises(CeresFastError, match=r"--tensorboard needs .* pip install tensorboard$"):
+        require_tensorboard()
+    monkeypatch.setattr(module, "find_spec", lambda name: name == "tensorboard" or None)
+    require_tensorboard()
+
+
+def test_it_logs_into_the_run(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    model = keras.Sequential([keras.layers.Dense(1)])
+    model.compile(loss="mse")
+    x, y = np.ones((4, 2), np.float32), np.ones((4, 1), np.float32)
+    model.fit(x, y, validation_data=(x, y), verbose=0, callbacks=[tensorboard(tmp_path)])
+    assert {path.parent.name for path in (tmp_path / "tensorboard").rglob("events*")} == {"train", "validation"}
