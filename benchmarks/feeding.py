@@ -40,12 +40,12 @@ from benchmarks.subset import subset
 from benchmarks.weights import weights_of
 from ceres_fast.console import say, table
 from ceres_fast.model.backbones import BACKBONES
-from ceres_fast.model.build import PRECISIONS, build_model
+from ceres_fast.model.build import build_model
 from ceres_fast.records.manifest import load_manifest
+from ceres_fast.settings.training import PRECISIONS, Settings
 from ceres_fast.tensorflow_quiet import tf
 from ceres_fast.training.feed.rows import size
 from ceres_fast.training.prefix_cache.cache import cached_rows
-from ceres_fast.training.settings import Settings
 from ceres_fast.training.trainer import Trainer
 
 

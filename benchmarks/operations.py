@@ -26,7 +26,8 @@ from benchmarks.machine import write_result
 from benchmarks.weights import weights_of
 from ceres_fast.console import table
 from ceres_fast.model.backbones import BACKBONES, EXPERIMENTS
-from ceres_fast.model.build import Architecture, build_model
+from ceres_fast.model.build import build_model
+from ceres_fast.settings.training import Architecture
 
 import keras  # isort: skip  (after TensorFlow has been imported quietly)
 

@@ -17,8 +17,8 @@ from benchmarks.measured import Measured, measured
 from benchmarks.throughput import DiskReader, without_stem
 from ceres_fast.model.backbones import BACKBONES
 from ceres_fast.model.build import BASE, build_model
+from ceres_fast.settings.training import Settings
 from ceres_fast.stamps import CLASSES
-from ceres_fast.training.settings import Settings
 
 import keras  # isort: skip  (after TensorFlow has been imported quietly)
 

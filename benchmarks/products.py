@@ -59,7 +59,7 @@ from ceres_fast.model.backbones import BACKBONES
 from ceres_fast.model.load import load_model, predict
 from ceres_fast.model.onnx_convert import convert
 from ceres_fast.records.manifest import load_manifest
-from ceres_fast.training.settings import Settings
+from ceres_fast.settings.training import Settings
 
 MEASURED_EXPERIMENTS = (1, 2)
 ROWS = [f"{backbone}/{experiment}" for backbone in BACKBONES for experiment in MEASURED_EXPERIMENTS]

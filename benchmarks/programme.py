@@ -44,10 +44,10 @@ from benchmarks.training_results import DTYPES
 from benchmarks.weights import NOTE, weights_of
 from ceres_fast.console import say, table
 from ceres_fast.model.backbones import BACKBONES, EXPERIMENTS
-from ceres_fast.model.build import PRECISIONS, build_model
+from ceres_fast.model.build import build_model
 from ceres_fast.records.manifest import Manifest, load_manifest
+from ceres_fast.settings.training import PRECISIONS, Settings
 from ceres_fast.training.prefix_cache.cache import cached_rows
-from ceres_fast.training.settings import Settings
 
 ROWS = [f"{backbone}/{experiment}" for backbone in BACKBONES for experiment in EXPERIMENTS]
 

@@ -36,12 +36,13 @@ from ceres_fast.artifact.products import describe
 from ceres_fast.console import say, table, warn
 from ceres_fast.engines.onnx_runtime import OnnxRuntimeEngine
 from ceres_fast.model.backbones import BACKBONES
-from ceres_fast.model.build import Architecture, build_model
+from ceres_fast.model.build import build_model
 from ceres_fast.model.onnx_convert import convert
 from ceres_fast.records.build import build_records
 from ceres_fast.records.manifest import Manifest, load_manifest
 from ceres_fast.records.pipeline import stamp_dataset
 from ceres_fast.selection.rules import Rules
+from ceres_fast.settings.training import Architecture
 from ceres_fast.tensorflow_quiet import tf
 
 import keras  # isort: skip  (after TensorFlow has been imported quietly)

@@ -45,9 +45,8 @@ from benchmarks.training_results import DTYPES, WAYS, Results, estimate
 from benchmarks.weights import weights_of
 from ceres_fast.console import say
 from ceres_fast.model.backbones import BACKBONES, EXPERIMENTS
-from ceres_fast.model.build import PRECISIONS
 from ceres_fast.records.manifest import load_manifest
-from ceres_fast.training.settings import Settings
+from ceres_fast.settings.training import PRECISIONS, Settings
 
 ROWS = [f"{backbone}/{experiment}" for backbone in ("xception", "inceptionv3") for experiment in EXPERIMENTS]
 ALL_ROWS = [f"{backbone}/{experiment}" for backbone in BACKBONES for experiment in EXPERIMENTS]

@@ -17,7 +17,7 @@ from benchmarks.operations import Operations
 from benchmarks.peaks import Peaks, best_of
 from benchmarks.weights import NOTE
 from ceres_fast.console import table
-from ceres_fast.training.settings import Settings
+from ceres_fast.settings.training import Settings
 
 DTYPES = {"float32": "float32", "mixed_float16": "float16", "mixed_bfloat16": "bfloat16"}
 

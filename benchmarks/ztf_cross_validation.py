@@ -37,9 +37,9 @@ from ceres_fast.evaluation.scores import score
 from ceres_fast.frames.stamp_folders import labelled_files, stamp_files_table
 from ceres_fast.model.stem import NORMALISATIONS
 from ceres_fast.records.splits import group_stamps
+from ceres_fast.settings.training import Settings
 from ceres_fast.tensorflow_quiet import tf
 from ceres_fast.training.assemble import class_weights
-from ceres_fast.training.settings import Settings
 
 import keras  # isort: skip  (after TensorFlow has been imported quietly)
 

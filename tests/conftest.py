@@ -73,7 +73,7 @@ def trained(tiny_records: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
     from ceres_fast.model.backbones import BACKBONES
     from ceres_fast.model.weights import load_base
-    from ceres_fast.training.settings import Settings
+    from ceres_fast.settings.training import Settings
     from ceres_fast.training.train import train
 
     folder = tmp_path_factory.mktemp("trained")

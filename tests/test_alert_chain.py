@@ -13,8 +13,8 @@ from ceres_fast.export import export
 from ceres_fast.records.build import build_records
 from ceres_fast.records.manifest import load_manifest
 from ceres_fast.records.pipeline import read_stamps
+from ceres_fast.settings.training import Settings
 from ceres_fast.stamps import PLANES
-from ceres_fast.training.settings import Settings
 from ceres_fast.training.train import train
 
 from .alert_files import write_fields

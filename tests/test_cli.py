@@ -101,27 +101,16 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 def test_choices_are_the_package_s_tables() -> None:
-    from ceres_fast.training.setting_checks import CHECKS, MONITORS
-
     from ceres_fast.artifact.products import PRECISIONS as PRODUCTS
     from ceres_fast.detect import ENGINES
     from ceres_fast.errors import NanPolicy, OnError
     from ceres_fast.export import TARGETS
-    from ceres_fast.model.backbones import BACKBONES, EXPERIMENTS
-    from ceres_fast.model.stem import NORMALISATIONS
     from ceres_fast.records.splits import SPLITS
-    from ceres_fast.settings.training import PRECISIONS
-    from ceres_fast.training.config import ALL
-    from ceres_fast.training.optimisation import LOSSES
+    from ceres_fast.settings.training import OPTIONS as TRAINING
 
-    assert choices("train", "backbone") == {*BACKBONES, ALL}
-    assert choices("train", "experiment") == {str(number) for number in EXPERIMENTS}
-    assert choices("train", "normalise") == NORMALISATIONS.keys()
-    assert choices("train", "precision") == set(PRECISIONS)
-    assert choices("train", "loss") == LOSSES.keys()
-    assert choices("train", "monitor") == MONITORS.keys()
-    for name in ("optimizer", "schedule"):
-        assert CHECKS[name].expected == f"one of {', '.join(sorted(choices('train', name)))}"
+    for name, option in TRAINING.items():
+        if option.choices:  # the tables hold test_training's tests in settings
+            assert choices("train", name) == set(map(str, option.choices))
     assert choices("evaluate", "split") == set(SPLITS)
     assert choices("export", "to") == TARGETS.keys()
     assert choices("export", "precision") == set(PRODUCTS)
@@ -136,10 +125,7 @@ def test_choices_are_the_package_s_tables() -> None:
 
 
 def test_train_s_options_are_the_settings_with_their_defaults() -> None:
-    from ceres_fast.training.setting_checks import option
-
-    from ceres_fast.settings.training import Settings
-    from ceres_fast.training.config import OPTIONS
+    from ceres_fast.settings.training import OPTIONS, Settings
 
     default = dataclasses.asdict(Settings("xception"))
     given = {name: parameter.default for name, parameter in options("train").items() if name in default}
@@ -148,7 +134,7 @@ def test_train_s_options_are_the_settings_with_their_defaults() -> None:
     assert options("train").keys() - default.keys() == {"records", "run", "on_error", "config", "resume", "seeds"}
     assert options("train").keys() - OPTIONS.keys() == {"run", "config", "resume"}
     for name, parameter in options("train").items():
-        assert parameter.opts == [option(name)]
+        assert parameter.opts == [OPTIONS[name].flag if name in OPTIONS else f"--{name}"]
 
 
 def test_defaults_of_one_command_are_what_the_other_makes() -> None:
@@ -194,13 +180,14 @@ OTHERS = {
 
 
 def as_option(name: str, value: object) -> list[str]:
-    from ceres_fast.training.setting_checks import option
+    from ceres_fast.settings.training import OPTIONS
 
     if value is None:
         return []
+    flag = OPTIONS[name].flag
     if isinstance(value, bool):
-        return [option(name) if value else option(name).replace("--", "--no-", 1)]
-    return [f"{option(name)}={value}"]
+        return [flag if value else flag.replace("--", "--no-", 1)]
+    return [f"{flag}={value}"]
 
 
 @pytest.fixture
@@ -294,7 +281,8 @@ def test_several_seeds_or_backbones_are_a_series(calls: list[Any], tmp_path: Pat
     (first, (options, run), _), (second, (others, without), _) = calls
     assert (first, options["seeds"], options["seed"], run) == ("train_series", 3, 4, Path("x"))
     assert (second, others["backbone"], others["prefix_cache"], without) == ("train_series", "all", False, None)
-    from ceres_fast.training.config import OPTIONS, read_config, write_config
+    from ceres_fast.settings.training import OPTIONS
+    from ceres_fast.training.config import read_config, write_config
 
     assert options.keys() == OPTIONS.keys()
     write_config(tmp_path, options)
@@ -302,8 +290,8 @@ def test_several_seeds_or_backbones_are_a_series(calls: list[Any], tmp_path: Pat
 
 
 def test_resume(calls: list[Any], tmp_path: Path) -> None:
-    from ceres_fast.settings.training import Settings
-    from ceres_fast.training.config import OPTIONS, RunConfig, read_config, write_config
+    from ceres_fast.settings.training import OPTIONS, Settings
+    from ceres_fast.training.config import RunConfig, read_config, write_config
 
     RunConfig(tmp_path / "records", Settings(**OTHERS), "skip").write(tmp_path)
     invoke("train", "--resume", tmp_path)

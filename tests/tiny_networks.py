@@ -9,9 +9,10 @@ import keras
 import numpy as np
 
 from ceres_fast.artifact.classifier import read_classifier
-from ceres_fast.model.build import BASE, Architecture, Base
+from ceres_fast.model.build import BASE, Base
 from ceres_fast.model.stem import Normalise
 from ceres_fast.selection.rules import Rules
+from ceres_fast.settings.training import Architecture
 from ceres_fast.stamps import PLANES, stamp_shape
 
 from .tiny_models import classifier

@@ -16,8 +16,8 @@ from ..export import export
 from ..files import write_json
 from ..records.build import build_records
 from ..selection.rules import Rules
+from ..settings.training import Settings
 from ..synthetic.simulate import simulate_survey
-from ..training.settings import Settings
 from ..training.train import train
 from .found import check_night
 from .pictures import draw_night

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import keras
 
+from ..settings.training import Architecture
 from ..stamps import PLANES, stamp_shape
 from .backbones import BACKBONES, EXPERIMENTS, Backbone, Experiment, find_layer
 from .stem import Normalise, Upscale
@@ -16,39 +16,6 @@ from .weights import load_base
 
 BASE = "base"
 """Name of the layer that holds the backbone."""
-
-PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """Everything that decides the layers of a classifier.
-
-    Attributes
-    ----------
-    backbone : str
-        Row of `BACKBONES`.
-    experiment : int
-        Row of `EXPERIMENTS`.
-    weights : str
-        ``imagenet``, ``none`` or a path; ``none`` trains every layer, whatever the experiment freezes.
-    normalise : {'minmax', 'asinh'}
-        How the stem normalises.
-    precision : {'float32', 'mixed_float16', 'mixed_bfloat16'}
-        Keras dtype policy of backbone and head; the stem and the softmax stay float32.
-    dense : int
-        Units of the head's hidden layer.
-    dropout : float
-        Share of the hidden layer dropped in training.
-    """
-
-    backbone: str
-    experiment: int = 2
-    weights: str = "imagenet"
-    normalise: str = "minmax"
-    precision: str = "float32"
-    dense: int = 256
-    dropout: float = 0.5
 
 
 def build_model(

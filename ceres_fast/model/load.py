@@ -10,9 +10,10 @@ import numpy as np
 from ..artifact.classifier import CLASSIFIER_FILE, Classifier
 from ..errors import InputError
 from ..records.pipeline import without_tuning
+from ..settings.training import PRECISIONS, Architecture
 from ..tensorflow_quiet import tf
 from .backbones import BACKBONES, EXPERIMENTS
-from .build import PRECISIONS, Architecture, build_model
+from .build import build_model
 from .stem import NORMALISATIONS
 from .weights import fill
 

@@ -16,10 +16,10 @@ from ..files import write_text
 from ..model.backbones import BACKBONES, EXPERIMENTS
 from ..records.manifest import MANIFEST, Manifest, load_manifest
 from ..records.tolerance import needed
+from ..settings.training import Settings
 from ..training.config import RunConfig, as_written, read_config, write_config
 from ..training.members import Member
 from ..training.runs import CONFIG
-from ..training.settings import Settings
 from ..training.tensorboard import require_tensorboard
 
 PLAN = "plan.toml"

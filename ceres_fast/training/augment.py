@@ -12,9 +12,6 @@ from typing import Any
 import keras
 from keras import ops
 
-VARIANTS = 8
-"""Flips and rotations of a square; 0 leaves it as it is."""
-
 SHIFT = 2
 """Pixels by which a stamp is moved at most, along both axes: about the error of a centre."""
 

@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import keras
 import tomli_w
@@ -19,27 +19,12 @@ from ..errors import InputError, OnError
 from ..files import read_json, write_json, write_text
 from ..model.weights import weights_sha256
 from ..records.manifest import Manifest
+from ..settings.training import OPTIONS, Settings
 from ..tensorflow_quiet import tf
 from .devices import describe
 from .runs import CONFIG
-from .setting_checks import CHECKS, Check, key, one_of, whole
-from .settings import Settings
 
 PROVENANCE = "provenance.json"
-ALL = "all"
-"""In the place of a backbone: a series of runs, one or more of each."""
-
-_BACKBONE = CHECKS["backbone"]
-_TEXT = CHECKS["cache_dir"].allows
-OPTIONS: dict[str, Check] = {
-    "records": Check(_TEXT, "a folder of records"),
-    "on_error": one_of(get_args(OnError)),
-    "seeds": whole(1),
-    **CHECKS,
-    "backbone": Check(lambda value: value == ALL or _BACKBONE.allows(value), f"{_BACKBONE.expected}, {ALL}"),
-}
-"""What a configuration file may hold: the options of `ceres-fast train`, but for those that name another run."""
-
 PATHS = ("records", "cache_dir", "start_from")
 
 
@@ -70,15 +55,15 @@ def read_config(path: Path) -> dict[str, Any]:
         raise InputError(path, f"cannot be read ({error.strerror})", expected=expected) from error
     except ValueError as error:  # not TOML, or not UTF-8
         raise InputError(path, f"is not valid TOML ({error})", expected=expected) from error
-    names = {key(name): name for name in OPTIONS}
+    names = {each.key: name for name, each in OPTIONS.items()}
     for each, value in found.items():
         if each not in names:
             raise InputError(
                 path, "is not an option of `ceres-fast train`", row=each, expected=f"one of {_list(names)}"
             )
-        check = OPTIONS[names[each]]
-        if not check.allows(value):
-            raise InputError(path, f"is {_shown(value)}", row=each, expected=check.expected)
+        option = OPTIONS[names[each]]
+        if not option.allows(value):
+            raise InputError(path, f"is {_shown(value)}", row=each, expected=option.expected)
     return {names[each]: value for each, value in found.items()}
 
 
@@ -95,7 +80,7 @@ def read_written(folder: Path) -> dict[str, Any]:
     if missing := OPTIONS.keys() - options.keys() - {"start_from", "seeds"}:
         raise InputError(
             path,
-            f"lacks {_list(map(key, missing))}",
+            f"lacks {_list(OPTIONS[name].key for name in missing)}",
             expected=f"all options, as ceres-fast {__version__} writes them",
             action=f"go on with the ceres-fast that began it, or begin anew with --config {path}",
         )
@@ -133,7 +118,7 @@ def write_config(folder: Path, options: Mapping[str, Any]) -> None:
 
 def as_written(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return what `write_config` writes of options: keys as in the file, paths absolute, nothing that is None."""
-    return {key(name): _stored(name, value) for name, value in options.items() if value is not None}
+    return {OPTIONS[name].key: _stored(name, value) for name, value in options.items() if value is not None}
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from ..errors import CeresFastError, InputError
 from ..files import write_json
 from ..model.backbones import BACKBONES
 from ..records.manifest import load_manifest
-from .config import ALL, RunConfig, read_written, write_config
+from ..settings.training import ALL
+from .config import RunConfig, read_written, write_config
 from .members import Member, Step, carry_out, evaluation, refuse_failed, training
 from .processes import Problem
 from .runs import CONFIG, create_run, open_run

@@ -11,10 +11,9 @@ import keras
 
 from ..artifact.classifier import CLASSIFIER_FILE, Classifier, read_classifier
 from ..errors import CeresFastError, InputError
-from ..model.build import Architecture, build_model
+from ..model.build import build_model
 from ..model.weights import fill
-from .setting_checks import CHECKS, option
-from .settings import Settings
+from ..settings.training import SETTINGS, Architecture, Settings
 
 FIXED = ("backbone", "experiment", "normalise", "dense")
 """What the weights of a classifier are for; with another of these they are not what they were."""
@@ -60,8 +59,8 @@ def starting_classifier(settings: Settings, planes: Sequence[str]) -> Classifier
     for name, value in _described(classifier).items():
         if name in FIXED and getattr(settings, name) != value:
             raise CeresFastError(
-                f"{option(name)} {getattr(settings, name)}: the classifier of --from {settings.start_from} has "
-                f"{value}, and its weights are for that. Leave {option(name)} out, or --from."
+                f"{SETTINGS[name].flag} {getattr(settings, name)}: the classifier of --from {settings.start_from} has "
+                f"{value}, and its weights are for that. Leave {SETTINGS[name].flag} out, or --from."
             )
     if classifier.planes != tuple(planes):
         raise InputError(
@@ -102,8 +101,8 @@ def _described(classifier: Classifier) -> dict[str, Any]:
     values = {name: getattr(classifier, name) for name in TAKEN if hasattr(classifier, name)}
     values |= {"experiment": experiment, **classifier.head}
     for name, value in values.items():
-        if not CHECKS[name].allows(value):
-            raise InputError(_path(classifier), f"unknown {name} {value!r}", expected=CHECKS[name].expected)
+        if not SETTINGS[name].allows(value):
+            raise InputError(_path(classifier), f"unknown {name} {value!r}", expected=SETTINGS[name].expected)
     return values
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks import measured as module
 from benchmarks.measured import Measured, measured, run_pipeline
-from ceres_fast.training.settings import Settings
+from ceres_fast.settings.training import Settings
 
 
 def test_epochs_begin_where_the_one_before_ends() -> None:

@@ -12,7 +12,7 @@ from benchmarks.measured import Measured
 from benchmarks.operations import Operations
 from benchmarks.peaks import Peaks
 from benchmarks.training_results import Results, compared
-from ceres_fast.training.settings import Settings
+from ceres_fast.settings.training import Settings
 
 WORK = Work(stamps=1000, validation=100, epochs=4)
 OPTIONS = {"epochs": 4, "folder": Path("somewhere"), "rows": ["xception/2"]}

@@ -14,9 +14,9 @@ from benchmarks import ztf_cross_validation as benchmark
 from benchmarks.ztf_cross_validation import Stamps, at_operating_point, measure, out_of_fold, over_seeds, parts
 from benchmarks.ztf_networks import NETWORKS, Prepared, xception
 from ceres_fast.model.backbones import EXPERIMENTS
+from ceres_fast.settings.training import Settings
 from ceres_fast.stamps import COLUMNS
 from ceres_fast.training.assemble import seeded_model
-from ceres_fast.training.settings import Settings
 
 COUNT = 300
 

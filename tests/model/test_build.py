@@ -11,8 +11,9 @@ import pytest
 from ceres_fast.engines.probes import probe_stamps
 from ceres_fast.model import build
 from ceres_fast.model.backbones import BACKBONES, EXPERIMENTS, find_layer
-from ceres_fast.model.build import BASE, PRECISIONS, Architecture, build_model
+from ceres_fast.model.build import BASE, build_model
 from ceres_fast.model.load import predict
+from ceres_fast.settings.training import PRECISIONS, Architecture
 from ceres_fast.stamps import PLANE_SETS
 
 HEAD = ["hidden/kernel", "hidden/bias", "probabilities/kernel", "probabilities/bias"]

@@ -11,9 +11,10 @@ import pytest
 from ceres_fast.engines.probes import probe_stamps
 from ceres_fast.model import build
 from ceres_fast.model.backbones import BACKBONES, EXPERIMENTS
-from ceres_fast.model.build import BASE, PRECISIONS, Architecture, Base, build_model
+from ceres_fast.model.build import BASE, Base, build_model
 from ceres_fast.model.cut import Cut, cut
 from ceres_fast.model.weights import load_base
+from ceres_fast.settings.training import PRECISIONS, Architecture
 from ceres_fast.stamps import PLANES
 
 ROWS = [(backbone, experiment) for backbone in BACKBONES for experiment in EXPERIMENTS]

@@ -14,8 +14,9 @@ import pytest
 from ceres_fast.artifact.classifier import CLASSIFIER_FILE, read_classifier
 from ceres_fast.engines.probes import probe_stamps
 from ceres_fast.errors import InputError
-from ceres_fast.model.build import Architecture, build_model
+from ceres_fast.model.build import build_model
 from ceres_fast.model.load import load_model, predict
+from ceres_fast.settings.training import Architecture
 
 from ..tiny_models import classifier
 from ..tiny_networks import WEIGHTS, tiny_network, write_run

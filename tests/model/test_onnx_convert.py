@@ -18,10 +18,11 @@ from ceres_fast.artifact.products import describe
 from ceres_fast.engines.onnx_runtime import OnnxRuntimeEngine
 from ceres_fast.engines.probes import probe_stamps
 from ceres_fast.errors import CeresFastError
-from ceres_fast.model.build import BASE, Architecture, build_model
+from ceres_fast.model.build import BASE, build_model
 from ceres_fast.model.load import predict
 from ceres_fast.model.onnx_convert import BATCH, IR_VERSION, OPSET, _weights_not_copied, check, convert
 from ceres_fast.model.onnx_float16 import halved
+from ceres_fast.settings.training import Architecture
 from ceres_fast.stamps import PLANE_SETS, PLANES
 
 from ..small_networks import CONVOLUTIONS, FOLDED, small_network

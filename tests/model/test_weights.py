@@ -20,8 +20,8 @@ from keras.src.utils import file_utils
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.model import weights as weights_module
 from ceres_fast.model.backbones import BACKBONES, Backbone
-from ceres_fast.model.build import Architecture
 from ceres_fast.model.weights import WEIGHTS_FOLDER, file_names, fill, find_imagenet, load_base, save_weights
+from ceres_fast.settings.training import Architecture
 
 from ..tiny_networks import tiny_network
 

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from ceres_fast.cli.experiments import experiments
 from ceres_fast.paper import run as module
 from ceres_fast.paper.plan import Plan, Promise
-from ceres_fast.training.settings import Settings
+from ceres_fast.settings.training import Settings
 
 app = typer.Typer()
 app.command()(experiments)

@@ -14,8 +14,8 @@ import pytest
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.model.backbones import BACKBONES, EXPERIMENTS
 from ceres_fast.paper.plan import PLAN, Plan, Promise, planned
+from ceres_fast.settings.training import Settings
 from ceres_fast.training.config import RunConfig, read_config
-from ceres_fast.training.settings import Settings
 
 Made = Callable[..., Plan]
 

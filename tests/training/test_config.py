@@ -12,18 +12,14 @@ from typing import Any
 
 import keras
 import pytest
-from ceres_fast.training.setting_checks import MONITORS, WEIGHT_DECAY
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ceres_fast.errors import CeresFastError, InputError
-from ceres_fast.model.backbones import BACKBONES, EXPERIMENTS
-from ceres_fast.model.stem import NORMALISATIONS
 from ceres_fast.records.manifest import load_manifest
-from ceres_fast.settings.training import PRECISIONS, Settings
+from ceres_fast.settings.training import OPTIONS, SETTINGS, WEIGHT_DECAY, Settings
 from ceres_fast.training.config import (
     CONFIG,
-    OPTIONS,
     PROVENANCE,
     RunConfig,
     check_provenance,
@@ -32,37 +28,29 @@ from ceres_fast.training.config import (
     write_config,
     write_provenance,
 )
-from ceres_fast.training.optimisation import LOSSES
 
 # TOML holds any Unicode text; a path cannot hold NUL.
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
 RATES = st.floats(min_value=0, exclude_min=True, allow_infinity=False)
 COUNTS = st.integers(1, 2**40)
 VALUES: dict[str, st.SearchStrategy[Any]] = {
-    "backbone": st.sampled_from(list(BACKBONES)),
-    "experiment": st.sampled_from(list(EXPERIMENTS)),
     "weights": st.sampled_from(["imagenet", "none"]) | TEXT,
-    "normalise": st.sampled_from(list(NORMALISATIONS)),
-    "precision": st.sampled_from(PRECISIONS),
     "dense": COUNTS,
     "dropout": st.floats(0, 0.99),
     "start_from": st.none() | TEXT,
     "batch_size": COUNTS,
     "epochs": COUNTS,
     "patience": COUNTS,
-    "monitor": st.sampled_from(list(MONITORS)),
-    "loss": st.sampled_from(list(LOSSES)),
     "augment": st.sampled_from(["none", "dihedral", "noise,shift", "shift,dihedral,noise"]),
     "seed": st.integers(0, 2**32 - 1),
-    "optimizer": st.sampled_from(["adam", "adamw", "lamb"]),
     "learning_rate": RATES,
     "unfrozen_learning_rate": RATES,
-    "schedule": st.sampled_from(["constant", "cosine"]),
     "warmup_epochs": st.integers(0, 5),
     "weight_decay": st.floats(min_value=0, allow_infinity=False),
     "average": st.floats(0, 1, exclude_max=True),
     "cache_dir": TEXT,
     "steps_per_execution": st.integers(0, 100),
+    **{name: st.sampled_from(each.choices) for name, each in SETTINGS.items() if each.choices},
     **dict.fromkeys(
         ("class_weights", "prefix_cache", "cache_half", "jit", "deterministic", "tensorboard"), st.booleans()
     ),

@@ -14,10 +14,10 @@ import pytest
 
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.model.backbones import BACKBONES
+from ceres_fast.settings.training import Settings
 from ceres_fast.training.config import CONFIG, RunConfig, read_config
 from ceres_fast.training.processes import CHILD, Problem, Processes
 from ceres_fast.training.series import is_series, resume_series, summary, train_series
-from ceres_fast.training.settings import Settings
 
 
 @pytest.fixture

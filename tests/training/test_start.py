@@ -15,8 +15,8 @@ from ceres_fast.artifact.classifier import read_classifier
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.model.build import BASE, build_model
 from ceres_fast.model.load import load_model, predict
+from ceres_fast.settings.training import Settings
 from ceres_fast.stamps import PLANES
-from ceres_fast.training.settings import Settings
 from ceres_fast.training.start import starting_classifier, starting_model, taken_over, weights_from
 
 from ..tiny_models import classifier as described

@@ -17,22 +17,21 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from ceres_fast.training.callbacks import KeepBest
 from matplotlib import image
 
 from ceres_fast.artifact.classifier import read_classifier
 from ceres_fast.artifact.latest import resolve
 from ceres_fast.errors import CeresFastError, InputError
-from ceres_fast.model.build import Architecture
 from ceres_fast.model.load import load_model, predict
 from ceres_fast.records.build import build_records
 from ceres_fast.records.manifest import Manifest, load_manifest
 from ceres_fast.records.pipeline import read_stamps
 from ceres_fast.selection.rules import Rules
+from ceres_fast.settings.training import Architecture, Settings
 from ceres_fast.training import assemble
 from ceres_fast.training import train as module
-from ceres_fast.training.callbacks import KeepBest
 from ceres_fast.training.config import RunConfig
-from ceres_fast.training.settings import Settings
 from ceres_fast.training.signals import Stopped
 from ceres_fast.training.train import train
 
@@ -311,7 +310,7 @@ from pathlib import Path
 import ceres_fast.training.assemble
 import ceres_fast.training.train as module
 from ceres_fast.artifact.classifier import Classifier
-from ceres_fast.training.settings import Settings
+from ceres_fast.settings.training import Settings
 from tests.tiny_networks import tiny_network
 
 write, written = Classifier.write, []

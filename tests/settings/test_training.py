@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from ceres_fast.errors import CeresFastError
-from ceres_fast.training.setting_checks import CHECKS
-from ceres_fast.training.settings import Settings
+from ceres_fast.settings.training import AUGMENTATIONS, OPTIONS, PANELS, PRECISIONS, SETTINGS, Settings
 
 WRONG: dict[str, list[Any]] = {
     "backbone": ["vgg16", "all", None],
@@ -46,9 +45,37 @@ WRONG: dict[str, list[Any]] = {
 }
 
 
-def test_every_setting_has_a_check() -> None:
-    assert list(CHECKS) == [field.name for field in dataclasses.fields(Settings)]
-    assert WRONG.keys() == CHECKS.keys()
+def test_every_setting_is_an_option_with_a_group_and_a_sentence() -> None:
+    assert list(SETTINGS) == [field.name for field in dataclasses.fields(Settings)]
+    assert WRONG.keys() == SETTINGS.keys()
+    for each in OPTIONS.values():
+        assert each.shown.panel in PANELS
+        assert each.help.endswith(".")
+        assert each.default is dataclasses.MISSING or each.allows(each.default)
+
+
+def test_the_names_are_those_of_the_tables() -> None:
+    from ceres_fast.model.backbones import BACKBONES, EXPERIMENTS
+    from ceres_fast.model.stem import NORMALISATIONS
+    from ceres_fast.training import augment
+    from ceres_fast.training.best_epoch import MONITORS
+    from ceres_fast.training.optimisation import FLOORS, LOSSES, OPTIMIZERS
+
+    tables: dict[str, Any] = {
+        "backbone": BACKBONES,
+        "experiment": EXPERIMENTS,
+        "normalise": NORMALISATIONS,
+        "precision": PRECISIONS,
+        "monitor": MONITORS,
+        "loss": LOSSES,
+        "optimizer": OPTIMIZERS,
+        "schedule": FLOORS,
+    }
+    assert {name: each.choices for name, each in SETTINGS.items() if each.choices} == {
+        name: tuple(table) for name, table in tables.items()
+    }
+    assert OPTIONS["backbone"].choices == (*BACKBONES, "all")
+    assert tuple(augment.AUGMENTATIONS) == AUGMENTATIONS
 
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in WRONG.items() for value in values])
@@ -56,7 +83,7 @@ def test_what_cannot_be_meant_is_refused_with_the_option_s_name(name: str, value
     option = "from" if name == "start_from" else name.replace("_", "-")
     with pytest.raises(CeresFastError) as caught:
         Settings(**{"backbone": "xception", name: value})
-    assert str(caught.value) == f"--{option} {value}: expected {CHECKS[name].expected}."
+    assert str(caught.value) == f"--{option} {value}: expected {SETTINGS[name].expected}."
 
 
 @pytest.mark.parametrize(
