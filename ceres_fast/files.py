@@ -8,10 +8,12 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from .errors import CeresFastError, InputError
 
@@ -182,23 +184,73 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
-def read_json(path: Path, *, what: str) -> dict[str, Any]:
-    """Read a JSON object.
+LARGEST_JSON = 100_000_000
+"""Bytes that are read; the largest format, the manifest of records, has about 200 bytes a shard."""
+
+DEEPEST = 50
+"""Objects and lists in each other; the formats have 6. Far deeper ones would break what walks through them."""
+
+
+def read_json(path: Path, *, what: str, action: str | None = None, largest: int = LARGEST_JSON) -> dict[str, Any]:
+    """Read a file that holds a JSON object.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    what : str
+        What the file should be, in words.
+    action : str, optional
+        What a user can do about a file that is not so.
+    largest : int
+        Most bytes that are read.
+
+    Returns
+    -------
+    dict
+        What it holds.
 
     Raises
     ------
     InputError
-        When the file is missing, is not JSON, or is not an object; `what` names what was expected.
+        When the file is missing, or holds none (see `parse_json`).
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as stream:
+            content = stream.read(largest + 1)
     except OSError as error:
-        raise InputError(path, f"cannot be read ({error.strerror})", expected=what) from error
+        raise InputError(path, f"cannot be read ({error.strerror})", expected=what, action=action) from error
+    return parse_json(content, path, what=what, action=action, largest=largest)
+
+
+def parse_json(
+    text: str | bytes, where: Path, *, what: str, action: str | None = None, largest: int = LARGEST_JSON
+) -> dict[str, Any]:
+    """Return the object that a text of JSON holds; `where` is the file that errors name, the rest as in `read_json`.
+
+    NaN and infinity, numbers that no float64 holds, what is not UTF-8, and objects in each other deeper than `DEEPEST`
+    are refused. Of a key that stands twice, the last value counts.
+    """
+    try:
+        content = text.encode() if isinstance(text, str) else text
+        if len(content) > largest:
+            raise ValueError(f"more than {largest:,} bytes")
+        value = msgspec.json.decode(content)
+        if deeper_than(DEEPEST, value):
+            raise RecursionError
+    except RecursionError as error:
+        raise InputError(where, "is nested too deeply", expected=what, action=action) from error
     except ValueError as error:
-        raise InputError(path, f"is not valid JSON ({error})", expected=what) from error
+        raise InputError(where, f"is not valid JSON ({error})", expected=what, action=action) from error
     if not isinstance(value, dict):
-        raise InputError(path, f"holds a {type(value).__name__}, not an object", expected=what)
+        raise InputError(where, f"holds a {type(value).__name__}, not an object", expected=what, action=action)
     return value
+
+
+def deeper_than(levels: int, value: Any) -> bool:
+    """Return whether objects and lists stand in each other in more than so many levels."""
+    inside = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    return any(levels == 0 or deeper_than(levels - 1, each) for each in inside)
 
 
 def sha256_of(path: Path) -> str:

@@ -14,9 +14,21 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ceres_fast.errors import CeresFastError, InputError
-from ceres_fast.files import atomic_directory, atomic_file, read_json, reserve, sha256_of, write_json, write_text
+from ceres_fast.files import (
+    DEEPEST,
+    atomic_directory,
+    atomic_file,
+    parse_json,
+    read_json,
+    reserve,
+    sha256_of,
+    write_json,
+    write_text,
+)
 
 OLD, NEW = "what was there before\n", "something else\n"
 
@@ -284,27 +296,62 @@ def test_json_has_no_nan(old: Path, value: object) -> None:
     assert old.read_text() == OLD
 
 
-@pytest.mark.parametrize(
-    ("content", "problem"),
-    [
-        (b"", "is not valid JSON"),
-        (b'{"a": 1', "is not valid JSON"),
-        (b"\xff\xfe\x00", "is not valid JSON"),
-        (b"[1]", "holds a list, not an object"),
-        (b"null", "holds a NoneType, not an object"),
-    ],
-)
-def test_what_is_not_a_json_object_is_named(tmp_path: Path, content: bytes, problem: str) -> None:
+NO_JSON = {
+    "empty": (b"", "is not valid JSON"),
+    "cut": (b'{"a": ', "is not valid JSON"),
+    "not UTF-8": (b'{"a": "\xff"}', r"is not valid JSON \(Invalid UTF-8"),
+    "UTF-16": ('{"a": 1}'.encode("utf-16"), "is not valid JSON"),
+    "NaN": (b'{"a": NaN}', "is not valid JSON"),
+    "Infinity": (b'{"a": [-Infinity]}', "is not valid JSON"),
+    "a number above all": (b'{"a": 1e400}', r"is not valid JSON \(Number out of range"),
+    "a number of 10,000 digits": (b'{"a": ' + b"9" * 10_000 + b"}", r"is not valid JSON \(Integer value out of range"),
+    "half of a character": (b'{"a": "\\ud800"}', "is not valid JSON"),
+    "lists in lists": (b'{"a": ' + b"[" * 100_000, "is nested too deeply"),
+    "objects in objects": (b'{"a": ' * 100_000, "is nested too deeply"),
+    "deeper than formats are": (b'{"a": ' + b"[" * (DEEPEST + 1) + b"]" * (DEEPEST + 1) + b"}", "is nested too deeply"),
+    "a list": (b"[1]", "holds a list, not an object"),
+    "null": (b"null", "holds a NoneType, not an object"),
+    "too large": (b'{"a": "' + b"x" * 2000 + b'"}', r"is not valid JSON \(more than 1,000 bytes"),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), NO_JSON.values(), ids=NO_JSON)
+def test_what_is_no_json_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "a.json"
     path.write_bytes(content)
-    with pytest.raises(InputError, match=f"a.json: {problem}.*expected a manifest"):
-        read_json(path, what="a manifest")
+    largest = {"largest": 1000} if len(content) < 5000 and content.endswith(b'x"}') else {}
+    with pytest.raises(InputError, match=rf"a\.json: {message}.*; expected a telescope\. Make it anew\.$"):
+        read_json(path, what="a telescope", action="make it anew", **largest)
 
 
-def test_json_that_is_not_there(tmp_path: Path) -> None:
-    for path in (tmp_path, tmp_path / "none"):
-        with pytest.raises(InputError, match="cannot be read"):
-            read_json(path, what="a manifest")
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(InputError, match=r"cannot be read \(.*\); expected a telescope"):
+            read_json(path, what="a telescope")
+
+
+def test_no_more_is_read_than_may_be(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(b"x" * 5000)
+    with pytest.raises(InputError, match="more than 10 bytes"):
+        read_json(path, what="a telescope", largest=10)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(json_values)
+def test_json_is_read_as_python_reads_it(value: object) -> None:
+    text = json.dumps({"a": value})
+    assert repr(parse_json(text, Path("x"), what="any")) == repr(json.loads(text))
+
+
+def test_the_last_of_two_values_counts() -> None:
+    assert parse_json('{"a": 1, "a": 2}', Path("x"), what="any") == {"a": 2}
 
 
 def test_hash(tmp_path: Path) -> None:
