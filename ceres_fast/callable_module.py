@@ -1,0 +1,31 @@
+"""A folder that can be called: `ceres_fast.classify` and `ceres_fast.export` are folders, and functions of users too.
+
+Python makes every imported folder an attribute of the package, in the place of anything else of that name. So
+``ceres_fast.classify`` is the folder as soon as any of its files is imported, and calling it must do what the function
+in it does. (Setting the class of a module is documented: docs.python.org/3/reference/datamodel.html,
+"Customizing module attribute access".)
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+
+def make_callable(module: str, function: Callable[..., Any]) -> None:
+    """Let a module be called as `function`, with its signature.
+
+    Parameters
+    ----------
+    module : str
+        Name of the module, which is being imported: its ``__name__``.
+    function : callable
+        What calling it does.
+    """
+    made = type("CallableModule", (ModuleType,), {"__call__": staticmethod(function)})
+    there = sys.modules[module]
+    there.__class__ = made
+    there.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]  # help() and editors show it
