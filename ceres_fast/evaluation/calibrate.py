@@ -14,7 +14,7 @@ from ..artifact.scaling import scaled
 from ..artifact.update import update_description
 from ..console import say, warnings_kept
 from ..errors import CeresFastError, OnError
-from ..files import write_json, write_text
+from ..files import StrPath, write_json, write_text
 from ..records.manifest import Manifest, load_manifest
 from ..records.pipeline import read_columns
 from ..stamps import COLUMNS
@@ -33,8 +33,8 @@ _MEASURES = {"ece": "expected calibration error", "brier": "Brier score", "loss"
 
 
 def calibrate(
-    run: Path,
-    records: Path,
+    run: StrPath,
+    records: StrPath,
     *,
     max_loss: float = 0.02,
     confidence: float = 0.95,
@@ -50,9 +50,9 @@ def calibrate(
 
     Parameters
     ----------
-    run : pathlib.Path
+    run : path
         Run directory (or its ``classifier.json``).
-    records : pathlib.Path
+    records : path
         Folder that `build_records` wrote.
     max_loss, confidence, needs
         The promise: see `choose`.
@@ -79,6 +79,7 @@ def calibrate(
     """
     if scaling not in METHODS:
         raise CeresFastError(f"--scaling {scaling}: expected one of {', '.join(METHODS)}.")
+    run, records = Path(run), Path(records)
     classifier = _read(run)
     assert classifier.folder is not None
     lock_run(classifier.folder)

@@ -9,7 +9,7 @@ import numpy as np
 from ..artifact.classifier import read_classifier
 from ..console import say
 from ..errors import OnError
-from ..files import write_json, write_text
+from ..files import StrPath, write_json, write_text
 from ..records.manifest import load_manifest
 from .failures import NEEDS, draw, draw_worst, failures, summary, tables, write_worst
 from .figures import draw_confusion, draw_curves, draw_stamps
@@ -18,19 +18,19 @@ from .scores import CONFIDENCE, Scores, score
 
 
 def evaluate(
-    run: Path, records: Path, *, split: str = "test", output: Path | None = None, on_error: OnError = "stop"
+    run: StrPath, records: StrPath, *, split: str = "test", output: StrPath | None = None, on_error: OnError = "stop"
 ) -> Scores:
     """Evaluate the classifier of a run on one split, print the report and write it.
 
     Parameters
     ----------
-    run : pathlib.Path
+    run : path
         Run directory (or its ``classifier.json``).
-    records : pathlib.Path
+    records : path
         Folder that `build_records` wrote.
     split : str
         ``test``, ``validation``, ``calibration`` or ``train``.
-    output : pathlib.Path, optional
+    output : path, optional
         Folder for ``report.txt``, ``scores.json``, ``failures.json``, ``predictions.ecsv``, ``worst.ecsv`` and PNGs;
         without it ``evaluation-<split>`` in the run.
     on_error : {"stop", "skip"}
@@ -45,13 +45,13 @@ def evaluate(
     InputError
         When run or records are damaged, do not fit each other, or the split is empty.
     """
-    classifier = read_classifier(run)
-    manifest = checked(classifier, load_manifest(records), [split], on_error)
+    classifier = read_classifier(Path(run))
+    manifest = checked(classifier, load_manifest(Path(records)), [split], on_error)
     found, stamps = predict_split(classifier, manifest, split)
     scores = score(found.labels, found.probabilities, threshold=classifier.threshold, units=found.units)
     title = f"{found.about['classifier']}: {split} split of {manifest.name}"
     assert classifier.folder is not None
-    folder = output or classifier.folder / f"evaluation-{split}"
+    folder = Path(output) if output else classifier.folder / f"evaluation-{split}"
     needs = classifier.operating_point["needs"] if classifier.operating_point else NEEDS
     failed = failures(found, scores.threshold, needs)
     text = f"{scores_text(scores, title)}\n{summary(failed)}"

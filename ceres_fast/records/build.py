@@ -16,7 +16,7 @@ from ..catalogues import Names
 from ..catalogues.static_sources import read_static
 from ..console import say, warn
 from ..errors import FURTHER, LOUD, CeresFastError, NanPolicy, OnError
-from ..files import DISK, disk_errors, move_directory, sha256_of, write_text
+from ..files import DISK, StrPath, as_paths, disk_errors, move_directory, sha256_of, write_text
 from ..frames.where import Where
 from ..selection.field import COUNTS
 from ..selection.rules import Rules
@@ -42,10 +42,10 @@ _OURS = re.compile(rf"{re.escape(MANIFEST)}|{re.escape(SOURCES_FILE)}|.+\.tfreco
 
 
 def build_records(
-    sources: Sequence[Path],
-    out: Path,
+    sources: StrPath | Sequence[StrPath],
+    out: StrPath,
     *,
-    truth: Path | None = None,
+    truth: StrPath | None = None,
     name: str = "stamps",
     shards: int = 8,
     fractions: Mapping[str, float] | None = None,
@@ -63,7 +63,7 @@ def build_records(
     preset: str | None = None,
     workers: int | None = 1,
     scheduler: str | None = None,
-    static: Path | None = None,
+    static: StrPath | None = None,
     needs: int = NEEDS,
 ) -> Manifest:
     """Build TFRecord shards of stamps and their manifest.
@@ -75,11 +75,11 @@ def build_records(
 
     Parameters
     ----------
-    sources : sequence of pathlib.Path
+    sources : path or sequence of paths
         Folders: each a folder per class of FITS stamps, or frames with their catalogues.
-    out : pathlib.Path
+    out : path
         Folder to make; it appears when it is complete.
-    truth : pathlib.Path, optional
+    truth : path, optional
         Truth table of the frames; ``asteroids.csv`` in the source folder by default. ``skybot`` asks the SkyBoT
         service, and keeps its answer as ``NAME-skybot.csv`` beside `out`.
     name : str, default "stamps"
@@ -118,8 +118,8 @@ def build_records(
         Processes of this machine; 1 works in this process, None takes one per core.
     scheduler : str, optional
         Address of a running Dask scheduler, instead of `workers`. Its workers must see the same files.
-    static : pathlib.Path, optional
-        A table of fixed sources (`survey.static_sources.read_static`); the manifest names it as a source.
+    static : path, optional
+        A table of fixed sources (`catalogues.static_sources.read_static`); the manifest names it as a source.
     needs : int, default 3
         Exposures of a night in which an asteroid must be seen: counted in the calibration split, and asked for when the
         cost of the rule for stationary detections is measured (`track_cost`).
@@ -137,6 +137,9 @@ def build_records(
         When `out` exists or is being built, a class is missing, there are too few groups, the scheduler does not
         answer, or the disk refuses.
     """
+    sources, out = as_paths(sources), Path(out)
+    truth = None if truth is None else Path(truth)
+    static = None if static is None else Path(static)
     _check_arguments(name, shards)
     if preset is not None and (fractions is not None or calibration_asteroids is not None):
         raise CeresFastError(
@@ -147,7 +150,8 @@ def build_records(
     if truth == SKYBOT:
         truth = skybot_file(sources, observatory, out.with_name(f"{out.name}-skybot.csv"), on_error=on_error)
     if scheduler:  # its workers may have another current folder
-        sources, out, truth = [source.absolute() for source in sources], out.absolute(), truth and truth.absolute()
+        sources, out = as_paths(source.absolute() for source in sources), out.absolute()
+        truth = truth and truth.absolute()
         static = static and static.absolute()
     found = find_sources(sources, truth)
     rules = rules or Rules()

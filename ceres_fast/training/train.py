@@ -14,7 +14,7 @@ from ..artifact.classifier import Classifier
 from ..artifact.latest import name_latest
 from ..console import say
 from ..errors import InputError, OnError
-from ..files import write_json
+from ..files import StrPath, write_json
 from ..records.manifest import MANIFEST, Manifest, load_manifest
 from ..records.pipeline import check_records, shard_errors
 from ..settings.training import Settings
@@ -31,16 +31,16 @@ from .signals import stoppable
 from .start import starting_classifier, weights_from
 
 
-def train(records: Path, settings: Settings, run: Path | None = None, *, on_error: OnError = "stop") -> Path:
+def train(records: StrPath, settings: Settings, run: StrPath | None = None, *, on_error: OnError = "stop") -> Path:
     """Train a classifier and leave a run directory.
 
     Parameters
     ----------
-    records : pathlib.Path
+    records : path
         Folder that `build_records` wrote.
     settings : Settings
         What to train and how.
-    run : pathlib.Path, optional
+    run : path, optional
         Directory of the run; without it, ``runs/<UTC time>-<backbone>-experiment<n>``.
     on_error : {"stop", "skip"}
         Whether a damaged shard ends the work, or is left out with a warning.
@@ -60,6 +60,7 @@ def train(records: Path, settings: Settings, run: Path | None = None, *, on_erro
     Stopped
         When Ctrl-C or SIGTERM came; `resume` goes on.
     """
+    records, run = Path(records), None if run is None else Path(run)
     manifest = _checked(records, on_error)
     _prepare(settings)
     with strategy().scope():
