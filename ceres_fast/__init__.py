@@ -1,9 +1,35 @@
-"""ceres-fast: tell asteroids from everything else in telescope frames."""
+"""ceres-fast: tell asteroids from everything else in telescope frames.
+
+What is listed in ``__all__`` is meant for other programs. Each name is imported when it is first used: importing the
+package costs nothing, and scoring stamps needs no TensorFlow. docs/python.md shows each with an example.
+"""
 
 import os
 import sys
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "CeresFastError",
+    "InputError",
+    "Names",
+    "Rules",
+    "Settings",
+    "__version__",
+    "build_records",
+    "calibrate",
+    "classify",
+    "classify_table",
+    "dataset",
+    "evaluate",
+    "export",
+    "inspect",
+    "keras_model",
+    "load",
+    "read_records",
+    "train",
+]
 
 _TELEMETRY_OFF = "ORT_DISABLE_TELEMETRY"
 
@@ -14,3 +40,52 @@ if not os.environ.get(_TELEMETRY_OFF):
     os.environ[_TELEMETRY_OFF] = "1"
     if "onnxruntime" in sys.modules:  # imported before this package: what it does from now on can still be kept small
         sys.modules["onnxruntime"].disable_telemetry_events()
+
+if TYPE_CHECKING:
+    from .api import dataset, keras_model, load, read_records
+    from .catalogues import Names
+    from .classify.classify import classify
+    from .classify.tables import classify_table
+    from .errors import CeresFastError, InputError
+    from .evaluation.calibrate import calibrate
+    from .evaluation.evaluate import evaluate
+    from .export import export
+    from .records.build import build_records
+    from .records.inspect import inspect_records as inspect
+    from .selection.rules import Rules
+    from .settings.training import Settings
+    from .training.train import train
+else:
+    _WHERE = {
+        "CeresFastError": "errors",
+        "InputError": "errors",
+        "Names": "catalogues",
+        "Rules": "selection.rules",
+        "Settings": "settings.training",
+        "build_records": "records.build",
+        "calibrate": "evaluation.calibrate",
+        "classify_table": "classify.tables",
+        "dataset": "api",
+        "evaluate": "evaluation.evaluate",
+        "inspect": "records.inspect",
+        "keras_model": "api",
+        "load": "api",
+        "read_records": "api",
+        "train": "training.train",
+    }
+    _CALLABLE = ("classify", "export")  # folders of that name, which can be called (`callable_module`)
+    _ELSEWHERE = {"inspect": "inspect_records"}  # as it is called there
+
+    def __getattr__(name):
+        from importlib import import_module
+
+        if name in _CALLABLE:
+            return import_module(f".{name}", __name__)
+        if name not in _WHERE:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        module = import_module(f".{_WHERE[name]}", __name__)
+        globals()[name] = found = getattr(module, _ELSEWHERE.get(name, name))
+        return found
+
+    def __dir__():
+        return sorted(__all__)
