@@ -11,15 +11,18 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...artifact.classifier import ONNX_METADATA_KEY, Classifier
-from ...artifact.onnx_file import read_onnx
+from ...artifact.onnx_file import INPUT, OUTPUT, read_onnx
 from ...errors import InputError
 from ..gpus import Gpu, capability_of, current_gpu
 from .api import FLAVOURS, flavour, flavour_of, version_of
 from .sidecar import REBUILD, Sidecar, read_sidecar, sidecar_path
 from .sidecar_fields import HARDWARE
+
+if TYPE_CHECKING:
+    import tensorrt as trt
 
 LATER_MAJOR = {"10": "11"}
 """Engines of which major version the next one runs too, where they were built to be version compatible.
@@ -139,6 +142,41 @@ def refuse_invalid(module: ModuleType, runtime: Any, content: bytes, engine: Pat
         named = [name.lower().replace("_", " ") for name, value in members if int(value) & int(reasons)]
         reason = ", ".join(named) or "no reason given, as where there is no GPU or no driver"
         raise InputError(engine, f"will not run on this machine, says TensorRT-RTX ({reason})", action=REBUILD)
+
+
+def refuse_other_tensors(module: ModuleType, engine: trt.ICudaEngine, classifier: Classifier, path: Path) -> None:
+    """Make sure that an engine has one input and one output, float32, of the shapes that its classifier says.
+
+    Raises
+    ------
+    InputError
+        When it has not; it names `path`, the engine's file.
+    """
+    names = [engine.get_tensor_name(number) for number in range(engine.num_io_tensors)]
+    found = [
+        (name, engine.get_tensor_mode(name).name, engine.get_tensor_dtype(name), sizes(engine.get_tensor_shape(name)))
+        for name in names
+    ]
+    expected = [
+        (INPUT, "INPUT", module.float32, (-1, *classifier.stamp_shape)),
+        (OUTPUT, "OUTPUT", module.float32, (-1, len(classifier.classes))),
+    ]
+    if sorted(found, key=lambda each: each[1]) != expected:
+        raise InputError(
+            path,
+            f"has the tensors {', '.join(_tensor(*each) for each in found)}",
+            expected=", ".join(_tensor(*each) for each in expected),
+            action="export the classifier again with `ceres-fast export`",
+        )
+
+
+def _tensor(name: str, mode: str, dtype: trt.DataType, shape: tuple[int, ...]) -> str:
+    return f"{name} {list(shape)} {dtype.name.lower()}"
+
+
+def sizes(shape: Any) -> tuple[int, ...]:
+    """Return TensorRT's Dims as a tuple: they are a sequence, which its type stubs do not know."""
+    return tuple(shape)
 
 
 def _differences(sidecar: Sidecar, engine: Path, version: str, gpu: Gpu | None) -> Iterator[tuple[str, str]]:

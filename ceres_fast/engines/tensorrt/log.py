@@ -42,6 +42,10 @@ class Log:
         quoted = " / ".join(dict.fromkeys(said[-_QUOTED:]))
         return quoted if len(quoted) <= _LONGEST else quoted[: _LONGEST - 1] + "…"
 
+    def reason(self) -> str:
+        """Return the last errors, or that there were none, to be quoted where TensorRT refuses something."""
+        return self.errors() or "TensorRT does not say why"
+
     def logger(self, module: ModuleType) -> trt.ILogger:
         """Return a logger of this TensorRT package that writes here; it must live as long as what it is given to."""
 

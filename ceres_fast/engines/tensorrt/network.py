@@ -13,7 +13,7 @@ from ...errors import CeresFastError, InputError
 from ..gpus import Gpu
 from . import timing_cache
 from .api import Flavour, version_of
-from .checks import AMPERE
+from .checks import AMPERE, sizes
 from .log import Log
 from .options import CURRENT, EngineOptions
 from .profiles import profiles
@@ -113,7 +113,7 @@ def _error_text(error: Any) -> str:
 
 def _check_ends(network: trt.INetworkDefinition, onnx: Path, stamp_shape: tuple[int, ...]) -> None:
     ends = [network.get_input(index) for index in range(network.num_inputs)]
-    inputs = [(end.name, _sizes(end.shape)) for end in ends]
+    inputs = [(end.name, sizes(end.shape)) for end in ends]
     outputs = [network.get_output(index).name for index in range(network.num_outputs)]
     if inputs != [(INPUT, (-1, *stamp_shape))] or outputs != [OUTPUT] or ends[0].dtype.name != "FLOAT":
         raise InputError(
@@ -124,11 +124,6 @@ def _check_ends(network: trt.INetworkDefinition, onnx: Path, stamp_shape: tuple[
         )
 
 
-def _sizes(shape: Any) -> tuple[int, ...]:
-    """TensorRT's Dims is a sequence; its type stubs do not know."""
-    return tuple(shape)
-
-
 def _add_profiles(
     module: ModuleType,
     builder: trt.Builder,
@@ -137,11 +132,11 @@ def _add_profiles(
     options: EngineOptions,
     stamp_shape: tuple[int, ...],
 ) -> None:
-    for index, sizes in enumerate(profiles(options.batches, per_batch=kind.profile_per_batch)):
+    for index, profile_sizes in enumerate(profiles(options.batches, per_batch=kind.profile_per_batch)):
         profile = builder.create_optimization_profile()
-        profile.set_shape(INPUT, *(module.Dims((size, *stamp_shape)) for size in sizes))
+        profile.set_shape(INPUT, *(module.Dims((size, *stamp_shape)) for size in profile_sizes))
         if config.add_optimization_profile(profile) != index:
-            raise _NotBuiltError(f"it refused the profile for batches of {sizes}")
+            raise _NotBuiltError(f"it refused the profile for batches of {profile_sizes}")
 
 
 def _set_capabilities(

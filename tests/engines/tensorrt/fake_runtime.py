@@ -1,16 +1,22 @@
-"""TensorRT's runtime side made of NumPy: engines that compute a known function of the bytes in a fake GPU's memory.
+"""The runtime side of TensorRT, and the CUDA runtime, made of NumPy: just what `run` calls.
 
 P(asteroid) of a stamp is `answers`: a hash of its bytes, so that no two stamps, and no two halves of stamps, have the
-same. Only what `ceres_fast.engines.tensorrt` uses is here; `test_run` checks that both real packages have all of it.
+same. What is put into the stream is done as late as CUDA may do it, when somebody waits, and memory is poisoned before
+it is written: a missing wait gives other numbers. `test_run` checks that the real packages have all of it.
 """
+
+# ruff: noqa: N801, N802, N815 (CUDA's names)
 
 from __future__ import annotations
 
+import ctypes
+import enum
 import hashlib
 import json
 import sys
 import zlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -24,11 +30,13 @@ from ceres_fast.engines.tensorrt.profiles import profiles
 from ceres_fast.engines.tensorrt.sidecar import Sidecar, log_path, sidecar_path
 
 from ...tiny_models import classifier, peak_model, written
-from .fake_cuda import FakeCuda, Handle
 
 VERSIONS = {"tensorrt": "10.13.0.35", "tensorrt-rtx": "1.7.1.116"}
 FLOAT = SimpleNamespace(name="FLOAT")
 HALF = SimpleNamespace(name="HALF")
+STREAM = 0x1000
+POISON = 0xC7
+"""Of every byte; as a float32 it is -102286.59."""
 
 
 def answers(stamps: np.ndarray) -> np.ndarray:
@@ -36,108 +44,157 @@ def answers(stamps: np.ndarray) -> np.ndarray:
     return np.array([zlib.crc32(stamp.tobytes()) / 2**32 for stamp in stamps], np.float32)
 
 
+class cudaError_t(enum.IntEnum):
+    cudaSuccess = 0
+    cudaErrorMemoryAllocation = 2
+    cudaErrorInsufficientDriver = 35
+    cudaErrorNoDevice = 100
+    cudaErrorIllegalAddress = 700
+
+
+class cudaMemcpyKind(enum.IntEnum):
+    cudaMemcpyHostToDevice = 1
+    cudaMemcpyDeviceToHost = 2
+
+
+class FakeCuda:
+    """The functions of `cuda.bindings.runtime` that are used, and what a test asks of them."""
+
+    cudaMemcpyKind = cudaMemcpyKind
+
+    def __init__(self) -> None:
+        self.device: dict[int, np.ndarray] = {}
+        self.streams: list[int] = []
+        self.queue: list[Callable[[], None]] = []
+        self.last_error = cudaError_t.cudaSuccess
+        self.calls: Counter[str] = Counter()
+        self._failures: dict[str, tuple[int, cudaError_t]] = {}
+
+    def fail(self, function: str, error: str, after: int = 0) -> None:
+        """Let a function fail from its call number `after` (from 0) on."""
+        self._failures[function] = self.calls[function] + after, cudaError_t[error]
+
+    def living(self) -> int:
+        """Count what has not been given back."""
+        return len(self.device) + len(self.streams)
+
+    def read(self, address: int, size: int) -> np.ndarray:
+        """Return bytes of device memory, to read or to write."""
+        (block,) = (
+            block[address - base :][:size]
+            for base, block in self.device.items()
+            if base <= address and address + size <= base + block.size
+        )
+        return block
+
+    def _called(self, function: str) -> cudaError_t:
+        after, error = self._failures.get(function, (sys.maxsize, cudaError_t.cudaSuccess))
+        self.calls[function] += 1
+        if self.calls[function] <= after:
+            return cudaError_t.cudaSuccess
+        self.last_error = error
+        return error
+
+    def cudaStreamCreate(self) -> tuple[cudaError_t, int | None]:
+        if failed := self._called("cudaStreamCreate"):
+            return failed, None
+        self.streams.append(STREAM)
+        return cudaError_t.cudaSuccess, STREAM
+
+    def cudaStreamDestroy(self, stream: int) -> tuple[cudaError_t]:
+        self.streams.remove(stream)
+        return (cudaError_t.cudaSuccess,)
+
+    def cudaStreamSynchronize(self, stream: int) -> tuple[cudaError_t]:
+        assert stream == STREAM
+        while self.queue:
+            self.queue.pop(0)()
+        return (self._called("cudaStreamSynchronize"),)
+
+    def cudaMalloc(self, size: int) -> tuple[cudaError_t, int | None]:
+        if failed := self._called("cudaMalloc"):
+            return failed, None
+        address = 0x7F00_0000_0000 + self.calls["cudaMalloc"] * 2**30
+        self.device[address] = np.full(size, POISON, np.uint8)
+        return cudaError_t.cudaSuccess, address
+
+    def cudaFree(self, devPtr: int) -> tuple[cudaError_t]:  # noqa: N803
+        del self.device[devPtr]  # a KeyError is one given back twice
+        return (cudaError_t.cudaSuccess,)
+
+    def cudaMemcpyAsync(self, dst: int, src: int, count: int, kind: cudaMemcpyKind, stream: int) -> tuple[cudaError_t]:
+        assert stream == STREAM
+        if failed := self._called("cudaMemcpyAsync"):
+            return (failed,)
+        host = (ctypes.c_uint8 * count).from_address(src if kind == cudaMemcpyKind.cudaMemcpyHostToDevice else dst)
+        if kind == cudaMemcpyKind.cudaMemcpyHostToDevice:
+            staged = np.array(host)  # pageable memory has been read when the call returns
+            self.queue.append(lambda: np.copyto(self.read(dst, count), staged))
+        else:
+            self.queue.append(lambda: np.copyto(np.ctypeslib.as_array(host), self.read(src, count)))
+        return (cudaError_t.cudaSuccess,)
+
+    def cudaGetErrorName(self, error: cudaError_t) -> tuple[cudaError_t, bytes]:
+        return cudaError_t.cudaSuccess, error.name.encode()
+
+    def cudaGetErrorString(self, error: cudaError_t) -> tuple[cudaError_t, bytes]:
+        return cudaError_t.cudaSuccess, b"what it means"
+
+    def cudaGetLastError(self) -> tuple[cudaError_t]:
+        error, self.last_error = self.last_error, cudaError_t.cudaSuccess
+        return (error,)
+
+
 class Context:
     """`IExecutionContext`."""
 
-    def __init__(self, engine: Engine, *, compiles: bool = False) -> None:
-        self.engine, self.compiles = engine, compiles
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
         self.active_optimization_profile = 0
-        self.shape: tuple[int, ...] = (-1, *engine.stamp_shape)
+        self.shape: tuple[int, ...] = ()
         self.addresses: dict[str, int] = {}
-        self.prepared = False
 
     def set_optimization_profile_async(self, profile_index: int, stream_handle: int) -> bool:
-        self.active_optimization_profile = profile_index
-        self.shape, self.prepared = (-1, *self.engine.stamp_shape), False
-        return 0 <= profile_index < len(self.engine.profiles)
-
-    def get_tensor_shape(self, name: str) -> tuple[int, ...]:
-        return self.shape
+        self.active_optimization_profile, self.shape = profile_index, ()
+        return self.engine.takes("profile") and 0 <= profile_index < len(self.engine.profiles)
 
     def set_input_shape(self, name: str, shape: tuple[int, ...]) -> bool:
         least, _, most = self.engine.profiles[self.active_optimization_profile]
-        if not least <= shape[0] <= most:
-            return self.engine.refused(f"{shape[0]} is out of the profile")
-        self.shape, self.prepared = tuple(shape), False
-        return True
+        self.shape = tuple(shape)
+        return self.engine.takes("shape") and least <= shape[0] <= most
 
     def set_tensor_address(self, name: str, memory: int) -> bool:
         self.addresses[name] = memory
-        return True
+        return self.engine.takes("memory")
 
     def execute_async_v3(self, stream_handle: int) -> bool:
-        cuda, (count, *rest) = self.engine.cuda, self.shape
-        stream = cuda.handles[stream_handle]
-        if count < 0 or self.engine.fails:
-            return self.engine.refused("cannot run")
-        if stream.capture is not None and (self.compiles or not self.prepared or not self.engine.capturable):
-            # What a shape's first run does cannot be captured; TensorRT-RTX captures by itself.
-            stream.valid = False
-            return self.engine.refused("operation not permitted while the stream is capturing")
-        stamps, output = self.addresses["stamp"], self.addresses["probability"]
-        cuda.push(stream, lambda: self._compute(stamps, output, (count, *rest)))
-        self.engine.runs.append((self, count, stream.capture is not None))
+        assert stream_handle == STREAM
+        if not self.shape or not self.engine.takes("run"):
+            return False
+        stamps, output, shape = self.addresses["stamp"], self.addresses["probability"], self.shape
+        self.engine.cuda.queue.append(lambda: self._compute(stamps, output, shape))
+        self.engine.runs.append((shape[0], self.engine.profiles[self.active_optimization_profile][2]))
         return True
 
     def _compute(self, stamps: int, output: int, shape: tuple[int, ...]) -> None:
-        cuda, self.prepared = self.engine.cuda, True
-        self.engine.compiled.add(shape[0])
+        cuda = self.engine.cuda
         pixels = cuda.read(stamps, 4 * int(np.prod(shape))).view(np.float32).reshape(shape)
         found = answers(pixels)
         result = np.stack([1 - found, found], axis=1).astype(np.float32)
         np.copyto(cuda.read(output, result.nbytes), result.view(np.uint8).reshape(-1))
 
 
-class Cache:
-    """`IRuntimeCache`: the batch sizes that kernels were compiled for."""
-
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
-
-    def deserialize(self, blob: bytes) -> bool:
-        if not blob.startswith(b"cache of this GPU "):
-            return False
-        self.engine.compiled.update(json.loads(blob.removeprefix(b"cache of this GPU ")))
-        return True
-
-    def serialize(self) -> memoryview:
-        return memoryview(b"cache of this GPU " + json.dumps(sorted(self.engine.compiled)).encode())
-
-
-class Config:
-    """`IRuntimeConfig`."""
-
-    cuda_graph_strategy = "DISABLED"
-    dynamic_shapes_kernel_specialization_strategy = "LAZY"
-
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
-        self.cache: Cache | None = None
-
-    def create_runtime_cache(self) -> Cache:
-        return Cache(self.engine)
-
-    def set_runtime_cache(self, cache: Cache) -> bool:
-        self.cache = cache
-        return True
-
-
 class Engine:
     """`ICudaEngine`."""
 
     def __init__(self, content: dict[str, Any], cuda: FakeCuda, logger: Any) -> None:
-        self.cuda, self.logger = cuda, logger
-        self.stamp_shape, self.profiles = tuple(content["stamp_shape"]), content["profiles"]
+        self.cuda, self.logger, self.profiles = cuda, logger, content["profiles"]
         self.tensors: dict[str, tuple[str, Any, tuple[int, ...]]] = {
-            content["input"]: ("INPUT", FLOAT, (-1, *self.stamp_shape)),
+            content["input"]: ("INPUT", FLOAT, (-1, *content["stamp_shape"])),
             "probability": ("OUTPUT", HALF if content["half"] else FLOAT, (-1, content["classes"])),
         }
-        self.contexts: list[Context] = []
-        self.configs: list[Config] = []
-        self.strategies: list[Any] = []
-        self.compiled: set[int] = set()
-        self.runs: list[tuple[Context, int, bool]] = []
-        self.capturable, self.fails, self.memory = True, False, True
+        self.refuses = ""
+        self.runs: list[tuple[int, int]] = []
 
     @property
     def num_io_tensors(self) -> int:
@@ -155,64 +212,53 @@ class Engine:
     def get_tensor_shape(self, name: str) -> tuple[int, ...]:
         return self.tensors[name][2]
 
-    def create_runtime_config(self) -> Config:
-        self.configs.append(Config(self))
-        return self.configs[-1]
+    def create_execution_context(self) -> Context | None:
+        return Context(self)
 
-    def create_execution_context(self, how: Any) -> Context | None:
-        if not self.memory:
-            self.refused("out of memory")
-            return None
-        self.strategies.append(how)
-        self.contexts.append(Context(self, compiles=isinstance(how, Config)))
-        return self.contexts[-1]
-
-    def refused(self, why: str) -> bool:
-        self.logger.log(SimpleNamespace(name="ERROR"), why)
-        return False
+    def takes(self, what: str) -> bool:
+        """Whether the engine goes on; where a test has it refuse this, it logs why."""
+        if refused := what == self.refuses:
+            self.logger.log(SimpleNamespace(name="ERROR"), f"cannot {what}")
+        return not refused
 
 
 class Runtime:
     """`Runtime`."""
 
     engine_host_code_allowed = False
+    cuda: FakeCuda
+    engines: list[Engine]
 
     def __init__(self, logger: Any) -> None:
         self.logger = logger
 
-    def deserialize_cuda_engine(self, content: bytes) -> Engine | None:
-        if not content.startswith(b"{"):
+    def deserialize_cuda_engine(self, serialized_engine: bytes) -> Engine | None:
+        if not serialized_engine.startswith(b"{"):
             self.logger.log(SimpleNamespace(name="ERROR"), "magic tag does not match")
             return None
-        values = json.loads(content)
+        values = json.loads(serialized_engine)
         if values["version_compatible"] and not self.engine_host_code_allowed:
             self.logger.log(SimpleNamespace(name="ERROR"), "engine_host_code_allowed is not set")
             return None
-        engine = Engine(values, self.cuda, self.logger)
-        self.engines.append(engine)
-        return engine
-
-    cuda: FakeCuda
-    engines: list[Engine]
+        self.engines.append(Engine(values, self.cuda, self.logger))
+        return self.engines[-1]
 
 
-def install(monkeypatch: pytest.MonkeyPatch, flavour: str, cuda: FakeCuda) -> list[Engine]:
-    """Let the package of a flavour be a fake one; returns the engines that it loads, as it loads them."""
-    module, engines = ModuleType(FLAVOURS[flavour].module), []
+def install(monkeypatch: pytest.MonkeyPatch, flavour: str) -> tuple[FakeCuda, list[Engine]]:
+    """Let CUDA and the package of a flavour be fake ones; returns CUDA, and the engines as they are loaded."""
+    module, cuda, engines = ModuleType(FLAVOURS[flavour].module), FakeCuda(), []
     made: dict[str, Any] = {
         "__version__": VERSIONS[flavour],
         "Builder": None,
         "ILogger": type("ILogger", (), {}),
         "Runtime": type("Runtime", (Runtime,), {"cuda": cuda, "engines": engines}),
         "float32": FLOAT,
-        "ExecutionContextAllocationStrategy": SimpleNamespace(ON_PROFILE_CHANGE="ON_PROFILE_CHANGE"),
-        "CudaGraphStrategy": SimpleNamespace(WHOLE_GRAPH_CAPTURE="WHOLE_GRAPH_CAPTURE"),
-        "DynamicShapesKernelSpecializationStrategy": SimpleNamespace(EAGER="EAGER"),
     }
     for name, value in made.items():
         setattr(module, name, value)
     monkeypatch.setitem(sys.modules, module.__name__, module)
-    return engines
+    monkeypatch.setitem(sys.modules, "cuda.bindings.runtime", cuda)  # type: ignore[arg-type]
+    return cuda, engines
 
 
 def write_engine(
@@ -257,8 +303,3 @@ def write_engine(
     )
     sidecar_path(path).write_text(sidecar.to_json())
     return path
-
-
-def busy(stream: Handle) -> bool:
-    """Whether work is waiting in a stream."""
-    return bool(stream.queue)

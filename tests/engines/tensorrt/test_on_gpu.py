@@ -44,10 +44,3 @@ def test_any_number_of_stamps(engine: Path) -> None:
             np.testing.assert_allclose(
                 found.predict(pixels, raw=True), expected.predict(pixels, raw=True), atol=ROUNDING
             )
-
-
-def test_a_second_process_finds_what_the_first_compiled(engine: Path) -> None:
-    pixels = np.random.default_rng(0).normal(500, 40, (70, 32, 32)).astype(np.float32)
-    first = load(engine).predict(pixels, raw=True)
-    np.testing.assert_allclose(load(engine).predict(pixels, raw=True), first, atol=ROUNDING)
-    assert engine.with_name(f"{engine.name}.cache").exists() == (engine.suffix == ".rtx")
