@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from ceres_fast.artifact.classifier import CLASSIFIER_FILE, Classifier, read_classifier
-from ceres_fast.engines.tensorrt.options import EngineOptions
-from ceres_fast.engines.tensorrt.profiles import profiles
+from ceres_fast.engines.tensorrt.options import EngineOptions, profiles
 from ceres_fast.engines.tensorrt.sidecar import Sidecar, read_sidecar
 from ceres_fast.evaluation.operating_point import OperatingPoint
 from ceres_fast.files import write_json

@@ -16,8 +16,7 @@ from google.protobuf import text_format
 from onnx import TensorProto, helper
 
 from ceres_fast.artifact.classifier import ONNX_METADATA_KEY, Classifier
-from ceres_fast.engines.tensorrt.options import EngineOptions
-from ceres_fast.engines.tensorrt.profiles import profiles
+from ceres_fast.engines.tensorrt.options import EngineOptions, profiles
 from ceres_fast.engines.tensorrt.sidecar import Sidecar, sidecar_path
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.export.triton import BATCHES, CONFIG, MODEL, write_repository

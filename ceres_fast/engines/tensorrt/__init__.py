@@ -5,13 +5,8 @@ So the ONNX file is what is kept and copied; an engine is built from it where it
 says from what, by what and for what.
 
 - `api`: what differs between the two packages, as a table
-- `options`, `profiles`, `timing_cache`, `log`: what a build is given and what it leaves
-- `build`: ONNX file to engine file
+- `options`: what a build is given
+- `build`, `network`: from an ONNX file to an engine file
 - `sidecar`, `checks`: what an engine says of itself, and whether it may be loaded here
+- `run`: an engine on the GPU, one batch after another
 """
-
-from ..gpus import Gpu, current_gpu
-from .api import FLAVOURS, Flavour, flavour, flavour_of
-from .options import EngineOptions
-
-__all__ = ["FLAVOURS", "EngineOptions", "Flavour", "Gpu", "current_gpu", "flavour", "flavour_of"]

@@ -1,4 +1,4 @@
-"""From the bytes of an ONNX file to the bytes of an engine: the calls to TensorRT."""
+"""From the bytes of an ONNX file to the bytes of an engine: the calls to TensorRT, and its timing cache in a file."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 from ...artifact.onnx_file import INPUT, OUTPUT
 from ...console import warn
 from ...errors import CeresFastError, InputError
+from ...files import atomic_file, disk_errors
+from ...locks import alone
 from ..gpus import Gpu
-from . import timing_cache
-from .api import Flavour, version_of
+from .api import Flavour, Log, version_of
 from .checks import AMPERE, sizes
-from .log import Log
-from .options import CURRENT, EngineOptions
-from .profiles import profiles
+from .options import CURRENT, EngineOptions, profiles
 
 if TYPE_CHECKING:
     import tensorrt as trt
@@ -83,7 +82,7 @@ def serialized(
 def _keep_timings(config: trt.IBuilderConfig, cache: Path) -> None:
     """Keep what was timed for the next build; where that is impossible, this one is not lost with it."""
     try:
-        timing_cache.keep(config, cache)
+        keep_timings(config, cache)
     except CeresFastError as error:
         warn(f"{error} The next engine is timed anew")
 
@@ -176,7 +175,7 @@ def _set_options(
     if options.version_compatible:
         config.set_flag(module.BuilderFlag.VERSION_COMPATIBLE)
     if options.timing_cache:
-        timing_cache.attach(config, options.timing_cache)
+        attach_timings(config, options.timing_cache)
     if kind.portable:
         return "portable"
     if not options.hardware_compatible:
@@ -199,3 +198,50 @@ def _failed(
     return CeresFastError(
         f"{onnx}: {kind.title} {version_of(module)} built no engine of it ({said}).{limit} Nothing was written."
     )
+
+
+def attach_timings(config: trt.IBuilderConfig, path: Path) -> None:
+    """Give a build the timing cache of a file, or an empty one where there is none that it can use.
+
+    Raises
+    ------
+    CeresFastError
+        When the file is there and cannot be read.
+    """
+    content = _cached(path)
+    cache = config.create_timing_cache(content)
+    if cache is not None and config.set_timing_cache(cache, False):
+        return
+    if content:
+        warn(f"{path}: is no timing cache of this TensorRT on this GPU; a new one takes its place.")
+    config.set_timing_cache(config.create_timing_cache(b""), False)
+
+
+def keep_timings(config: trt.IBuilderConfig, path: Path) -> None:
+    """Write the timing cache of a build to its file, with what other builds have put there meanwhile.
+
+    Raises
+    ------
+    CeresFastError
+        When the disk refuses; the file is then what it was before.
+    """
+    cache = config.get_timing_cache()
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with alone(path):
+        if others := _cached(path):
+            # False, and nothing combined, where the file is of another version or GPU: it is replaced.
+            theirs = config.create_timing_cache(others)
+            if theirs is not None:
+                cache.combine(theirs, False)
+        with atomic_file(path) as temporary:
+            temporary.write_bytes(memoryview(cache.serialize()))
+
+
+def _cached(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise CeresFastError(f"{path}: cannot be read as a timing cache ({error.strerror}). Name another.") from error

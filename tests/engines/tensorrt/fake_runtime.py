@@ -25,8 +25,7 @@ import numpy as np
 import pytest
 
 from ceres_fast.engines.tensorrt.api import FLAVOURS
-from ceres_fast.engines.tensorrt.options import EngineOptions
-from ceres_fast.engines.tensorrt.profiles import profiles
+from ceres_fast.engines.tensorrt.options import EngineOptions, profiles
 from ceres_fast.engines.tensorrt.sidecar import Sidecar, log_path, sidecar_path
 
 from ...tiny_models import classifier, peak_model, written

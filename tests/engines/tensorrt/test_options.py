@@ -1,4 +1,4 @@
-"""Options of a build: what they may be, and that they survive being stored."""
+"""Options of a build: what they may be, that they survive being stored, and the profiles that are made of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ceres_fast.engines.tensorrt.options import LARGEST_BATCH, EngineOptions
+from ceres_fast.engines.tensorrt.options import LARGEST_BATCH, EngineOptions, Profile, profile_for, profiles
 from ceres_fast.errors import CeresFastError
 
 OPTIONS = st.builds(
@@ -74,3 +74,29 @@ def test_what_they_may_not_be(values: dict[str, Any], said: str) -> None:
 def test_what_is_not_read(changed: dict[str, Any]) -> None:
     with pytest.raises((CeresFastError, TypeError)):
         EngineOptions.from_dict({**EngineOptions().as_dict(), **changed})
+
+
+BATCHES = st.lists(st.integers(1, 2000), min_size=1, max_size=6)
+
+
+def test_one_for_each_batch_size() -> None:
+    assert profiles((1, 64, 1024), per_batch=True) == (Profile(1, 1024, 1024), Profile(1, 64, 64), Profile(1, 1, 1))
+    assert profiles((1, 64, 1024), per_batch=False) == (Profile(1, 1024, 1024),)
+
+
+@given(BATCHES, st.booleans(), st.data())
+def test_any_batch_has_one(batches: list[int], per_batch: bool, data: st.DataObject) -> None:
+    made = profiles(batches, per_batch=per_batch)
+    stamps = data.draw(st.integers(1, max(batches)))
+    chosen = made[profile_for(stamps, made)]
+    assert chosen.least <= stamps <= chosen.most
+    assert all(chosen.most <= each.most for each in made if each.most >= stamps)
+    assert made[0] == (1, max(batches), max(batches))
+    if per_batch:
+        assert made[profile_for(batches[0], made)].best == batches[0]
+
+
+def test_a_batch_that_is_too_large() -> None:
+    for stamps in (0, 65):
+        with pytest.raises(ValueError, match=f"takes {stamps} stamps"):
+            profile_for(stamps, profiles((1, 64), per_batch=True))

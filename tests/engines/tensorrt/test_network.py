@@ -11,7 +11,7 @@ from types import ModuleType
 
 import pytest
 
-from ceres_fast.engines.tensorrt import timing_cache
+from ceres_fast.engines.tensorrt import network
 from ceres_fast.engines.tensorrt.build import build
 from ceres_fast.engines.tensorrt.options import EngineOptions
 from ceres_fast.errors import CeresFastError
@@ -69,7 +69,7 @@ def test_a_cache_that_cannot_be_written_costs_no_engine(
         raise CeresFastError(f"{path}: cannot be written (No space left on device).")
 
     machine()
-    monkeypatch.setattr(timing_cache, "atomic_file", full)
+    monkeypatch.setattr(network, "atomic_file", full)
     engine_of(onnx, onnx.parent / "timing.cache")
     assert onnx.with_suffix(".engine").exists()
     assert "No space left" in capsys.readouterr().err
@@ -77,9 +77,9 @@ def test_a_cache_that_cannot_be_written_costs_no_engine(
 
 def keep(cache: Path, line: str) -> None:
     config = BuilderConfig(fake_tensorrt())
-    timing_cache.attach(config, cache)
+    network.attach_timings(config, cache)
     config.set_timing_cache(TimingCache(OLD, [line]), False)
-    timing_cache.keep(config, cache)
+    network.keep_timings(config, cache)
 
 
 def test_two_that_build_at_once_lose_nothing(tmp_path: Path) -> None:
