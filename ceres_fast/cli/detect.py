@@ -25,6 +25,9 @@ def detect(
     ] = None,
     threshold: Threshold = 1.5,
     min_area: MinArea = 5,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes; without it one per core. The catalogues are the same.")
+    ] = None,
     on_error: OnError = "stop",
     overwrite: Overwrite = False,
 ) -> None:
@@ -38,6 +41,7 @@ def detect(
         output=output,
         threshold=threshold,
         min_area=min_area,
+        workers=workers,
         on_error=on_error,
         overwrite=overwrite,
     )

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from ..console import table as print_table
-from ..console import track
+from ..console import track, warn
 from ..errors import CeresFastError, InputError, OnError, Problems
 from ..frames.reading import find_frames, frame_stem
 from . import sep_engine, source_extractor
+from .workers import in_order
 
 EngineName = Literal["sep", "source-extractor"]
 
@@ -40,6 +43,7 @@ def detect_frames(
     output: Path | None = None,
     threshold: float = 1.5,
     min_area: int = 5,
+    workers: int | None = 1,
     on_error: OnError = "stop",
     overwrite: bool = False,
 ) -> list[Path]:
@@ -60,8 +64,11 @@ def detect_frames(
         Detection threshold, in units of the background's RMS.
     min_area : int
         How many connected pixels above the threshold make a detection.
+    workers : int or None
+        Processes of this machine, each with one frame in memory; 1 works in this process, None starts one per core.
+        The catalogues are the same, and so is the order of what is printed.
     on_error : {"stop", "skip"}
-        Whether a bad frame ends the work or is left out.
+        Whether a bad frame, or one whose process is killed, ends the work or is left out.
     overwrite : bool
         Whether existing catalogues are replaced.
 
@@ -85,14 +92,30 @@ def detect_frames(
     targets = _targets(frames, output, overwrite)
     counts: Counter[str] = Counter()
     problems = Problems(on_error)
+    write = partial(_write, chosen.write_catalogue, format=format, threshold=threshold, min_area=min_area)
+    outcomes = in_order(write, list(zip(frames, targets, strict=True)), workers, _killed)
     written = []
-    for path, target in track(list(zip(frames, targets, strict=True)), "detecting"):
-        with problems.skipping(counts, "frames left out"):
-            counts["detections"] += chosen.write_catalogue(path, target, format, threshold=threshold, min_area=min_area)
-            written.append(target)
+    # Closed at the first error, so that the other processes end before it is shown.
+    with closing(outcomes):
+        for target in track(targets, "detecting"):
+            outcome = next(outcomes)
+            for warning in outcome.warnings:
+                warn(warning)
+            with problems.skipping(counts, "frames left out"):
+                counts["detections"] += outcome.get()
+                written.append(target)
     rows = [("frames", len(frames)), ("catalogues written", len(written)), *sorted(counts.items())]
     print_table("detect", ("", "number"), rows)
     return written
+
+
+def _write(write_catalogue: Callable[..., int], files: tuple[Path, Path], **options: Any) -> int:
+    return write_catalogue(*files, **options)
+
+
+def _killed(files: tuple[Path, Path], ending: str) -> InputError:
+    action = "if memory ran out, pass fewer --workers; else leave this frame out"
+    return InputError(files[0], f"the process that detected its sources {ending}", action=action)
 
 
 def _targets(frames: Sequence[Path], output: Path | None, overwrite: bool) -> list[Path]:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import socket
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import islice
@@ -16,6 +14,7 @@ from urllib.parse import urlsplit
 
 from .. import __version__
 from ..console import progress
+from ..detect.workers import interrupts_ignored
 from ..errors import CeresFastError
 
 Task = TypeVar("Task")
@@ -158,7 +157,7 @@ def _local(count: int) -> Iterator[Any]:
     }
     with ExitStack() as opened:
         opened.enter_context(dask.config.set(quiet))
-        with _interrupts_ignored():
+        with interrupts_ignored():
             # Dask would stop or restart workers that hold much memory; here none does, and the system is the judge.
             cluster = LocalCluster(
                 n_workers=count,
@@ -172,19 +171,6 @@ def _local(count: int) -> Iterator[Any]:
             )
             opened.enter_context(cluster)
         yield opened.enter_context(Client(cluster, set_as_default=False))
-
-
-@contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    """Ignore Ctrl-C, as processes that start meanwhile will always do: it is this one that ends them, quietly."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

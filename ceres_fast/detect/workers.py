@@ -1,0 +1,179 @@
+"""Frames to processes of this machine, and what comes of each back in the order of the frames.
+
+Dask, which spreads the building of records, is not part of a core install, and detecting is. The executor of
+`concurrent.futures` is not used because it does not say which frame a worker had that was killed.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Any, Generic, TypeVar, cast
+
+from ..console import warnings_kept
+from ..errors import CeresFastError
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+ENDING = 10.0
+"""Seconds that a worker has to clean up when the work is given up; then it is killed."""
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[Result]):
+    """What came of a task: its warnings, and either a result or an error.
+
+    Parameters
+    ----------
+    warnings : list of str
+        What was said meanwhile, to be printed in the order of the tasks.
+    """
+
+    warnings: list[str]
+    _result: Result | None = None
+    _error: Exception | None = field(default=None)
+
+    def get(self) -> Result:
+        """Return the result, or raise the error."""
+        if self._error is not None:
+            raise self._error
+        return self._result  # type: ignore[return-value]
+
+
+def in_order(
+    function: Callable[[Task], Result],
+    tasks: Sequence[Task],
+    workers: int | None,
+    killed: Callable[[Task, str], Exception],
+) -> Generator[Outcome[Result], None, None]:
+    """Yield what comes of ``function(task)`` for each task, in the order of the tasks.
+
+    Whatever is left to do when the iterator is closed, or Ctrl-C is pressed, is given up, and the workers end.
+
+    Parameters
+    ----------
+    function : callable
+        Importable, as it goes to other processes.
+    tasks : sequence
+        What it is called with.
+    workers : int or None
+        Processes; 1 works in this one, None starts one per core.
+    killed : callable
+        Given a task and how the worker ended that had it, in words, returns the error that stands for its outcome.
+
+    Raises
+    ------
+    CeresFastError
+        When `workers` is below 1.
+    """
+    if workers is not None and workers < 1:
+        raise CeresFastError(f"{workers} workers: expected 1 or more.")
+    count = min(workers or len(os.sched_getaffinity(0)), len(tasks))
+    if count < 2:
+        return (_outcome(function, task) for task in tasks)
+    return _with_processes(function, tasks, count, killed)
+
+
+@contextmanager
+def interrupts_ignored() -> Iterator[None]:
+    """Ignore Ctrl-C, as processes that start meanwhile will always do: it is this one that ends them, quietly."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _outcome(function: Callable[[Task], Result], task: Task) -> Outcome[Result]:
+    with warnings_kept() as warnings:
+        try:
+            return Outcome(warnings, function(task))
+        except Exception as error:
+            if not isinstance(error, CeresFastError):  # a fault of this package, whose traceback stays in the worker
+                error.add_note(traceback.format_exc())
+            return Outcome(warnings, _error=error)
+
+
+def _with_processes(
+    function: Callable[[Task], Result],
+    tasks: Sequence[Task],
+    count: int,
+    killed: Callable[[Task, str], Exception],
+) -> Generator[Outcome[Result], None, None]:
+    waiting = deque(range(len(tasks)))
+    busy: dict[Connection, tuple[BaseProcess, int]] = {}
+    idle = [_started(function) for _ in range(count)]
+    done: dict[int, Outcome[Result]] = {}
+    try:
+        for number in range(len(tasks)):
+            while number not in done:
+                while idle and waiting:
+                    process, connection = idle.pop()
+                    busy[connection] = process, waiting[0]
+                    with suppress(OSError):  # it has ended, which is seen when its outcome is asked for
+                        connection.send(tasks[waiting.popleft()])
+                for ready in wait(list(busy)):
+                    connection = cast(Connection, ready)
+                    process, of = busy.pop(connection)
+                    try:
+                        done[of] = connection.recv()
+                        idle.append((process, connection))
+                    except (EOFError, OSError):
+                        done[of] = Outcome([], _error=killed(tasks[of], _ending(process)))
+                        connection.close()
+                        if waiting:
+                            idle.append(_started(function))
+            yield done.pop(number)
+    finally:
+        _end([*idle, *((process, connection) for connection, (process, _) in busy.items())])
+
+
+def _started(function: Callable[..., Any]) -> tuple[BaseProcess, Connection]:
+    """Start a worker, and return it with this end of the pipe to it."""
+    # Not forked: a progress bar has a thread, whose locks a copy of this process would find taken for ever.
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    process = context.Process(target=_work, args=(function, there), daemon=True)
+    with interrupts_ignored():
+        process.start()
+    there.close()  # so that the worker has the only other end, and its death is seen here
+    return process, here
+
+
+def _work(function: Callable[[Any], Any], connection: Connection) -> None:
+    """Do one task after another until the pipe is closed: the work is done, or who asked for it is gone."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that temporary files and the program's process go, too
+    with suppress(EOFError, OSError):
+        while True:
+            connection.send(_outcome(function, connection.recv()))
+
+
+def _ending(process: BaseProcess) -> str:
+    process.join(ENDING)
+    code = process.exitcode
+    return f"was killed by signal {-code}" if code is not None and code < 0 else f"ended with status {code}"
+
+
+def _end(workers: Sequence[tuple[BaseProcess, Connection]]) -> None:
+    for process, connection in workers:
+        connection.close()
+        process.terminate()
+    for process, _ in workers:
+        process.join(ENDING)
+        if process.is_alive():
+            process.kill()
+            process.join()
