@@ -53,8 +53,8 @@ from ceres_fast.engines.tensorrt.build import build
 from ceres_fast.engines.tensorrt.checks import checked
 from ceres_fast.errors import CeresFastError
 from ceres_fast.export import export, onnx_file
-from ceres_fast.export.proof import Bounds, NotProven, Proof, bounds_for, compared, draw_stamps, prove
-from ceres_fast.export.proof.against_keras import FORMS, OnGpu
+from ceres_fast.export.proof import NotProven, Proof, Tolerances, comparison_pixels, draw_stamps, prove, tolerances_for
+from ceres_fast.export.proof.against_keras import GPU_GRAPHS, GpuArithmetic
 from ceres_fast.model.backbones import BACKBONES
 from ceres_fast.model.load import load_model, predict
 from ceres_fast.model.onnx_convert import convert
@@ -67,7 +67,7 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 AGREEMENT = ("split", "stamps", "largest", "largest_of_probes", "changed", "alone", "recall", "loss_interval")
 """What is kept of a proof."""
 
-UNBOUNDED = Bounds(difference=1.0, changed=1.0, recall_loss=1.0, alone=1.0)
+UNBOUNDED = Tolerances(difference=1.0, changed=1.0, recall_loss=1.0, alone=1.0)
 
 
 def main() -> None:
@@ -148,17 +148,17 @@ def product(run: Path, records: Path, precision: str) -> dict[str, Any]:
     seconds = time.perf_counter() - started
     found: dict[str, Any] = {"file": path.name, "seconds": round(seconds, 2), "bytes": path.stat().st_size}
     classifier = read_classifier(run)
-    bounds, stamps = bounds_for(precision, classifier.precision), draw_stamps(records, classifier)
-    answers = predict(load_model(classifier), compared(classifier, stamps))
+    tolerances, stamps = tolerances_for(precision, classifier.precision), draw_stamps(records, classifier)
+    answers = predict(load_model(classifier), comparison_pixels(classifier, stamps))
     asteroid = answers[:, classifier.classes.index("asteroid")]
     engine = load(path, provider="cpu")
     engines: dict[str, Engine] = {"agreement": engine}
-    if precision in FORMS:
-        engines["agreement_as_on_gpu"] = OnGpu(path, engine.classifier, onnx.load(path))
+    if precision in GPU_GRAPHS:
+        engines["agreement_as_on_gpu"] = GpuArithmetic(path, engine.classifier, onnx.load(path))
     for name, each in engines.items():
         proof: Proof | None
         try:
-            proof = prove(each, stamps, bounds, asteroid)
+            proof = prove(each, stamps, tolerances, asteroid)
         except NotProven as error:
             proof = error.proof
             found.setdefault("refused", _without_paths(error, run))
@@ -169,7 +169,7 @@ def product(run: Path, records: Path, precision: str) -> dict[str, Any]:
 @contextmanager
 def _let_through() -> Iterator[None]:
     """Let an export be written whatever its proof says."""
-    with mock.patch.object(onnx_file, "bounds_for", return_value=UNBOUNDED):
+    with mock.patch.object(onnx_file, "tolerances_for", return_value=UNBOUNDED):
         yield
 
 

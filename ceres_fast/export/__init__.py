@@ -6,7 +6,7 @@ Nothing heavy is imported before it is needed: where an engine is made of an ONN
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 from ..artifact.classifier import Classifier, read_classifier
 from ..artifact.latest import resolve
 from ..artifact.products import PRECISIONS, default_precision
+from ..callable_module import make_callable
 from ..engines.batches import BATCHES
 from ..errors import CeresFastError
+from ..files import StrPath
 
 if TYPE_CHECKING:
     from ..engines.tensorrt.api import EngineOptions
@@ -69,12 +71,12 @@ class Request:
 
 
 def export(
-    run: Path,
+    run: StrPath,
     *,
     to: str = "onnx",
     precision: str | None = None,
-    records: Path | None = None,
-    output: Path | None = None,
+    records: StrPath | None = None,
+    output: StrPath | None = None,
     overwrite: bool = False,
     batches: Sequence[int] = BATCHES,
     options: EngineOptions | None = None,
@@ -86,7 +88,7 @@ def export(
 
     Parameters
     ----------
-    run : pathlib.Path
+    run : path
         Run directory (or its ``classifier.json``). For an engine and for Triton also an ONNX file that was exported
         (for Triton, an engine file as well): neither run nor TensorFlow are needed then.
     to : str
@@ -94,11 +96,11 @@ def export(
         the run's ONNX file in that precision, which is exported first where it is not there or not up to date.
     precision : {'float32', 'float16', 'int8'}, optional
         What the product computes in; without it the precision of training (float32 for bfloat16).
-    records : pathlib.Path, optional
+    records : path, optional
         Records: stamps of their test split must give the same answers. int8 needs them, for its ranges (training split)
         and to choose what stays in floating point (validation split). An engine is proven on them too, where it runs on
         this machine.
-    output : pathlib.Path, optional
+    output : path, optional
         The ONNX file; the engine file, or a folder for it; the model repository. Without it, in the run directory,
         where the product of before is replaced.
     overwrite : bool
@@ -119,7 +121,7 @@ def export(
     Raises
     ------
     CeresFastError
-        When `output` exists or has another kind of name, the product is beyond the bounds of its precision
+        When `output` exists or has another kind of name, the product is beyond the tolerances of its precision
         (`ceres_fast.export.proof.tolerances`), the run has changed meanwhile, records are needed and missing, or the
         disk refuses. What was there before is then there still, and nothing that looks finished is left.
     InputError
@@ -129,17 +131,16 @@ def export(
         if value not in known:
             raise CeresFastError(f"{name} {value}: expected one of {', '.join(known)}.")
     sizes = tuple(batches) if options is None else options.batches
-    source = resolve(run)
-    output = output and resolve(output, tell=False)
+    source = resolve(Path(run))
+    records = None if records is None else Path(records)
+    output = None if output is None else resolve(Path(output), tell=False)
     return TARGETS[to](Request(source, precision, records, output, overwrite, options, sizes, debug))
 
 
 def _to_onnx(request: Request) -> Path:
     if request.is_product:
         raise CeresFastError(f"{request.source}: is exported already. Name a run directory.")
-    from .onnx_file import write_onnx
-
-    return write_onnx(request, *_trained(request))
+    return _write_onnx(request, *_trained(request), request.output)
 
 
 def _to_engine(flavour: str, request: Request) -> Path:
@@ -178,11 +179,23 @@ def _product(request: Request) -> Path:
     if request.is_product:
         return request.source
     classifier, precision = _trained(request)
-    from .onnx_file import up_to_date, write_onnx
+    from .onnx_file import up_to_date
 
-    in_the_run = replace(request, output=None)
     made = None if request.debug else up_to_date(classifier, precision, request.records)
-    return made or write_onnx(in_the_run, classifier, precision)
+    return made or _write_onnx(request, classifier, precision, output=None)
+
+
+def _write_onnx(request: Request, classifier: Classifier, precision: str, output: Path | None) -> Path:
+    from .onnx_file import write_onnx
+
+    return write_onnx(
+        classifier,
+        precision,
+        records=request.records,
+        output=output,
+        overwrite=request.overwrite,
+        debug=request.debug,
+    )
 
 
 def _trained(request: Request) -> tuple[Classifier, str]:
@@ -192,3 +205,6 @@ def _trained(request: Request) -> tuple[Classifier, str]:
         # A link may point elsewhere before this ends.
         classifier = read_classifier(classifier.folder.resolve())
     return classifier, request.precision or default_precision(classifier)
+
+
+make_callable(__name__, export)

@@ -59,7 +59,7 @@ def write_engine(
     InputError
         When the ONNX file is not there, or as `build` does.
     CeresFastError
-        When a file is there already and not to be replaced, the engine is beyond the bounds of its precision, or as
+        When a file is there already and not to be replaced, the engine is beyond the tolerances of its precision, or as
         `build` does. What was there before is then there still.
     """
     kind = FLAVOURS[name]
@@ -153,7 +153,7 @@ def proven(built: Path, onnx: Path, records: Path | None) -> dict[str, Any]:
     Raises
     ------
     CeresFastError
-        When the engine is beyond the bounds of its precision.
+        When the engine is beyond the tolerances of its precision.
     """
     if current_gpu() is None:
         say(f"not compared with {onnx.name}: there is no GPU here; where it runs, `ceres-fast doctor` tries it")
@@ -173,12 +173,12 @@ def proven(built: Path, onnx: Path, records: Path | None) -> dict[str, Any]:
 
 
 def _on_records(engine: TensorRTEngine, onnx: Path, records: Path) -> dict[str, Any]:
-    from .proof import compared, draw_stamps, prove
-    from .proof.tolerances import bounds_for
+    from .proof import comparison_pixels, draw_stamps, prove
+    from .proof.tolerances import tolerances_for
 
     stamps = draw_stamps(records, engine.classifier)
-    answers = OnnxRuntimeEngine(onnx, provider="cpu").predict(compared(engine.classifier, stamps), raw=True)
-    bounds = bounds_for(engine.classifier.precision)
-    proof = prove(engine, stamps, bounds, answers, f"{onnx.name} on the CPU")
+    answers = OnnxRuntimeEngine(onnx, provider="cpu").predict(comparison_pixels(engine.classifier, stamps), raw=True)
+    tolerances = tolerances_for(engine.classifier.precision)
+    proof = prove(engine, stamps, tolerances, answers, f"{onnx.name} on the CPU")
     say(proof.text())
     return proof.as_dict()

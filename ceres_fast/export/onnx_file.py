@@ -23,53 +23,85 @@ from ..model.load import load_model, predict
 from ..model.onnx_convert import OPSET, check, convert
 from ..model.onnx_float16 import halved
 from ..training.runs import lock_run
-from .proof import BOUNDS, bounds_for, draw_stamps
-from .proof.against_keras import proven_against_keras
+from .proof import TOLERANCES, draw_stamps, tolerances_for
+from .proof.against_keras import prove_against_keras
 
 if TYPE_CHECKING:
     import keras
 
-    from . import Request
     from .quantise import Quantised, Trial
 
 LAYERS = ".layers.ecsv"
 """What the name of a comparison tensor by tensor ends in."""
 
 
-def write_onnx(request: Request, classifier: Classifier, precision: str) -> Path:
-    """Write the ONNX file of a run; see `ceres_fast.export.export`."""
+def write_onnx(
+    classifier: Classifier,
+    precision: str,
+    *,
+    records: Path | None = None,
+    output: Path | None = None,
+    overwrite: bool = False,
+    debug: bool = False,
+) -> Path:
+    """Write the ONNX file of a run, and its proof beside it; print what was found.
+
+    Parameters
+    ----------
+    classifier : Classifier
+        Read from the run (``folder``).
+    precision : {'float32', 'float16', 'int8'}
+        What the graph computes in; int8 needs `records`.
+    records, output, overwrite, debug
+        As in `ceres_fast.export.export`.
+
+    Returns
+    -------
+    pathlib.Path
+        The file. In the run's folder, ``classifier.json`` names it.
+
+    Raises
+    ------
+    CeresFastError, InputError
+        As `ceres_fast.export.export` does. What was there before is then there still.
+    """
     assert classifier.folder is not None
-    path = request.output or classifier.folder / onnx_name(precision)
-    _refuse(path, request)
-    stamps = None if request.records is None else draw_stamps(request.records, classifier)
+    path = output or classifier.folder / onnx_name(precision)
+    if path.suffix != ".onnx" or path.stem.endswith(SPARE):
+        raise CeresFastError(f"{path}: choose a name that ends in .onnx (and not in {SPARE}.onnx).")
+    if output:
+        refuse_existing(path, overwrite)
+    stamps = None if records is None else draw_stamps(records, classifier)
     of_run = path.parent.resolve() == classifier.folder.resolve()
     if of_run:
-        # Nobody is to choose another threshold while this file is made, and proven at the old one.
+        # Nobody may choose another threshold meanwhile: the file is proven at the present one.
         lock_run(classifier.folder)
     kind = ONNX_KINDS[precision]
     written = free_name(classifier, kind, path.name) if of_run else path
     started = time.perf_counter()
     with atomic_file(written) as temporary:
-        graph, model, how = _graph(classifier, precision, request)
+        graph, model, choices = _graph(classifier, precision, records)
         onnx.save(graph, temporary)
-        if request.debug:
+        if debug:
             _compare_layers(classifier, precision, temporary, path)
-        found = how | proven_against_keras(graph, model, temporary, stamps, bounds_for(precision, classifier.precision))
+        tolerances = tolerances_for(precision, classifier.precision)
+        proof = prove_against_keras(graph, model, temporary, stamps, tolerances)
         if read_classifier(classifier.folder) != classifier:
             raise CeresFastError(f"{classifier.folder}: has changed meanwhile. Export it again when that is over.")
         path.with_suffix(PROOF).unlink(missing_ok=True)  # that of the file before
     if of_run:
         _name_in_run(classifier, kind, written)
-    write_json(path.with_suffix(PROOF), {"product": path.name, "sha256": sha256_of(path), **found})
+    write_json(path.with_suffix(PROOF), {"product": path.name, "sha256": sha256_of(path), **choices, **proof})
     size, seconds = path.stat().st_size / 2**20, time.perf_counter() - started
     say(f"wrote {path} ({size:.1f} MiB, {precision}, opset {OPSET}, {seconds:.0f} s)")
     return path
 
 
 def up_to_date(classifier: Classifier, precision: str, records: Path | None = None) -> Path | None:
-    """Return the run's ONNX file in a precision; None where there is none that this version would write the same.
+    """Return the run's ONNX file in a precision; None where it has to be exported (again).
 
-    Nor where it has not been proven as it is, or, with `records`, not on any records.
+    That is where there is none, it is damaged, this version would write it otherwise, or it was not proven as it is:
+    with `records`, on stamps of some records.
     """
     kind = ONNX_KINDS[precision]
     if kind not in classifier.files:
@@ -95,80 +127,23 @@ def _proof_of(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _refuse(path: Path, request: Request) -> None:
-    if path.suffix != ".onnx" or path.stem.endswith(SPARE):
-        raise CeresFastError(f"{path}: choose a name that ends in .onnx (and not in {SPARE}.onnx).")
-    if request.output:
-        refuse_existing(path, request.overwrite)
-
-
 def _graph(
-    classifier: Classifier, precision: str, request: Request
+    classifier: Classifier, precision: str, records: Path | None
 ) -> tuple[onnx.ModelProto, keras.Model, dict[str, Any]]:
-    """Return the graph, what it was made of, and how, as far as something was chosen."""
+    """Return the graph, the model it was made of, and what was chosen by measurement, for the file of the proof."""
     if precision != "int8":
         return *keras_graph(classifier, precision), {}
     graph, model = keras_graph(classifier, "float32")
-    quantised = _quantised(graph, model, classifier, request.records)
+    quantised = _quantised(graph, model, classifier, records)
     check(quantised.model)
     return describe(quantised.model, as_product(classifier, precision)), model, {"int8": quantised.as_dict()}
 
 
-def _quantised(graph: onnx.ModelProto, model: keras.Model, classifier: Classifier, records: Path | None) -> Quantised:
-    """Quantise the graph, with ranges from the training split and what is chosen by the validation split."""
-    if records is None:
-        raise CeresFastError(
-            "--precision int8: needs records, to measure the ranges of its numbers on and to see what it costs. "
-            "Name those it was trained on, with --records."
-        )
-    from .quantise import calibration_stamps, quantise
-    from .quantise.trial_scores import judge
-
-    seen = draw_stamps(records, classifier, ("validation",))
-    before = predict(model, seen.pixels)[:, classifier.classes.index("asteroid")]
-    judged = judge(seen, before, threshold=classifier.threshold, scaling=classifier.scaling)
-    quantised = quantise(graph, calibration_stamps(records), judged, BOUNDS["int8"], _tell)
-    say(quantised.text())
-    return quantised
-
-
-def _tell(trial: Trial) -> None:
-    found = trial.judgement
-    how = f", {trial.method}" if trial.method else ""
-    say(
-        f"int8, {trial.what}{how}: recall falls by {found.recall_loss:.4f}, {found.changed:.2%} of the decisions "
-        f"change, P(asteroid) by {found.difference:.4f} in the mean"
-    )
-
-
-def _compare_layers(classifier: Classifier, precision: str, product: Path, path: Path) -> None:
-    if precision == "float32":
-        warn("--debug: there is no float32 graph to compare this one with: it is the one others are compared with")
-        return
-    from .debug import layerwise
-
-    with tempfile.TemporaryDirectory(prefix="ceres-fast-") as folder:
-        reference = Path(folder) / "float32.onnx"
-        onnx.save(keras_graph(classifier, "float32")[0], reference)
-        found = layerwise(reference, product)
-    found.show()
-    found.write(path.with_suffix(LAYERS))
-
-
-def _name_in_run(classifier: Classifier, kind: str, written: Path) -> None:
-    """Let classifier.json name the new file of this kind, which has a free name, and give it its own."""
-    assert classifier.folder is not None
-    # A file in another precision that had this name is no longer there in a moment.
-    others = {
-        each: entry for each, entry in classifier.files.items() if final_name(entry["file"]) != final_name(written.name)
-    }
-    named = replace(classifier, files=others).with_file(kind, written)
-    named.write(classifier.folder)
-    finalise_names(named)
-
-
-_MADE_BY: dict[str, Callable[[onnx.ModelProto], onnx.ModelProto]] = {"float32": lambda graph: graph, "float16": halved}
-"""What makes a graph in each precision of the float32 one."""
+_FROM_FLOAT32: dict[str, Callable[[onnx.ModelProto], onnx.ModelProto]] = {
+    "float32": lambda graph: graph,
+    "float16": halved,
+}
+"""What makes the graph in a precision of the float32 graph."""
 
 
 def keras_graph(classifier: Classifier, precision: str) -> tuple[onnx.ModelProto, keras.Model]:
@@ -196,9 +171,63 @@ def keras_graph(classifier: Classifier, precision: str) -> tuple[onnx.ModelProto
     CeresFastError
         When the graph is not valid ONNX, or a weight is too large for float16.
     """
-    made_of = _MADE_BY[precision]
+    convert_precision = _FROM_FLOAT32[precision]
     model = load_model(classifier)
+    # Converted from float32 whatever the policy of training: BatchNormalization can then be folded (docs/export.md).
     exact = model if classifier.precision == "float32" else load_model(replace(classifier, precision="float32"))
-    graph = made_of(convert(exact))
+    graph = convert_precision(convert(exact))
     check(graph)
     return describe(graph, as_product(classifier, precision)), model
+
+
+def _quantised(graph: onnx.ModelProto, model: keras.Model, classifier: Classifier, records: Path | None) -> Quantised:
+    """Quantise the graph: ranges come from the training split, what stays float is chosen on the validation split."""
+    if records is None:
+        raise CeresFastError(
+            "--precision int8: needs records, to measure the ranges of its numbers on and to see what it costs. "
+            "Name those it was trained on, with --records."
+        )
+    from .quantise import calibration_stamps, quantise
+    from .quantise.trial_scores import trial_scorer
+
+    validation = draw_stamps(records, classifier, ("validation",))
+    reference = predict(model, validation.pixels)[:, classifier.classes.index("asteroid")]
+    score = trial_scorer(validation, reference, threshold=classifier.threshold, scaling=classifier.scaling)
+    quantised = quantise(graph, calibration_stamps(records), score, TOLERANCES["int8"], _report)
+    say(quantised.text())
+    return quantised
+
+
+def _report(trial: Trial) -> None:
+    scores = trial.scores
+    method = f", {trial.method}" if trial.method else ""
+    say(
+        f"int8, {trial.what}{method}: recall falls by {scores.recall_loss:.4f}, {scores.changed:.2%} of the decisions "
+        f"change, P(asteroid) by {scores.difference:.4f} in the mean"
+    )
+
+
+def _compare_layers(classifier: Classifier, precision: str, product: Path, path: Path) -> None:
+    if precision == "float32":
+        warn("--debug: there is no float32 graph to compare this one with: it is the one others are compared with")
+        return
+    from .debug import layerwise
+
+    with tempfile.TemporaryDirectory(prefix="ceres-fast-") as folder:
+        reference = Path(folder) / "float32.onnx"
+        onnx.save(keras_graph(classifier, "float32")[0], reference)
+        found = layerwise(reference, product)
+    found.show()
+    found.write(path.with_suffix(LAYERS))
+
+
+def _name_in_run(classifier: Classifier, kind: str, written: Path) -> None:
+    """Let classifier.json name the new file of this kind, which has a free name, and give it its own."""
+    assert classifier.folder is not None
+    # A file in another precision that had this name is about to be replaced: the run must not name it any more.
+    others = {
+        each: entry for each, entry in classifier.files.items() if final_name(entry["file"]) != final_name(written.name)
+    }
+    named = replace(classifier, files=others).with_file(kind, written)
+    named.write(classifier.folder)
+    finalise_names(named)

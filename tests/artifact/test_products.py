@@ -19,7 +19,7 @@ from ceres_fast.artifact.products import (
     onnx_name,
 )
 from ceres_fast.artifact.scaling import network_threshold
-from ceres_fast.export.proof.tolerances import BOUNDS
+from ceres_fast.export.proof.tolerances import TOLERANCES
 from ceres_fast.settings.training import PRECISIONS as POLICIES
 
 from ..tiny_models import classifier, peak_model
@@ -32,7 +32,7 @@ WEIGHTS = {"file": "a.weights.h5", "sha256": "1" * 64}
 def test_every_precision_of_training_has_one_of_products() -> None:
     assert DEFAULT_PRECISION.keys() == set(POLICIES)
     assert set(DEFAULT_PRECISION.values()) <= set(PRECISIONS)
-    assert BOUNDS.keys() == set(PRECISIONS) == ONNX_KINDS.keys()
+    assert TOLERANCES.keys() == set(PRECISIONS) == ONNX_KINDS.keys()
     # What was exported before classifier.json told kinds apart, and what a later version may train in.
     assert default_precision(classifier(precision="float32")) == "float32"
     assert default_precision(classifier(precision="mixed_float8")) == "float32"

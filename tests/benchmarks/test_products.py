@@ -15,7 +15,7 @@ from benchmarks import products
 from benchmarks.products_results import Results
 from ceres_fast.artifact.classifier import read_classifier
 from ceres_fast.export import onnx_file
-from ceres_fast.export.proof import Bounds, bounds_for, draw_stamps
+from ceres_fast.export.proof import Tolerances, draw_stamps, tolerances_for
 from ceres_fast.model.load import load_model, predict
 from ceres_fast.records.manifest import MANIFEST
 
@@ -65,13 +65,13 @@ def test_what_a_user_would_be_refused_is_measured_too(
     given: argparse.Namespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(products, "PRECISIONS", ("float32",))
-    monkeypatch.setattr(products, "bounds_for", lambda *precisions: Bounds(-1.0, 0.0, 0.0, 1.0))
+    monkeypatch.setattr(products, "tolerances_for", lambda *precisions: Tolerances(-1.0, 0.0, 0.0, 1.0))
     row = products.row("xception/2", given)
     made = row["products"]["float32"]
     assert made["refused"].startswith("Not exported")
     assert made["agreement"]["largest"] >= 0
     assert row["speed"]["stamps_per_second"]["float32"] > 0
-    assert onnx_file.bounds_for is bounds_for  # for others it is as it was
+    assert onnx_file.tolerances_for is tolerances_for  # for others it is as it was
 
 
 def made(precision: str, **changed: Any) -> dict[str, Any]:

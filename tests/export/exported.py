@@ -9,7 +9,7 @@ import pytest
 from ceres_fast.artifact.classifier import ONNX_KINDS, read_classifier
 from ceres_fast.engines.onnx_runtime import OnnxRuntimeEngine
 from ceres_fast.export import onnx_file
-from ceres_fast.export.proof.tolerances import Bounds
+from ceres_fast.export.proof.tolerances import Tolerances
 from ceres_fast.training.runs import LOCK
 
 from ..tiny_networks import WEIGHTS
@@ -29,4 +29,4 @@ def engine_of(run: Path, precision: str = "float32") -> OnnxRuntimeEngine:
 
 
 def no_tolerance(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(onnx_file, "bounds_for", lambda *precisions: Bounds(-1.0, 0.0, 0.0, 1.0))
+    monkeypatch.setattr(onnx_file, "tolerances_for", lambda *precisions: Tolerances(-1.0, 0.0, 0.0, 1.0))

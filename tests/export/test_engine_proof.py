@@ -12,9 +12,9 @@ from ceres_fast.engines.gpus import Driver, Gpu
 from ceres_fast.engines.onnx_runtime import OnnxRuntimeEngine
 from ceres_fast.errors import CeresFastError
 from ceres_fast.export.engine_files import proven
-from ceres_fast.export.proof import compared, draw_stamps
+from ceres_fast.export.proof import comparison_pixels, draw_stamps
 
-from ..engines.tensorrt import fake_cuda, fake_runtime
+from ..engines.tensorrt import fake_runtime
 
 GPU = Gpu("NVIDIA Fake", "8.6")
 
@@ -27,7 +27,7 @@ def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.setattr("ceres_fast.export.engine_files.current_gpu", lambda: GPU)
     monkeypatch.setattr("ceres_fast.engines.tensorrt.checks.current_gpu", lambda: GPU)
     monkeypatch.setattr("ceres_fast.engines.tensorrt.run.driver", lambda: Driver("13.0", (GPU,)))
-    fake_runtime.install(monkeypatch, request.param, fake_cuda.install(monkeypatch, lazy=True))
+    fake_runtime.install(monkeypatch, request.param)
     return fake_runtime.write_engine(tmp_path, request.param)
 
 
@@ -37,7 +37,7 @@ def answering(
     """Let the engine answer as its ONNX file does on what is compared, changed by `but`; returns that file."""
     onnx = engine.with_suffix(".onnx")
     like = OnnxRuntimeEngine(onnx, provider="cpu")
-    pixels = compared(like.classifier, None if records is None else draw_stamps(records, like.classifier))
+    pixels = comparison_pixels(like.classifier, None if records is None else draw_stamps(records, like.classifier))
     known = {stamp.tobytes(): answer for stamp, answer in zip(pixels, but(like.predict(pixels, raw=True)), strict=True)}
     monkeypatch.setattr(
         fake_runtime, "answers", lambda stamps: np.array([known.get(stamp.tobytes(), 0) for stamp in stamps])

@@ -23,7 +23,7 @@ from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.export import export, onnx_file, proof
 from ceres_fast.export.onnx_file import keras_graph
 from ceres_fast.export.proof import against_keras
-from ceres_fast.export.proof.tolerances import Bounds
+from ceres_fast.export.proof.tolerances import Tolerances
 from ceres_fast.files import sha256_of
 from ceres_fast.model.load import load_model, predict
 from ceres_fast.model.onnx_convert import OPSET
@@ -189,16 +189,16 @@ def test_a_run_that_trains_on_meanwhile_keeps_its_newer_classifier(run: Path, mo
 def test_what_it_is_proven_on(run: Path, tiny_records: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
 
-    def watched(engine: OnnxRuntimeEngine, stamps: Any, bounds: Bounds, answers: np.ndarray) -> proof.Proof:
-        seen.append((engine.classifier, stamps, bounds))
-        return proof.prove(engine, stamps, bounds, answers)
+    def watched(engine: OnnxRuntimeEngine, stamps: Any, tolerances: Tolerances, answers: np.ndarray) -> proof.Proof:
+        seen.append((engine.classifier, stamps, tolerances))
+        return proof.prove(engine, stamps, tolerances, answers)
 
     monkeypatch.setattr(against_keras, "prove", watched)
     export(run, records=tiny_records)
-    ((described, stamps, bounds),) = seen
+    ((described, stamps, tolerances),) = seen
     np.testing.assert_array_equal(stamps.pixels, read_stamps(load_manifest(tiny_records), "test")[0])
     assert described == as_product(read_classifier(run), "float32")
-    assert bounds == proof.bounds_for("float32")
+    assert tolerances == proof.tolerances_for("float32")
 
 
 @pytest.mark.parametrize(

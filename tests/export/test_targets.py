@@ -22,7 +22,7 @@ from ceres_fast.engines import Engine
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.export import BATCHES, export, onnx_file, proof
 from ceres_fast.export.proof import against_keras
-from ceres_fast.export.proof.tolerances import Bounds
+from ceres_fast.export.proof.tolerances import Tolerances
 from ceres_fast.files import sha256_of
 
 from ..tiny_networks import write_run
@@ -49,19 +49,19 @@ def test_int8_is_chosen_on_one_split_and_proven_on_another(
     def quantise(
         graph: onnx.ModelProto,
         ranges: np.ndarray,
-        judge: Callable[[onnx.ModelProto], Any],
-        limits: Bounds,
+        score: Callable[[onnx.ModelProto], Any],
+        tolerances: Tolerances,
         report: Callable[[Any], None],
     ) -> SimpleNamespace:
-        judgement = judge(graph)
-        report(SimpleNamespace(what="nothing", method="", judgement=judgement))
-        seen.update(ranges=ranges, judgement=judgement, limits=limits)
+        scores = score(graph)
+        report(SimpleNamespace(what="nothing", method="", scores=scores))
+        seen.update(ranges=ranges, scores=scores, search_tolerances=tolerances)
         return SimpleNamespace(model=graph, text=lambda: "int8: 0 of 2 layers", as_dict=lambda: {"method": "none"})
 
-    def prove(engine: Engine, stamps: Any, bounds: Bounds, answers: np.ndarray) -> proof.Proof:
-        seen.update(split=stamps.split, described=engine.classifier, bounds=bounds)
+    def prove(engine: Engine, stamps: Any, tolerances: Tolerances, answers: np.ndarray) -> proof.Proof:
+        seen.update(split=stamps.split, described=engine.classifier, tolerances=tolerances)
         proven_by.append(type(engine).__name__)
-        return proof.prove(engine, stamps, bounds, answers)
+        return proof.prove(engine, stamps, tolerances, answers)
 
     proven_by: list[str] = []
 
@@ -71,13 +71,13 @@ def test_int8_is_chosen_on_one_split_and_proven_on_another(
     path = export(run, precision="int8", records=tiny_records)
     assert path == run / "classifier-int8.onnx"
     assert read_classifier(run).onnx_files() == {"onnx-int8": path.name}
-    assert proven_by == ["OnnxRuntimeEngine", "OnGpu"]
+    assert proven_by == ["OnnxRuntimeEngine", "GpuArithmetic"]
     assert json.loads(path.with_suffix(".proof.json").read_text())["int8"] == {"method": "none"}
     assert seen["ranges"] == "stamps of records"
-    assert (seen["judgement"].recall_loss, seen["judgement"].changed) == (0, 0)
+    assert (seen["scores"].recall_loss, seen["scores"].changed) == (0, 0)
     assert seen["split"] == "test"
     assert seen["described"] == as_product(read_classifier(run), "int8")
-    assert seen["bounds"] == seen["limits"] == proof.bounds_for("int8")
+    assert seen["tolerances"] == seen["search_tolerances"] == proof.tolerances_for("int8")
     printed = capsys.readouterr().out
     assert "int8, nothing: recall falls by 0.0000, 0.00% of the decisions change" in printed
     assert "int8: 0 of 2 layers" in printed

@@ -13,22 +13,23 @@ from ...engines.probes import probe_stamps
 from ...errors import CeresFastError
 from ...evaluation.asteroids import critical
 from ...evaluation.predictions import Predictions
+from ...settings.guarantee import NEEDS
 from .decisions import Decisions, decide, loss_interval, recall_of
-from .report import KERAS, NEEDS, Proof, beyond
+from .report import KERAS, Proof, refusal
 from .stamps import Stamps, draw_stamps
-from .tolerances import BOUNDS, Bounds, bounds_for
+from .tolerances import TOLERANCES, Tolerances, tolerances_for
 
 __all__ = [
-    "BOUNDS",
     "KERAS",
-    "Bounds",
+    "TOLERANCES",
     "NotProven",
     "Proof",
     "Stamps",
-    "bounds_for",
-    "compared",
+    "Tolerances",
+    "comparison_pixels",
     "draw_stamps",
     "prove",
+    "tolerances_for",
 ]
 
 ALONE = 32
@@ -46,13 +47,15 @@ class NotProven(CeresFastError):  # noqa: N818 (the name says what happened)
         self.proof = proof
 
 
-def compared(classifier: Classifier, stamps: Stamps | None) -> np.ndarray:
+def comparison_pixels(classifier: Classifier, stamps: Stamps | None) -> np.ndarray:
     """Return all that a product is compared on: built-in stamps, then those of records, (n, 32, 32, planes) float32."""
     probes = probe_stamps(classifier.planes)
     return probes if stamps is None else np.concatenate([probes, stamps.pixels])
 
 
-def prove(engine: Engine, stamps: Stamps | None, bounds: Bounds, answers: np.ndarray, reference: str = KERAS) -> Proof:
+def prove(
+    engine: Engine, stamps: Stamps | None, tolerances: Tolerances, answers: np.ndarray, reference: str = KERAS
+) -> Proof:
     """Compare a product with what it was made of, and refuse it where it is too far away.
 
     Parameters
@@ -62,10 +65,10 @@ def prove(engine: Engine, stamps: Stamps | None, bounds: Bounds, answers: np.nda
     stamps : Stamps or None
         Of a split that neither training nor export has chosen anything by. Without any, only the built-in stamps are
         compared, which say nothing of decisions and recall.
-    bounds : Bounds
-        From `bounds_for`.
+    tolerances : Tolerances
+        From `tolerances_for`.
     answers : numpy.ndarray
-        P(asteroid) as the network of the reference gives it for what `compared` gives, (n,).
+        P(asteroid) as the network of the reference gives it for what `comparison_pixels` gives, (n,).
     reference : str
         What gave these answers, for people.
 
@@ -76,52 +79,47 @@ def prove(engine: Engine, stamps: Stamps | None, bounds: Bounds, answers: np.nda
     Raises
     ------
     NotProven
-        When the product is beyond the bounds, has no number for a stamp, or cannot be judged by the stamps. The message
-        begins with "Not exported:".
+        When the product is beyond the tolerances, gives no number for a stamp, or is int8 and there are no asteroids to
+        compare on. The message begins with "Not exported:".
     """
     classifier = engine.classifier
-    if bounds.difference is None and (stamps is None or not stamps.asteroids.any()):
+    if tolerances.difference is None and (stamps is None or not stamps.asteroids.any()):
         raise NotProven(
             f"Not exported: what {classifier.precision} costs shows only in the recall of real asteroids, and there "
             "are none to compare on. Name records with asteroids in their test split, with --records."
         )
-    pixels = compared(classifier, stamps)
+    pixels = comparison_pixels(classifier, stamps)
     probes = len(pixels) - (0 if stamps is None else len(stamps.pixels))
     before = _numbers(answers, len(pixels), f"the classifier itself ({reference})", probes)
     after = _numbers(engine.predict(pixels, raw=True), len(pixels), f"the {classifier.precision} product", probes)
     differences = np.abs(after.astype(np.float64) - before)
-    known = _of_records(stamps, before[probes:], after[probes:], engine) if stamps is not None else _NO_RECORDS
+    of_records = {} if stamps is None else _on_records(stamps, before[probes:], after[probes:], classifier)
     proof = Proof(
         reference=reference,
         precision=classifier.precision,
-        bounds=bounds,
+        tolerances=tolerances,
         threshold=classifier.threshold,
         probes=probes,
         largest=float(differences.max()),
         largest_of_probes=float(differences[:probes].max()),
         alone=_alone(engine, pixels, after),
-        **known,
+        **of_records,
     )
-    if found := beyond(proof):
-        raise NotProven(found, proof)
+    if problem := refusal(proof):
+        raise NotProven(problem, proof)
     return proof
 
 
-_NO_RECORDS: dict[str, Any] = {
-    **dict.fromkeys(("split", "records", "manifest_sha256"), ""),
-    **dict.fromkeys(("stamps", "changed"), 0),
-    **dict.fromkeys(("recall", "loss_interval", "nights")),
-    "trained_on": False,
-}
-
-
-def _of_records(stamps: Stamps, before: np.ndarray, after: np.ndarray, engine: Engine) -> dict[str, Any]:
-    classifier = engine.classifier
+def _on_records(stamps: Stamps, before: np.ndarray, after: np.ndarray, classifier: Classifier) -> dict[str, Any]:
+    """Return the fields of a `Proof` that stamps of records give, from P(asteroid) of both networks, (n,) each."""
     threshold, scaling = classifier.threshold, classifier.scaling
     decisions = decide(stamps.asteroids, before, after, threshold=threshold, scaling=scaling)
-    night = [critical(Predictions(stamps.known, published(scaling, each), {}), NEEDS)[1] for each in (before, after)]
-    seen = ~np.isnan(night[0])
-    nights = Decisions(seen, *(each >= threshold for each in night))
+    # An asteroid of a night is found where the NEEDS-th largest of its probabilities reaches the threshold.
+    critical_before, critical_after = (
+        critical(Predictions(stamps.known, published(scaling, each), {}), NEEDS)[1] for each in (before, after)
+    )
+    seen_often_enough = ~np.isnan(critical_before)
+    nights = Decisions(seen_often_enough, critical_before >= threshold, critical_after >= threshold)
     _, owners = np.unique(Predictions(stamps.known, before, {}).units[stamps.asteroids], return_inverse=True)
     return {
         "split": stamps.split,
@@ -132,7 +130,7 @@ def _of_records(stamps: Stamps, before: np.ndarray, after: np.ndarray, engine: E
         "changed": decisions.changed,
         "recall": recall_of(decisions, owners),
         "loss_interval": loss_interval(decisions.lost, decisions.regained, owners) if len(owners) else None,
-        "nights": recall_of(nights, np.arange(np.count_nonzero(seen))),
+        "nights": recall_of(nights, np.arange(np.count_nonzero(seen_often_enough))),
     }
 
 
@@ -154,7 +152,7 @@ def _alone(engine: Engine, pixels: np.ndarray, among: np.ndarray) -> float:
     rows = np.unique(np.linspace(0, len(pixels) - 1, ALONE).astype(int))
     chosen = pixels[rows]
     answers = [engine.predict(chosen, batch_size=size, raw=True) for size in BATCH_SIZES]
-    answers.append(engine.predict(chosen[::-1], raw=True)[::-1])
+    answers.append(engine.predict(chosen[::-1], raw=True)[::-1])  # at other places of the batch
     beside = np.concatenate([chosen[:5], np.full_like(chosen[:1], np.nan), chosen[5:]])
     answers.append(np.delete(engine.predict(beside, raw=True), 5))
     largest = float(np.max(np.abs(np.stack(answers).astype(np.float64) - among[rows])))

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.stats import beta
 
 from ...artifact.scaling import published
-from ...evaluation.shares import Share, correlation, design_effect, share
+from ...evaluation.shares import CONFIDENCE, Share, correlation, design_effect, share
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,6 @@ def decide(
 ) -> Decisions:
     """Decide on each stamp as `ceres-fast classify` does, by what the network said before and says now, (n,) each."""
     return Decisions(asteroids, *(published(scaling, each) >= threshold for each in (before, after)))
-
-
-CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A proof in words: what was compared, what changed, and why a product is refused."""
+"""What a proof found, in numbers and in words: what was compared, what changed, and why a product is refused."""
 
 from __future__ import annotations
 
@@ -7,18 +7,15 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
-from ...evaluation.shares import Share
-from .decisions import CONFIDENCE, Recall
-from .tolerances import Bounds
+from ...evaluation.shares import CONFIDENCE, Share
+from .decisions import Recall
+from .tolerances import Tolerances
 
 KERAS = "Keras"
 """The reference of an ONNX file."""
 
-NEEDS = 3
-"""Exposures of a night in which a trajectory search must find an asteroid; what is told of asteroids is told for it."""
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Proof:
     """A product beside what it was made of, on the same stamps.
 
@@ -28,7 +25,7 @@ class Proof:
         What the product is compared with, for people: `KERAS`, or an engine's ONNX file.
     precision : str
         Of the product.
-    bounds : Bounds
+    tolerances : Tolerances
         What was allowed.
     threshold : float
         Probability, after the classifier's scaling, from which a stamp is called an asteroid.
@@ -47,8 +44,8 @@ class Proof:
     loss_interval : tuple of float or None
         95 % interval of `recall.loss` (`ceres_fast.export.proof.decisions.loss_interval`).
     nights : Recall or None
-        By asteroid of a night, which is found where `NEEDS` of its exposures are; None where the records know of none
-        with so many. Told, not bounded.
+        By asteroid of a night. One counts as found where `NEEDS` of its exposures are found, because a trajectory
+        search needs as many; None where no asteroid of the records has so many. Reported only: no tolerance applies.
     alone : float
         Largest difference of P(asteroid) between a stamp alone, among others in batches of several sizes, and beside
         one without a number.
@@ -56,97 +53,91 @@ class Proof:
 
     reference: str
     precision: str
-    bounds: Bounds
+    tolerances: Tolerances
     threshold: float
-    split: str
-    records: str
-    manifest_sha256: str
-    trained_on: bool
-    stamps: int
+    split: str = ""
+    records: str = ""
+    manifest_sha256: str = ""
+    trained_on: bool = False
+    stamps: int = 0
     probes: int
     largest: float
     largest_of_probes: float
-    changed: int
-    recall: Recall | None
-    loss_interval: tuple[float, float] | None
-    nights: Recall | None
+    changed: int = 0
+    recall: Recall | None = None
+    loss_interval: tuple[float, float] | None = None
+    nights: Recall | None = None
     alone: float
-
-    @property
-    def from_training(self) -> bool:
-        """Whether the reference is the classifier as it was trained."""
-        return self.reference == KERAS
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values that JSON can hold."""
-        return asdict(self)
+        # proof.json has called what is allowed "bounds" since its first version.
+        return {"bounds" if name == "tolerances" else name: value for name, value in asdict(self).items()}
 
     def text(self) -> str:
         """Return a few lines for people."""
-        return _text(self)
+        rows = [("largest difference", _difference(self)), *_of_records(self)]
+        rows.append(("alone or among others", f"{self.alone:.1e} (allowed {self.tolerances.alone:g})"))
+        width = max(len(name) for name, _ in rows)
+        return "\n".join([_heading(self), *(f"  {name:{width}}  {value}" for name, value in rows), *_remarks(self)])
 
 
-_TRY = {
+_ADVICE = {
     "float32": "Find the layer where it begins with --debug",
     "float16": "Choose --precision float32, or find the layer where it begins with --debug",
     "int8": "Choose --precision float16, name records with more training stamps to take the ranges from, or find the "
     "layer where it begins with --debug",
 }
+"""What helps where an ONNX file is too far from Keras, for each precision."""
 
-
-_TRY_ANOTHER = "Classify with the ONNX file, and report this with the log of the build"
+_ADVICE_FOR_ENGINES = "Classify with the ONNX file, and report this with the log of the build"
 """An engine computes what its ONNX file says: no other choice of the export would help."""
 
 
-class _Bound(NamedTuple):
+class _Check(NamedTuple):
+    """A number of the proof, what is allowed of it (None: anything), and the words for one that is too large."""
+
     value: Callable[[Proof], float]
     allowed: Callable[[Proof], float | None]
-    says: str
+    message: str
 
 
-_BOUNDS = (
-    _Bound(
+_CHECKS = (
+    _Check(
         lambda proof: proof.largest,
-        lambda proof: proof.bounds.difference,
+        lambda proof: proof.tolerances.difference,
         "a probability differs from that of {proof.reference} by {value:.2g}, allowed {allowed:g}",
     ),
-    _Bound(
+    _Check(
         lambda proof: proof.changed / max(proof.stamps, 1),
-        lambda proof: proof.bounds.changed,
+        lambda proof: proof.tolerances.changed,
         "{proof.changed:,} of {proof.stamps:,} decisions at the threshold {proof.threshold:g} change "
         "({value:.2g}), allowed {allowed:g}",
     ),
-    _Bound(
+    _Check(
         lambda proof: proof.recall.loss if proof.recall else 0.0,
-        lambda proof: proof.bounds.recall_loss,
+        lambda proof: proof.tolerances.recall_loss,
         "recall falls by {value:.2g}, allowed {allowed:g} ({proof.recall.lost:,} lost and {proof.recall.regained:,} "
         "regained of {proof.recall.of:,} stamps of asteroids)",
     ),
-    _Bound(
+    _Check(
         lambda proof: proof.alone,
-        lambda proof: proof.bounds.alone,
+        lambda proof: proof.tolerances.alone,
         "a stamp's answer depends on the others of its batch, by {value:.2g}, allowed {allowed:g}",
     ),
 )
 
 
-def beyond(proof: Proof) -> str:
-    """Return why the product is refused, and what to do; "" where it keeps all bounds."""
-    found = []
-    for bound in _BOUNDS:
-        value, allowed = bound.value(proof), bound.allowed(proof)
+def refusal(proof: Proof) -> str:
+    """Return why the product is refused, and what to do; "" where it is within all tolerances."""
+    problems = []
+    for check in _CHECKS:
+        value, allowed = check.value(proof), check.allowed(proof)
+        # "value > allowed" would let NaN pass.
         if allowed is not None and not value <= allowed:
-            found.append(bound.says.format(proof=proof, value=value, allowed=allowed))
-    advice = _TRY[proof.precision] if proof.from_training else _TRY_ANOTHER
-    return f"Not exported: {'; '.join(found)}. {advice}." if found else ""
-
-
-def _text(proof: Proof) -> str:
-    """Return the lines of a proof."""
-    rows = [("largest difference", _difference(proof)), *_of_records(proof)]
-    rows.append(("alone or among others", f"{proof.alone:.1e} (allowed {proof.bounds.alone:g})"))
-    width = max(len(name) for name, _ in rows)
-    return "\n".join([_heading(proof), *(f"  {name:{width}}  {said}" for name, said in rows), *_remarks(proof)])
+            problems.append(check.message.format(proof=proof, value=value, allowed=allowed))
+    advice = _ADVICE[proof.precision] if proof.reference == KERAS else _ADVICE_FOR_ENGINES
+    return f"Not exported: {'; '.join(problems)}. {advice}." if problems else ""
 
 
 def _heading(proof: Proof) -> str:
@@ -159,7 +150,7 @@ def _heading(proof: Proof) -> str:
 
 
 def _difference(proof: Proof) -> str:
-    allowed = "not bounded" if proof.bounds.difference is None else f"allowed {proof.bounds.difference:g}"
+    allowed = "not bounded" if proof.tolerances.difference is None else f"allowed {proof.tolerances.difference:g}"
     return f"{proof.largest:.1e} in P(asteroid) ({allowed}); of the extreme stamps {proof.largest_of_probes:.1e}"
 
 
@@ -171,7 +162,7 @@ def _of_records(proof: Proof) -> list[tuple[str, str]]:
         (
             "decisions changed",
             f"{proof.changed:,} of {proof.stamps:,} at the threshold {proof.threshold:g} ({share:.2g}, allowed "
-            f"{proof.bounds.changed:g})",
+            f"{proof.tolerances.changed:g})",
         )
     ]
     if proof.recall and proof.loss_interval:
@@ -181,7 +172,7 @@ def _of_records(proof: Proof) -> list[tuple[str, str]]:
             (
                 "stamps of asteroids",
                 f"{proof.recall.lost:,} lost, {proof.recall.regained:,} regained of {proof.recall.of:,}: loss "
-                f"{proof.recall.loss:.4f} [{low:.4f}, {high:.4f}] (allowed {proof.bounds.recall_loss:g})",
+                f"{proof.recall.loss:.4f} [{low:.4f}, {high:.4f}] (allowed {proof.tolerances.recall_loss:g})",
             ),
         ]
     if proof.nights:
@@ -200,17 +191,17 @@ def _share(share: Share) -> str:
 
 
 def _remarks(proof: Proof) -> list[str]:
-    """Return what a reader may otherwise take the numbers for."""
+    """Return what the numbers do not show, so that nobody takes them for more than they are."""
     if not proof.stamps:
         return ["Without records nothing is said of decisions and recall: name some with --records."]
     remarks = []
     if not proof.recall:
         remarks.append(f"The {proof.split} split has no asteroids: nothing is said of recall.")
-    elif proof.loss_interval and proof.loss_interval[1] > proof.bounds.recall_loss:
+    elif proof.loss_interval and proof.loss_interval[1] > proof.tolerances.recall_loss:
         remarks.append(
             f"{proof.recall.of:,} stamps of asteroids cannot show that the loss is not above "
-            f"{proof.bounds.recall_loss:g}: with 95 % confidence it is not above {proof.loss_interval[1]:.2g}. With "
-            f"none lost, {needed(proof.bounds.recall_loss):,} independent ones could."
+            f"{proof.tolerances.recall_loss:g}: with 95 % confidence it is not above {proof.loss_interval[1]:.2g}. "
+            f"With none lost, {stamps_needed(proof.tolerances.recall_loss):,} independent ones could."
         )
     if not proof.trained_on:
         remarks.append("The records are not those of the training: of other sky, recall may be another.")
@@ -220,7 +211,7 @@ def _remarks(proof: Proof) -> list[str]:
     return remarks
 
 
-def needed(loss: float) -> int:
+def stamps_needed(loss: float) -> int:
     """Return how many independent stamps of asteroids, none of them lost, show that no more than `loss` are lost.
 
     (1 − loss)^n = (1 − `CONFIDENCE`) / 4, the tail of the interval of the loss.

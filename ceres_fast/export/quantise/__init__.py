@@ -2,8 +2,9 @@
 
 Weights are int8 with a scale per output channel, activations int8 with a scale per tensor, both symmetric about 0;
 biases stay float32. So do normalising and upscaling, because raw pixels have no range, and the layer that gives the
-logits. Everything else starts as int8, after channels were made of like size; what loses too much recall is given back:
-the sums of residual blocks first, whose rounding adds up from block to block, then whole blocks.
+logits. Everything else starts as int8, after the channels of each tensor were made of like size. Where that loses too
+much recall, the sums of residual blocks become float32 first, because their rounding adds up from block to block, and
+then whole blocks.
 """
 
 from __future__ import annotations
@@ -16,19 +17,20 @@ import numpy as np
 import onnx
 
 from ...errors import CeresFastError
-from ..proof.tolerances import BOUNDS
-from .block_search import Block, Judge, Judgement, Limits, Search, Trial, blocks_of, most_trials
-from .equalise import equalised
-from .float_graph import prepared
-from .insert import described, finished, inserted
+from ..proof.tolerances import TOLERANCES, Tolerances
+from .block_search import Block, BlockSearch, Score, Trial, TrialScores, blocks_of, most_trials
+from .equalise import equalise_channels
+from .float_graph import prepare
+from .insert import finish, insert_quantizing, with_description_of
 from .ranges import FEWEST, METHODS, calibration_stamps, ranges_of
 
-__all__ = ["Judgement", "Limits", "Quantised", "Trial", "calibration_stamps", "quantise"]
+__all__ = ["Quantised", "Trial", "TrialScores", "calibration_stamps", "quantise"]
 
-_SUMS = "Add"
+_SUM = "Add"
+"""ONNX's operator for the sum of a residual block."""
 
 
-class _Way(NamedTuple):
+class _Variant(NamedTuple):
     """How a graph is made: the row of `METHODS` for its ranges, and whether sums are int8."""
 
     ranges: str
@@ -39,7 +41,8 @@ class _Way(NamedTuple):
         return self.ranges if self.sums else f"{self.ranges}, sums in float32"
 
 
-_WAYS = tuple(tuple(_Way(ranges, sums) for ranges in METHODS) for sums in (True, False))
+_VARIANTS = tuple(tuple(_Variant(ranges, sums) for ranges in METHODS) for sums in (True, False))
+"""In groups: the second, with sums in float32, is slower and only tried where the first loses too much."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class Quantised:
     kept_float : list of str
         Blocks that stay float because of the recall that int8 would lose, by the name of their last Keras layer.
     trials : list of Trial
-        Every graph that was judged; the last one allowed is this.
+        Every graph that was tried; the last one allowed is this.
     method : str
         How the ranges of the activations were found (row of ``METHODS``), and what else is float.
     weighted, weighted_int8 : int
@@ -84,8 +87,8 @@ class Quantised:
 def quantise(
     model: onnx.ModelProto,
     ranges: np.ndarray,
-    judge: Judge,
-    limits: Limits = BOUNDS["int8"],
+    score: Score,
+    tolerances: Tolerances = TOLERANCES["int8"],
     report: Callable[[Trial], None] = lambda trial: None,
 ) -> Quantised:
     """Return `model` in int8, as much of it as loses no more than allowed.
@@ -97,49 +100,50 @@ def quantise(
     ranges : numpy.ndarray
         Stamps of the training split that the ranges of the activations are measured on (`calibration_stamps`), float32,
         (n, 32, 32, planes), axes (y, x, plane), in ADU. At least 32, all finite.
-    judge : callable
-        Takes a graph and returns a `Judgement` of it on validation stamps. Called at most `most_trials` times: twice
+    score : callable
+        Takes a graph and returns its `TrialScores` on validation stamps. Called at most `most_trials` times: twice
         when all can be int8, four times when the sums must be float, up to 34 times (24 blocks) when more must. It is
         given graphs as TensorRT would run them, with signed integers: their zero points are not yet named for a CPU
         (`ceres_fast.export.quantise.insert`), where unsigned ones keep values that int8 cuts off.
-    limits : Limits
-        What may be lost on the judge's stamps.
+    tolerances : Tolerances
+        What may be lost on these stamps.
     report : callable, optional
         Called with each `Trial` when it is done: for those who wait.
 
     Returns
     -------
     Quantised
-        The same for the same model, stamps and judge.
+        The same for the same model, stamps and scores.
 
     Raises
     ------
     CeresFastError
-        When the stamps are too few or not finite, an activation is not finite, nothing can be int8 within the limits,
-        or the float graph itself is not within them.
+        When the stamps are too few or not finite, an activation is not finite, nothing can be int8 within the
+        tolerances, or the float graph itself is not within them.
     """
     _check(model, ranges)
-    ready = equalised(prepared(model), ranges)
+    ready = equalise_channels(prepare(model), ranges)
     blocks = blocks_of(ready)
     if not blocks:
         raise CeresFastError("Not exported: the graph has no layers that could be int8. Export it as float16.")
     measured = {method: ranges_of(ready, ranges, method) for method in METHODS}
 
     operators = {node.name: node.op_type for node in ready.graph.node}
-    has_sums = any(operators[name] == _SUMS for block in blocks for name in block.nodes)
-    ways = {way.name: way for group in _WAYS for way in group if way.sums or has_sums}
+    has_sums = any(operators[name] == _SUM for block in blocks for name in block.nodes)
+    variants = {each.name: each for group in _VARIANTS for each in group if each.sums or has_sums}
 
     def make(name: str, chosen: Sequence[Block]) -> onnx.ModelProto:
-        nodes = [node for block in chosen for node in block.nodes if ways[name].sums or operators[node] != _SUMS]
-        return described(inserted(ready, nodes, measured[ways[name].ranges]) if nodes else ready, model)
+        nodes = [node for block in chosen for node in block.nodes if variants[name].sums or operators[node] != _SUM]
+        made = insert_quantizing(ready, nodes, measured[variants[name].ranges]) if nodes else ready
+        return with_description_of(made, model)
 
-    search = Search(make, judge, limits, report)
-    groups = [[way.name for way in group if way.name in ways] for group in _WAYS]
+    search = BlockSearch(make, score, tolerances, report)
+    groups = [[each.name for each in group if each.name in variants] for group in _VARIANTS]
     choice = search.choose(blocks, [group for group in groups if group])
-    assert len(search.trials) <= most_trials(len(blocks), len(ways))
+    assert len(search.trials) <= most_trials(len(blocks), len(variants))
     weighted = sum(block.weighted for block in blocks)
     return Quantised(
-        finished(choice.model, ready, model),
+        finish(choice.model, ready, model),
         [block.name for block in choice.kept_float],
         search.trials,
         choice.method,

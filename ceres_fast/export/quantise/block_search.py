@@ -7,13 +7,14 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any
 
 import onnx
 
 from ...errors import CeresFastError
+from ..proof.tolerances import Tolerances
 from .float_graph import constants, is_weighted, quantisable
-from .trial_scores import Judgement
+from .trial_scores import TrialScores
 
 MOST_BLOCKS = 24
 """Each costs a trial when not all of a network can be int8."""
@@ -48,7 +49,7 @@ def blocks_of(model: onnx.ModelProto, most: int = MOST_BLOCKS) -> list[Block]:
     Parameters
     ----------
     model : onnx.ModelProto
-        From `prepared`.
+        From `prepare`.
     most : int, default 24
         How many blocks at most.
 
@@ -112,21 +113,9 @@ def _layer(node: onnx.NodeProto, fixed: set[str]) -> str:
     return node.name
 
 
-class Limits(Protocol):
-    """What a graph may differ by: an object with these two numbers."""
-
-    @property
-    def recall_loss(self) -> float:
-        """Largest loss of recall."""
-
-    @property
-    def changed(self) -> float:
-        """Largest share of changed decisions."""
-
-
 @dataclass(frozen=True)
 class Trial:
-    """A graph that was judged.
+    """A graph that was tried.
 
     Attributes
     ----------
@@ -134,25 +123,25 @@ class Trial:
         What was int8 in it.
     method : str
         How it was made, a name of the caller's; "" where nothing was int8.
-    judgement : Judgement
-        What it was judged to be.
+    scores : TrialScores
+        What it would cost.
     allowed : bool
-        Whether that is within the limits.
+        Whether that is within the tolerances.
     """
 
     what: str
     method: str
-    judgement: Judgement
+    scores: TrialScores
     allowed: bool
 
     def as_dict(self) -> dict[str, Any]:
         """Return it for JSON, which has no number for what is not finite."""
-        judged = {name: value if math.isfinite(value) else None for name, value in vars(self.judgement).items()}
-        return {"what": self.what, "method": self.method, "allowed": self.allowed, **judged}
+        scores = {name: value if math.isfinite(value) else None for name, value in vars(self.scores).items()}
+        return {"what": self.what, "method": self.method, "allowed": self.allowed, **scores}
 
 
 @dataclass(frozen=True)
-class Choice:
+class BlockChoice:
     """What was chosen: the graph, the method it was made by, and the blocks that stay float."""
 
     model: onnx.ModelProto
@@ -161,19 +150,19 @@ class Choice:
 
 
 Make = Callable[[str, Sequence[Block]], onnx.ModelProto]
-Judge = Callable[[onnx.ModelProto], Judgement]
+Score = Callable[[onnx.ModelProto], TrialScores]
 
 
-class Search:
+class BlockSearch:
     """Tries graphs one after the other, at most ``most_trials`` of them.
 
     Parameters
     ----------
     make : callable
         Makes the graph of a method and the blocks that are int8 in it.
-    judge : callable
-        Returns the `Judgement` of a graph; the same for the same graph.
-    limits : Limits
+    score : callable
+        Returns the `TrialScores` of a graph; the same for the same graph.
+    tolerances : Tolerances
         What the graph chosen may differ by.
     report : callable
         Called with each `Trial` when it is done.
@@ -184,33 +173,33 @@ class Search:
         In the order in which they were made.
     """
 
-    def __init__(self, make: Make, judge: Judge, limits: Limits, report: Callable[[Trial], None]) -> None:
+    def __init__(self, make: Make, score: Score, tolerances: Tolerances, report: Callable[[Trial], None]) -> None:
         self.trials: list[Trial] = []
-        self._make, self._judge, self._limits, self._report = make, judge, limits, report
+        self._make, self._score, self._tolerances, self._report = make, score, tolerances, report
 
-    def choose(self, blocks: Sequence[Block], methods: Sequence[Sequence[str]]) -> Choice:
-        """Return the graph that is within the limits with as few blocks in float as the search finds.
+    def choose(self, blocks: Sequence[Block], methods: Sequence[Sequence[str]]) -> BlockChoice:
+        """Return the graph that is within the tolerances with as few blocks in float as the search finds.
 
-        All blocks in int8 by each method of the first group; where none is within the limits, by those of the next,
-        which are slower. The best method stays. If that is not within the limits: each block alone in int8, for the
+        All blocks in int8 by each method of the first group; where none is within the tolerances, by those of the next,
+        which are slower. The best method stays. If that is not within the tolerances: each block alone in int8, for the
         harm that it does; then the most harmful ones go back to float, as many as bisection finds necessary. The graph
-        that is returned has been judged itself.
+        that is returned has been scored itself.
 
         Raises
         ------
         CeresFastError
-            When nothing can be int8 within the limits, or the float graph itself is not.
+            When nothing can be int8 within the tolerances, or the float graph itself is not.
         """
         tried = []
         for group in methods:
             tried += [(method, *self._try("all", method, blocks)) for method in group]
             method, model, whole = min(tried, key=lambda each: (not each[2].allowed, _harm(each[2])))
             if whole.allowed:
-                return Choice(model, method, [])
+                return BlockChoice(model, method, [])
         self._check_float()
         harms = [_harm(self._try(f"{block.name} alone", method, [block])[1]) for block in blocks]
         ranked = sorted(range(len(blocks)), key=lambda number: harms[number], reverse=True)
-        enough: Choice | None = None
+        enough: BlockChoice | None = None
         too_few, many = 0, len(blocks)
         while many - too_few > 1:
             count = (too_few + many) // 2
@@ -219,7 +208,7 @@ class Search:
             model, trial = self._try(f"all but {count} of {len(blocks)} blocks", method, chosen)
             if trial.allowed:
                 many = count
-                enough = Choice(model, method, [block for block in blocks if block not in chosen])
+                enough = BlockChoice(model, method, [block for block in blocks if block not in chosen])
             else:
                 too_few = count
         if enough is None:
@@ -239,27 +228,27 @@ class Search:
 
     def _try(self, what: str, method: str, blocks: Sequence[Block]) -> tuple[onnx.ModelProto, Trial]:
         model = self._make(method, blocks)
-        judgement = self._judge(model)
+        scores = self._score(model)
         # "Not above" would let NaN pass.
-        allowed = judgement.recall_loss <= self._limits.recall_loss and judgement.changed <= self._limits.changed
-        trial = Trial(what, method, judgement, allowed)
+        allowed = scores.recall_loss <= self._tolerances.recall_loss and scores.changed <= self._tolerances.changed
+        trial = Trial(what, method, scores, allowed)
         self.trials.append(trial)
         self._report(trial)
         return model, trial
 
     def _excess(self, trial: Trial) -> str:
-        judgement, limits = trial.judgement, self._limits
+        scores, allowed = trial.scores, self._tolerances
         return (
-            f"a loss of recall of {judgement.recall_loss:.2%} (allowed {limits.recall_loss:.2%}) "
-            f"and {judgement.changed:.2%} changed decisions (allowed {limits.changed:.2%})"
+            f"a loss of recall of {scores.recall_loss:.2%} (allowed {allowed.recall_loss:.2%}) "
+            f"and {scores.changed:.2%} changed decisions (allowed {allowed.changed:.2%})"
         )
 
 
 def most_trials(blocks: int, methods: int) -> int:
-    """Return how many graphs `Search.choose` judges at most."""
+    """Return how many graphs `BlockSearch.choose` tries at most."""
     return methods + 1 + blocks + math.ceil(math.log2(max(blocks, 1)))
 
 
 def _harm(trial: Trial) -> float:
     """Order trials: by what differs on all stamps, because few asteroids are lost or kept by chance."""
-    return math.inf if math.isnan(trial.judgement.difference) else trial.judgement.difference
+    return math.inf if math.isnan(trial.scores.difference) else trial.scores.difference

@@ -36,13 +36,13 @@ class _Link(NamedTuple):
     readers: list[onnx.NodeProto]
 
 
-def equalised(model: onnx.ModelProto, stamps: np.ndarray) -> onnx.ModelProto:
+def equalise_channels(model: onnx.ModelProto, stamps: np.ndarray) -> onnx.ModelProto:
     """Return the same network with channels of like size wherever that can be had by its weights alone.
 
     Parameters
     ----------
     model : onnx.ModelProto
-        From `prepared`; stays as it is.
+        From `prepare`; stays as it is.
     stamps : numpy.ndarray
         Stamps that say how large channels are, float32 (n, 32, 32, planes), in ADU.
     """

@@ -81,7 +81,7 @@ def nonnegative(graph: onnx.GraphProto) -> set[str]:
     return found
 
 
-def prepared(model: onnx.ModelProto) -> onnx.ModelProto:
+def prepare(model: onnx.ModelProto) -> onnx.ModelProto:
     """Return the same network as ONNX Runtime's quantization wants it; `model` stays as it is.
 
     A matrix product and its bias become one Gemm, which ONNX Runtime needs to run it in integers.

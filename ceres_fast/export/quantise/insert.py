@@ -31,7 +31,7 @@ _OPTIONS = {"ActivationSymmetric": True, "WeightSymmetric": True, "QuantizeBias"
 """What TensorRT takes: zero points 0, and a bias that stays float32."""
 
 
-def inserted(model: onnx.ModelProto, nodes: Collection[str], ranges: TensorsData) -> onnx.ModelProto:
+def insert_quantizing(model: onnx.ModelProto, nodes: Collection[str], ranges: TensorsData) -> onnx.ModelProto:
     """Return the graph with `nodes` in int8: their inputs, outputs and weights are quantized and dequantized.
 
     Weights have a scale per output channel, activations one per tensor. A Relu comes before the quantizing of what it
@@ -40,7 +40,7 @@ def inserted(model: onnx.ModelProto, nodes: Collection[str], ranges: TensorsData
     Parameters
     ----------
     model : onnx.ModelProto
-        From `prepared`; stays as it is.
+        From `prepare`; stays as it is.
     nodes : collection of str
         Names of nodes of `quantisable`, at least one: the quantizer takes none for all.
     ranges : TensorsData
@@ -91,25 +91,25 @@ def _apply_relu_first(graph: onnx.GraphProto, nodes: set[str]) -> None:
     graph.node.extend(kept)
 
 
-def finished(model: onnx.ModelProto, prepared: onnx.ModelProto, original: onnx.ModelProto) -> onnx.ModelProto:
+def finish(model: onnx.ModelProto, ready: onnx.ModelProto, original: onnx.ModelProto) -> onnx.ModelProto:
     """Return the graph as it is shipped, checked.
 
     Parameters
     ----------
     model : onnx.ModelProto
-        From `inserted`; stays as it is.
-    prepared : onnx.ModelProto
+        From `insert_quantizing`; stays as it is.
+    ready : onnx.ModelProto
         The float graph it was made from.
     original : onnx.ModelProto
         The float product, whose description is kept.
     """
-    made = described(model, original)
-    _name_zero_points(made.graph, nonnegative(prepared.graph))
+    made = with_description_of(model, original)
+    _name_zero_points(made.graph, nonnegative(ready.graph))
     onnx.checker.check_model(made, full_check=True)
     return made
 
 
-def described(model: onnx.ModelProto, original: onnx.ModelProto) -> onnx.ModelProto:
+def with_description_of(model: onnx.ModelProto, original: onnx.ModelProto) -> onnx.ModelProto:
     """Return the graph of `model` with the metadata, versions, inputs and outputs of `original`.
 
     The quantizer adds metadata of its own, and ONNX Runtime imports sets of operators that are not used.

@@ -96,7 +96,7 @@ def ranges_of(model: onnx.ModelProto, stamps: np.ndarray, method: str) -> Tensor
     Parameters
     ----------
     model : onnx.ModelProto
-        From `prepared`.
+        From `prepare`.
     stamps : numpy.ndarray
         float32, (n, 32, 32, planes), in ADU.
     method : {'minmax', 'percentile'}

@@ -1,4 +1,4 @@
-"""A quick judgement of a graph that is still being made: what it would cost to run it in the place of another."""
+"""The scores of a graph that is tried: what it would cost to run it in place of the float32 network."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _OPTIONS.log_severity_level = 4  # of a graph that is still being made it would 
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """What changes when a graph answers in the place of the reference.
+class TrialScores:
+    """What changes when a graph answers in place of the reference.
 
     Attributes
     ----------
@@ -35,7 +35,7 @@ class Judgement:
         Share of the decisions that differ, 0 to 1.
     difference : float
         Mean difference of P(asteroid), before any scaling; infinite where the graph gives no number. Unlike the
-        other two, which jump by whole stamps, it tells graphs apart also where few asteroids are there to judge by.
+        other two, which jump by whole stamps, it ranks graphs also where there are few asteroids.
     """
 
     recall_loss: float
@@ -43,16 +43,16 @@ class Judgement:
     difference: float
 
 
-def judge(
+def trial_scorer(
     stamps: Stamps, reference: np.ndarray, *, threshold: float, scaling: Mapping[str, Any] | None
-) -> Callable[[onnx.ModelProto], Judgement]:
-    """Return what judges a graph by its answers in ONNX Runtime on the CPU.
+) -> Callable[[onnx.ModelProto], TrialScores]:
+    """Return a function that scores graphs by their answers in ONNX Runtime on the CPU.
 
     Parameters
     ----------
     stamps : Stamps
-        What the graphs answer on, with asteroids among them. What is chosen by these judgements must be proven on
-        others: take the validation split here and the test split for the proof.
+        What the graphs answer on, with asteroids among them. The graph that is chosen by these scores must be proven
+        on other stamps: the validation split is used here, and the test split for the proof.
     reference : numpy.ndarray
         P(asteroid) of the reference on them, before any scaling, (n,), finite.
     threshold : float
@@ -63,7 +63,7 @@ def judge(
     Returns
     -------
     callable
-        From an ONNX graph, with one input (n, 32, 32, planes) and one output (n, 2), to its `Judgement`. It raises
+        From an ONNX graph, with one input (n, 32, 32, planes) and one output (n, 2), to its `TrialScores`. It raises
         CeresFastError where ONNX Runtime cannot run the graph.
 
     Raises
@@ -79,17 +79,17 @@ def judge(
     if not np.isfinite(reference).all():
         raise CeresFastError("The network gives answers that are not finite: train again with --precision float32.")
 
-    def judged(model: onnx.ModelProto) -> Judgement:
+    def score(model: onnx.ModelProto) -> TrialScores:
         answers = _answers(model, stamps.pixels)
         decisions = decide(stamps.asteroids, reference, answers, threshold=threshold, scaling=scaling)
         difference = float(np.mean(np.abs(answers - reference)))
-        return Judgement(
+        return TrialScores(
             recall_loss=decisions.recall_loss,
             changed=decisions.changed / len(answers),
             difference=difference if np.isfinite(difference) else np.inf,
         )
 
-    return judged
+    return score
 
 
 def _answers(model: onnx.ModelProto, pixels: np.ndarray) -> np.ndarray:

@@ -15,10 +15,10 @@ from ceres_fast.artifact.products import as_product, describe
 from ceres_fast.engines.onnx_runtime import OnnxRuntimeEngine
 from ceres_fast.engines.probes import probe_stamps
 from ceres_fast.errors import CeresFastError
-from ceres_fast.export.proof import NotProven, Proof, compared, prove
-from ceres_fast.export.proof.report import needed
+from ceres_fast.export.proof import NotProven, Proof, comparison_pixels, prove
+from ceres_fast.export.proof.report import stamps_needed
 from ceres_fast.export.proof.stamps import Stamps, draw_stamps
-from ceres_fast.export.proof.tolerances import BOUNDS, Bounds, bounds_for
+from ceres_fast.export.proof.tolerances import TOLERANCES, Tolerances, tolerances_for
 from ceres_fast.model.load import load_model, predict
 from ceres_fast.model.onnx_convert import convert
 from ceres_fast.settings.training import PRECISIONS
@@ -26,21 +26,21 @@ from ceres_fast.settings.training import PRECISIONS
 from ...tiny_networks import write_knowing_run
 from .known_stamps import Answer, Answering, moved, said, saying
 
-WIDE = Bounds(difference=1.0, changed=1.0, recall_loss=1.0, alone=1.0)
+WIDE = Tolerances(difference=1.0, changed=1.0, recall_loss=1.0, alone=1.0)
 FOUND, MISSED = (0.9, 0.8, 0.7), (0.4, 0.3, 0.8)
 """Answers on the three exposures of an asteroid that can be linked, and of one that cannot."""
 
 FLOAT32 = "float32"
 
 
-def proven(answer: Answer, stamps: Stamps | None, bounds: Bounds = WIDE, **described: object) -> Proof:
+def proven(answer: Answer, stamps: Stamps | None, tolerances: Tolerances = WIDE, **described: object) -> Proof:
     engine = Answering(answer, **described)
-    return prove(engine, stamps, bounds, said(compared(engine.classifier, stamps)))
+    return prove(engine, stamps, tolerances, said(comparison_pixels(engine.classifier, stamps)))
 
 
 class TestWhatIsCounted:
     def test_nothing_changes(self) -> None:
-        proof = proven(said, saying([FOUND, MISSED], [0.1, 0.6]), BOUNDS[FLOAT32])
+        proof = proven(said, saying([FOUND, MISSED], [0.1, 0.6]), TOLERANCES[FLOAT32])
         assert (proof.stamps, proof.probes) == (8, len(probe_stamps()))
         assert (proof.largest, proof.changed, proof.alone) == (0, 0, 0)
         assert proof.recall is not None
@@ -113,7 +113,7 @@ class TestWhatIsRefused:
     )
     def test_beyond_a_bound(self, precision: str, answer: Answer, message: str) -> None:
         with pytest.raises(NotProven, match=message) as caught:
-            proven(answer, self.MANY, BOUNDS[precision], precision=precision)
+            proven(answer, self.MANY, TOLERANCES[precision], precision=precision)
         assert caught.value.proof is not None
         assert caught.value.proof.stamps == 2000
         assert isinstance(caught.value, CeresFastError)
@@ -123,20 +123,20 @@ class TestWhatIsRefused:
         stamps = saying([(0.9,)] * (1000 - lost) + [(0.6,)] * lost)
         expected = pytest.raises(NotProven, match=r"recall falls by 0\.006") if refused else nullcontext()
         with expected:
-            found = proven(moved({0.6: 0.4}), stamps, BOUNDS["int8"], precision="int8").recall
+            found = proven(moved({0.6: 0.4}), stamps, TOLERANCES["int8"], precision="int8").recall
             assert found is not None
             assert found.lost == lost
 
     def test_what_int8_loses_it_may_regain(self) -> None:
         stamps = saying([(0.9,)] * 980 + [(0.6,)] * 10 + [(0.4,)] * 10)
-        proof = proven(moved({0.6: 0.45, 0.4: 0.55}), stamps, BOUNDS["int8"], precision="int8")
+        proof = proven(moved({0.6: 0.45, 0.4: 0.55}), stamps, TOLERANCES["int8"], precision="int8")
         assert proof.recall is not None
         assert (proof.recall.lost, proof.recall.regained, proof.recall.loss) == (10, 10, 0)
 
     @pytest.mark.parametrize("stamps", [None, saying([], [0.1, 0.2])])
-    def test_int8_cannot_be_judged_without_asteroids(self, stamps: Stamps | None) -> None:
+    def test_int8_cannot_be_proven_without_asteroids(self, stamps: Stamps | None) -> None:
         with pytest.raises(NotProven, match=r"^Not exported: what int8 costs .* with --records\.$"):
-            proven(said, stamps, BOUNDS["int8"], precision="int8")
+            proven(said, stamps, TOLERANCES["int8"], precision="int8")
 
     def test_a_stamp_without_a_number(self) -> None:
         def broken(pixels: np.ndarray) -> np.ndarray:
@@ -145,7 +145,9 @@ class TestWhatIsRefused:
         with pytest.raises(NotProven, match=r"^Not exported: the float32 product gives no number for 1 of 33 .* 33;"):
             proven(broken, saying([FOUND]))
         with pytest.raises(NotProven, match=r"^Not exported: the classifier itself \(Keras\) gives no number for 1"):
-            prove(Answering(), saying([FOUND]), WIDE, broken(compared(Answering().classifier, saying([FOUND]))))
+            prove(
+                Answering(), saying([FOUND]), WIDE, broken(comparison_pixels(Answering().classifier, saying([FOUND])))
+            )
 
     def test_answers_of_another_shape(self) -> None:
         engine = Answering()
@@ -175,15 +177,15 @@ def _of_a_neighbour_without_a_number(pixels: np.ndarray) -> np.ndarray:
 )
 @pytest.mark.parametrize("precision", ["float32", "int8"])
 def test_an_answer_that_depends_on_the_batch_is_refused(answer: Answer, precision: str) -> None:
-    bounds = Bounds(None, 1.0, 1.0, alone=0.005)
+    tolerances = Tolerances(None, 1.0, 1.0, alone=0.005)
     with pytest.raises(NotProven, match=r"^Not exported: a stamp's answer depends on the others of its batch, by "):
-        proven(answer, saying([(1.0,) * 3] * 40), bounds, precision=precision)
+        proven(answer, saying([(1.0,) * 3] * 40), tolerances, precision=precision)
 
 
 class TestText:
     def test_a_whole_proof(self) -> None:
         stamps = saying([FOUND] * 1000, [0.1] * 96)
-        proof = proven(moved({0.7: 0.7001}), stamps, BOUNDS["float16"], precision="float16")
+        proof = proven(moved({0.7: 0.7001}), stamps, TOLERANCES["float16"], precision="float16")
         heading, *rows = proof.text().splitlines()
         assert heading.startswith("float16 and Keras, on 3,096 stamps of the test split and 30 built-in extreme ones")
         assert [row[:23].strip() for row in rows[:6]] == [
@@ -203,17 +205,17 @@ class TestText:
         assert rows[6:] == []
 
     def test_few_asteroids_show_little(self) -> None:
-        *_, remark = proven(said, saying([FOUND] * 5), BOUNDS[FLOAT32]).text().splitlines()
+        *_, remark = proven(said, saying([FOUND] * 5), TOLERANCES[FLOAT32]).text().splitlines()
         assert remark.startswith("15 stamps of asteroids cannot show that the loss is not above 0.005: with 95 % ")
         assert "it is not above 0.58" in remark  # 1 - 0.0125 ** (1 / 5)
         assert remark.endswith("With none lost, 875 independent ones could.")
 
     @pytest.mark.parametrize("loss", [0.001, 0.005, 0.1])
     def test_how_many_are_needed(self, loss: float) -> None:
-        assert (1 - loss) ** needed(loss) <= 0.0125 < (1 - loss) ** (needed(loss) - 1)
+        assert (1 - loss) ** stamps_needed(loss) <= 0.0125 < (1 - loss) ** (stamps_needed(loss) - 1)
 
     def test_without_records(self) -> None:
-        proof = proven(said, None, BOUNDS[FLOAT32])
+        proof = proven(said, None, TOLERANCES[FLOAT32])
         assert (proof.stamps, proof.split) == (0, "")
         assert "name some with --records" in proof.text()
         assert "recall  " not in proof.text()
@@ -229,7 +231,7 @@ class TestText:
         assert int8.text().endswith("best epoch and the export what stays in floating point.")
 
     def test_json_holds_it(self) -> None:
-        proof = proven(said, saying([FOUND] * 3, [0.1]), BOUNDS["float16"], precision="float16")
+        proof = proven(said, saying([FOUND] * 3, [0.1]), TOLERANCES["float16"], precision="float16")
         read = json.loads(json.dumps(proof.as_dict()))
         assert read["reference"] == "Keras"
         assert read["bounds"] == {"difference": 0.02, "changed": 0.01, "recall_loss": 0.005, "alone": 0.01}
@@ -237,28 +239,28 @@ class TestText:
 
     def test_an_engine_beside_its_onnx_file(self) -> None:
         engine, stamps = Answering(moved({0.7: 0.7001})), saying([FOUND] * 3)
-        answers = said(compared(engine.classifier, stamps))
+        answers = said(comparison_pixels(engine.classifier, stamps))
         found = prove(engine, stamps, WIDE, answers, "classifier.onnx on the CPU").text()
         assert found.startswith("float32 and classifier.onnx on the CPU, on 9 stamps of the test split and 30 ")
         with pytest.raises(NotProven, match=r"that of classifier\.onnx on the CPU by .* Classify with the ONNX"):
-            prove(engine, stamps, BOUNDS[FLOAT32], answers * 0.9, "classifier.onnx on the CPU")
+            prove(engine, stamps, TOLERANCES[FLOAT32], answers * 0.9, "classifier.onnx on the CPU")
 
 
 class TestBounds:
     def test_every_precision_of_training_has_bounds(self) -> None:
-        for precision in BOUNDS:
-            assert bounds_for(precision) == BOUNDS[precision]
+        for precision in TOLERANCES:
+            assert tolerances_for(precision) == TOLERANCES[precision]
             for trained in PRECISIONS:
-                found = bounds_for(precision, trained)
-                assert found.recall_loss == BOUNDS[precision].recall_loss
-                assert found.alone == BOUNDS[precision].alone
-                assert found.changed >= BOUNDS[precision].changed
+                found = tolerances_for(precision, trained)
+                assert found.recall_loss == TOLERANCES[precision].recall_loss
+                assert found.alone == TOLERANCES[precision].alone
+                assert found.changed >= TOLERANCES[precision].changed
 
     def test_the_coarser_rounding_decides(self) -> None:
-        assert bounds_for("float32", "mixed_float16").difference == BOUNDS["float16"].difference
-        assert bounds_for("float16", "mixed_float16") == BOUNDS["float16"]
-        assert bounds_for("float16", "mixed_bfloat16").difference == 0.05
-        assert bounds_for("int8", "mixed_float16").difference is None
+        assert tolerances_for("float32", "mixed_float16").difference == TOLERANCES["float16"].difference
+        assert tolerances_for("float16", "mixed_float16") == TOLERANCES["float16"]
+        assert tolerances_for("float16", "mixed_bfloat16").difference == 0.05
+        assert tolerances_for("int8", "mixed_float16").difference is None
 
 
 @pytest.mark.usefixtures("tiny_classifier")
@@ -267,8 +269,8 @@ def test_a_network_and_its_onnx_file(tiny_records: Path, tmp_path: Path) -> None
     model = load_model(classifier)
     onnx.save(describe(convert(model), as_product(classifier, "float32")), tmp_path / "classifier.onnx")
     stamps = draw_stamps(tiny_records, classifier)
-    engine, pixels = OnnxRuntimeEngine(tmp_path / "classifier.onnx"), compared(classifier, stamps)
-    proof = prove(engine, stamps, bounds_for("float32"), predict(model, pixels)[:, 1])
+    engine, pixels = OnnxRuntimeEngine(tmp_path / "classifier.onnx"), comparison_pixels(classifier, stamps)
+    proof = prove(engine, stamps, tolerances_for("float32"), predict(model, pixels)[:, 1])
     assert proof.changed == 0
     assert proof.largest < 1e-5
     assert proof.alone < 1e-5
@@ -279,4 +281,4 @@ def test_a_network_and_its_onnx_file(tiny_records: Path, tmp_path: Path) -> None
     assert proof.nights.of == len(np.unique(stamps.known["designation"][stamps.asteroids]))
     model.set_weights([1.01 * each for each in model.get_weights()])
     with pytest.raises(NotProven, match=r"^Not exported: a probability differs"):
-        prove(engine, stamps, bounds_for("float32"), predict(model, pixels)[:, 1])
+        prove(engine, stamps, tolerances_for("float32"), predict(model, pixels)[:, 1])

@@ -12,36 +12,42 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from ceres_fast.errors import CeresFastError
-from ceres_fast.export.proof.tolerances import BOUNDS
-from ceres_fast.export.quantise.block_search import Block, Choice, Judgement, Search, Trial, blocks_of, most_trials
-from ceres_fast.export.quantise.float_graph import constants, is_weighted, prepared, quantisable
+from ceres_fast.export.proof.tolerances import TOLERANCES
+from ceres_fast.export.quantise.block_search import (
+    Block,
+    BlockChoice,
+    BlockSearch,
+    Trial,
+    TrialScores,
+    blocks_of,
+    most_trials,
+)
+from ceres_fast.export.quantise.float_graph import constants, is_weighted, prepare, quantisable
 
 from .networks import BLOCKS, network
 
 Loss = Callable[[str, Sequence[Block]], float]
-
-LIMITS = BOUNDS["int8"]
 
 
 def blocks(count: int) -> list[Block]:
     return [Block(f"block{number}", (f"node{number}",), 1) for number in range(count)]
 
 
-def search(loss: Loss, *, floor: float = 0.0, changed: float = 0.0) -> Search:
+def search(loss: Loss, *, floor: float = 0.0, changed: float = 0.0) -> BlockSearch:
     """A search where `loss` tells the loss of recall by method and blocks that are int8, and the difference with it."""
 
     def make(method: str, chosen: Sequence[Block]) -> onnx.ModelProto:
         lost = floor + loss(method, chosen) if chosen else floor
         return onnx.ModelProto(producer_name=repr((lost, [block.name for block in chosen])))
 
-    def judge(model: onnx.ModelProto) -> Judgement:
+    def score(model: onnx.ModelProto) -> TrialScores:
         lost = eval(model.producer_name, {"nan": math.nan})[0]
-        return Judgement(lost, changed, lost)
+        return TrialScores(lost, changed, lost)
 
-    return Search(make, judge, LIMITS, lambda trial: None)
+    return BlockSearch(make, score, TOLERANCES["int8"], lambda trial: None)
 
 
-def integer(choice: Choice) -> list[str]:
+def integer(choice: BlockChoice) -> list[str]:
     names: list[str] = eval(choice.model.producer_name)[1]
     return names
 
@@ -70,11 +76,11 @@ def test_the_best_of_all_methods_is_searched_on() -> None:
 
 
 def test_what_differs_on_all_stamps_decides_not_a_lucky_asteroid() -> None:
-    judgements = {"lucky": Judgement(-0.03, 0.0, 0.2), "close": Judgement(0.0, 0.0, 0.01)}
-    made = Search(
+    scores = {"lucky": TrialScores(-0.03, 0.0, 0.2), "close": TrialScores(0.0, 0.0, 0.01)}
+    made = BlockSearch(
         lambda method, chosen: onnx.ModelProto(producer_name=method),
-        lambda model: judgements[model.producer_name],
-        LIMITS,
+        lambda model: scores[model.producer_name],
+        TOLERANCES["int8"],
         lambda trial: None,
     )
     assert made.choose(blocks(2), [["lucky", "close"]]).method == "close"
@@ -88,7 +94,7 @@ def test_the_better_method_stays() -> None:
 
 @given(some.lists(some.integers(0, 6), min_size=1, max_size=24))
 def test_the_most_harmful_ones_go_back(thousandths: list[int]) -> None:
-    """Harms that add up: what stays int8 is within the limits, and one more would not be."""
+    """Harms that add up: what stays int8 is within the tolerances, and one more would not be."""
     parts = blocks(len(thousandths))
     harms = {block.name: harm / 1000 for block, harm in zip(parts, thousandths, strict=True)}
     made = search(lambda method, chosen: round(sum(harms[block.name] for block in chosen), 6))
@@ -99,18 +105,18 @@ def test_the_most_harmful_ones_go_back(thousandths: list[int]) -> None:
     choice = made.choose(parts, [["minmax"]])
     assert len(made.trials) <= most_trials(len(parts), 1)
     lost = sum(harms[name] for name in integer(choice))
-    assert lost <= LIMITS.recall_loss + 1e-9
+    assert lost <= TOLERANCES["int8"].recall_loss + 1e-9
     assert {block.name for block in choice.kept_float} | set(integer(choice)) == harms.keys()
     if choice.kept_float:
         back = [harms[block.name] for block in choice.kept_float]
         assert min(back) >= max(harms[name] for name in integer(choice))
-        assert lost + min(back) > LIMITS.recall_loss
+        assert lost + min(back) > TOLERANCES["int8"].recall_loss
     accepted = [trial for trial in made.trials if trial.allowed and trial.method]
-    assert any(math.isclose(trial.judgement.recall_loss, lost, abs_tol=1e-9) for trial in accepted)
+    assert any(math.isclose(trial.scores.recall_loss, lost, abs_tol=1e-9) for trial in accepted)
 
 
 @given(some.randoms(use_true_random=False), some.integers(1, 24))
-def test_whatever_the_judge_says_what_is_returned_was_allowed(random: object, count: int) -> None:
+def test_whatever_the_scores_are_what_is_returned_was_allowed(random: object, count: int) -> None:
     said: dict[tuple[str, ...], float] = {}
 
     def loss(method: str, chosen: Sequence[Block]) -> float:
@@ -123,7 +129,7 @@ def test_whatever_the_judge_says_what_is_returned_was_allowed(random: object, co
     except CeresFastError:
         assert not any(trial.allowed and trial.what.startswith("all") for trial in made.trials)
     else:
-        assert said[(choice.method, *integer(choice))] <= LIMITS.recall_loss
+        assert said[(choice.method, *integer(choice))] <= TOLERANCES["int8"].recall_loss
         assert len(integer(choice)) + len(choice.kept_float) == count
     assert len(made.trials) <= most_trials(count, 2)
 
@@ -148,10 +154,10 @@ def test_changed_decisions_count_too() -> None:
 
 @pytest.mark.parametrize(("recall_loss", "changed"), [(math.nan, 0.0), (0.0, math.nan), (0.0051, 0.0), (0.0, 0.0201)])
 def test_what_is_not_a_number_is_not_allowed(recall_loss: float, changed: float) -> None:
-    made = Search(
+    made = BlockSearch(
         lambda method, chosen: onnx.ModelProto(),
-        lambda model: Judgement(recall_loss, changed, 0.0),
-        LIMITS,
+        lambda model: TrialScores(recall_loss, changed, 0.0),
+        TOLERANCES["int8"],
         lambda trial: None,
     )
     with pytest.raises(CeresFastError, match="Not exported"):
@@ -159,14 +165,17 @@ def test_what_is_not_a_number_is_not_allowed(recall_loss: float, changed: float)
     assert not any(trial.allowed for trial in made.trials)
 
 
-def test_trials_are_told_as_they_are_made_and_for_json() -> None:
-    told: list[Trial] = []
-    made = Search(
-        lambda method, chosen: onnx.ModelProto(), lambda model: Judgement(-0.001, 0.002, 0.03), LIMITS, told.append
+def test_trials_are_reported_as_they_are_made_and_for_json() -> None:
+    reported: list[Trial] = []
+    made = BlockSearch(
+        lambda method, chosen: onnx.ModelProto(),
+        lambda model: TrialScores(-0.001, 0.002, 0.03),
+        TOLERANCES["int8"],
+        reported.append,
     )
     made.choose(blocks(2), [["minmax"]])
-    assert told == made.trials
-    assert told[0].as_dict() == {
+    assert reported == made.trials
+    assert reported[0].as_dict() == {
         "what": "all",
         "method": "minmax",
         "allowed": True,
@@ -178,13 +187,13 @@ def test_trials_are_told_as_they_are_made_and_for_json() -> None:
 
 @pytest.mark.parametrize("difference", [math.inf, math.nan])
 def test_json_has_no_number_for_what_is_not_finite(difference: float) -> None:
-    found = Trial("all", "minmax", Judgement(1.0, 0.5, difference), allowed=False).as_dict()
+    found = Trial("all", "minmax", TrialScores(1.0, 0.5, difference), allowed=False).as_dict()
     assert json.loads(json.dumps(found, allow_nan=False))["difference"] is None
 
 
 @pytest.fixture(scope="module")
 def ready() -> onnx.ModelProto:
-    return prepared(network())
+    return prepare(network())
 
 
 def test_by_chain_residual_and_mixed_blocks(ready: onnx.ModelProto) -> None:
@@ -220,4 +229,4 @@ def test_names_of_layers_are_not_needed() -> None:
         node.name = f"n{number}"
         for at, name in enumerate(node.input):
             node.input[at] = names.get(name, name)
-    assert [block.weighted for block in blocks_of(prepared(model))] == [1, 3, 1, 2, 1]
+    assert [block.weighted for block in blocks_of(prepare(model))] == [1, 3, 1, 2, 1]

@@ -8,9 +8,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from ceres_fast.export.quantise import equalise
-from ceres_fast.export.quantise.equalise import equalised
-from ceres_fast.export.quantise.float_graph import prepared, quantisable
-from ceres_fast.export.quantise.insert import inserted
+from ceres_fast.export.quantise.equalise import equalise_channels
+from ceres_fast.export.quantise.float_graph import prepare, quantisable
+from ceres_fast.export.quantise.insert import insert_quantizing
 from ceres_fast.export.quantise.ranges import ranges_of
 
 from .networks import network, stamps
@@ -68,7 +68,7 @@ def spread_of(model: onnx.ModelProto, tensor: str = "read") -> float:
 def test_sizes_come_together_and_answers_stay(readers: int, group: int, between: str, bias: bool) -> None:
     model = uneven(readers, group, between, bias)
     before = model.SerializeToString()
-    made = equalised(model, images())
+    made = equalise_channels(model, images())
     assert model.SerializeToString() == before
     np.testing.assert_allclose(answers(made, images()), answers(model, images()), atol=1e-5)
     assert spread_of(model) > 20
@@ -79,18 +79,18 @@ def test_sizes_come_together_and_answers_stay(readers: int, group: int, between:
 def test_less_is_lost_in_int8() -> None:
     def lost(model: onnx.ModelProto) -> float:
         nodes = [name for name in ("first", "between", "next0") if name in {node.name for node in model.graph.node}]
-        quantised = inserted(model, nodes, ranges_of(model, images(), "minmax"))
+        quantised = insert_quantizing(model, nodes, ranges_of(model, images(), "minmax"))
         return float(np.abs(answers(quantised, images()) - answers(model, images())).max())
 
-    model = prepared(uneven())
-    assert lost(equalised(model, images())) < 0.5 * lost(model)
+    model = prepare(uneven())
+    assert lost(equalise_channels(model, images())) < 0.5 * lost(model)
 
 
 def test_what_others_read_too_is_left_alone() -> None:
     model = uneven()
     model.graph.node.append(helper.make_node("ReduceMean", ["uneven"], ["more"], "more", axes=[1, 2, 3], keepdims=0))
     model.graph.output.append(helper.make_tensor_value_info("more", TensorProto.FLOAT, ["N"]))
-    assert equalised(model, images()) == model
+    assert equalise_channels(model, images()) == model
     shared = uneven()
     shared.graph.node[3].input[1] = "first"  # a kernel that two convolutions have
     assert list(equalise._links(shared.graph, {each.name: each for each in shared.graph.initializer})) == []
@@ -105,7 +105,7 @@ def test_a_channel_that_shows_nothing_keeps_room(group: int, size: float) -> Non
     values = numpy_helper.to_array(kernel).copy()
     values[2] *= size
     kernel.CopyFrom(numpy_helper.from_array(values, "first"))
-    made = equalised(model, images())
+    made = equalise_channels(model, images())
     assert all(np.isfinite(numpy_helper.to_array(tensor)).all() for tensor in made.graph.initializer)
     np.testing.assert_allclose(answers(made, images()), answers(model, images()), atol=1e-5)
     before, after = (equalise._sizes(each, ["read"], images())[0] for each in (model, made))
@@ -115,13 +115,15 @@ def test_a_channel_that_shows_nothing_keeps_room(group: int, size: float) -> Non
 
 def test_all_channels_without_a_value() -> None:
     model = uneven(bias=False)
-    assert equalised(model, 0 * images()) is not model
-    np.testing.assert_allclose(answers(equalised(model, 0 * images()), images()), answers(model, images()), atol=1e-5)
+    assert equalise_channels(model, 0 * images()) is not model
+    np.testing.assert_allclose(
+        answers(equalise_channels(model, 0 * images()), images()), answers(model, images()), atol=1e-5
+    )
 
 
 def test_a_network_of_what_backbones_have() -> None:
-    ready = prepared(network(gain=0.1))
-    made = equalised(ready, stamps(16))
+    ready = prepare(network(gain=0.1))
+    made = equalise_channels(ready, stamps(16))
     np.testing.assert_allclose(answers(made, stamps(16)), answers(ready, stamps(16)), atol=1e-6)
     changed = [a.name for a, b in zip(ready.graph.initializer, made.graph.initializer, strict=True) if a != b]
     # The first layer, the two that read it (one is half of a separable one), and the other half.

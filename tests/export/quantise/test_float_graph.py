@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from ceres_fast.export.quantise.float_graph import nonnegative, prepared, quantisable
+from ceres_fast.export.quantise.float_graph import nonnegative, prepare, quantisable
 
 from .networks import network, stamps
 from .runs import answers, values
@@ -17,21 +17,21 @@ from .runs import answers, values
 def test_same_answers_and_the_original_untouched(capfd: pytest.CaptureFixture[str]) -> None:
     model = network(gain=0.1)
     before = model.SerializeToString()
-    ready = prepared(model)
+    ready = prepare(model)
     assert model.SerializeToString() == before
     np.testing.assert_allclose(answers(ready, stamps()), answers(model, stamps()), atol=1e-6)
     assert capfd.readouterr() == ("", "")
 
 
 def test_a_layer_and_its_bias_are_one_node() -> None:
-    operators = Counter(node.op_type for node in prepared(network()).graph.node)
+    operators = Counter(node.op_type for node in prepare(network()).graph.node)
     assert operators["Gemm"] == 1
     assert operators["MatMul"] == 1  # the last, which has no bias
     assert operators["Add"] == 3
 
 
 def test_nothing_else_reads_the_tensor_that_is_flattened() -> None:
-    graph = prepared(network()).graph
+    graph = prepare(network()).graph
     assert "Shape" not in {node.op_type for node in graph.node}
     reshape = next(node for node in graph.node if node.op_type == "Reshape")
     shape = next(tensor for tensor in graph.initializer if tensor.name == reshape.input[1])
@@ -42,10 +42,10 @@ def test_nodes_get_names_of_their_own() -> None:
     model = network()
     for node in model.graph.node:
         node.name = "" if node.op_type == "Relu" else node.op_type
-    names = [node.name for node in prepared(model).graph.node]
+    names = [node.name for node in prepare(model).graph.node]
     assert all(names)
     assert len(set(names)) == len(names)
-    assert len(quantisable(prepared(model).graph)) == len(quantisable(prepared(network()).graph))
+    assert len(quantisable(prepare(model).graph)) == len(quantisable(prepare(network()).graph))
 
 
 def test_everything_between_the_stem_and_the_logits_but_scales_and_biases() -> None:

@@ -11,8 +11,8 @@ from onnx import TensorProto, numpy_helper
 
 from ceres_fast.artifact.onnx_file import NONNEGATIVE, SIGNED
 from ceres_fast.export.quantise.block_search import blocks_of
-from ceres_fast.export.quantise.float_graph import WEIGHTED, prepared, quantisable
-from ceres_fast.export.quantise.insert import finished, inserted
+from ceres_fast.export.quantise.float_graph import WEIGHTED, prepare, quantisable
+from ceres_fast.export.quantise.insert import finish, insert_quantizing
 from ceres_fast.export.quantise.ranges import TensorsData, ranges_of
 
 from .networks import METADATA, network, stamps
@@ -21,7 +21,7 @@ from .runs import answers, for_cpu, operators_run
 
 @pytest.fixture(scope="module")
 def ready() -> onnx.ModelProto:
-    return prepared(network(gain=0.1))
+    return prepare(network(gain=0.1))
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def ranges(ready: onnx.ModelProto) -> TensorsData:
 
 @pytest.fixture(scope="module")
 def whole(ready: onnx.ModelProto, ranges: TensorsData) -> onnx.ModelProto:
-    return inserted(ready, quantisable(ready.graph), ranges)
+    return insert_quantizing(ready, quantisable(ready.graph), ranges)
 
 
 def producers(model: onnx.ModelProto) -> dict[str, onnx.NodeProto]:
@@ -89,7 +89,7 @@ def test_one_block_in_int8_leaves_the_weights_of_others_float(
     ready: onnx.ModelProto, ranges: TensorsData, number: int
 ) -> None:
     block = blocks_of(ready)[number]
-    made = inserted(ready, block.nodes, ranges)
+    made = insert_quantizing(ready, block.nodes, ranges)
     made_by = producers(made)
     weighted = [node for node in made.graph.node if node.op_type in WEIGHTED]
     integer = {node.name for node in weighted if node.input[1] in made_by}
@@ -101,10 +101,10 @@ def test_one_block_in_int8_leaves_the_weights_of_others_float(
 def test_nothing_given_is_changed(ready: onnx.ModelProto, ranges: TensorsData) -> None:
     before = ready.SerializeToString()
     values = {name: each.range_value for name, each in ranges.items()}
-    first = inserted(ready, quantisable(ready.graph), ranges)
+    first = insert_quantizing(ready, quantisable(ready.graph), ranges)
     assert ready.SerializeToString() == before
     assert {name: each.range_value for name, each in ranges.items()} == values
-    assert inserted(ready, quantisable(ready.graph), ranges).SerializeToString() == first.SerializeToString()
+    assert insert_quantizing(ready, quantisable(ready.graph), ranges).SerializeToString() == first.SerializeToString()
 
 
 @pytest.fixture(scope="module")
@@ -114,8 +114,10 @@ def original() -> onnx.ModelProto:
 
 @pytest.fixture(scope="module")
 def product(original: onnx.ModelProto) -> onnx.ModelProto:
-    ready = prepared(original)
-    return finished(inserted(ready, quantisable(ready.graph), ranges_of(ready, stamps(), "minmax")), ready, original)
+    ready = prepare(original)
+    return finish(
+        insert_quantizing(ready, quantisable(ready.graph), ranges_of(ready, stamps(), "minmax")), ready, original
+    )
 
 
 def test_it_is_described_as_the_float_one(product: onnx.ModelProto, original: onnx.ModelProto) -> None:

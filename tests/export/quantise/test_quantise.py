@@ -1,4 +1,4 @@
-"""A float graph goes in, an int8 one comes out, as far as the judge allows."""
+"""A float graph goes in, an int8 one comes out, as far as the scores allow."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from ceres_fast.artifact.products import describe
 from ceres_fast.errors import CeresFastError
-from ceres_fast.export.quantise import Judgement, Trial, quantise
+from ceres_fast.export.quantise import Trial, TrialScores, quantise
 from ceres_fast.export.quantise.float_graph import WEIGHTED
 from ceres_fast.model.build import build_model
 from ceres_fast.model.onnx_convert import convert
@@ -25,32 +25,32 @@ from .runs import answers, for_cpu, operators_run
 MODEL = network(gain=0.1)
 
 
-def judge_on(model: onnx.ModelProto, seen: np.ndarray, threshold: float) -> Callable[[onnx.ModelProto], Judgement]:
+def scorer_on(model: onnx.ModelProto, seen: np.ndarray, threshold: float) -> Callable[[onnx.ModelProto], TrialScores]:
     """Compare with `model`; asteroids are the stamps of odd number."""
     before = answers(model, seen)
     asteroids = np.arange(len(seen)) % 2 == 1
 
-    def judge(made: onnx.ModelProto) -> Judgement:
+    def score(made: onnx.ModelProto) -> TrialScores:
         after = answers(made, seen)
         found_before, found_after = (values[asteroids] >= threshold for values in (before, after))
         changed = np.mean((before >= threshold) != (after >= threshold))
         loss = float(np.mean(found_before) - np.mean(found_after))
-        return Judgement(loss, float(changed), float(np.abs(after - before).mean()))
+        return TrialScores(loss, float(changed), float(np.abs(after - before).mean()))
 
-    return judge
+    return score
 
 
-def against(forbidden: str) -> Callable[[onnx.ModelProto], Judgement]:
+def against(forbidden: str) -> Callable[[onnx.ModelProto], TrialScores]:
     """Loses recall as soon as the weights of a layer are int8."""
 
-    def judge(made: onnx.ModelProto) -> Judgement:
+    def score(made: onnx.ModelProto) -> TrialScores:
         integer = any(
             forbidden in name and name.endswith("_quantized") for node in made.graph.node for name in node.input
         )
         harm = 0.25 if integer else 0.0
-        return Judgement(harm, 0.0, harm)
+        return TrialScores(harm, 0.0, harm)
 
-    return judge
+    return score
 
 
 def integer_layers(model: onnx.ModelProto) -> list[str]:
@@ -61,7 +61,7 @@ def integer_layers(model: onnx.ModelProto) -> list[str]:
 def test_all_of_a_network_that_bears_it() -> None:
     before = MODEL.SerializeToString()
     told: list[Trial] = []
-    made = quantise(MODEL, stamps(), judge_on(MODEL, stamps(64), 0.5), report=told.append)
+    made = quantise(MODEL, stamps(), scorer_on(MODEL, stamps(64), 0.5), report=told.append)
     assert MODEL.SerializeToString() == before
     assert (made.kept_float, made.weighted, made.weighted_int8) == ([], 8, 8)
     assert len(integer_layers(made.model)) == 8
@@ -70,14 +70,14 @@ def test_all_of_a_network_that_bears_it() -> None:
     assert json.loads(json.dumps(made.as_dict()))["trials"][0]["what"] == "all"
     assert {each.key: each.value for each in made.model.metadata_props} == METADATA
     assert made.text() == f"int8: 8 of 8 layers, ranges by {made.method}, 2 graphs tried"
-    difference = min(trial.judgement.difference for trial in made.trials)
+    difference = min(trial.scores.difference for trial in made.trials)
     found = np.abs(answers(made.model, stamps(64)) - answers(MODEL, stamps(64))).mean()
     assert found == pytest.approx(difference, abs=1e-6)
     assert len(made.model.SerializeToString()) < len(before)
 
 
 def test_the_same_each_time() -> None:
-    first, second = (quantise(MODEL, stamps(), judge_on(MODEL, stamps(64), 0.5)) for _ in range(2))
+    first, second = (quantise(MODEL, stamps(), scorer_on(MODEL, stamps(64), 0.5)) for _ in range(2))
     assert first.model.SerializeToString() == second.model.SerializeToString()
     assert first.trials == second.trials
 
@@ -95,25 +95,25 @@ def test_the_block_that_costs_recall_stays_float(layer: str, block: int) -> None
 
 
 def test_sums_go_back_to_float_before_blocks_do() -> None:
-    def judge(made: onnx.ModelProto) -> Judgement:
+    def score(made: onnx.ModelProto) -> TrialScores:
         readers = [node.op_type for node in made.graph.node if "tiny_1/base_1/residual/Add:0" in node.input]
         harm = 0.25 if readers == ["QuantizeLinear"] else 0.0
-        return Judgement(harm, 0.0, harm)
+        return TrialScores(harm, 0.0, harm)
 
-    made = quantise(MODEL, stamps(), judge)
+    made = quantise(MODEL, stamps(), score)
     assert (made.kept_float, made.weighted_int8) == ([], 8)
     assert [trial.method for trial in made.trials][2:] == ["minmax, sums in float32", "percentile, sums in float32"]
     assert made.text() == "int8: 8 of 8 layers, ranges by minmax, sums in float32, 4 graphs tried"
 
 
-def test_what_the_judge_is_given_has_the_classifier_s_description() -> None:
+def test_what_is_scored_has_the_classifier_s_description() -> None:
     seen: list[onnx.ModelProto] = []
 
-    def judge(made: onnx.ModelProto) -> Judgement:
+    def score(made: onnx.ModelProto) -> TrialScores:
         seen.append(made)
         return against("branch")(made)
 
-    quantise(MODEL, stamps(), judge)
+    quantise(MODEL, stamps(), score)
     for made in seen:
         onnx.checker.check_model(made, full_check=True)
         assert {each.key: each.value for each in made.metadata_props} == METADATA
@@ -122,13 +122,13 @@ def test_what_the_judge_is_given_has_the_classifier_s_description() -> None:
 
 def test_three_planes() -> None:
     model = network(gain=0.1, planes=3)
-    made = quantise(model, stamps(planes=3), judge_on(model, stamps(64, planes=3), 0.5))
+    made = quantise(model, stamps(planes=3), scorer_on(model, stamps(64, planes=3), 0.5))
     assert made.kept_float == []
 
 
 def test_nothing_can_be_int8() -> None:
     with pytest.raises(CeresFastError, match="not one of 5 blocks can be int8"):
-        quantise(MODEL, stamps(), lambda made: Judgement(0.1 if integer_layers(made) else 0.0, 0.0, 0.0))
+        quantise(MODEL, stamps(), lambda made: TrialScores(0.1 if integer_layers(made) else 0.0, 0.0, 0.0))
 
 
 def test_a_graph_without_layers() -> None:
@@ -179,13 +179,13 @@ def test_an_xception(tmp_path: Path) -> None:
     model = describe(convert(build_model(Architecture("xception", 2, "none", dense=64))), classifier())
     before = answers(model, stamps(16))
 
-    def judge(made: onnx.ModelProto) -> Judgement:
+    def score(made: onnx.ModelProto) -> TrialScores:
         largest = float(np.abs(answers(made, stamps(16)) - before).max())
-        return Judgement(0.0, 0.0, largest)
+        return TrialScores(0.0, 0.0, largest)
 
-    made = quantise(model, stamps(32), judge)
+    made = quantise(model, stamps(32), score)
     assert (made.kept_float, made.weighted, made.weighted_int8) == ([], 13, 13)
-    assert min(trial.judgement.difference for trial in made.trials) < 0.05
+    assert min(trial.scores.difference for trial in made.trials) < 0.05
     assert len(made.model.SerializeToString()) < 0.4 * len(model.SerializeToString())
     operators = operators_run(for_cpu(made.model), tmp_path)
     assert operators["QLinearConv"] == 12

@@ -12,7 +12,7 @@ from hypothesis import strategies as some
 
 from ceres_fast.errors import CeresFastError
 from ceres_fast.export.quantise import ranges as module
-from ceres_fast.export.quantise.float_graph import prepared, quantisable
+from ceres_fast.export.quantise.float_graph import prepare, quantisable
 from ceres_fast.export.quantise.ranges import FEWEST, METHODS, balanced, calibration_stamps, ranges_of
 from ceres_fast.records.manifest import load_manifest
 from ceres_fast.records.pipeline import read_stamps
@@ -25,7 +25,7 @@ WATCHED = ("tiny_1/base_1/first/Relu:0", "tiny_1/base_1/residual/Add:0", "tiny_1
 
 @pytest.fixture(scope="module")
 def ready() -> onnx.ModelProto:
-    return prepared(network())
+    return prepare(network())
 
 
 def test_largest_and_smallest_values(ready: onnx.ModelProto, capfd: pytest.CaptureFixture[str]) -> None:
@@ -69,7 +69,7 @@ def test_an_activation_that_overflows_is_named() -> None:
     huge = np.full(tuple(weights.dims), 3e38, np.float32)
     weights.CopyFrom(onnx.numpy_helper.from_array(huge, weights.name))
     with pytest.raises(CeresFastError, match="is not finite for the training stamps"):
-        ranges_of(prepared(model), stamps(8), "minmax")
+        ranges_of(prepare(model), stamps(8), "minmax")
 
 
 @given(some.integers(1, 300), some.integers(FEWEST, 300), some.integers(FEWEST, 200))

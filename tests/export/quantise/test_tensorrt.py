@@ -8,7 +8,7 @@ import pytest
 from onnx import numpy_helper
 
 from ceres_fast.artifact.onnx_file import SIGNED
-from ceres_fast.export.quantise import Judgement, quantise
+from ceres_fast.export.quantise import TrialScores, quantise
 
 from .networks import network, stamps
 
@@ -17,7 +17,7 @@ trt = pytest.importorskip("tensorrt_rtx")
 
 @pytest.fixture(scope="module")
 def product() -> onnx.ModelProto:
-    return quantise(network(), stamps(), lambda made: Judgement(0.0, 0.0, 0.0)).model
+    return quantise(network(), stamps(), lambda made: TrialScores(0.0, 0.0, 0.0)).model
 
 
 def parsed(model: onnx.ModelProto) -> tuple[object, object, list[str]]:
