@@ -1,6 +1,6 @@
 # make demo   simulate a survey, train on it, classify a held-out night   (about 3 minutes on 2 cores)
 # make test   all tests
-# make lint   style and types
+# make lint   style, types, and which folder imports which
 #
 # Everything is installed into .venv, from the locked and hashed requirements.lock.
 
@@ -23,6 +23,7 @@ lint: $(READY) $(STUBS)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(not (3, 11) <= v < (3, 14) and f"Python 3.11, 3.12 or 3.13 is needed, this is {v[0]}.{v[1]}: make PYTHON=python3.12")'
