@@ -1,4 +1,4 @@
-"""What a classified night found, lost, and took for asteroids, held against the truth."""
+"""What a classified night found, lost, and called asteroids wrongly, held against the truth; with its pictures."""
 
 from __future__ import annotations
 
@@ -9,15 +9,26 @@ from pathlib import Path
 
 import numpy as np
 from astropy.table import Table, vstack
+from matplotlib.figure import Figure
 
 from ..catalogues import read_catalogue
 from ..classify.scores import PROBABILITY
+from ..evaluation.figures import draw_stamps, save
+from ..frames.fits_files import frame_stem
+from ..frames.reading import find_frames, read_frame
 from ..selection.field import survey_tables
 from ..selection.rules import Rules
 from ..truth import read_truth
 
 NEEDED = 3
 """Exposures in which an asteroid must be kept so that a trajectory search can find it."""
+
+MARKS = (
+    (1, True, "asteroids found", "tab:green", "o"),
+    (1, False, "asteroids lost", "tab:red", "D"),
+    (0, True, "taken for asteroids", "tab:orange", "s"),
+)
+"""Label, whether called an asteroid, name, colour and shape of its mark."""
 
 
 @dataclass(frozen=True)
@@ -99,3 +110,42 @@ def check_night(folder: Path, classified: Sequence[Path], rules: Rules, threshol
     columns = {path.stem: np.asarray(read_catalogue(path).table[PROBABILITY]) for path in classified}
     stamps["probability"] = [columns[frame][row - 1] for frame, row in zip(stamps["frame"], stamps["row"], strict=True)]
     return Night(stamps, counts, threshold)
+
+
+def draw_night(night: Night, folder: Path, pictures: Path) -> None:
+    """Draw stamps of every kind in `MARKS`, and the frame with the most asteroids found.
+
+    Parameters
+    ----------
+    night : Night
+        What `check_night` returned.
+    folder : pathlib.Path
+        The night's frames.
+    pictures : pathlib.Path
+        Folder for the PNGs.
+    """
+    for label, called, name, _, _ in MARKS:
+        rows = night.rows(label, called)
+        stamps, probabilities = np.asarray(night.stamps["stamp"])[rows], np.asarray(night.stamps["probability"])[rows]
+        draw_stamps(stamps, probabilities, name, pictures / f"{name.replace(' ', '_')}.png")
+    frames, found = np.unique(night.stamps["frame"][night.rows(1, True)], return_counts=True)
+    if len(frames):
+        _draw_frame(night, folder, str(frames[np.argmax(found)]), pictures / "frame.png")
+
+
+def _draw_frame(night: Night, folder: Path, name: str, path: Path) -> None:
+    frame = read_frame(next(frame for frame in find_frames([folder]) if frame_stem(frame) == name))
+    height, width = frame.data.shape
+    figure = Figure(figsize=(9, 9 * height / width + 0.6), layout="constrained")
+    axes = figure.subplots()
+    low, high = np.nanpercentile(frame.data, [5, 99.3])
+    axes.imshow(
+        frame.data, cmap="gray", origin="lower", vmin=low, vmax=high, extent=(0.5, width + 0.5, 0.5, height + 0.5)
+    )
+    for label, called, kind, colour, mark in MARKS:
+        rows = night.rows(label, called)
+        here = night.stamps[rows[np.asarray(night.stamps["frame"])[rows] == name]]
+        axes.plot(here["x"], here["y"], mark, ms=13, mfc="none", mec=colour, mew=1.8, label=f"{kind}: {len(here)}")
+    axes.set(xlabel="x (pixel)", ylabel="y (pixel)", title=f"{name}, one of the held-out exposures")
+    figure.legend(loc="outside lower center", ncols=len(MARKS), frameon=False)
+    save(figure, path)

@@ -19,8 +19,7 @@ from ..selection.rules import Rules
 from ..settings.training import Settings
 from ..synthetic.simulate import simulate_survey
 from ..training.train import train
-from .found import check_night
-from .pictures import draw_night
+from .found import check_night, draw_night
 
 FIELDS, HELD_OUT_FIELDS = 24, 4
 EPOCHS = 15

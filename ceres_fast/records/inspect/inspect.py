@@ -10,7 +10,7 @@ import numpy as np
 
 from ...console import say, table, warn
 from ...errors import CeresFastError
-from ...files import atomic_directory, refuse_existing, write_json, write_text
+from ...files import StrPath, atomic_directory, refuse_existing, write_json, write_text
 from ...selection.track_cost import cost_rows
 from ...stamps import CLASSES
 from ..manifest import Manifest, load_manifest
@@ -19,11 +19,21 @@ from ..pipeline import read_all
 from ..schema import KINDS
 from ..shards import check_shards
 from ..splits import Leak, leaks
-from .duplicates import Pairs, identical_pairs, near_pairs
 from .figures import SPLIT_COLOURS, draw_distributions, draw_pairs, draw_stamps
-from .findings import Finding, leaking, names_of, of_pairs, same_place_other_label, strange_values
-from .pixels import Pixels, read_pixels, read_some
-from .report import as_text, class_numbers, known, split_numbers, split_rows
+from .pixels import Pairs, Pixels, identical_pairs, near_pairs, read_pixels, read_some
+from .report import (
+    Finding,
+    as_text,
+    class_numbers,
+    known,
+    leaking,
+    names_of,
+    of_pairs,
+    same_place_other_label,
+    split_numbers,
+    split_rows,
+    strange_values,
+)
 
 REPORT, NUMBERS = "report.txt", "report.json"
 PICTURES = ("distributions.png", "asteroids.png", "non_asteroids.png", "alike.png")
@@ -32,7 +42,7 @@ _PAIRS_SHOWN = 20
 
 
 def inspect_records(
-    records: Path, output: Path | None = None, *, seed: int = 0, number: int = 40, overwrite: bool = False
+    records: StrPath, output: StrPath | None = None, *, seed: int = 0, number: int = 40, overwrite: bool = False
 ) -> dict[str, Any]:
     """Prove that records are sound, and show what is in them.
 
@@ -42,9 +52,9 @@ def inspect_records(
 
     Parameters
     ----------
-    records : pathlib.Path
+    records : path
         Folder that `build_records` wrote.
-    output : pathlib.Path, optional
+    output : path, optional
         Folder for ``report.txt``, ``report.json`` and PNGs; without it ``<records>-inspection`` beside the records.
     seed : int, default 0
         Decides which stamps are shown.
@@ -68,9 +78,9 @@ def inspect_records(
     CeresFastError
         When something is in two splits (after the report has been written), or `output` cannot be used.
     """
-    manifest = load_manifest(records)
+    manifest = load_manifest(Path(records))
     folder = manifest.folder.resolve()
-    output = output or folder.with_name(f"{folder.name}-inspection")
+    output = Path(output) if output else folder.with_name(f"{folder.name}-inspection")
     _check_output(output, folder, overwrite)
     check_shards(manifest)
     splits, columns = read_all(manifest, tuple(name for name in KINDS if name in manifest.columns))
