@@ -20,12 +20,12 @@ def doctor(
     Exits with status 1 when MODEL does not run here.
     """
     from ..console import say
-    from ..engines import doctor, findings
+    from ..engines import doctor
 
     found = doctor.examine(model)
     if as_json:
-        say(findings.as_json(found))
+        say(doctor.as_json(found))
     else:
-        findings.show(found)
+        doctor.show(found)
     if model is not None and not found[-1].usable:
         raise typer.Exit(1)

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import numpy as np
+from rich.table import Column, Table
+from rich.text import Text
 
 from .. import __version__
 from ..artifact.latest import resolve
-from ..console import warnings_kept
+from ..console import console, warnings_kept
 from ..errors import CeresFastError
 from ..stamps import PLANES, stamp_shape
 from .batches import Engine
-from .doctor_packages import packages
-from .findings import Finding
 from .gpus import Driver, driver
 from .loading import load
-from .packages import installed
+from .packages import Finding, installed, packages
 from .probes import probe_stamps
 
 _SHAPE = b"\x12\x17\n\x15\x08\x01\x12\x11\n\x03\x12\x01N\n\x02\x08 \n\x02\x08 \n\x02\x08\x01"
@@ -148,3 +150,29 @@ def _compared(engine: Engine) -> str:
     difference = agreement(engine, engine.source)
     on_cpu = engine.source == engine.path and difference == 0
     return "" if on_cpu else f"; within {difference:.0e} of {engine.source.name} on the CPU"
+
+
+def as_json(findings: Sequence[Finding]) -> str:
+    """Return the findings as a JSON array of objects with the attributes of `Finding`."""
+    return json.dumps([asdict(finding) for finding in findings], indent=2)
+
+
+def show(findings: Sequence[Finding]) -> None:
+    """Print the findings as a table; below it what to do, on lines that can be copied."""
+    columns = [Column(name, overflow="fold") for name in ("", "usable", "found", "why")]
+    drawn = Table(*columns, title="What this machine runs", title_justify="left")
+    for finding in findings:
+        usable = Text("yes", "green") if finding.usable else Text("no", "red")
+        drawn.add_row(Text(finding.what), usable, Text(finding.found), Text(finding.why))
+    console.print(drawn)
+    for action, concerned in _actions(findings).items():
+        console.print(f"{'; '.join(concerned)}: {action}")
+
+
+def _actions(findings: Sequence[Finding]) -> dict[str, list[str]]:
+    """Return what can be done, each once, and what it is good for."""
+    actions: dict[str, list[str]] = {}
+    for finding in findings:
+        if finding.action:
+            actions.setdefault(finding.action, []).append(finding.what)
+    return actions

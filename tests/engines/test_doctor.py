@@ -18,9 +18,10 @@ from typer.testing import CliRunner
 from ceres_fast.cli import app
 from ceres_fast.engines import doctor, providers
 from ceres_fast.engines.batches import BatchedEngine
-from ceres_fast.engines.findings import Finding, show
+from ceres_fast.engines.doctor import show
 from ceres_fast.engines.gpus import Driver, Gpu
 from ceres_fast.engines.onnx_runtime import OnnxRuntimeEngine
+from ceres_fast.engines.packages import Finding
 
 from ..tiny_models import classifier, peak_model, written
 

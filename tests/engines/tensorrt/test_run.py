@@ -140,9 +140,7 @@ def test_what_can_be_done_is_said(machine: Machine, error: str, action: str) -> 
 
 def test_without_the_package_for_cuda(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cuda.bindings.runtime", None)
-    with pytest.raises(
-        InputError, match=r"classifier\.\w+: needs the package cuda-bindings.*`pip install"
-    ):
+    with pytest.raises(InputError, match=r"classifier\.\w+: needs the package cuda-bindings.*`pip install"):
         machine.open()
 
 

@@ -10,11 +10,9 @@ from typing import Any
 
 import pytest
 
-from ceres_fast.engines import doctor_packages
-from ceres_fast.engines.doctor_packages import NO_GPU, Tool, packages
-from ceres_fast.engines.findings import Finding
+from ceres_fast.engines import packages as module
 from ceres_fast.engines.gpus import Driver, Gpu
-from ceres_fast.engines.packages import installed, is_package
+from ceres_fast.engines.packages import NO_GPU, Finding, Tool, installed, is_package, packages
 from ceres_fast.errors import CeresFastError
 
 NOTHING = Driver(problem="it sees no GPU")
@@ -100,8 +98,8 @@ def put_tensorflow(monkeypatch: pytest.MonkeyPatch, folder: Path, build_info: st
         (platform / "build_info.py").write_text(build_info)
     spec = ModuleSpec("tensorflow", None, origin=str(folder / "tensorflow" / "__init__.py"))
     finder = SimpleNamespace(find_spec=lambda name: spec)
-    monkeypatch.setattr(doctor_packages, "PathFinder", finder)
-    monkeypatch.setattr(doctor_packages, "installed", lambda name: {"tensorflow": "2.21.0"}.get(name, ""))
+    monkeypatch.setattr(module, "PathFinder", finder)
+    monkeypatch.setattr(module, "installed", lambda name: {"tensorflow": "2.21.0"}.get(name, ""))
 
 
 CUDA_BUILD = "build_info = collections.OrderedDict([('cuda_version', '12.5.1'), ('is_cuda_build', True)])"
@@ -143,12 +141,12 @@ def test_tensorflow_with_cuda(
     expected: Finding,
 ) -> None:
     put_tensorflow(monkeypatch, tmp_path, CUDA_BUILD)
-    monkeypatch.setattr(doctor_packages, "_loads", lambda library: cudnn)
+    monkeypatch.setattr(module, "_loads", lambda library: cudnn)
     assert found("TensorFlow on a GPU", driver) == expected
 
 
 def test_no_tensorflow(tensorrt: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor_packages, "PathFinder", SimpleNamespace(find_spec=lambda name: None))
+    monkeypatch.setattr(module, "PathFinder", SimpleNamespace(find_spec=lambda name: None))
     finding = found("TensorFlow", NOTHING)
     assert not finding.usable
     assert finding.action == "pip install 'ceres-fast[train]'"
@@ -162,7 +160,7 @@ def test_tools(tensorrt: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Non
         Tool("no-such-part", "pytest.no_such_part", "nothing is done", "no-such-part"),
         Tool("no-such-whole", "no_such.part", "nothing is done", "no-such-whole"),
     )
-    monkeypatch.setattr(doctor_packages, "TOOLS", tools)
+    monkeypatch.setattr(module, "TOOLS", tools)
     there, *missing = list(packages(NOTHING))[-4:]
     assert there == Finding("pytest", True, pytest.__version__)
     for tool, finding in zip(tools[1:], missing, strict=True):
@@ -177,9 +175,9 @@ def test_tools(tensorrt: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Non
 def test_cuda_bindings_newer_than_the_driver(
     tensorrt: dict[str, Any], monkeypatch: pytest.MonkeyPatch, bindings: str, cuda: str, usable: bool
 ) -> None:
-    tool = Tool(doctor_packages.CUDA_BINDINGS, "pytest", "engines are run", "cuda-bindings")
-    monkeypatch.setattr(doctor_packages, "TOOLS", (tool,))
-    monkeypatch.setattr(doctor_packages, "installed", lambda name: bindings)
+    tool = Tool(module.CUDA_BINDINGS, "pytest", "engines are run", "cuda-bindings")
+    monkeypatch.setattr(module, "TOOLS", (tool,))
+    monkeypatch.setattr(module, "installed", lambda name: bindings)
     finding = found("cuda-bindings", Driver(cuda))
     assert (finding.usable, finding.found) == (usable, bindings)
     assert (finding.why, finding.action) == (
