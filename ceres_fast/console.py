@@ -7,6 +7,7 @@ full disk, costs what was to be printed there, and nothing else: it decides neit
 from __future__ import annotations
 
 import codecs
+import math
 import os
 import sys
 import unicodedata
@@ -16,6 +17,7 @@ from contextvars import ContextVar
 from functools import partial
 from typing import Any, TextIO, TypeVar, cast
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -98,6 +100,9 @@ def _console(name: str) -> Console:
 
 console, errors = _console("stdout"), _console("stderr")
 
+_FRAME = 3
+"""Characters of a table's frame and margins beside each column."""
+
 Item = TypeVar("Item")
 
 _kept: ContextVar[list[str] | None] = ContextVar("_kept", default=None)
@@ -138,13 +143,31 @@ def bytes_text(count: int) -> str:
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table; the first column is left-aligned, the others right-aligned."""
-    drawn = Table(title=title, title_justify="left")
-    for number, column in enumerate(columns):
-        drawn.add_column(column, justify="right" if number else "left")
-    for row in rows:
-        drawn.add_row(*(str(cell) for cell in row))
+    """Print a table; the first column is left-aligned, the others right-aligned.
+
+    Where the screen is too narrow, cells are broken at spaces. No word and no number is cut: Rich would do that, and
+    the name of a backbone could not be read.
+    """
+    texts = [list(map(str, column)) for column in zip(columns, *rows, strict=True)]
+    widths = _widths(texts, console.width - 1 - _FRAME * len(texts))
+    drawn = Table(title=title, title_justify="left", width=sum(widths) + 1 + _FRAME * len(texts))
+    for number, (column, width) in enumerate(zip(columns, widths, strict=True)):
+        drawn.add_column(column, justify="right" if number else "left", width=width)
+    for row in zip(*(column[1:] for column in texts), strict=True):
+        drawn.add_row(*row)
     console.print(drawn)
+
+
+def _widths(columns: Sequence[Sequence[str]], room: int) -> list[int]:
+    """Return the width of each column of texts: that of its longest word at least, and more where there is room."""
+    widths = [max(cell_len(word) for text in column for word in text.split() or [""]) for column in columns]
+    wanted = [max(map(cell_len, column)) for column in columns]
+    while sum(widths) < min(room, sum(wanted)):
+        # One character for each column that is too narrow, in turn: columns that are alike become equally wide.
+        narrow = [number for number, width in enumerate(widths) if width < wanted[number]]
+        for number in narrow[: room - sum(widths)]:
+            widths[number] += 1
+    return widths
 
 
 def track(items: Sequence[Item], description: str) -> Iterator[Item]:
@@ -154,13 +177,19 @@ def track(items: Sequence[Item], description: str) -> Iterator[Item]:
 
 
 def progress() -> Progress:
-    """Return a progress bar with a count and the time left."""
+    """Return a progress bar with a count and the time left.
+
+    The speed is the mean over the last 1,000 steps that were reported. Rich would take those of the last 30 s, and
+    never say how much time is left where a step takes longer than that.
+    """
     return Progress(
         TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(30),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
+        TextColumn("left"),
         console=errors,
         transient=True,
         disable=not errors.is_terminal,
+        speed_estimate_period=math.inf,
     )

@@ -40,6 +40,23 @@ def test_a_table_shows_every_cell_and_numbers_on_the_right(capsys: pytest.Captur
     assert rows[0][1].endswith("    5 ")
 
 
+def test_a_table_cuts_no_name_and_no_number(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = ["0.1234 ± 0.0123"] * 4
+    columns = ["backbone", "runs", "loss", "accuracy", "asteroid recall", "auc"]
+    console.table("Results", columns, [["inceptionresnetv2", 3, *shown], ["xception", 10, *shown]])
+    printed = capsys.readouterr().out
+    assert max(map(len, printed.splitlines())) <= 80
+    words = printed.replace("│", " ").replace("┃", " ").split()
+    assert {"inceptionresnetv2", "xception", "backbone", "runs", "loss", "accuracy", "recall", "auc"} <= set(words)
+    assert [words.count(word) for word in ("0.1234", "±", "0.0123")] == [8, 8, 8]
+    monkeypatch.setenv("COLUMNS", "20")  # too narrow for its longest words: wider, and still not cut
+    console.table("Results", columns, [["inceptionresnetv2", 3, *shown]])
+    assert "inceptionresnetv2" in capsys.readouterr().out
+
+
 def test_an_empty_table_is_no_trouble(capsys: pytest.CaptureFixture[str]) -> None:
     console.table("Nothing", ("class", "count"), [])
     assert "class" in capsys.readouterr().out

@@ -12,6 +12,7 @@ from typing import Any
 
 import keras
 from matplotlib.figure import Figure
+from rich.progress import TaskID
 
 from ..console import progress, say
 from ..errors import CeresFastError
@@ -23,11 +24,14 @@ HISTORY = "history.csv"
 TENSORBOARD = "tensorboard"
 """Folder of a run for logs of TensorBoard."""
 
+_LINE = (9, 9, 10, 8, 15, 9)
+"""Widths of the columns of the line of an epoch."""
+
 PANELS = (("loss", "loss"), ("accuracy", "accuracy"), ("recall", "asteroid recall"))
 
 
 class Report(keras.callbacks.Callback):
-    """Print a line per epoch, draw a bar within it, and keep `history.csv`.
+    """Print a line for each epoch, draw a bar with the time left, and write `history.csv`.
 
     Parameters
     ----------
@@ -43,9 +47,10 @@ class Report(keras.callbacks.Callback):
     rows : list of dict
         Rows of ``history.csv`` so far, also those from before the run was stopped.
     seconds : float
-        Time that the training has taken up to the end of the last epoch, without that between stop and resumption.
+        Duration of the training up to the end of the last epoch, without the time between a stop and its resumption.
     bar : rich.progress.Progress
-        To be entered around `fit`, so that an error in the middle of an epoch leaves no bar behind.
+        Enter it around `fit`, so that an error in the middle of an epoch leaves no bar behind. It counts the steps of
+        all epochs, so that the time left is that of the training: at most, because training may stop early.
 
     Raises
     ------
@@ -59,38 +64,45 @@ class Report(keras.callbacks.Callback):
         self.rows: list[dict[str, float]] = []
         self.seconds = 0.0
         self.bar = progress()
+        self._task: TaskID | None = None
         self._epoch = 0
 
     def where(self) -> str:
-        """Say where the training is."""
+        """Return where the training is, in words."""
         return f"in epoch {self._epoch} of {self.epochs}" if self._epoch else "before the first epoch"
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Start the clock where it was stopped, with the history up to there."""
+        """Start the clock where it was stopped, and print the heading of the lines to come."""
         self._begun = time.perf_counter() - self.seconds
         if self.rows:
             self._write()
+        say(self._line("", "training", "validation", "", "", ""))
+        say(self._line("epoch", "loss", "loss", "accuracy", "asteroid recall", "stamps/s"))
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Start the clock and the bar."""
+        """Start the clock of the epoch, and show the bar."""
         self._epoch = epoch + 1
         self._trained = math.nan
         self._started = time.perf_counter()
+        steps, description = self.params["steps"], f"epoch {epoch + 1}/{self.epochs}"
+        if self._task is None:
+            # A resumed run begins in the middle: the steps of before are done, and do not count for the speed.
+            self._task = self.bar.add_task(description, total=steps * self.epochs, completed=steps * epoch)
+        self.bar.update(self._task, description=description)
         self.bar.start()
-        self._task = self.bar.add_task(f"epoch {epoch + 1}/{self.epochs}", total=self.params["steps"])
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Move the bar."""
-        self.bar.update(self._task, completed=batch + 1)
+        assert self._task is not None
+        self.bar.update(self._task, completed=self.params["steps"] * (self._epoch - 1) + batch + 1)
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Stop the clock: validation is not training."""
+        """Stop the clock of the epoch: the time of validation is not that of training."""
         if math.isnan(self._trained):
             self._trained = time.perf_counter() - self._started
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Print the epoch and keep it."""
-        self.bar.remove_task(self._task)
+        """Print the line of the epoch, and write it into the history."""
         self.bar.stop()
         self.seconds = time.perf_counter() - self._begun
         row = {"epoch": epoch + 1, **{name: float(value) for name, value in (logs or {}).items()}}
@@ -98,13 +110,14 @@ class Report(keras.callbacks.Callback):
         row["stamps_per_second"] = self.stamps / self._trained
         self.rows.append(row)
         self._write()
-        say(
-            f"epoch {epoch + 1:>3}/{self.epochs}  loss {row['loss']:.4f}  "
-            f"validation: loss {row['val_loss']:.4f}  accuracy {row['val_accuracy']:.4f}  "
-            f"asteroid recall {row['val_recall']:.4f}  {row['stamps_per_second']:,.0f} stamps/s"
-        )
+        shown = [f"{row[name]:.4f}" for name in ("loss", "val_loss", "val_accuracy", "val_recall")]
+        say(self._line(f"{epoch + 1}/{self.epochs}", *shown, f"{row['stamps_per_second']:,.0f}"))
         if not (math.isfinite(row["loss"]) and math.isfinite(row["val_loss"])):
             raise CeresFastError(f"{self.run}: the loss is not finite after epoch {epoch + 1}. {self._advice(epoch)}")
+
+    def _line(self, *cells: str) -> str:
+        """Return a line of the table of epochs, which fits on a screen of 80 columns with whole names."""
+        return "  ".join(f"{cell:>{width}}" for cell, width in zip(cells, _LINE, strict=True)).rstrip()
 
     def _advice(self, epoch: int) -> str:
         advice = "a lower --learning-rate or --precision float32"

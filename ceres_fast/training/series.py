@@ -18,8 +18,8 @@ from ..settings.training import ALL
 from .config import RunConfig, read_written, write_config
 from .members import Member, Step, carry_out, evaluation, refuse_failed, training
 from .processes import Problem
+from .report import require_tensorboard
 from .runs import CONFIG, create_run, open_run
-from .tensorboard import require_tensorboard
 
 SERIES = "series.json"
 

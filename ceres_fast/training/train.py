@@ -174,12 +174,10 @@ def _classifier(manifest: Manifest, settings: Settings) -> Classifier:
 
 def _announce(run: Path, model: keras.Model, manifest: Manifest) -> None:
     trained = sum(math.prod(variable.shape) for variable in model.trainable_variables)
-    counts = {split: manifest.class_counts(split) for split in FITTED_SPLITS}
-    numbers = "; ".join(
-        f"{split} {counted['non_asteroid']:,} non-asteroid + {counted['asteroid']:,} asteroid"
-        for split, counted in counts.items()
-    )
-    say(f"{model.name}: {trained:,} of {model.count_params():,} parameters trained, on {describe()}; {numbers}")
+    say(f"{model.name}: {trained:,} of {model.count_params():,} parameters trained, on {describe()}")
+    for split in FITTED_SPLITS:
+        counts = manifest.class_counts(split)
+        say(f"{split}: {counts['non_asteroid']:,} non-asteroid and {counts['asteroid']:,} asteroid stamps")
     say(f"run directory {run}")
 
 

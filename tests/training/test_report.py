@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from pathlib import Path
 
 import keras
@@ -61,9 +62,24 @@ def test_every_epoch_is_printed_and_in_the_history(
     assert rows[1] == {"epoch": 2, **LOGS, "loss": 0.25, "seconds": 4, "stamps_per_second": 20}
     printed = capsys.readouterr()
     assert printed.err == ""
-    assert printed.out.splitlines()[1] == (
-        "epoch   2/3  loss 0.2500  validation: loss 0.2500  accuracy 0.9000  asteroid recall 0.8000  20 stamps/s"
-    )
+    assert printed.out.splitlines() == [
+        "            training  validation",
+        "    epoch       loss        loss  accuracy  asteroid recall   stamps/s",
+        "      1/3     0.5000      0.2500    0.9000           0.8000         20",
+        "      2/3     0.2500      0.2500    0.9000           0.8000         20",
+    ]
+
+
+def test_lines_of_long_trainings_fit_on_a_screen_of_80_columns(
+    tmp_path: Path, clock: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = Report(tmp_path, stamps=4 * 1_234_567, epochs=1000)
+    report.set_params({"steps": 10})
+    report.on_train_begin()
+    epoch(report, clock, 1000, loss=1234.5678, val_loss=12345.6789)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1].split() == ["1000/1000", "1234.5678", "12345.6789", "0.9000", "0.8000", "1,234,567"]
+    assert max(map(len, lines)) <= 80
 
 
 def test_it_says_where_the_training_is(report: Report, clock: list[float]) -> None:
@@ -100,6 +116,29 @@ def test_a_loss_that_is_not_finite_ends_it_with_advice(
     ):
         epoch(report, clock, 2, **{name: value})
     assert len((tmp_path / HISTORY).read_text().splitlines()) == 3
+
+
+def test_the_bar_shows_the_time_left_of_the_training(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clock: list[float]
+) -> None:
+    """Also where a step takes a minute, and after a stop: 10 of 40 steps, of 60 s each, were done before it."""
+    screen = io.StringIO()
+    drawn = Console(file=screen, force_terminal=True, width=80, get_time=lambda: clock[0])
+    monkeypatch.setattr(console, "errors", drawn)
+    report = Report(tmp_path, stamps=80, epochs=4)
+    report.set_params({"steps": 10})
+    with report.bar:
+        report.on_train_begin()
+        report.on_epoch_begin(1)
+        for batch in range(2):
+            clock[0] += 60
+            report.on_train_batch_end(batch)
+        report.bar.refresh()
+    assert re.search(r"epoch 2/4 .* 12/40 0:28:00 left", without_escapes(screen.getvalue()))
+
+
+def without_escapes(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
 
 
 def test_no_bar_is_left_on_the_terminal_by_an_error_within_an_epoch(

@@ -17,7 +17,6 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from ceres_fast.training.callbacks import KeepBest
 from matplotlib import image
 
 from ceres_fast.artifact.classifier import read_classifier
@@ -31,6 +30,7 @@ from ceres_fast.selection.rules import Rules
 from ceres_fast.settings.training import Architecture, Settings
 from ceres_fast.training import assemble
 from ceres_fast.training import train as module
+from ceres_fast.training.best_epoch import KeepBest
 from ceres_fast.training.config import RunConfig
 from ceres_fast.training.signals import Stopped
 from ceres_fast.training.train import train
