@@ -19,7 +19,6 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-from tritonclient.utils import InferenceServerException
 
 from ceres_fast.artifact.classifier import ONNX_METADATA_KEY, Classifier
 from ceres_fast.classify import classify
@@ -48,7 +47,8 @@ class TritonEngine(BatchedEngine):
     Raises
     ------
     InputError
-        When tritonclient lacks the protocol, the server does not answer, or has no such model that ceres-fast wrote.
+        When tritonclient is not installed or lacks the protocol, or the server does not answer, or has no such model
+        that ceres-fast wrote.
     """
 
     def __init__(
@@ -56,7 +56,9 @@ class TritonEngine(BatchedEngine):
     ) -> None:
         path = Path(server) / model
         try:
+            # Here, not at the top: without the package, a line says what to install.
             self.api: ModuleType = importlib.import_module(f"tritonclient.{protocol}")
+            self.failures = (importlib.import_module("tritonclient.utils").InferenceServerException, OSError)
         except (ImportError, RuntimeError) as error:
             action = f"install it: pip install 'tritonclient[{protocol}]'"
             raise InputError(path, f"tritonclient cannot speak {protocol} here ({error})", action=action) from error
@@ -67,7 +69,7 @@ class TritonEngine(BatchedEngine):
         self.model = model
         try:
             config = self._config(protocol)
-        except (InferenceServerException, OSError) as error:
+        except self.failures as error:
             problem = f"the server does not tell how it serves this model ({error})"
             raise InputError(path, problem, action="look whether it is started, and into its log") from error
         versions = config.get("version_policy", {}).get("specific", {}).get("versions", [])
@@ -97,7 +99,7 @@ class TritonEngine(BatchedEngine):
         wanted = [self.api.InferRequestedOutput(self.output)]
         try:
             answer = self.client.infer(self.model, [stamps], model_version=self.version, outputs=wanted, **self.limit)
-        except (InferenceServerException, OSError) as error:
+        except self.failures as error:
             raise InputError(self.path, f"the server failed on {len(batch)} stamps ({error})") from error
         return answer.as_numpy(self.output)
 

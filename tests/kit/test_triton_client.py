@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import runpy
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -129,6 +130,18 @@ def test_a_client_without_the_protocol_is_told_what_to_install(
     monkeypatch.setattr("importlib.import_module", missing)
     with pytest.raises(InputError, match=r"pip install 'tritonclient\[http\]'"):
         client.TritonEngine("127.0.0.1:9", "http")
+
+
+def test_without_tritonclient_a_line_says_what_to_install(tmp_path: Path) -> None:
+    without = (
+        "import runpy, sys; sys.modules['tritonclient'] = None; "
+        f"sys.argv = ['client.py', '.', '--server', 'here:8001']; runpy.run_path({str(CLIENT)!r}, run_name='__main__')"
+    )
+    done = subprocess.run([sys.executable, "-c", without], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: here:8001/asteroid_classifier: tritonclient cannot speak grpc here")
+    assert done.stderr.endswith("Install it: pip install 'tritonclient[grpc]'.\n")
+    assert done.stderr.count("\n") == 1
 
 
 def test_another_version_is_not_asked(client: Any, model: Model, serve: tuple[str, Serve]) -> None:
