@@ -77,7 +77,7 @@ def check_version(values: Mapping[str, Any], version: int, path: Path, *, older:
         raise InputError(path, problem, expected=f"version {version}", action=action)
 
 
-def check(values: Any, kind: Any, *, more: Literal["refused", "kept"] = "refused") -> None:
+def check(values: Any, kind: Any, *, at: str = "", more: Literal["refused", "kept"] = "refused") -> None:
     """Compare values with what they may be.
 
     Parameters
@@ -86,6 +86,8 @@ def check(values: Any, kind: Any, *, more: Literal["refused", "kept"] = "refused
         Dicts, lists, tuples, text, numbers, booleans and None.
     kind : type
         A dataclass (see `shape`), a TypedDict, or any type that msgspec knows.
+    at : str
+        Key of the values, where they are only a part; errors name it.
     more : {"refused", "kept"}
         What becomes of keys that the type does not have, at any depth.
 
@@ -99,13 +101,13 @@ def check(values: Any, kind: Any, *, more: Literal["refused", "kept"] = "refused
     try:
         msgspec.convert(values, kind)
     except msgspec.ValidationError as error:
-        raise _mismatch(values, kind, str(error)) from None
+        raise _mismatch(values, kind, str(error), at) from None
     except UnicodeEncodeError as error:
-        raise Mismatch("", f"holds {shown(error.object)}", "text in Unicode") from error
+        raise Mismatch(at, f"holds {shown(error.object)}", "text in Unicode") from error
     if more == "refused":
         for key, given, known in _objects(values, kind, ()):
             if strange := ", ".join(shown(name)[1:-1] for name in given if name not in known):
-                raise Mismatch(_spelt(key), f"has unknown {strange}", f"nothing but {', '.join(known)}")
+                raise Mismatch(_spelt(key, at), f"has unknown {strange}", f"nothing but {', '.join(known)}")
 
 
 def check_fields(instance: Any) -> None:
@@ -155,6 +157,16 @@ def one_of(names: Iterable[str]) -> Meta:
     return Meta(pattern=rf"^(?:{'|'.join(map(re.escape, known))})\Z", title=f"one of {', '.join(known)}")
 
 
+def file_name(*suffixes: str) -> Meta:
+    """Return what says that text is the name of a file in the same folder: no folder or drive before it, not hidden."""
+    ends = "|".join(map(re.escape, suffixes))
+    return Meta(
+        pattern=rf"^(?!\.|.:)[^/\\]+(?:{ends})\Z",
+        max_length=199,
+        title=f"a bare file name ending in {' or '.join(suffixes)}",
+    )
+
+
 def shown(value: object) -> str:
     """Return a value in a line of ASCII, cut where it is long."""
     text = ascii(value)
@@ -192,7 +204,7 @@ _MESSAGE = re.compile(r"(?:.*field `(?P<missing>\w+)`|.*?)(?: - at (?P<of_key>`k
 _STEP = re.compile(r"\.(\w+)|\[(\d+)\]|\[\.\.\.\]")
 
 
-def _mismatch(here: Any, kind: Any, message: str) -> Mismatch:
+def _mismatch(here: Any, kind: Any, message: str, at: str) -> Mismatch:
     """Return what is wrong, from the message of msgspec."""
     said = _MESSAGE.fullmatch(message)
     assert said is not None
@@ -201,12 +213,12 @@ def _mismatch(here: Any, kind: Any, message: str) -> Mismatch:
         step = name or (int(place) if place else _misfit(here, _inner(kind, here, "")))
         key, here, kind = (*key, step), here[step], _inner(kind, here, step)
     if name := said["missing"]:
-        return Mismatch(_spelt(key), f"lacks {name}", expected(_inner(kind, here, name)))
+        return Mismatch(_spelt(key, at), f"lacks {name}", expected(_inner(kind, here, name)))
     if said["of_key"]:
         names = get_args(_arm(kind, here))[0]
         strange = next(name for name in here if not _fits(name, names))
-        return Mismatch(_spelt(key), f"has the key {shown(strange)}", f"for a key {expected(names)}")
-    return Mismatch(_spelt(key), f"is {shown(here)}", expected(kind))
+        return Mismatch(_spelt(key, at), f"has the key {shown(strange)}", f"for a key {expected(names)}")
+    return Mismatch(_spelt(key, at), f"is {shown(here)}", expected(kind))
 
 
 def _misfit(values: Mapping[str, Any], kind: Any) -> str:
@@ -286,7 +298,7 @@ def _inside(value: Any) -> Iterable[tuple[Any, Any]]:
     return enumerate(value) if isinstance(value, list | tuple) else ()
 
 
-def _spelt(key: Key) -> str:
+def _spelt(key: Key, at: str = "") -> str:
     """Return a key as a user writes it; a name of any length or script is cut and written in ASCII."""
-    text = "".join(f"[{step}]" if isinstance(step, int) else f".{shown(step)[1:-1]}" for step in key)
-    return text.removeprefix(".")
+    steps = (f"[{step}]" if isinstance(step, int) else f".{shown(step)[1:-1]}" for step in key)
+    return "".join([at, *steps]).removeprefix(".")

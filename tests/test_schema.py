@@ -27,6 +27,7 @@ from ceres_fast.schema import (
     check_fields,
     check_version,
     expected,
+    file_name,
     one_of,
     plain,
     shape,
@@ -158,6 +159,31 @@ def test_what_is_missing_is_named(name: str) -> None:
     with pytest.raises(Mismatch, match=f"^lacks {name}, expected"):
         check(values, Telescope)
     check(values, shape(Telescope, required=False))
+
+
+def test_a_part_is_named_by_its_place() -> None:
+    for value, message in (
+        ({"file": "x", "sha256": 1}, r"^files\.onnx\.sha256 is 1"),
+        (5, r"^files\.onnx is 5"),
+        ({**FILE, "u": 1}, r"^files\.onnx has unknown u"),
+    ):
+        with pytest.raises(Mismatch, match=message):
+            check(value, File, at="files.onnx")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("../a.onnx", "/etc/a.onnx", "sub/a.onnx", "..\\a.onnx", "C:a.onnx", ".onnx", ".a.onnx", "..", "", "a.h5"),
+        *("a.onnx\n", "x" * 200 + ".onnx"),
+    ],
+)
+def test_file_names_are_bare(name: str) -> None:
+    kind = Annotated[str, file_name(".weights.h5", ".onnx")]
+    for good in ("a.onnx", "run:1.onnx", "Größe 2.weights.h5"):
+        check(good, kind)
+    with pytest.raises(Mismatch, match=r"expected a bare file name ending in \.weights\.h5 or \.onnx"):
+        check(name, kind)
 
 
 def test_unknown_keys_are_refused_or_kept() -> None:

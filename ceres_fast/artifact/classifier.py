@@ -9,15 +9,21 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypedDict
+
+from msgspec import Meta
 
 from ..errors import InputError
-from ..files import sha256_of, write_text
-from ..stamps import CLASSES, PLANES, stamp_shape
-from .classifier_checks import CLASSIFIER_FILE, FIELDS, FORMAT_VERSION, refuse_code, shown
+from ..files import parse_json, read_json, sha256_of, write_text
+from ..schema import Mismatch, Sha256, Share, Word, check, check_fields, check_version, file_name, plain, shown
+from ..stamps import CLASSES, PLANE_SETS, PLANES, stamp_shape
+from . import CLASSIFIER_FILE
 from .latest import resolve
+from .scaling import DIGITS, check_scaling
+
+FORMAT_VERSION = 3
 
 ONNX_METADATA_KEY = "ceres_fast.classifier"
 """Key of an ONNX file's ``metadata_props`` under which the classifier's JSON is stored."""
@@ -25,13 +31,48 @@ ONNX_METADATA_KEY = "ceres_fast.classifier"
 ONNX_KINDS = {"float32": "onnx", "float16": "onnx-float16", "int8": "onnx-int8"}
 """Kind in `Classifier.files` of a run's ONNX file, for each precision one may be in; of several the first is used."""
 
-LARGEST_JSON = 1_000_000
-"""Characters; a classifier is a few kilobytes, so anything far larger is not one."""
+LARGEST_CLASSIFIER = 1_000_000
+"""Bytes; a classifier is a few kilobytes, so anything far larger is not one."""
 
 _OLDER = (
     "train again (`ceres-fast train --config RUN/config.toml` has the same options) and export that, or use the "
     "ceres-fast that wrote it"
 )
+_WHAT = "the JSON of a classifier"
+_RUNS_CODE = "loading such a file can run code that was put into it"
+REFUSED_SUFFIXES = {
+    ".keras": f"is a whole Keras model; {_RUNS_CODE}",
+    ".h5": f"is a whole Keras model in the legacy HDF5 format; {_RUNS_CODE}",
+    ".hdf5": f"is a whole Keras model in the legacy HDF5 format; {_RUNS_CODE}",
+    ".pb": f"is a TensorFlow graph; {_RUNS_CODE}",
+    **dict.fromkeys((".pkl", ".pickle", ".joblib", ".pt", ".pth"), f"is a Python pickle; {_RUNS_CODE}"),
+    ".npy": f"can hold a Python pickle; {_RUNS_CODE}",
+}
+SAFE_SUFFIXES = (".weights.h5", ".onnx")
+"""Bare weights, and graphs of operations that are known: reading them runs nothing of theirs."""
+
+
+class Head(TypedDict):
+    """What stands on the backbone."""
+
+    dense: Annotated[int, Meta(ge=1)]
+    dropout: Annotated[float, Meta(ge=0, lt=1)]
+
+
+class NamedFile(TypedDict):
+    """A file beside the JSON, of a kind that cannot run code."""
+
+    file: Annotated[str, file_name(*SAFE_SUFFIXES)]
+    sha256: Sha256
+
+
+class Guarantee(TypedDict):
+    """What is guaranteed of the threshold; an operating point also says how it was chosen, which decides nothing."""
+
+    threshold: Share
+    max_loss: Share
+    confidence: Share
+    needs: Annotated[int, Meta(ge=1)]
 
 
 @dataclass(frozen=True)
@@ -87,20 +128,20 @@ class Classifier:
         When a value is not what this version of the format allows.
     """
 
-    backbone: str
-    experiment: int | str
-    weights_from: str
-    normalise: str
-    precision: str
-    head: Mapping[str, Any]
+    backbone: Word
+    experiment: Annotated[int, Meta(ge=1)] | Word
+    weights_from: Word
+    normalise: Word
+    precision: Word
+    head: Head
     rules: Mapping[str, Any]
     records: Mapping[str, Any]
-    versions: Mapping[str, str]
-    files: Mapping[str, Mapping[str, str]]
-    threshold: float = 0.5
+    versions: Mapping[Word, Word]
+    files: Mapping[Word, NamedFile]
+    threshold: Share = 0.5
     scaling: Mapping[str, Any] | None = None
     operating_point: Mapping[str, Any] | None = None
-    pixel_scale: float | None = None
+    pixel_scale: Annotated[float, Meta(ge=1e-4, le=1e4)] | None = None
     stamp_shape: tuple[int, ...] = stamp_shape(PLANES[:1])
     planes: tuple[str, ...] = PLANES[:1]
     classes: tuple[str, ...] = CLASSES
@@ -108,26 +149,40 @@ class Classifier:
     folder: Path | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        if self.pixel_scale is not None and math.isnan(self.pixel_scale):
+        if isinstance(self.pixel_scale, float) and math.isnan(self.pixel_scale):
             object.__setattr__(self, "pixel_scale", None)
+        plain(_stored(self))
+        check_fields(self)
         for name in ("stamp_shape", "planes", "classes"):
-            value = getattr(self, name)
-            object.__setattr__(self, name, tuple(value) if isinstance(value, list) else value)
-        for name, (allowed, expected) in FIELDS.items():
-            if not allowed(getattr(self, name)):
-                raise ValueError(f"{name} is {shown(getattr(self, name))}, expected {expected}")
-        if self.stamp_shape != stamp_shape(self.planes):
-            raise ValueError(f"stamp_shape is {shown(self.stamp_shape)}, expected {len(self.planes)} planes")
-        if self.operating_point is not None and self.operating_point["threshold"] != self.threshold:
-            raise ValueError(
-                f"operating_point has the threshold {self.operating_point['threshold']}, expected the classifier's, "
-                f"{self.threshold}"
-            )
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        check_scaling(self.scaling)
+        if self.operating_point is not None:
+            check(self.operating_point, Guarantee, at="operating_point", more="kept")
+        for key, found, allowed in self._fixed():
+            if found not in allowed:
+                raise Mismatch(key, f"is {shown(found)}", " or ".join(map(shown, allowed)))
+        weights = self.files.get("weights")
+        if weights is not None:
+            check(weights["file"], Annotated[str, file_name(SAFE_SUFFIXES[0])], at="files.weights.file")
+
+    def _fixed(self) -> list[tuple[str, Any, tuple[Any, ...]]]:
+        """What has few values: its key, what it is, and what it may be."""
+        fixed: list[tuple[str, Any, tuple[Any, ...]]] = [
+            ("format_version", self.format_version, (FORMAT_VERSION,)),
+            ("planes", self.planes, PLANE_SETS),
+            ("stamp_shape", self.stamp_shape, (stamp_shape(self.planes),)),
+            ("classes", self.classes, (CLASSES,)),
+        ]
+        if self.operating_point is not None:
+            threshold = self.operating_point["threshold"]
+            # `classify` rounds probabilities to as many digits, some of them down.
+            fixed.append(("operating_point.threshold", threshold, (round(threshold, DIGITS),)))
+            fixed.append(("operating_point.threshold", threshold, (self.threshold,)))
+        return fixed
 
     def to_json(self) -> str:
         """Return the JSON text of this classifier (no NaN, no machine paths)."""
-        values = {name: value for name, value in asdict(self).items() if name in FIELDS}
-        return json.dumps({"format_version": self.format_version, **values}, indent=2, allow_nan=False) + "\n"
+        return json.dumps({"format_version": self.format_version, **_stored(self)}, indent=2, allow_nan=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str, where: Path) -> Classifier:
@@ -138,21 +193,17 @@ class Classifier:
         InputError
             When the text is not JSON, not this format, of another version, or has missing, unknown or wrong values.
         """
-        values = _json_object(text, where)
-        version = values.get("format_version")
-        if version != FORMAT_VERSION or isinstance(version, bool):
-            newer = isinstance(version, int) and version > FORMAT_VERSION
-            raise InputError(
-                where,
-                f"describes a classifier in format version {shown(version)}",
-                expected=f"version {FORMAT_VERSION}",
-                action="install a newer ceres-fast" if newer else _OLDER,
-            )
-        _check_keys(values, where)
+        return cls.from_values(parse_json(text, where, what=_WHAT, largest=LARGEST_CLASSIFIER), where)
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any], where: Path) -> Classifier:
+        """Return the classifier that a JSON object describes; see `from_json`."""
+        check_version(values, FORMAT_VERSION, where, older=_OLDER)
         try:
+            check(values, cls)
             return cls(**values)
-        except (ValueError, TypeError, RecursionError) as error:
-            raise InputError(where, f"is not a valid classifier: {error}") from error
+        except Mismatch as error:
+            raise error.of_file(where) from error
 
     def write(self, folder: Path) -> Path:
         """Write ``classifier.json`` into `folder` (whole or not at all) and return its path."""
@@ -162,7 +213,7 @@ class Classifier:
 
     def with_file(self, kind: str, path: Path) -> Classifier:
         """Return a copy that names the file at `path` (in the classifier's folder) as its `kind`, with its hash."""
-        entry = {"file": path.name, "sha256": sha256_of(path)}
+        entry: NamedFile = {"file": path.name, "sha256": sha256_of(path)}
         return replace(self, files={**self.files, kind: entry})
 
     def without_onnx(self) -> Classifier:
@@ -219,39 +270,32 @@ def read_classifier(path: Path) -> Classifier:
     refuse_code(path)
     path = resolve(path)
     file = path / CLASSIFIER_FILE if path.is_dir() else path
-    expected = f"a run folder with {CLASSIFIER_FILE}"
-    try:
-        with file.open(encoding="utf-8") as stream:
-            text = stream.read(LARGEST_JSON + 1)
-    except OSError as error:
-        action = "train one with `ceres-fast train`, or name another run"
-        raise InputError(file, f"cannot be read ({error.strerror})", expected=expected, action=action) from error
-    except UnicodeDecodeError as error:
-        raise InputError(file, "is not text", expected=expected) from error
-    return replace(Classifier.from_json(text, file), folder=file.parent)
+    values = read_json(
+        file,
+        what=f"a run folder with {CLASSIFIER_FILE}",
+        action="train one with `ceres-fast train`, or name another run",
+        largest=LARGEST_CLASSIFIER,
+    )
+    return replace(Classifier.from_values(values, file), folder=file.parent)
 
 
-def _json_object(text: str, where: Path) -> dict[str, Any]:
-    try:
-        if len(text) > LARGEST_JSON:
-            raise ValueError(f"more than {LARGEST_JSON} characters")
-        values = json.loads(text, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise InputError(where, f"is not valid JSON ({error})", expected="the JSON of a classifier") from error
-    if not isinstance(values, dict):
-        raise InputError(where, f"holds a {type(values).__name__}, not an object", expected="the JSON of a classifier")
-    return values
+def refuse_code(path: Path) -> None:
+    """Refuse a model file of a kind that can run code when it is loaded.
+
+    Raises
+    ------
+    InputError
+        When the suffix of `path` is one of `REFUSED_SUFFIXES`; ``*.weights.h5`` (bare weights) is not.
+    """
+    problem = REFUSED_SUFFIXES.get(path.suffix.lower())
+    if problem and not path.name.lower().endswith(SAFE_SUFFIXES):
+        raise InputError(
+            path,
+            problem,
+            expected=f"a run folder with {CLASSIFIER_FILE}, or its .onnx file",
+            action="train again, or convert the file to ONNX where you trust it",
+        )
 
 
-def _no_constant(name: str) -> None:
-    raise ValueError(f"JSON has no {name}")
-
-
-def _check_keys(values: Mapping[str, Any], where: Path) -> None:
-    for names, problem in ((FIELDS.keys() - values.keys(), "lacks"), (values.keys() - FIELDS.keys(), "has unknown")):
-        if names:
-            raise InputError(
-                where,
-                f"{problem} {', '.join(ascii(name)[1:-1] for name in sorted(names))}",
-                expected=f"the values of a classifier, format version {FORMAT_VERSION}",
-            )
+def _stored(classifier: Classifier) -> dict[str, Any]:
+    return {each.name: getattr(classifier, each.name) for each in fields(classifier) if each.compare}

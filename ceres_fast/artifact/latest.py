@@ -13,7 +13,7 @@ from pathlib import Path
 from ..console import say, warn
 from ..errors import CeresFastError, InputError
 from ..files import atomic_file
-from .classifier_checks import CLASSIFIER_FILE
+from . import CLASSIFIER_FILE
 
 LATEST = "latest"
 

@@ -60,6 +60,7 @@ def metadata(product: Classifier, opset: int) -> dict[str, str]:
         ``records_sha256`` (of the manifest of the training records) and ``versions`` (JSON: what it was trained with).
         An empty text is something that is not known.
     """
+    weights = product.files.get("weights")
     return {
         ONNX_METADATA_KEY: product.to_json(),
         "classes": ",".join(product.classes),
@@ -67,14 +68,14 @@ def metadata(product: Classifier, opset: int) -> dict[str, str]:
         "network_threshold": str(network_threshold(product.scaling, product.threshold)),
         "precision": product.precision,
         "opset": str(opset),
-        "weights_sha256": product.files.get("weights", {}).get("sha256", ""),
+        "weights_sha256": weights["sha256"] if weights else "",
         "records_sha256": str(product.records.get("manifest_sha256", "")),
         "versions": json.dumps(dict(product.versions)),
     }
 
 
 def describe(graph: onnx.ModelProto, product: Classifier) -> onnx.ModelProto:
-    """Return the graph itself, with `metadata` of the classifier in its properties in the place of what was there."""
+    """Return the graph itself, with `metadata` of the classifier in its properties, instead of what was there."""
     opset = next(operators.version for operators in graph.opset_import if operators.domain in ("", "ai.onnx"))
     del graph.metadata_props[:]
     for key, value in metadata(product, opset).items():

@@ -12,11 +12,14 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Annotated, Any, Literal, TypedDict
 
 import numpy as np
+from msgspec import Meta
+
+from ..schema import Mismatch, Share, check, shown
 
 DIGITS = 6
 """Decimals of the probabilities that are written, and of a threshold that is promised something. Every format of table
@@ -31,12 +34,34 @@ BIASES = (-50.0, 50.0)
 MOST_KNOTS = 10_000
 """Of an isotonic step curve. Fitted to n stamps it has far fewer: their number grows with the cube root of n."""
 
-EXPECTED = (
-    'null, {"method": "temperature", "temperature": T}, {"method": "logistic", "temperature": T, "bias": b} or '
-    '{"method": "isotonic", "x": [...], "y": [...]}, '
-    f"T from {TEMPERATURES[0]:g} to {TEMPERATURES[1]:g}, b from {BIASES[0]:g} to {BIASES[1]:g}, x increasing and y not "
-    f"decreasing from 0 to 1, at most {MOST_KNOTS:,} of each"
-)
+Factor = Annotated[float, Meta(ge=TEMPERATURES[0], le=TEMPERATURES[1])]
+Knots = Annotated[
+    list[Share], Meta(min_length=1, max_length=MOST_KNOTS, title=f"1 to {MOST_KNOTS:,} numbers from 0 to 1")
+]
+
+
+class Temperature(TypedDict):
+    """Odds to the power of 1 / temperature."""
+
+    method: Literal["temperature"]
+    temperature: Factor
+
+
+class Logistic(TypedDict):
+    """Odds to the power of 1 / temperature, times exp(bias)."""
+
+    method: Literal["logistic"]
+    temperature: Factor
+    bias: Annotated[float, Meta(ge=BIASES[0], le=BIASES[1])]
+
+
+class Isotonic(TypedDict):
+    """A non-decreasing line through knots: x in float32 and increasing, y not decreasing."""
+
+    method: Literal["isotonic"]
+    x: Knots
+    y: Knots
+
 
 _LOWEST = float(np.finfo(np.float32).tiny)
 _HIGHEST = float(np.nextafter(np.float32(1), np.float32(0)))
@@ -64,7 +89,7 @@ def published(scaling: Mapping[str, Any] | None, probabilities: np.ndarray) -> n
     Raises
     ------
     ValueError
-        When `scaling` is not `allowed`.
+        When `scaling` cannot be applied; see `check_scaling`.
     """
     return np.round(scaled(scaling, probabilities), DIGITS)
 
@@ -116,10 +141,9 @@ def scaled(scaling: Mapping[str, Any] | None, probabilities: np.ndarray) -> np.n
     Raises
     ------
     ValueError
-        When `scaling` is not `allowed`.
+        When `scaling` cannot be applied; see `check_scaling`.
     """
-    if not allowed(scaling):
-        raise ValueError(f"no such scaling, expected {EXPECTED}")
+    check_scaling(scaling)
     given = np.asarray(probabilities, np.float64)
     if scaling is None:
         return given
@@ -128,13 +152,34 @@ def scaled(scaling: Mapping[str, Any] | None, probabilities: np.ndarray) -> np.n
     return np.where(np.isnan(raw), np.nan, _METHODS[scaling["method"]][1](scaling, raw))
 
 
-def allowed(scaling: object) -> bool:
-    """Return whether this is a scaling that can be applied: None, or one of the forms in `EXPECTED`."""
+def check_scaling(scaling: Any) -> None:
+    """Make sure that a scaling can be applied: None, a `Temperature`, a `Logistic` or an `Isotonic`.
+
+    Raises
+    ------
+    Mismatch
+        When it cannot; it names the key.
+    """
     if scaling is None:
-        return True
-    if not isinstance(scaling, Mapping) or not isinstance(method := scaling.get("method"), str):
-        return False
-    return method in _METHODS and _METHODS[method][0](scaling)
+        return
+    method = scaling.get("method") if isinstance(scaling, Mapping) else None
+    if not isinstance(method, str) or method not in _METHODS:
+        expected = f'null, or an object with the "method" {", ".join(_METHODS)}'
+        raise Mismatch("scaling", f"is {shown(scaling)}", expected)
+    check(scaling, _METHODS[method][0], at="scaling")
+    if method == "isotonic":
+        _check_knots(scaling["x"], scaling["y"])
+
+
+def _check_knots(x: Sequence[float], y: Sequence[float]) -> None:
+    # Compared in float32, in which they are applied.
+    rising = all(low < high for low, high in pairwise(np.asarray(x, np.float32).tolist()))
+    if len(x) != len(y):
+        raise Mismatch("scaling", f"has {len(x)} x and {len(y)} y", "a y for each x")
+    if not rising:
+        raise Mismatch("scaling.x", f"is {shown(x)}", "increasing float32 numbers")
+    if not all(low <= high for low, high in pairwise(y)):
+        raise Mismatch("scaling.y", f"is {shown(y)}", "numbers that do not decrease")
 
 
 def logit(probabilities: np.ndarray) -> np.ndarray:
@@ -155,41 +200,9 @@ def _isotonic(scaling: Mapping[str, Any], raw: np.ndarray) -> np.ndarray:
     return np.minimum(np.interp(raw, x, y), y[knot])
 
 
-def _is_temperature(scaling: Mapping[str, Any]) -> bool:
-    return scaling.keys() == {"method", "temperature"} and _numbers([scaling["temperature"]], *TEMPERATURES)
-
-
-def _is_logistic(scaling: Mapping[str, Any]) -> bool:
-    return (
-        scaling.keys() == {"method", "temperature", "bias"}
-        and _numbers([scaling["temperature"]], *TEMPERATURES)
-        and _numbers([scaling["bias"]], *BIASES)
-    )
-
-
-def _is_isotonic(scaling: Mapping[str, Any]) -> bool:
-    if scaling.keys() != {"method", "x", "y"} or not all(_numbers(scaling[name], 0, 1) for name in "xy"):
-        return False
-    x, y = scaling["x"], scaling["y"]
-    # Told apart in float32, in which they are applied.
-    rising = all(low < high for low, high in pairwise(np.asarray(x, np.float32).tolist()))
-    return len(x) == len(y) and rising and all(low <= high for low, high in pairwise(y))
-
-
-def _numbers(values: object, low: float, high: float) -> bool:
-    return (
-        isinstance(values, list | tuple)
-        and 0 < len(values) <= MOST_KNOTS
-        and all(type(value) in (int, float) and low <= value <= high for value in values)
-    )
-
-
-_METHODS: dict[
-    str,
-    tuple[Callable[[Mapping[str, Any]], bool], Callable[[Mapping[str, Any], np.ndarray], np.ndarray]],
-] = {
-    "temperature": (_is_temperature, _logistic),
-    "logistic": (_is_logistic, _logistic),
-    "isotonic": (_is_isotonic, _isotonic),
+_METHODS: dict[str, tuple[type, Callable[[Mapping[str, Any], np.ndarray], np.ndarray]]] = {
+    "temperature": (Temperature, _logistic),
+    "logistic": (Logistic, _logistic),
+    "isotonic": (Isotonic, _isotonic),
 }
-"""What tells that the values of a method can be applied, and what applies them."""
+"""What the values of a method are, and what applies them."""

@@ -17,12 +17,13 @@ from ceres_fast.artifact.scaling import (
     DIGITS,
     MOST_KNOTS,
     TEMPERATURES,
-    allowed,
+    check_scaling,
     logit,
     network_threshold,
     published,
     scaled,
 )
+from ceres_fast.schema import Mismatch
 
 temperatures = st.floats(*TEMPERATURES)
 shares = st.floats(0, 1)
@@ -141,15 +142,33 @@ HOSTILE = {
 
 @pytest.mark.parametrize("scaling", HOSTILE.values(), ids=HOSTILE)
 def test_what_could_reorder_or_break_is_refused(scaling: Any) -> None:
-    assert not allowed(scaling)
-    with pytest.raises(ValueError, match="no such scaling"):
+    with pytest.raises(Mismatch, match=r"^scaling.*, expected"):
+        check_scaling(scaling)
+    with pytest.raises(ValueError, match="expected"):
         scaled(scaling, np.array([0.5]))
 
 
 def test_the_largest_curve_is_allowed() -> None:
     x = np.linspace(0, 1, MOST_KNOTS, dtype=np.float32).tolist()
-    assert allowed({"method": "isotonic", "x": x, "y": x})
-    assert not allowed({"method": "isotonic", "x": [*x, 1.0], "y": [*x, 1.0]})
+    check_scaling({"method": "isotonic", "x": x, "y": x})
+    with pytest.raises(Mismatch, match=r"scaling.x is .*, expected 1 to 10,000 numbers"):
+        check_scaling({"method": "isotonic", "x": [*x, 1.0], "y": [*x, 1.0]})
+
+
+@pytest.mark.parametrize(
+    ("scaling", "message"),
+    [
+        ({"method": "beta"}, 'scaling is .*, expected null, or an object with the "method" temperature, logistic, iso'),
+        ({"method": "temperature"}, "scaling lacks temperature, expected a number from 0.01 to 100"),
+        ({"method": "temperature", "temperature": 0}, "scaling.temperature is 0, expected a number from 0.01 to 100"),
+        ({"method": "logistic", "temperature": 1, "bias": -1e9}, "scaling.bias is -1.*, expected a number from -50 to"),
+        ({"method": "isotonic", "x": [0, 1], "y": [0, 2]}, r"scaling.y\[1\] is 2, expected a number from 0 to 1"),
+        ({"method": "isotonic", "x": [0, 1], "y": [0]}, "scaling has 2 x and 1 y, expected a y for each x"),
+    ],
+)
+def test_what_is_wrong_is_named(scaling: Any, message: str) -> None:
+    with pytest.raises(Mismatch, match=f"^{message}"):
+        check_scaling(scaling)
 
 
 @given(scalings | st.none(), st.integers(0, 10**DIGITS), st.lists(shares, max_size=20))

@@ -14,7 +14,7 @@ from scipy.special import expit
 from sklearn import calibration, metrics
 from sklearn.isotonic import IsotonicRegression
 
-from ceres_fast.artifact.scaling import allowed, logit, scaled
+from ceres_fast.artifact.scaling import check_scaling, logit, scaled
 from ceres_fast.errors import CeresFastError
 from ceres_fast.evaluation.figures import draw_reliability
 from ceres_fast.evaluation.reliability import BINS, METHODS, fit, measure
@@ -137,7 +137,7 @@ def test_what_is_fitted_can_be_stored_or_is_refused(stamps: list[tuple[bool, flo
         found = fit(method, labels, probabilities)
     except CeresFastError:
         found = None
-    assert allowed(json.loads(json.dumps(found, allow_nan=False)))
+    check_scaling(json.loads(json.dumps(found, allow_nan=False)))
     assert np.isfinite(scaled(found, probabilities)).all()
     odds = logit(probabilities)
     told_apart = len(set(labels)) == 2 and odds[labels == 1].min() > odds[labels == 0].max() + 1

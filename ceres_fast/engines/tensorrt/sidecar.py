@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from ...artifact.classifier import LARGEST_JSON, Classifier
-from ...artifact.classifier_checks import shown
+from ...artifact.classifier import LARGEST_CLASSIFIER, Classifier
 from ...errors import InputError
+from ...schema import shown
 from ..gpus import Gpu
 from .api import FLAVOURS
 from .options import EngineOptions
@@ -151,7 +151,7 @@ def read_sidecar(engine: Path) -> Sidecar:
     path = sidecar_path(engine)
     try:
         with path.open(encoding="utf-8") as stream:
-            text = stream.read(LARGEST_JSON + 1)
+            text = stream.read(LARGEST_CLASSIFIER + 1)
     except FileNotFoundError as error:
         # Also where a build was killed between the two: the sidecar is written last.
         expected = "what it was built from, by and for; without that no engine is loaded"
@@ -165,8 +165,8 @@ def read_sidecar(engine: Path) -> Sidecar:
 
 
 def _from_json(text: str) -> Sidecar:
-    if len(text) > LARGEST_JSON:
-        raise ValueError(f"more than {LARGEST_JSON} characters")
+    if len(text) > LARGEST_CLASSIFIER:
+        raise ValueError(f"more than {LARGEST_CLASSIFIER} characters")
     values = json.loads(text, parse_constant=_no_constant)
     if not isinstance(values, dict):
         raise ValueError(f"it holds a {type(values).__name__}, not an object")
