@@ -22,7 +22,7 @@ from ..stamps import PLANES, stamp_shape
 from .batches import Engine
 from .gpus import Driver, driver
 from .loading import load
-from .packages import Finding, installed, packages
+from .packages import UNTRIED, Finding, installed, packages
 from .probes import probe_stamps
 
 _SHAPE = b"\x12\x17\n\x15\x08\x01\x12\x11\n\x03\x12\x01N\n\x02\x08 \n\x02\x08 \n\x02\x08\x01"
@@ -106,7 +106,7 @@ def _provider(name: str) -> Finding:
         return Finding(what, False, why=error.why, action=error.action)
     except Exception as error:  # ONNX Runtime's errors share no other base class
         return Finding(what, False, why=short(error))
-    return Finding(what, True, f"--provider {name}")
+    return Finding(what, True, f"--provider {name}", "" if name == "cpu" else UNTRIED)
 
 
 def _gpus(drivers: Driver) -> Iterator[Finding]:

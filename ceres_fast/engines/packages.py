@@ -20,6 +20,9 @@ from .gpus import Driver
 LATER_RTX = 12.0
 """TensorRT-RTX also runs on the GPUs of this compute capability and later that its version does not know yet."""
 
+UNTRIED = "ceres-fast has not run on a GPU with it yet; `ceres-fast doctor MODEL` compares its answers with the CPU's"
+"""Said of every runtime for GPUs that could be used: until such a run is recorded, it is usable as far as is known."""
+
 NO_GPU = "there is no GPU to run engines on"
 CUDA_BINDINGS = "cuda-bindings"
 _CUDNN = "libcudnn.so.9"
@@ -117,7 +120,7 @@ def _tensorrt(name: str, driver: Driver) -> Finding:
         why = f"compute capability {' and '.join(others)} is not on its list ({', '.join(map(str, known))} and later)"
         usable = any(_runs(gpu.compute_capability, known) for gpu in driver.gpus)
         return Finding(kind.title, usable, found, why, "use TensorRT, or ONNX Runtime with --provider cuda")
-    return Finding(kind.title, True, found)
+    return Finding(kind.title, True, found, UNTRIED)
 
 
 def _known(module: ModuleType) -> list[float]:

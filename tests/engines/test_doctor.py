@@ -21,7 +21,7 @@ from ceres_fast.engines.batches import BatchedEngine
 from ceres_fast.engines.doctor import show
 from ceres_fast.engines.gpus import Driver, Gpu
 from ceres_fast.engines.onnx_runtime import OnnxRuntimeEngine
-from ceres_fast.engines.packages import Finding
+from ceres_fast.engines.packages import UNTRIED, Finding
 
 from ..tiny_models import classifier, peak_model, written
 
@@ -84,6 +84,16 @@ def test_a_provider_that_is_listed_and_does_not_start(monkeypatch: pytest.Monkey
     assert not finding.usable
     assert "libcublasLt.so.13" in finding.why
     assert found("ONNX Runtime, cpu").why == "no cuBLAS"
+
+
+def test_what_has_never_run_on_a_gpu_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    start = providers.start
+    monkeypatch.setattr(providers, "start", lambda model, name: start(model, "cpu"))
+    for name in ("cuda", "tensorrt"):
+        finding = found(f"ONNX Runtime, {name}")
+        assert finding.usable
+        assert finding.why == UNTRIED
+    assert found("ONNX Runtime, cpu") == Finding("ONNX Runtime, cpu", True, "--provider cpu")
 
 
 def test_gpus(monkeypatch: pytest.MonkeyPatch) -> None:

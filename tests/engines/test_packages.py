@@ -12,7 +12,7 @@ import pytest
 
 from ceres_fast.engines import packages as module
 from ceres_fast.engines.gpus import Driver, Gpu
-from ceres_fast.engines.packages import NO_GPU, Finding, Tool, installed, is_package, packages
+from ceres_fast.engines.packages import NO_GPU, UNTRIED, Finding, Tool, installed, is_package, packages
 from ceres_fast.errors import CeresFastError
 
 NOTHING = Driver(problem="it sees no GPU")
@@ -70,13 +70,13 @@ def test_tensorrt_without_a_gpu(tensorrt: dict[str, Any]) -> None:
 @pytest.mark.parametrize("capability", ["7.5", "8.9", "9.0", "12.0"])
 def test_tensorrt_on_a_gpu(tensorrt: dict[str, Any], capability: str) -> None:
     tensorrt["tensorrt"] = SimpleNamespace(version="11.1.0")
-    assert found("tensorrt", with_gpus(capability)) == Finding("tensorrt", True, "11.1.0")
+    assert found("tensorrt", with_gpus(capability)) == Finding("tensorrt", True, "11.1.0", UNTRIED)
 
 
 @pytest.mark.parametrize("capabilities", [["7.5"], ["8.9"], ["12.0", "8.9"], ["12.1"], ["13.0"]])
 def test_gpus_on_the_list_of_tensorrt_rtx(tensorrt: dict[str, Any], capabilities: list[str]) -> None:
     tensorrt["tensorrt-rtx"] = RTX
-    assert found("tensorrt-rtx", with_gpus(*capabilities)) == Finding("tensorrt-rtx", True, "1.7.1")
+    assert found("tensorrt-rtx", with_gpus(*capabilities)) == Finding("tensorrt-rtx", True, "1.7.1", UNTRIED)
 
 
 @pytest.mark.parametrize(
