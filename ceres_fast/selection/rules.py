@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Annotated, Any
 
+from msgspec import Meta
+
+from ..schema import Positive, check, check_fields
 from ..stamps import CENTRE, STAMP_SIZE
 
 LABELLING = frozenset(
@@ -35,7 +38,9 @@ _RULE_1 = frozenset({"stationary_exposures", "chance_coincidence"})
 
 _NEW_IN_2 = ("stationary_rule", "slowest", "chance", "position_error")
 
-_KINDS: dict[str, type[int] | type[float]] = {"int": int, "float": float, "bool": bool}
+Whole = Annotated[int, Meta(ge=1)]
+Flags = Annotated[int, Meta(ge=0, le=65535, title="a sum of flags from 0 to 65535")]
+ThisVersion = Annotated[int, Meta(ge=STATIONARY_RULE, le=STATIONARY_RULE, title=str(STATIONARY_RULE))]
 
 
 @dataclass(frozen=True)
@@ -106,42 +111,35 @@ class Rules:
         aside within the distance it can have moved.
     """
 
-    stamp_size: int = STAMP_SIZE
-    centre: int = CENTRE
+    stamp_size: Whole = STAMP_SIZE
+    centre: Whole = CENTRE
     remove_stationary: bool = True
-    stationary_rule: int = STATIONARY_RULE
-    slowest: float = 0.1
-    chance: float = 0.005
-    stationary_radius: float = 0.6
-    stationary_radius_pixels: float = 1.5
-    position_error: float = 0.3
-    hot_pixel_radius: float = 1.0
-    bad_column_radius: float = 0.5
-    bad_column_alarm: float = 1e-4
-    match_radius: float = 2.0
-    track_exposures: int = 3
-    reject_flags: int = 0
-    aside_radius: float = 5.0
-    contest_ratio: float = 3.0
-    flux_limit: float = 1.5
-    timing_error: float = 1.0
-    track_hours: float = 2.0
-    extrapolation: float = 2.0
-    unknown_rate: float = 1.0
+    stationary_rule: ThisVersion = STATIONARY_RULE
+    slowest: Positive = 0.1
+    chance: Positive = 0.005
+    stationary_radius: Positive = 0.6
+    stationary_radius_pixels: Positive = 1.5
+    position_error: Positive = 0.3
+    hot_pixel_radius: Positive = 1.0
+    bad_column_radius: Positive = 0.5
+    bad_column_alarm: Positive = 1e-4
+    match_radius: Positive = 2.0
+    track_exposures: Whole = 3
+    reject_flags: Flags = 0
+    aside_radius: Positive = 5.0
+    contest_ratio: Positive = 3.0
+    flux_limit: Positive = 1.5
+    timing_error: Positive = 1.0
+    track_hours: Positive = 2.0
+    extrapolation: Positive = 2.0
+    unknown_rate: Positive = 1.0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for field in fields(self):
-            value = getattr(self, field.name)
-            kind = _KINDS[str(field.type)]
-            if isinstance(value, bool) != (kind is bool) or not isinstance(value, (int, kind)):
-                raise ValueError(f"rule {field.name} is {value!r}, not {kind.__name__}")
-            if kind is not bool and field.name != "reject_flags" and not value > 0:
-                raise ValueError(f"rule {field.name} is {value!r}, not a number above 0")
-            object.__setattr__(self, field.name, kind(value))
-        if self.stationary_rule != STATIONARY_RULE:
-            raise ValueError(f"rule stationary_rule is {self.stationary_rule}, not {STATIONARY_RULE}")
-        if not 0 <= self.reject_flags <= 65535:
-            raise ValueError(f"rule reject_flags is {self.reject_flags}, not a sum of flags from 0 to 65535")
+            # 2 and 2.0 are the same radius, and are written alike: rules are compared as text too.
+            if isinstance(field.default, float):
+                object.__setattr__(self, field.name, float(getattr(self, field.name)))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the rules as values that JSON can hold."""
@@ -153,24 +151,22 @@ class Rules:
 
         Raises
         ------
-        ValueError
+        Mismatch
             When a rule is missing, is not known, or has a value it cannot have; the message names it.
+        ValueError
+            When stationary detections were found by version 1 of the rule.
         """
-        names = {field.name for field in fields(cls)}
         if "stationary_rule" not in values and values.keys() >= _RULE_1:
             if values.get("remove_stationary") is not False:
                 raise ValueError(
-                    'stationary detections were told by version 1 of the rule, "seen at one place in any two '
+                    'stationary detections were found by version 1 of the rule, "seen at one place in any two '
                     'exposures", which removed slow asteroids'
                 )
             # Where nothing was removed as stationary, no version of the rule was applied.
             mine = asdict(cls(remove_stationary=False))
             values = {name: value for name, value in values.items() if name not in _RULE_1}
             values = {name: mine[name] for name in _NEW_IN_2} | values
-        if missing := sorted(names - set(values)):
-            raise ValueError(f"rules missing: {', '.join(missing)}")
-        if strange := sorted(set(values) - names):
-            raise ValueError(f"rules not known: {', '.join(strange)}")
+        check(values, cls)
         return cls(**values)
 
     def differences(self, other: Rules) -> list[str]:

@@ -29,19 +29,21 @@ def test_rules_of_labelling_do_not_count_as_differences():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"surprise": 1}, "not known: surprise"),
+        ({"surprise": 1}, "has unknown surprise"),
         ({"stationary_radius": "wide"}, "stationary_radius is 'wide'"),
-        ({"stationary_radius": -1.0}, "above 0"),
-        ({"stationary_radius": float("nan")}, "above 0"),
+        ({"stationary_radius": -1.0}, "expected a number above 0"),
+        ({"stationary_radius": float("nan")}, "expected a number above 0"),
+        ({"slowest": float("inf")}, "slowest is inf, expected a number above 0"),
+        ({"track_exposures": 3.0}, "track_exposures is 3.0, expected a whole number of at least 1"),
         ({"remove_stationary": 1}, "remove_stationary is 1"),
         ({"bad_column_radius": 0.0}, "bad_column_radius is 0.0"),
         ({"chance": True}, "chance is True"),
-        ({"slowest": 0.0}, "slowest is 0.0, not a number above 0"),
-        ({"position_error": -0.3}, "position_error is -0.3, not a number above 0"),
+        ({"slowest": 0.0}, "slowest is 0.0, expected a number above 0"),
+        ({"position_error": -0.3}, "position_error is -0.3, expected a number above 0"),
         ({"stationary_rule": True}, "stationary_rule is True"),
         ({"stationary_rule": 2.5}, "stationary_rule is 2.5"),
-        ({"stationary_rule": 1}, "stationary_rule is 1, not 2"),
-        ({"reject_flags": -1}, "reject_flags is -1, not a sum of flags from 0 to 65535"),
+        ({"stationary_rule": 1}, "stationary_rule is 1, expected 2"),
+        ({"reject_flags": -1}, "reject_flags is -1, expected a sum of flags from 0 to 65535"),
         ({"reject_flags": 65536}, "reject_flags is 65536"),
         ({"reject_flags": 4.0}, "reject_flags is 4.0"),
     ],
@@ -57,7 +59,7 @@ def test_rejected_flags_matter_for_classifying():
 
 
 def test_missing_rules_are_refused():
-    with pytest.raises(ValueError, match="missing: match_radius"):
+    with pytest.raises(ValueError, match="lacks match_radius"):
         Rules.from_dict({name: value for name, value in Rules().as_dict().items() if name != "match_radius"})
 
 
@@ -84,20 +86,20 @@ def test_old_rules_under_which_nothing_was_removed_are_read():
 
 @pytest.mark.parametrize("other", [{"surprise": 1}, {"match_radius": -1.0}])
 def test_old_rules_are_checked_like_others(other):
-    with pytest.raises(ValueError, match=r"not known: surprise|match_radius is -1.0"):
+    with pytest.raises(ValueError, match=r"has unknown surprise|match_radius is -1.0"):
         Rules.from_dict(old_rules(remove_stationary=False, **other))
 
 
 @pytest.mark.parametrize("name", ["stationary_exposures", "chance_coincidence"])
 def test_half_of_the_old_rules_are_no_old_rules(name):
     half = {key: value for key, value in old_rules(remove_stationary=False).items() if key != name}
-    with pytest.raises(ValueError, match=r"rules missing: .*slowest"):
+    with pytest.raises(ValueError, match="lacks stationary_rule, expected 2"):
         Rules.from_dict(half)
 
 
 @pytest.mark.parametrize("version", [STATIONARY_RULE - 1, STATIONARY_RULE + 1])
 def test_other_versions_are_refused(version):
-    with pytest.raises(ValueError, match=f"stationary_rule is {version}, not {STATIONARY_RULE}"):
+    with pytest.raises(ValueError, match=f"stationary_rule is {version}, expected {STATIONARY_RULE}"):
         Rules.from_dict(Rules().as_dict() | {"stationary_rule": version})
 
 
