@@ -1,4 +1,4 @@
-"""Which names the ONNX files of a run have, so that classifier.json never names one that is not there and whole.
+"""Names for the ONNX files of a run, so that classifier.json never names one that is missing or half written.
 
 A file that is named is never written to: a new one gets a name that is free, then classifier.json names it, then it
 gets the name that people know, as a second name of the same file, and classifier.json names that.
@@ -34,7 +34,7 @@ def free_name(classifier: Classifier, kind: str, name: str | None = None) -> Pat
     kind : str
         Kind of the file in `Classifier.files`.
     name : str, optional
-        The name it is to have at last; without it that of the file it takes the place of.
+        The final name of the new file; without it, that of the file that it replaces.
     """
     assert classifier.folder is not None
     wanted = name or final_name(classifier.files[kind]["file"])

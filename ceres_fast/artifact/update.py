@@ -1,4 +1,4 @@
-"""A run's classifier described anew: its JSON, and the same JSON inside the ONNX files that it names."""
+"""Give a run's classifier a new description: its JSON, and the same JSON inside the ONNX files that it names."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def update_description(classifier: Classifier) -> Classifier:
     """Write a run's classifier.json, and its ONNX files with the same description; the graphs in them stay as they are.
 
     At every moment classifier.json names ONNX files that are there, are whole and say the same as it: a process that
-    is killed leaves the run as it was or as it is to be. Second ONNX files, which it may leave, the next call removes.
+    is killed leaves the run as it was or as it is to be. It may leave second ONNX files, which the next call removes.
 
     Parameters
     ----------
@@ -42,8 +42,8 @@ def update_description(classifier: Classifier) -> Classifier:
     assert classifier.folder is not None
     made = classifier.without_onnx()
     for kind in classifier.onnx_files():
-        graph = _exported(classifier, kind)
-        if graph is None or not _holds(graph, classifier, kind):
+        graph = _read_exported(classifier, kind)
+        if graph is None or not _proof_applies(graph, classifier, kind):
             continue
         path = free_name(classifier, kind)
         with atomic_file(path) as temporary:
@@ -51,17 +51,17 @@ def update_description(classifier: Classifier) -> Classifier:
         made = made.with_file(kind, path)
     made.write(classifier.folder)
     for name in classifier.onnx_files().values():
-        (classifier.folder / name).with_suffix(PROOF).unlink(missing_ok=True)  # it was of the file before
+        (classifier.folder / name).with_suffix(PROOF).unlink(missing_ok=True)  # it was the proof of the file before
     return finalise_names(made)
 
 
-def _holds(graph: onnx.ModelProto, classifier: Classifier, kind: str) -> bool:
-    """Whether what was proven of a file holds with the new description; float32 differs too little to matter."""
+def _proof_applies(graph: onnx.ModelProto, classifier: Classifier, kind: str) -> bool:
+    """Whether the proof of a file still applies with the new description; float32 differs too little to matter."""
     if kind == ONNX_KINDS["float32"]:
         return True
-    said = {each.key: each.value for each in graph.metadata_props}
-    was = Classifier.from_json(said[ONNX_METADATA_KEY], Path(classifier.files[kind]["file"]))
-    same = (was.threshold, was.scaling) == (classifier.threshold, classifier.scaling)
+    properties = {each.key: each.value for each in graph.metadata_props}
+    before = Classifier.from_json(properties[ONNX_METADATA_KEY], Path(classifier.files[kind]["file"]))
+    same = (before.threshold, before.scaling) == (classifier.threshold, classifier.scaling)
     if not same:
         warn(
             f"{classifier.files[kind]['file']}: was proven at another threshold. The run does without it until it is "
@@ -70,13 +70,13 @@ def _holds(graph: onnx.ModelProto, classifier: Classifier, kind: str) -> bool:
     return same
 
 
-def _exported(classifier: Classifier, kind: str) -> onnx.ModelProto | None:
+def _read_exported(classifier: Classifier, kind: str) -> onnx.ModelProto | None:
     try:
         path = classifier.file_path(kind)
-        content, said = read_onnx(path)
+        content, properties = read_onnx(path)
         graph = onnx.load_model_from_string(content)
         ends = [each.name for each in (*graph.graph.input, *graph.graph.output)]
-        if ends != [INPUT, OUTPUT] or ONNX_METADATA_KEY not in said:
+        if ends != [INPUT, OUTPUT] or ONNX_METADATA_KEY not in properties:
             raise InputError(
                 path, f"has the ends {', '.join(ends)}", expected=f"{INPUT}, {OUTPUT}: a file of this version"
             )

@@ -23,7 +23,7 @@ ROUNDING = {"float32": 1e-4, "float16": 1e-2, "int8": 0.2}
 """Relative error of a tensor that the rounding of a precision alone may leave, after about 100 layers."""
 
 JUMP = 3.0
-"""An error so many times the largest before it is not that one carried on, but one that begins there."""
+"""An error so many times larger than all before it begins at that tensor, and is not one that was passed on to it."""
 
 STAMPS = 8
 SHOWN = 20
@@ -169,7 +169,7 @@ def _comparable(first: np.ndarray, second: np.ndarray) -> bool:
 def _squares(reference: np.ndarray, product: np.ndarray) -> tuple[float, float]:
     """Return the sums of the squares of the difference and of the reference."""
     reference = reference.astype(np.float64)
-    with np.errstate(invalid="ignore"):  # infinite in both: not a number, which is told as it is
+    with np.errstate(invalid="ignore"):  # infinite in both: the error is not a number, and reported so
         return float(np.sum((product - reference) ** 2)), float(np.sum(reference**2))
 
 

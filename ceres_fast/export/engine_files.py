@@ -31,7 +31,7 @@ def write_engine(
     overwrite: bool = False,
     records: Path | None = None,
 ) -> Path:
-    """Build an engine file from an ONNX file, and refuse it where it runs here and does not answer as that.
+    """Build an engine file from an ONNX file, and refuse it where it runs here and does not answer as that file does.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def write_engine(
     started = time.perf_counter()
     with _beside(onnx, engine, overwrite) as copy:
         found: dict[str, Any] = {}
-        sidecar = build(copy, engine, name, options, lambda built: found.update(proven(built, copy, records)))
+        sidecar = build(copy, engine, name, options, lambda built: found.update(prove_engine(built, copy, records)))
         proof = engine.with_name(engine.name + PROOF)
         proof.unlink(missing_ok=True)  # that of the engine before
         if found:
@@ -93,9 +93,9 @@ def _engine_path(onnx: Path, kind: Flavour, output: Path | None) -> Path:
 
 @contextmanager
 def _beside(onnx: Path, engine: Path, overwrite: bool) -> Iterator[Path]:
-    """Give the ONNX file in the engine's folder: itself, or a copy, which goes again where the work on it fails.
+    """Yield the ONNX file in the engine's folder: itself, or a copy, which is removed again when the build fails.
 
-    What the copy replaces comes back then: the engine of before was made of it, and would be refused beside another.
+    What the copy replaced is then restored: the earlier engine was made of it, and would be refused beside another.
     """
     copy = engine.with_name(onnx.name)
     if onnx.parent.resolve() == engine.parent.resolve() or (copy.is_file() and sha256_of(copy) == sha256_of(onnx)):
@@ -132,8 +132,8 @@ def _summary(engine: Path, kind: Flavour, sidecar: Sidecar, seconds: float) -> s
     )
 
 
-def proven(built: Path, onnx: Path, records: Path | None) -> dict[str, Any]:
-    """Compare an engine with its ONNX file, computed on the CPU.
+def prove_engine(built: Path, onnx: Path, records: Path | None) -> dict[str, Any]:
+    """Compare an engine, where it runs on this machine, with its ONNX file, computed on the CPU; print the result.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ def proven(built: Path, onnx: Path, records: Path | None) -> dict[str, Any]:
     Returns
     -------
     dict
-        The proof; empty where the engine does not run on this machine, which is said.
+        The proof; empty where the engine does not run on this machine.
 
     Raises
     ------
@@ -173,8 +173,8 @@ def proven(built: Path, onnx: Path, records: Path | None) -> dict[str, Any]:
 
 
 def _on_records(engine: TensorRTEngine, onnx: Path, records: Path) -> dict[str, Any]:
-    from .proof import comparison_pixels, draw_stamps, prove
-    from .proof.tolerances import tolerances_for
+    # Here, because it imports SciPy: a machine that compares built-in stamps only need not have it.
+    from .proof import comparison_pixels, draw_stamps, prove, tolerances_for
 
     stamps = draw_stamps(records, engine.classifier)
     answers = OnnxRuntimeEngine(onnx, provider="cpu").predict(comparison_pixels(engine.classifier, stamps), raw=True)

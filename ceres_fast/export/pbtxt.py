@@ -1,5 +1,9 @@
 """Protocol buffers in their text format, written from dictionaries; a server's configuration needs no more of it.
 
+protobuf's own ``text_format`` writes messages only, and the type of Triton's is shipped in its client alone, which a
+machine that exports does not need. To declare its ten messages and their field numbers here would be longer than
+this, and one more copy to keep; the tests read what is written with ``text_format`` and the client's type instead.
+
 Source: https://protobuf.dev/reference/protobuf/textformat-spec/
 """
 
@@ -58,7 +62,7 @@ def _scalar(value: Any) -> str:
 
 
 def _escaped(value: str) -> str:
-    """Return the UTF-8 bytes of a string, escaped as a reader of any age takes them."""
+    """Return the UTF-8 bytes of a string, in ASCII: also readers that know no UTF-8 can read them."""
     return "".join(
         _ESCAPES.get(byte) or (chr(byte) if 32 <= byte < 127 else f"\\{byte:03o}") for byte in value.encode("utf-8")
     )

@@ -35,7 +35,7 @@ QUEUE_DELAY = 2000
 """Microseconds that a request waits for others with which it could share a batch."""
 
 PREFIX = ONNX_METADATA_KEY.partition(".")[0]
-"""What the names of parameters begin with: a backend takes others for settings of its own."""
+"""What the names of parameters begin with: a backend would read others as settings of its own."""
 
 HEADER = """\
 # Written by `ceres-fast export --to triton`; the next version replaces it. What belongs to your server (instances,
@@ -145,7 +145,7 @@ def _check_own(model: Path) -> None:
 
 @contextmanager
 def _alone(repository: Path, name: str) -> Iterator[None]:
-    """Make the folder of a model and be the only one who writes there; an empty one is taken away again."""
+    """Make the folder of a model and let nobody else write there; a folder that stays empty is removed again."""
     model = repository / name
     with disk_errors(model):
         model.mkdir(parents=True, exist_ok=True)

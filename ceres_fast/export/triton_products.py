@@ -18,7 +18,7 @@ from .pbtxt import Word
 
 @dataclass(frozen=True)
 class Product:
-    """A product of a classifier as a backend of Triton takes it.
+    """A product of a classifier as a backend of Triton serves it.
 
     Attributes
     ----------
@@ -110,7 +110,7 @@ def _of_engine(path: Path, batches: Sequence[int]) -> Product:
         output_shape,
         facts | built,
         sizes,
-        # A profile that is not named is not used. Of those that take a batch, the server takes the nearest.
+        # A profile that is not named is not used. The server runs a batch in the nearest profile that allows its size.
         instances={"kind": Word("KIND_GPU"), "profile": [str(number) for number in range(len(sidecar.profiles))]},
         batching={"preferred_batch_size": [size for size in sizes if size > 1]},
     )

@@ -95,7 +95,7 @@ def test_its_proof_is_kept_beside_it(onnx: Path, tmp_path: Path, monkeypatch: py
         asked.append((checked(built)[1].onnx, onnx, records))
         return {"largest": 0.25}
 
-    monkeypatch.setattr(engine_files, "proven", proven)
+    monkeypatch.setattr(engine_files, "prove_engine", proven)
     engine = write_engine(onnx, "tensorrt-rtx", output=tmp_path / "edge", records=tmp_path)
     assert asked == [("classifier.onnx", tmp_path / "edge" / "classifier.onnx", tmp_path)]
     assert json.loads((tmp_path / "edge" / "classifier.rtx.proof.json").read_text()) == {
@@ -103,7 +103,7 @@ def test_its_proof_is_kept_beside_it(onnx: Path, tmp_path: Path, monkeypatch: py
         "sha256": sha256_of(engine),
         "largest": 0.25,
     }
-    monkeypatch.setattr(engine_files, "proven", lambda *_: {})
+    monkeypatch.setattr(engine_files, "prove_engine", lambda *_: {})
     write_engine(onnx, "tensorrt-rtx", output=tmp_path / "edge", overwrite=True)
     assert names(tmp_path / "edge") == FILES  # what was proven is not there any more
 
@@ -121,7 +121,7 @@ def test_an_engine_that_is_not_proven_is_not_written(
     def proven(*_: Any) -> dict[str, Any]:
         raise CeresFastError("Not exported: too far")
 
-    monkeypatch.setattr(engine_files, "proven", proven)
+    monkeypatch.setattr(engine_files, "prove_engine", proven)
     with pytest.raises(CeresFastError, match="too far"):
         write_engine(onnx, "tensorrt-rtx", output=tmp_path / "edge", overwrite=True)
     assert {path.name: path.read_bytes() for path in (tmp_path / "edge").iterdir()} == contents

@@ -11,7 +11,7 @@ import pytest
 from ceres_fast.engines.gpus import Driver, Gpu
 from ceres_fast.engines.onnx_runtime import OnnxRuntimeEngine
 from ceres_fast.errors import CeresFastError
-from ceres_fast.export.engine_files import proven
+from ceres_fast.export.engine_files import prove_engine
 from ceres_fast.export.proof import comparison_pixels, draw_stamps
 
 from ..engines.tensorrt import fake_runtime
@@ -48,7 +48,7 @@ def answering(
 def test_on_records(
     engine: Path, tiny_records: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = proven(engine, answering(monkeypatch, engine, tiny_records), tiny_records)
+    found = prove_engine(engine, answering(monkeypatch, engine, tiny_records), tiny_records)
     assert (found["reference"], found["split"], found["largest"]) == ("classifier.onnx on the CPU", "test", 0)
     assert "float32 and classifier.onnx on the CPU, on" in capsys.readouterr().out
 
@@ -58,24 +58,24 @@ def test_asteroids_that_only_the_engine_loses(
 ) -> None:
     onnx = answering(monkeypatch, engine, tiny_records, lambda answers: np.zeros_like(answers))
     with pytest.raises(CeresFastError, match=r"Not exported: .*recall falls by .* Classify with the ONNX file"):
-        proven(engine, onnx, tiny_records)
+        prove_engine(engine, onnx, tiny_records)
 
 
 def test_without_records(engine: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     onnx = answering(monkeypatch, engine, None, lambda answers: np.clip(answers + np.float32(5e-5), 0, 1))
-    found = proven(engine, onnx, None)
+    found = prove_engine(engine, onnx, None)
     assert found == {"reference": "classifier.onnx", "largest_of_probes": pytest.approx(5e-5, rel=0.01)}
     assert "answers as classifier.onnx on built-in stamps: largest difference 5" in capsys.readouterr().out
     answering(monkeypatch, engine, None, lambda answers: 1 - answers)
     with pytest.raises(CeresFastError, match="does not answer as"):
-        proven(engine, onnx, None)
+        prove_engine(engine, onnx, None)
 
 
 def test_without_a_gpu_it_is_said(
     engine: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("ceres_fast.export.engine_files.current_gpu", lambda: None)
-    assert proven(engine, engine.with_suffix(".onnx"), None) == {}
+    assert prove_engine(engine, engine.with_suffix(".onnx"), None) == {}
     assert "not compared with classifier.onnx: there is no GPU here" in capsys.readouterr().out
 
 
@@ -83,5 +83,5 @@ def test_for_another_gpu_it_is_said(
     engine: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     engine.write_bytes(engine.read_bytes() + b" ")  # nor is one that is damaged run
-    assert proven(engine, engine.with_suffix(".onnx"), None) == {}
+    assert prove_engine(engine, engine.with_suffix(".onnx"), None) == {}
     assert "because it does not run here: classifier." in capsys.readouterr().err

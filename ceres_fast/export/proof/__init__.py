@@ -147,7 +147,7 @@ def _numbers(answers: np.ndarray, count: int, whose: str, probes: int) -> np.nda
 
 
 def _alone(engine: Engine, pixels: np.ndarray, among: np.ndarray) -> float:
-    """Return by how much the company of a stamp changes its answer; infinite where it takes the number away."""
+    """Return by how much the other stamps of a batch change an answer; infinite where one is no number any more."""
     # Evenly from the built-in stamps to the last of the records.
     rows = np.unique(np.linspace(0, len(pixels) - 1, ALONE).astype(int))
     chosen = pixels[rows]

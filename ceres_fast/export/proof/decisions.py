@@ -56,7 +56,7 @@ def decide(
     threshold: float,
     scaling: Mapping[str, Any] | None,
 ) -> Decisions:
-    """Decide on each stamp as `ceres-fast classify` does, by what the network said before and says now, (n,) each."""
+    """Decide on each stamp as `ceres-fast classify` does, from P(asteroid) of both networks, unscaled, (n,) each."""
     return Decisions(asteroids, *(published(scaling, each) >= threshold for each in (before, after)))
 
 

@@ -1,4 +1,4 @@
-"""int8: a float graph with quantizing and dequantizing nodes, as TensorRT and ONNX Runtime take it.
+"""int8: a float graph with quantizing and dequantizing nodes, in the form that TensorRT and ONNX Runtime can run.
 
 Weights are int8 with a scale per output channel, activations int8 with a scale per tensor, both symmetric about 0;
 biases stay float32. So do normalising and upscaling, because raw pixels have no range, and the layer that gives the

@@ -22,8 +22,8 @@ from onnx import numpy_helper
 from .ranges import BATCH
 
 LEAST = 0.01
-"""What a channel counts as at least, of the largest. One of which the stamps show next to nothing would else have all
-its range taken by that, and be cut off where an unusual stamp needs it."""
+"""What a channel counts as at least, of the largest. A channel that is almost empty in these stamps would
+else be scaled up to them, and cut off where an unusual stamp gives it larger values."""
 
 _KEEP_FACTORS = ("Relu", "MaxPool", "AveragePool")
 

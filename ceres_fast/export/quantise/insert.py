@@ -1,6 +1,6 @@
-"""An int8 graph made into a product: described as the float one is, its zero points named, nothing left over.
+"""Quantizing nodes are put into a float graph, and their zero points named, so that GPUs and CPUs run the same file.
 
-TensorRT takes int8 activations with zero point 0 only. ONNX Runtime on a CPU has its fast kernels for unsigned ones
+TensorRT allows int8 activations with zero point 0 only. ONNX Runtime on a CPU has its fast kernels for unsigned ones
 (the signed product is a plain loop in its ``MlasGemmQuantGetDispatch``, 1.32), and makes one integer operation of a
 layer and its Relu only where zero is the smallest number of the type. The type of the zero point is all that is between
 the two; so each activation has a zero point of its own, one byte in ``raw_data``, whose name says what it becomes when
@@ -28,7 +28,7 @@ from ...artifact.onnx_file import NONNEGATIVE, SIGNED
 from .float_graph import OPERATORS, nonnegative
 
 _OPTIONS = {"ActivationSymmetric": True, "WeightSymmetric": True, "QuantizeBias": False}
-"""What TensorRT takes: zero points 0, and a bias that stays float32."""
+"""What TensorRT can run: zero points 0, and a bias that stays float32."""
 
 
 def insert_quantizing(model: onnx.ModelProto, nodes: Collection[str], ranges: TensorsData) -> onnx.ModelProto:
@@ -42,7 +42,7 @@ def insert_quantizing(model: onnx.ModelProto, nodes: Collection[str], ranges: Te
     model : onnx.ModelProto
         From `prepare`; stays as it is.
     nodes : collection of str
-        Names of nodes of `quantisable`, at least one: the quantizer takes none for all.
+        Names of nodes of `quantisable`, at least one: to the quantizer an empty list means all nodes.
     ranges : TensorsData
         From `ranges_of`.
     """

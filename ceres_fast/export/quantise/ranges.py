@@ -57,7 +57,7 @@ def calibration_stamps(records: Path, most: int = MOST) -> np.ndarray:
 
 
 def balanced(labels: np.ndarray, most: int, where: str) -> np.ndarray:
-    """Return which of `labels` (n,) to take: of each class as many, filled up with the other where there are too few.
+    """Return rows of `labels` (n,): as many of each class; where one has too few, more of the other.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def balanced(labels: np.ndarray, most: int, where: str) -> np.ndarray:
     if len(labels) < FEWEST or not all(map(len, classes)):
         raise CeresFastError(
             f"{where} has {len(classes[1]):,} asteroids and {len(classes[0]):,} others; int8 needs {FEWEST} stamps "
-            "and both kinds, to measure what values its activations take. Name records with more."
+            "and both kinds, to measure the range of its activations. Name records with more."
         )
     random = np.random.default_rng(_SEED)
     drawn = [random.permutation(members) for members in classes]
