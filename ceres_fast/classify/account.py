@@ -17,7 +17,8 @@ from ..engines import Engine
 from ..errors import LOUD, InputError, OnError
 from ..selection.rules import Rules
 from ..selection.stationary import RandomPlaces
-from ..selection.track_cost import NEEDS, cost_rows
+from ..selection.track_cost import cost_rows
+from ..settings.guarantee import NEEDS
 from .outputs import TableFormat, write_divided
 from .scores import WHY, Scores, reasons
 

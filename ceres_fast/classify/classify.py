@@ -16,7 +16,7 @@ from ..engines import AUTO, Engine, load
 from ..errors import CeresFastError, InputError, OnError
 from ..files import StrPath, as_paths, atomic_file
 from ..frames.stamp_folders import read_stamp
-from ..selection.track_cost import NEEDS
+from ..settings.guarantee import NEEDS
 from ..stamps import STAMP_SIZE
 from .account import CLASSIFIED, KEPT, PASSED_ON, ClassifyRun, Result, say_fields
 from .exposures import CatalogueJob, classify_exposures

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Literal
 
 import typer
 
+from ..settings.guarantee import Guarantee
+from .from_settings import from_settings
 from .options import LATEST, RECORDS, OnError, RecordsFolder, Run
 
 
+@from_settings(guarantee=Guarantee)
 def calibrate(
+    guarantee: Guarantee,
     run: Run = LATEST,
     records: RecordsFolder = RECORDS,
-    max_loss: Annotated[
-        float, typer.Option(metavar="SHARE", help="Share of the asteroids that may be lost, at most.")
-    ] = 0.02,
-    confidence: Annotated[
-        float, typer.Option(metavar="P", help="Confidence with which no more than that is lost.")
-    ] = 0.95,
-    needs: Annotated[
-        int, typer.Option(metavar="N", min=1, help="An asteroid is lost when fewer of its exposures are left.")
-    ] = 3,
     scaling: Annotated[
         Literal["logistic", "temperature", "isotonic", "none"],
         typer.Option(
@@ -41,9 +37,7 @@ def calibrate(
     calibrate(
         run,
         records,
-        max_loss=max_loss,
-        confidence=confidence,
-        needs=needs,
+        **asdict(guarantee),
         scaling=scaling,
         on_error=on_error,
     )

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any
 
 import typer
 
-RUNS, TRAINING, PROMISE = "Runs", "Training, as in `ceres-fast train`", "Operating point, as in `ceres-fast calibrate`"
+from ..settings.guarantee import Guarantee
+from ..settings.option import options_of
+from ..settings.training import OPTIONS
+from .from_settings import from_settings, given, in_panel
+
+RUNS, TRAINING = "Runs", "Training, as in `ceres-fast train`"
+OPERATING_POINT = "Operating point, as in `ceres-fast calibrate`"
+FOR_ALL_RUNS = ("weights", "epochs", "patience", "precision")
 
 
+@from_settings(
+    panels=(RUNS, TRAINING, OPERATING_POINT),
+    options=in_panel(RUNS, {"records": OPTIONS["records"]})
+    | in_panel(TRAINING, {name: OPTIONS[name] for name in FOR_ALL_RUNS}),
+    guarantee=in_panel(OPERATING_POINT, options_of(Guarantee)),
+)
 def experiments(
-    records: Annotated[
-        Path | None,
-        typer.Option(help="Folder of the records (default: records).", metavar="DIR", rich_help_panel=RUNS),
-    ] = None,
+    context: typer.Context,
+    options: dict[str, Any],
+    guarantee: dict[str, Any],
     out: Annotated[
         Path, typer.Option(help="Folder for the runs, the results and the report.", metavar="DIR", rich_help_panel=RUNS)
     ] = Path("experiments"),
@@ -44,26 +56,6 @@ def experiments(
             rich_help_panel=TRAINING,
         ),
     ] = None,
-    weights: Annotated[
-        str | None,
-        typer.Option(
-            help="First weights: imagenet (default), none (random), or a file where there is one backbone.",
-            metavar="FROM",
-            rich_help_panel=TRAINING,
-        ),
-    ] = None,
-    epochs: Annotated[
-        int | None,
-        typer.Option(min=1, help="Passes over the training split, at most.", metavar="N", rich_help_panel=TRAINING),
-    ] = None,
-    patience: Annotated[
-        int | None,
-        typer.Option(min=1, help="Epochs without a better one before stopping.", metavar="N", rich_help_panel=TRAINING),
-    ] = None,
-    precision: Annotated[
-        Literal["float32", "mixed_float16", "mixed_bfloat16"] | None,
-        typer.Option(help="Arithmetic of the networks.", metavar="NAME", rich_help_panel=TRAINING),
-    ] = None,
     cache_dir: Annotated[
         str | None,
         typer.Option(
@@ -72,48 +64,24 @@ def experiments(
             rich_help_panel=TRAINING,
         ),
     ] = None,
-    max_loss: Annotated[
-        float,
-        typer.Option(
-            help="Share of the asteroids that may be lost, at most.", metavar="SHARE", rich_help_panel=PROMISE
-        ),
-    ] = 0.02,
-    confidence: Annotated[
-        float,
-        typer.Option(help="Confidence with which no more than that is lost.", metavar="P", rich_help_panel=PROMISE),
-    ] = 0.95,
-    needs: Annotated[
-        int,
-        typer.Option(
-            min=1,
-            help="An asteroid is lost when fewer of its exposures than these are left.",
-            metavar="N",
-            rich_help_panel=PROMISE,
-        ),
-    ] = 3,
 ) -> None:
     """Run the paper's experiments on records, backbone by backbone, and write one report of them all.
 
     What was stopped goes on with the same command; runs that have failed are tried again.
     """
-    from ..paper.plan import Promise, planned
+    from ..paper.plan import planned
     from ..paper.run import run_experiments
 
-    told = {
-        "records": None if records is None else str(records),
-        "weights": weights,
-        "epochs": epochs,
-        "patience": patience,
-        "precision": precision,
-        "cache_dir": cache_dir,
-    }
+    # What is not given here, a configuration file may say.
+    named = given(context)
+    common = {name: value for name, value in (options | {"cache_dir": cache_dir}).items() if name in named}
     plan = planned(
         out,
         backbones=backbones,
         experiments=experiments,
         seeds=seeds,
         config=config,
-        told=told,
-        promise=Promise(max_loss, confidence, needs),
+        options=common,
+        guarantee=Guarantee(**guarantee),
     )
     run_experiments(out, plan)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import MISSING
+from dataclasses import MISSING, replace
 from functools import wraps
 from inspect import Parameter
 from typing import Annotated, Any, Literal, get_type_hints
@@ -55,6 +55,11 @@ def from_settings(*, panels: Sequence[str] = (), **sources: Source) -> Callable[
         return expanded
 
     return decorate
+
+
+def in_panel(panel: str, options: Mapping[str, Option]) -> dict[str, Option]:
+    """Return options as a command shows them that has a group for them."""
+    return {name: replace(each, shown=replace(each.shown, panel=panel)) for name, each in options.items()}
 
 
 def given(context: typer.Context) -> set[str]:

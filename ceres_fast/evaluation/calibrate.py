@@ -17,6 +17,7 @@ from ..errors import CeresFastError, OnError
 from ..files import StrPath, write_json, write_text
 from ..records.manifest import Manifest, load_manifest
 from ..records.pipeline import read_columns
+from ..settings.guarantee import Guarantee
 from ..stamps import COLUMNS
 from ..training.runs import lock_run
 from .figures import draw_reliability
@@ -36,9 +37,9 @@ def calibrate(
     run: StrPath,
     records: StrPath,
     *,
-    max_loss: float = 0.02,
-    confidence: float = 0.95,
-    needs: int = 3,
+    max_loss: float = Guarantee.max_loss,
+    confidence: float = Guarantee.confidence,
+    needs: int = Guarantee.needs,
     scaling: str = "logistic",
     on_error: OnError = "stop",
 ) -> OperatingPoint:

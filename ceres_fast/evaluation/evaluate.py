@@ -11,7 +11,8 @@ from ..console import say
 from ..errors import OnError
 from ..files import StrPath, write_json, write_text
 from ..records.manifest import load_manifest
-from .failures import NEEDS, draw, draw_worst, failures, summary, tables, write_worst
+from ..settings.guarantee import NEEDS
+from .failures import draw, draw_worst, failures, summary, tables, write_worst
 from .figures import draw_confusion, draw_curves, draw_stamps
 from .predictions import PREDICTIONS, Predictions, checked, predict_split, write_predictions
 from .scores import CONFIDENCE, Scores, score

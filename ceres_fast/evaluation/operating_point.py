@@ -19,6 +19,7 @@ from ..artifact.scaling import DIGITS
 from ..console import warn
 from ..errors import CeresFastError
 from ..records.tolerance import allowed, least_max_loss, needed, upper_bound
+from ..settings.guarantee import Guarantee
 from .asteroids import critical, fields_of
 from .predictions import Predictions
 
@@ -114,7 +115,11 @@ _KINDS = {
 
 
 def choose(
-    predictions: Predictions, *, max_loss: float = 0.02, confidence: float = 0.95, needs: int = 3
+    predictions: Predictions,
+    *,
+    max_loss: float = Guarantee.max_loss,
+    confidence: float = Guarantee.confidence,
+    needs: int = Guarantee.needs,
 ) -> OperatingPoint:
     """Choose the highest threshold of which can be promised that it loses at most `max_loss` of the asteroids.
 

@@ -16,7 +16,8 @@ from ..files import write_text
 from ..model.backbones import BACKBONES, EXPERIMENTS
 from ..records.manifest import MANIFEST, Manifest, load_manifest
 from ..records.tolerance import needed
-from ..settings.training import Settings
+from ..settings.guarantee import Guarantee
+from ..settings.training import OPTIONS
 from ..training.config import RunConfig, as_written, read_config, write_config
 from ..training.members import Member
 from ..training.runs import CONFIG
@@ -33,19 +34,6 @@ _NEEDED = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
-class Promise:
-    """What `ceres-fast calibrate` is told: see there."""
-
-    max_loss: float = 0.02
-    confidence: float = 0.95
-    needs: int = 3
-
-    def arguments(self) -> list[object]:
-        """Return them as options of `ceres-fast calibrate`."""
-        return ["--max-loss", self.max_loss, "--confidence", self.confidence, "--needs", self.needs]
-
-
-@dataclass(frozen=True)
 class Plan:
     """Runs of all backbones, experiments and seeds; `planned` checks that they can be meant.
 
@@ -59,7 +47,7 @@ class Plan:
         The first seed, and how many there are of each row.
     options : mapping
         Options of `ceres-fast train` that all runs have in common: all but `EACH`.
-    promise : Promise
+    guarantee : Guarantee
         Of the operating point.
     manifest : Manifest
         Of the records.
@@ -70,7 +58,7 @@ class Plan:
     first_seed: int
     seeds: int
     options: Mapping[str, Any]
-    promise: Promise
+    guarantee: Guarantee
     manifest: Manifest
 
     def members(self, out: Path) -> list[Member]:
@@ -116,7 +104,7 @@ class Plan:
             "experiments": list(self.experiments),
             "seed": self.first_seed,
             "seeds": self.seeds,
-            **asdict(self.promise),
+            **asdict(self.guarantee),
             "manifest_sha256": self.manifest.sha256,
         }
 
@@ -128,8 +116,8 @@ def planned(
     experiments: str = "",
     seeds: int | None = None,
     config: Path | None = None,
-    told: Mapping[str, Any],
-    promise: Promise,
+    options: Mapping[str, Any],
+    guarantee: Guarantee,
 ) -> Plan:
     """Put together what the command line and a configuration file say.
 
@@ -143,9 +131,9 @@ def planned(
         Runs of each; without it what `config` says, or 1.
     config : pathlib.Path, optional
         Options of `ceres-fast train`; which backbone and experiment it names does not matter.
-    told : mapping
-        Options of `ceres-fast train` from the command line, which override it; None where they were not given.
-    promise : Promise
+    options : mapping
+        Options of `ceres-fast train` that were given on the command line, which override it.
+    guarantee : Guarantee
         Of the operating point.
 
     Raises
@@ -155,22 +143,23 @@ def planned(
     CeresFastError
         When options cannot be meant, or contradict each other: what would make every run fail.
     """
-    default = {"records": "records", "on_error": "stop", **asdict(Settings(next(iter(BACKBONES))))}
+    default = {name: each.default for name, each in OPTIONS.items() if name != "seeds"}
     common = default | {"cache_dir": str(out / CACHE)} | (read_config(config) if config else {})
-    common |= {name: value for name, value in told.items() if value is not None}
+    common |= options
+    common["records"] = str(common["records"])
     count, first_seed = seeds or common.get("seeds", 1), common["seed"]
-    options = {name: value for name, value in common.items() if name not in (*EACH, "seeds")}
+    shared = {name: value for name, value in common.items() if name not in (*EACH, "seeds")}
     names = _chosen("--backbones", backbones, {name: name for name in BACKBONES})
     numbers = _chosen("--experiments", experiments, {str(number): number for number in EXPERIMENTS})
-    _check(options, names, first_seed + count - 1)
-    needed(promise.max_loss, promise.confidence)  # refuses what cannot be promised
-    manifest = load_manifest(Path(options["records"]))
+    _check(shared, names, first_seed + count - 1)
+    needed(guarantee.max_loss, guarantee.confidence)  # refuses what cannot be guaranteed
+    manifest = load_manifest(Path(shared["records"]))
     for split in _NEEDED:
         if not manifest.count(split):
             raise InputError(
                 manifest.folder / MANIFEST, f"has no stamps in the {split} split", action="build larger records"
             )
-    return Plan(names, numbers, first_seed, count, options, promise, manifest)
+    return Plan(names, numbers, first_seed, count, shared, guarantee, manifest)
 
 
 def _chosen(option: str, text: str, table: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -101,7 +101,7 @@ class Results:
                     "manifest_sha256": plan.manifest.sha256,
                     "counts": {split: plan.manifest.class_counts(split) for split in plan.manifest.splits},
                 },
-                "settings": settings | {"weights": self._weights} | asdict(plan.promise),
+                "settings": settings | {"weights": self._weights} | asdict(plan.guarantee),
                 "machine": machine(member.folder for member in self.members),
                 "seconds": round(self._before + time.perf_counter() - self._begun, 3),
                 "rows": self.rows,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..console import say, table, warn
 from ..errors import CeresFastError
+from ..settings.option import as_arguments
 from ..tensorflow_quiet import tf
 from ..training.members import Member, Step, carry_out, evaluation, refuse_failed, training
 from ..training.prefix_cache.listing import clear
@@ -92,7 +93,7 @@ def _steps(out: Path, plan: Plan, results: Results) -> Sequence[Step]:
         results.calibrated,
         lambda member: [
             *("calibrate", member.folder, "--records", plan.options["records"]),
-            *plan.promise.arguments(),
+            *as_arguments(plan.guarantee),
             *("--on-error", plan.options["on_error"]),
         ],
         answers=frozenset({"TooFewAsteroids"}),

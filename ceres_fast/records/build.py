@@ -20,7 +20,7 @@ from ..files import DISK, StrPath, as_paths, disk_errors, move_directory, sha256
 from ..frames.where import Where
 from ..selection.field import COUNTS
 from ..selection.rules import Rules
-from ..selection.track_cost import NEEDS
+from ..settings.guarantee import NEEDS
 from ..stamps import CLASSES, PLANES
 from ..truth.skybot import SKYBOT, skybot_file
 from .assembly import read_tables, write_splits

@@ -14,12 +14,7 @@ import math
 from scipy.stats import beta, binom
 
 from ..errors import CeresFastError
-
-MAX_LOSS, CONFIDENCE = 0.02, 0.95
-"""What `ceres-fast calibrate` guarantees unless it is asked for something else."""
-
-SMALLEST = 1e-6
-"""Smallest `max_loss` and `confidence`; less would need more asteroids than are known."""
+from ..settings.guarantee import SMALLEST
 
 
 def needed(max_loss: float, confidence: float) -> int:

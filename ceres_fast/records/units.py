@@ -20,7 +20,7 @@ from ..frames.stamp_folders import stamp_files_table
 from ..frames.where import Where
 from ..selection.field import field_stamps
 from ..selection.rules import Rules
-from ..selection.track_cost import NEEDS
+from ..settings.guarantee import NEEDS
 from ..stamps import PLANES
 from ..truth import read_truth
 

@@ -18,6 +18,7 @@ from ..errors import InputError, NanPolicy, OnError, Problems
 from ..frames.info import FrameInfo
 from ..frames.reading import relative_to_sources
 from ..frames.where import Where, matching
+from ..settings.guarantee import NEEDS
 from ..stamps import empty_table
 from .cutting import exposure_stamps
 from .labels import Labelled, label_field
@@ -25,7 +26,7 @@ from .lost import count_lost
 from .rules import Rules
 from .stationary import Comparison, find_stationary
 from .stationary_checks import check_field, why_not_compared
-from .track_cost import NEEDS, track_cost
+from .track_cost import track_cost
 from .truth_checks import check_truth
 
 COUNTS = {

@@ -9,10 +9,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from ..settings.guarantee import NEEDS
 from .stationary import SEED, Comparison
-
-NEEDS = 3
-"""Exposures of a night in which an asteroid must be left so that a trajectory search can link it."""
 
 FASTEST = 10.0
 """arcsec/min: the fastest synthetic asteroids."""

@@ -190,5 +190,11 @@ def check_options(settings: Any) -> None:
             raise CeresFastError(f"{each.flag} {value}: expected {each.expected}.")
 
 
+def as_arguments(settings: Any) -> list[object]:
+    """Return an instance of a settings class as arguments of the command that has its options."""
+    flags = {name: each.flag for name, each in options_of(type(settings)).items()}
+    return [word for name, flag in flags.items() for word in (flag, getattr(settings, name))]
+
+
 def _is_text(value: Any) -> bool:
     return isinstance(value, str) and value != "" and "\0" not in value

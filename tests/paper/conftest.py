@@ -16,17 +16,18 @@ from ceres_fast.artifact.classifier import read_classifier
 from ceres_fast.evaluation.operating_point import choose
 from ceres_fast.evaluation.predictions import PREDICTIONS, Predictions, write_predictions
 from ceres_fast.evaluation.scores import score
-from ceres_fast.paper.plan import Plan, Promise, planned
+from ceres_fast.paper.plan import Plan, planned
 from ceres_fast.records.manifest import load_manifest
 from ceres_fast.records.pipeline import read_columns
+from ceres_fast.settings.guarantee import Guarantee
 from ceres_fast.stamps import COLUMNS
 from ceres_fast.training.config import RunConfig, read_config
 from ceres_fast.training.processes import CHILD, Problem, Processes
 
 from ..tiny_models import classifier
 
-EASY = Promise(max_loss=0.5, confidence=0.5, needs=2)
-"""A promise for which the tiny records have enough asteroids."""
+EASY = Guarantee(max_loss=0.5, confidence=0.5, needs=2)
+"""A guarantee for which the tiny records have enough asteroids."""
 
 TOO_FEW = Problem("12 asteroids are too few.", "TooFewAsteroids")
 
@@ -37,8 +38,9 @@ def plan(tiny_records: Path, tmp_path: Path) -> Callable[..., Plan]:
 
     def made(**changed: Any) -> Plan:
         told = {"records": str(tiny_records), "epochs": 3} | changed.pop("told", {})
-        values = {"backbones": "resnet152v2,xception", "experiments": "1,2", "promise": EASY} | changed
-        return planned(tmp_path / "out", told=told, **values)
+        values = {"backbones": "resnet152v2,xception", "experiments": "1,2", "guarantee": EASY} | changed
+        given = {name: value for name, value in told.items() if value is not None}
+        return planned(tmp_path / "out", options=given, **values)
 
     return made
 
@@ -108,8 +110,8 @@ class Commands:
         (folder / "scores.json").write_text(json.dumps({"title": "x", "split": split, **scores}))
 
     def _calibrate(self, run: Path, named: dict[str, str]) -> None:
-        promise = {"max_loss": float, "confidence": float, "needs": int}
-        asked = {name: kind(named[f"--{name.replace('_', '-')}"]) for name, kind in promise.items()}
+        kinds = {"max_loss": float, "confidence": float, "needs": int}
+        asked = {name: kind(named[f"--{name.replace('_', '-')}"]) for name, kind in kinds.items()}
         point = choose(answers(self.records, "calibration", 0), **asked)
         (run / "calibration").mkdir(exist_ok=True)
         reliability = {"before": {"ece": 0.25, "brier": 0.5}, "after": {"ece": 0.125, "brier": 0.25}}

@@ -18,7 +18,8 @@ from typer.testing import CliRunner
 
 from ceres_fast.cli.experiments import experiments
 from ceres_fast.paper import run as module
-from ceres_fast.paper.plan import Plan, Promise
+from ceres_fast.paper.plan import Plan
+from ceres_fast.settings.guarantee import Guarantee
 from ceres_fast.settings.training import Settings
 
 app = typer.Typer()
@@ -58,7 +59,7 @@ def test_defaults(asked: list[tuple[Path, Plan]], tiny_records: Path) -> None:
     ((out, plan),) = asked
     assert out == Path("experiments")
     assert len(plan.members(out)) == 12
-    assert plan.promise == Promise(0.02, 0.95, 3)
+    assert plan.guarantee == Guarantee(0.02, 0.95, 3)
     for name in ("weights", "epochs", "patience", "precision"):
         assert plan.options[name] == getattr(Settings("xception"), name)
 
@@ -81,7 +82,7 @@ def test_what_it_is_told(asked: list[tuple[Path, Plan]], tiny_records: Path, tmp
         "precision": "mixed_bfloat16",
         "cache_dir": "c",
     }
-    assert plan.promise == Promise(0.1, 0.9, 1)
+    assert plan.guarantee == Guarantee(0.1, 0.9, 1)
 
 
 def start(records: Path, out: Path, weights: Path) -> subprocess.Popen[str]:

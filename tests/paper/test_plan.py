@@ -13,7 +13,8 @@ import pytest
 
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.model.backbones import BACKBONES, EXPERIMENTS
-from ceres_fast.paper.plan import PLAN, Plan, Promise, planned
+from ceres_fast.paper.plan import PLAN, Plan, planned
+from ceres_fast.settings.guarantee import Guarantee
 from ceres_fast.settings.training import Settings
 from ceres_fast.training.config import RunConfig, read_config
 
@@ -78,7 +79,7 @@ def test_what_it_writes_is_what_the_runs_are_told(plan: Made, tmp_path: Path) ->
             r'begun with backbones = \["xception", "resnet152v2"\], and this says \["xception"\]',
         ),
         ({"experiments": "1,3"}, "begun with experiments = "),
-        ({"promise": Promise(0.5, 0.5, 3)}, "begun with needs = 2, and this says 3"),
+        ({"guarantee": Guarantee(0.5, 0.5, 3)}, "begun with needs = 2, and this says 3"),
         ({"told": {"epochs": 4}}, "begun with epochs = 3, and this says 4. The same command goes on"),
         ({"told": {"weights": "none"}}, 'begun with weights = "imagenet", and this says "none"'),
     ],
@@ -135,8 +136,8 @@ def test_a_damaged_file_is_named(plan: Made, tmp_path: Path, name: str) -> None:
         ({"backbones": "vgg"}, "--backbones vgg: there is no 'vgg'; expected some of inceptionv3, xception"),
         ({"backbones": "xception,"}, "there is no ''"),
         ({"experiments": "4"}, "--experiments 4: there is no '4'; expected some of 1, 2, 3, with commas"),
-        ({"promise": Promise(0.0)}, "--max-loss"),
-        ({"promise": Promise(confidence=1.0)}, "--confidence"),
+        ({"guarantee": Guarantee(0.0)}, "--max-loss"),
+        ({"guarantee": Guarantee(confidence=1.0)}, "--confidence"),
         ({"told": {"epochs": 0}}, "--epochs 0: expected a whole number"),
         ({"told": {"weights": "mine.weights.h5"}}, "--weights PATH: is of one backbone"),
         ({"told": {"records": "nowhere"}}, r"manifest\.json: does not exist"),
@@ -161,8 +162,6 @@ def test_an_empty_split(tiny_records: Path, tmp_path: Path) -> None:
     manifest["splits"]["test"] |= {"shards": [], "classes": dict.fromkeys(manifest["classes"], 0), "groups": 0}
     path.write_text(json.dumps(manifest))
     with pytest.raises(InputError, match=r"manifest\.json: .*test"):
-        planned(tmp_path / "out", told={"records": str(records)}, promise=Promise())
+        planned(tmp_path / "out", options={"records": str(records)}, guarantee=Guarantee())
 
 
-def test_the_promise_as_options() -> None:
-    assert Promise(0.1, 0.9, 1).arguments() == ["--max-loss", 0.1, "--confidence", 0.9, "--needs", 1]

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from ceres_fast.errors import CeresFastError
-from ceres_fast.paper.plan import Plan, Promise
+from ceres_fast.paper.plan import Plan
 from ceres_fast.paper.run import run_experiments
+from ceres_fast.settings.guarantee import Guarantee
 from ceres_fast.training.processes import Problem
 
 from .conftest import TOO_FEW, Commands
@@ -244,7 +245,7 @@ def test_two_at_once_in_one_folder(plan: Made, tmp_path: Path, commands: Command
 
 
 def test_a_promise_reaches_the_calibration(plan: Made, tmp_path: Path, commands: Commands, reports: list[int]) -> None:
-    run_experiments(tmp_path / "out", plan(promise=Promise(0.75, 0.25, 1), backbones="xception", experiments="1"))
+    run_experiments(tmp_path / "out", plan(guarantee=Guarantee(0.75, 0.25, 1), backbones="xception", experiments="1"))
     (found,) = rows(tmp_path / "out").values()
     point = found["operating_point"]
     assert (point["max_loss"], point["confidence"], point["needs"]) == (0.75, 0.25, 1)

@@ -7,14 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from ...settings.guarantee import NEEDS
 from ..asteroids import critical
 from ..predictions import Predictions
 from ..shares import CONFIDENCE, Share, correlation, design_effect, share
 from .bins import FEWEST, Bin, is_unknown, with_the_rest
 from .quantities import QUANTITIES, Quantity
-
-NEEDS = 3
-"""Exposures in which an asteroid must be found, so that its trajectory is."""
 
 FEWEST_TO_STAND_OUT = 5
 """Asteroids of a bin below which it never stands out: one lost of two is an interval below 0.96, and means nothing."""

@@ -14,8 +14,8 @@ import numpy as np
 
 from ...console import warnings_kept
 from ...errors import CeresFastError
-from ...selection.track_cost import NEEDS
-from ..tolerance import CONFIDENCE, MAX_LOSS, least_max_loss, needed
+from ...settings.guarantee import NEEDS, Guarantee
+from ..tolerance import least_max_loss, needed
 from .divide import Division, divide
 from .hold_out import nights
 
@@ -146,7 +146,8 @@ def calibration_text(columns: Mapping[str, np.ndarray], splits: np.ndarray, need
     resizable : bool
         Whether ``--calibration-asteroids`` can make the split larger; a preset decides its size.
     """
-    wanted = needed(MAX_LOSS, CONFIDENCE)
+    usual = Guarantee()
+    wanted = needed(usual.max_loss, usual.confidence)
     seen = f"seen in {needs} exposures of a night or more"
     # Where no asteroid is seen often enough (alerts show most of them once), what one exposure each allows is said.
     for counted in (needs, 1):
@@ -160,12 +161,12 @@ def calibration_text(columns: Mapping[str, np.ndarray], splits: np.ndarray, need
     option = "" if counted == NEEDS else f" --needs {counted}"
     if asteroids >= wanted:
         return (
-            f"{holds}: enough for `ceres-fast calibrate{option}`, which needs {wanted} to lose at most {MAX_LOSS:.0%} "
-            f"with {CONFIDENCE:.0%} confidence"
+            f"{holds}: enough for `ceres-fast calibrate{option}`, which needs {wanted} to lose at most "
+            f"{usual.max_loss:.0%} with {usual.confidence:.0%} confidence"
         )
     text = (
-        f"{holds}: `ceres-fast calibrate{option} --max-loss {least_max_loss(asteroids, CONFIDENCE):g}` is the least "
-        f"they can carry with {CONFIDENCE:.0%} confidence; --max-loss {MAX_LOSS:g} needs {wanted}"
+        f"{holds}: `ceres-fast calibrate{option} --max-loss {least_max_loss(asteroids, usual.confidence):g}` is the "
+        f"least they can carry with {usual.confidence:.0%} confidence; --max-loss {usual.max_loss:g} needs {wanted}"
     )
     if resizable and counted == needs and LARGEST_SHARE * len(of) >= wanted:
         return f"{text}, which --calibration-asteroids {wanted} gives it"
