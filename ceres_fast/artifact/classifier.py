@@ -66,7 +66,7 @@ class NamedFile(TypedDict):
     sha256: Sha256
 
 
-class Guarantee(TypedDict):
+class ThresholdGuarantee(TypedDict):
     """What is guaranteed of the threshold; an operating point also says how it was chosen, which decides nothing."""
 
     threshold: Share
@@ -157,7 +157,7 @@ class Classifier:
             object.__setattr__(self, name, tuple(getattr(self, name)))
         check_scaling(self.scaling)
         if self.operating_point is not None:
-            check(self.operating_point, Guarantee, at="operating_point", more="kept")
+            check(self.operating_point, ThresholdGuarantee, at="operating_point", more="kept")
         for key, found, allowed in self._fixed():
             if found not in allowed:
                 raise Mismatch(key, f"is {shown(found)}", " or ".join(map(shown, allowed)))

@@ -8,17 +8,18 @@ An asteroid survives a threshold exactly when its critical probability (`asteroi
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from msgspec import Meta
 from scipy.stats import binomtest
 
 from ..artifact.scaling import DIGITS
 from ..console import warn
 from ..errors import CeresFastError
 from ..records.tolerance import allowed, least_max_loss, needed, upper_bound
+from ..schema import Count, Share, check
 from ..settings.guarantee import Guarantee
 from .asteroids import critical, fields_of
 from .predictions import Predictions
@@ -62,20 +63,20 @@ class OperatingPoint:
         Of the records; "" where it is not known.
     """
 
-    threshold: float
-    max_loss: float
-    confidence: float
-    needs: int
-    asteroids: int
-    allowed: int
-    lost: int
-    left_out: int
-    bound: float
-    detections: int
-    non_asteroids: int
-    left: int
-    left_per_1000: float
-    fields: int
+    threshold: Share
+    max_loss: Share
+    confidence: Share
+    needs: Annotated[int, Meta(ge=1)]
+    asteroids: Count
+    allowed: Count
+    lost: Count
+    left_out: Count
+    bound: Share
+    detections: Count
+    non_asteroids: Count
+    left: Count
+    left_per_1000: Annotated[float, Meta(ge=0, le=1000)]
+    fields: Count
     manifest_sha256: str
 
     def as_dict(self) -> dict[str, Any]:
@@ -88,30 +89,11 @@ class OperatingPoint:
 
         Raises
         ------
-        ValueError
+        Mismatch
             When a value is missing, unknown, or not what it can be.
         """
-        kinds = {field.name: str(field.type) for field in dataclasses.fields(cls)}
-        if not isinstance(values, Mapping) or values.keys() != kinds.keys():
-            raise ValueError(f"{values!a:.80} is no operating point, expected an object of {', '.join(kinds)}")
-        for name, kind in kinds.items():
-            may_be, expected = _KINDS["share" if name in _SHARES else kind]
-            if not may_be(values[name]):
-                raise ValueError(f"{name} of the operating point is {values[name]!a:.80}, expected {expected}")
+        check(values, cls, at="operating_point")
         return cls(**values)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
-
-
-_SHARES = ("threshold", "max_loss", "confidence", "bound")
-_KINDS = {
-    "share": (lambda value: _is_number(value) and value <= 1, "a number from 0 to 1"),
-    "float": (_is_number, "a number from 0 on"),
-    "int": (lambda value: _is_number(value) and isinstance(value, int), "a whole number from 0 on"),
-    "str": (lambda value: isinstance(value, str), "text"),
-}
 
 
 def choose(

@@ -25,6 +25,7 @@ from ceres_fast.evaluation.operating_point import (
     upper_bound,
 )
 from ceres_fast.evaluation.predictions import Predictions
+from ceres_fast.schema import Mismatch
 
 from ..asteroid_predictions import MANIFEST, of_asteroids, shuffled
 
@@ -240,6 +241,7 @@ def test_json_keeps_it(exposures: list[list[float]]) -> None:
         {"asteroids": 1.5},
         {"asteroids": -1},
         {"lost": [1]},
+        {"needs": 0},
         {"manifest_sha256": 5},
         {"more": 1},
         {"__class__": "x" * 10000},
@@ -247,12 +249,12 @@ def test_json_keeps_it(exposures: list[list[float]]) -> None:
     ids=str,
 )
 def test_what_is_no_operating_point_is_refused(changed: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="operating point") as caught:
+    with pytest.raises(Mismatch, match=r"^operating_point.*, expected") as caught:
         OperatingPoint.from_dict(point(**changed))
     assert len(str(caught.value)) < 500
 
 
 @pytest.mark.parametrize("values", [{}, [], None, "text", [["threshold", 0.5]]])
 def test_other_json_is_refused(values: Any) -> None:
-    with pytest.raises(ValueError, match="is no operating point"):
+    with pytest.raises(Mismatch, match=r"^operating_point (is|lacks) .*, expected"):
         OperatingPoint.from_dict(values)
