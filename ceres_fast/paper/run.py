@@ -15,7 +15,7 @@ from ..training.prefix_cache.listing import clear
 from ..training.processes import Problem
 from ..training.runs import CONFIG, take
 from ..training.series import summary, with_spread
-from .disk import is_own_cache, say_disk
+from .machine import is_own_cache, say_disk
 from .plan import CACHE, PLAN, Plan
 from .report import write_report
 from .report.results import EXPERIMENTS_FILE

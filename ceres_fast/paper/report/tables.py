@@ -7,8 +7,8 @@ from typing import Any
 
 from ...evaluation.formatting import interval, value_of
 from ...stamps import CLASSES
+from ..published import NOT_COMPARABLE, TITLES, matrix_cells, metric_cells
 from .cells import Cell, Line, Table, finished, named, spread, unfinished, whose
-from .paper import NOT_COMPARABLE, TITLES, matrix_cells, metric_cells
 from .results import Key, Results, Row
 
 NAMES = tuple(name.replace("_", "-") for name in CLASSES)

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ceres_fast.paper.report import examples
-from ceres_fast.paper.report.examples import example_stamps
+from ceres_fast.paper.report import pictures
+from ceres_fast.paper.report.pictures import example_stamps
 from ceres_fast.paper.report.results import EXPERIMENTS_FILE, Results, read_results
 from ceres_fast.records.manifest import load_manifest
 from ceres_fast.records.pipeline import read_columns
@@ -38,11 +38,11 @@ def test_both_classes_are_drawn(tiny_records: Path, tmp_path: Path, config: str)
 
 def test_they_are_those_of_the_test_split(tiny_records: Path) -> None:
     manifest = load_manifest(tiny_records)
-    chosen = examples._chosen(tiny_records, manifest.sha256)
+    chosen = pictures._chosen(tiny_records, manifest.sha256)
     columns = read_columns(manifest, "test", ("stamp", "label"))
     for label, stamps in enumerate(chosen):
         there = columns["stamp"][columns["label"] == label][..., 0]
-        assert len(stamps) == min(len(there), examples.ROWS * examples.COLUMNS)
+        assert len(stamps) == min(len(there), pictures.ROWS * pictures.COLUMNS)
         found = {stamp.tobytes() for stamp in stamps}
         assert len(found) == len(stamps)
         assert found <= {stamp.tobytes() for stamp in there}
@@ -50,13 +50,13 @@ def test_they_are_those_of_the_test_split(tiny_records: Path) -> None:
 
 def test_few_are_chosen_from_batch_to_batch(tiny_records: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sha256 = load_manifest(tiny_records).sha256
-    whole = examples._chosen(tiny_records, sha256)
-    monkeypatch.setattr(examples, "_READ_AT_ONCE", 3)
-    for one, other in zip(whole, examples._chosen(tiny_records, sha256), strict=True):
+    whole = pictures._chosen(tiny_records, sha256)
+    monkeypatch.setattr(pictures, "_READ_AT_ONCE", 3)
+    for one, other in zip(whole, pictures._chosen(tiny_records, sha256), strict=True):
         np.testing.assert_array_equal(one, other)
-    monkeypatch.setattr(examples, "ROWS", 1)
-    monkeypatch.setattr(examples, "COLUMNS", 2)
-    assert [len(stamps) for stamps in examples._chosen(tiny_records, sha256)] == [2, 2]
+    monkeypatch.setattr(pictures, "ROWS", 1)
+    monkeypatch.setattr(pictures, "COLUMNS", 2)
+    assert [len(stamps) for stamps in pictures._chosen(tiny_records, sha256)] == [2, 2]
 
 
 def test_without_the_records_it_is_told(tiny_records: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from ceres_fast.paper import disk
-from ceres_fast.paper.disk import FEATURES, cache_bytes, say_disk
+from ceres_fast.paper import machine
+from ceres_fast.paper.machine import FEATURES, cache_bytes, say_disk
 from ceres_fast.paper.plan import Plan
 
 from ..model.test_cut import SHAPES
@@ -52,13 +52,13 @@ def test_too_little_is_warned_of(
 ) -> None:
     asked: list[Path] = []
     monkeypatch.setattr(
-        disk.shutil, "disk_usage", lambda folder: asked.append(Path(folder)) or SimpleNamespace(free=10**6)
+        machine.shutil, "disk_usage", lambda folder: asked.append(Path(folder)) or SimpleNamespace(free=10**6)
     )
     say_disk(plan(told={"cache_dir": str(tmp_path / "far" / "away")}), tmp_path / "out")
     said = capsys.readouterr()
     assert f"in {tmp_path / 'far' / 'away'}" in said.out
     assert "1.0 MB are free, and up to" in " ".join(said.err.split())
     assert asked == [tmp_path]  # where the cache will be
-    monkeypatch.setattr(disk.shutil, "disk_usage", lambda folder: SimpleNamespace(free=10**15))
+    monkeypatch.setattr(machine.shutil, "disk_usage", lambda folder: SimpleNamespace(free=10**15))
     say_disk(plan(), tmp_path / "out")
     assert capsys.readouterr().err == ""

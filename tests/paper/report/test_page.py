@@ -17,7 +17,7 @@ from lxml import etree, html
 from markdown_it import MarkdownIt
 
 from ceres_fast.errors import CeresFastError, InputError
-from ceres_fast.paper.report import write as module
+from ceres_fast.paper.report import page as module
 from ceres_fast.paper.report import write_report
 from ceres_fast.paper.report.pictures import Picture
 from ceres_fast.paper.report.results import EXPERIMENTS_FILE, Results
