@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -155,18 +155,10 @@ class BatchedEngine(ABC):
     def _run(self, batch: np.ndarray) -> np.ndarray:
         """Return the output, (n, classes) float32, of a batch: (n, 32, 32, planes) float32, C-contiguous, finite.
 
-        n is one of `sizes` where there are any, else at most the batch size. What goes wrong is an InputError.
+        n is one of `sizes` where there are any, else at most the batch size. The batch may be a part of the caller's
+        array, and is only read. The output is copied before the next batch is run, so that it may be a buffer that is
+        used again. What goes wrong is an InputError.
         """
-
-    def _run_all(self, batches: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-        """Yield the output of each of the batches, in their order; see `_run`.
-
-        To override where batches can overlap: one may be asked for while others are on their way. Each output is
-        copied before the next is asked for, so that a buffer may be yielded that is used again. A batch, in turn,
-        may be a part of the caller's array: it stays as it is until its output was yielded, and is only read.
-        """
-        for batch in batches:
-            yield self._run(batch)
 
     def predict(self, stamps: ArrayLike, batch_size: int | None = None, *, raw: bool = False) -> np.ndarray:
         """Return the probability that each stamp holds an asteroid.
@@ -204,8 +196,8 @@ class BatchedEngine(ABC):
         size = self._largest(self.batch_size if batch_size is None else batch_size)
         cuts = self._cuts(len(pixels), size)
         result, whole = np.empty(len(pixels), np.float32), np.ones(len(pixels), bool)
-        outputs = self._run_all(self._prepared(pixels[cut], whole[cut]) for cut in cuts)
-        for cut, output in zip(cuts, outputs, strict=True):
+        for cut in cuts:
+            output = self._run(self._prepared(pixels[cut], whole[cut]))
             result[cut] = self._probability(output, cut.stop - cut.start)
         result[~whole] = np.nan
         answers = result if raw else published(self.classifier.scaling, result)
@@ -216,11 +208,8 @@ class BatchedEngine(ABC):
         """Run a batch of each size once: a GPU's first run chooses kernels and takes memory, and is slow."""
         ramp = np.linspace(0, 1000, int(np.prod(self.classifier.stamp_shape)), dtype=np.float32)
         stamp = ramp.reshape(self.classifier.stamp_shape)
-        sizes = self.sizes or (self.batch_size,)
-        for size, output in zip(
-            sizes, self._run_all(np.repeat(stamp[None], size, axis=0) for size in sizes), strict=True
-        ):
-            self._probability(output, size)
+        for size in self.sizes or (self.batch_size,):
+            self._probability(self._run(np.repeat(stamp[None], size, axis=0)), size)
 
     def _shaped(self, stamps: ArrayLike) -> np.ndarray:
         given = np.asanyarray(stamps)
