@@ -19,11 +19,11 @@ from ..artifact.latest import resolve
 from ..console import console, warnings_kept
 from ..errors import CeresFastError
 from ..stamps import PLANES, stamp_shape
+from .agreement import agreement, probe_stamps
 from .batches import Engine
 from .gpus import Driver, driver
 from .loading import load
 from .packages import UNTRIED, Finding, installed, packages
-from .probes import probe_stamps
 
 _SHAPE = b"\x12\x17\n\x15\x08\x01\x12\x11\n\x03\x12\x01N\n\x02\x08 \n\x02\x08 \n\x02\x08\x01"
 IDENTITY = (
@@ -142,8 +142,6 @@ def _compared(engine: Engine) -> str:
     CeresFastError
         When it fails, or is farther away than rounding is.
     """
-    from .agreement import agreement
-
     if not engine.source.exists():
         engine.predict(probe_stamps(engine.classifier.planes))
         return f"; not compared with {engine.source.name}, which is not beside it"

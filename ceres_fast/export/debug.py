@@ -14,7 +14,7 @@ import onnxruntime
 from astropy.table import Table
 
 from ..console import say, table
-from ..engines.probes import probe_stamps
+from ..engines.agreement import probe_stamps
 from ..errors import CeresFastError, InputError
 from ..files import atomic_file
 from ..stamps import PLANE_SETS, stamp_shape

@@ -12,7 +12,7 @@ import pytest
 
 from ceres_fast import files
 from ceres_fast.artifact.classifier import Classifier, read_classifier
-from ceres_fast.engines.probes import probe_stamps
+from ceres_fast.engines.agreement import probe_stamps
 from ceres_fast.export import export, onnx_file
 
 from ..export.exported import FILES, contents, engine_of

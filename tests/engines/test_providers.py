@@ -13,7 +13,7 @@ import onnxruntime
 import pytest
 
 from ceres_fast.console import warnings_kept
-from ceres_fast.engines import exact_bytes, load, providers, tensorrt_provider
+from ceres_fast.engines import load, providers, tensorrt_provider
 from ceres_fast.engines.batches import GPU_SIZES
 from ceres_fast.engines.gpus import Driver, Gpu
 from ceres_fast.engines.providers import PROVIDERS, NotStartedError, Onnx, start
@@ -205,12 +205,12 @@ def test_sums_of_bytes_are_exact_on_every_processor(
     processor: str | None,
     expected: str,
 ) -> None:
-    monkeypatch.setattr(exact_bytes, "PROCESSOR", tmp_path / "cpuinfo")
+    monkeypatch.setattr(providers, "PROCESSOR", tmp_path / "cpuinfo")
     if processor:
         (tmp_path / "cpuinfo").write_text(f"processor: 0\n{processor}\n")
     made = runtime([TENSORRT, CUDA, CPU], [TENSORRT, CUDA])
     start(MODEL, name)
-    assert made.options[-1].get_session_config_entry(exact_bytes.OPTION) == expected
+    assert made.options[-1].get_session_config_entry(providers.EXACT_SUMS) == expected
 
 
 def test_tensorrt_has_a_profile_for_all_batches_and_keeps_its_engines(

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
-from ceres_fast.engines.probes import probe_stamps
+from ceres_fast.engines.agreement import probe_stamps
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.export.debug import Layerwise, Tensor, layerwise, pairs
 from ceres_fast.stamps import PLANES

@@ -17,8 +17,8 @@ import pytest
 from ceres_fast.artifact.classifier import ONNX_KINDS, ONNX_METADATA_KEY, Classifier, read_classifier
 from ceres_fast.artifact.latest import name_latest
 from ceres_fast.artifact.products import as_product, metadata, onnx_name
+from ceres_fast.engines.agreement import probe_stamps
 from ceres_fast.engines.onnx_runtime import OnnxRuntimeEngine
-from ceres_fast.engines.probes import probe_stamps
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.export import export, onnx_file, proof
 from ceres_fast.export.onnx_file import keras_graph

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from ceres_fast.engines.probes import probe_stamps
+from ceres_fast.engines.agreement import probe_stamps
 from ceres_fast.model import build
 from ceres_fast.model.backbones import BACKBONES, EXPERIMENTS
 from ceres_fast.model.build import BASE, Base, build_model

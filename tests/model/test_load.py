@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from ceres_fast.artifact.classifier import CLASSIFIER_FILE, read_classifier
-from ceres_fast.engines.probes import probe_stamps
+from ceres_fast.engines.agreement import probe_stamps
 from ceres_fast.errors import InputError
 from ceres_fast.model.build import build_model
 from ceres_fast.model.load import load_model, predict

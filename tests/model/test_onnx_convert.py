@@ -15,8 +15,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from ceres_fast.artifact.onnx_file import INPUT, OUTPUT
 from ceres_fast.artifact.products import describe
+from ceres_fast.engines.agreement import probe_stamps
 from ceres_fast.engines.onnx_runtime import OnnxRuntimeEngine
-from ceres_fast.engines.probes import probe_stamps
 from ceres_fast.errors import CeresFastError
 from ceres_fast.model.build import BASE, build_model
 from ceres_fast.model.load import predict

@@ -9,7 +9,7 @@ import numpy as np
 from ...artifact.classifier import Classifier
 from ...artifact.scaling import published
 from ...engines import Engine
-from ...engines.probes import probe_stamps
+from ...engines.agreement import probe_stamps
 from ...errors import CeresFastError
 from ...evaluation.asteroids import critical
 from ...evaluation.predictions import Predictions

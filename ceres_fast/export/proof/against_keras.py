@@ -19,8 +19,8 @@ from ...artifact.classifier import Classifier
 from ...artifact.onnx_file import INPUT, OUTPUT
 from ...console import say
 from ...engines.batches import BatchedEngine
-from ...engines.exact_bytes import sum_exactly
 from ...engines.onnx_runtime import OnnxRuntimeEngine
+from ...engines.providers import sum_exactly
 from ...model.load import predict
 from ...model.onnx_float16 import rounded_at_each_node
 from . import Stamps, Tolerances, comparison_pixels, prove

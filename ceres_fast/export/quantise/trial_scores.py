@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from ...engines.exact_bytes import sum_exactly
+from ...engines.providers import sum_exactly
 from ...errors import CeresFastError
 from ...stamps import CLASSES
 from ..proof.decisions import decide

@@ -12,8 +12,8 @@ import pytest
 
 from ceres_fast.artifact.classifier import read_classifier
 from ceres_fast.artifact.products import as_product, describe
+from ceres_fast.engines.agreement import probe_stamps
 from ceres_fast.engines.onnx_runtime import OnnxRuntimeEngine
-from ceres_fast.engines.probes import probe_stamps
 from ceres_fast.errors import CeresFastError
 from ceres_fast.export.proof import NotProven, Proof, comparison_pixels, prove
 from ceres_fast.export.proof.report import stamps_needed

@@ -11,7 +11,7 @@ import onnxruntime
 from onnx import TensorProto
 
 from ceres_fast.artifact.onnx_file import NONNEGATIVE, SIGNED
-from ceres_fast.engines.exact_bytes import sum_exactly
+from ceres_fast.engines.providers import sum_exactly
 
 
 def answers(model: onnx.ModelProto, stamps: np.ndarray) -> np.ndarray:
