@@ -48,7 +48,7 @@ def alert_tables(
     planes: Sequence[str] = PLANES[:1],
     where: Where = (),
     on_error: OnError = "stop",
-    nan: NanPolicy = "error",
+    nan: NanPolicy = "fill",
     rules: AlertRules = DEFAULT_RULES,
     chunk: int = 2048,
 ) -> Iterator[tuple[Table, Counter[str]]]:
@@ -66,7 +66,8 @@ def alert_tables(
     on_error : {"stop", "skip"}
         Whether a bad packet or archive ends the work or is left out and counted.
     nan : {"error", "fill"}
-        Whether a stamp with missing pixels is bad, or gets the median of its plane there.
+        Whether a stamp with missing pixels is bad, or gets the median of its plane there. Cut-outs of alerts have them
+        wherever the reference image has, so that refusing them would refuse most nights.
     rules : AlertRules
         From where on an alert is called what.
     chunk : int
@@ -166,7 +167,7 @@ def _selected(fields: Mapping[str, Any], where: Where) -> bool:
 def _stamp(packet: Mapping[str, Any], survey: Survey, planes: Sequence[str], nan: NanPolicy) -> dict[str, Any]:
     cut, padded, filled = zip(*(_plane(packet, survey, plane) for plane in planes), strict=True)
     if sum(filled) and nan == "error":
-        raise ValueError(f"{sum(filled)} pixels are missing (NaN); pass --nan fill to put the median there")
+        raise ValueError(f"{sum(filled)} pixels are missing (NaN); --nan fill puts the median of the others there")
     return {"stamp": np.stack(cut, axis=-1), "padded": sum(padded), "filled": sum(filled)}
 
 

@@ -13,18 +13,11 @@ from astropy.table import Table
 from astropy.wcs import WCS
 
 from ..errors import InputError
-from ..frames.fits_files import frame_stem
 from ..frames.info import FrameInfo
 from .names import PIXEL_COLUMNS, SKY_COLUMNS, Names
 
 EXT_NUMBER = "EXT_NUMBER"
 """SExtractor's column with the number of the CCD in its file, from 1."""
-
-ENDINGS = (".cat", ".ldac", ".cat.fits", ".csv", ".ecsv", ".vot", ".xml")
-"""How the name of a frame's catalogue ends."""
-
-CATALOGUE_FOLDER = "sextractor_cat"
-"""The folder beside that of the frames in which NEARBY keeps their catalogues."""
 
 OUTSIDE_PIXELS = 16
 OUTSIDE_SHARE = 0.1
@@ -181,22 +174,6 @@ def check_against(
     if distance.size and typical > off:
         problem = f"its sky positions are {typical:.0f} pixels (median) from where the frame {info.place} has them"
         raise InputError(catalogue.path, problem, expected=f"less than {off} pixels", action=action)
-
-
-def find_catalogue(frame_path: Path) -> Path | None:
-    """Return the catalogue of a frame, or None.
-
-    Looked for as NEARBY keeps it, ``../sextractor_cat/<stem>.cat``, then beside the frame; see `ENDINGS`.
-    """
-    return next((path for path in catalogue_places(frame_path) if path.is_file()), None)
-
-
-def catalogue_places(frame_path: Path) -> list[Path]:
-    """Return where the catalogue of a frame is looked for, the first that is there wins."""
-    folder = frame_path.parent
-    above = folder / ".." if folder.name in ("", "..") else folder.parent  # the parent of "." is "." in Python
-    folders = (above / CATALOGUE_FOLDER, folder)
-    return [folder / f"{frame_stem(frame_path)}{ending}" for folder in folders for ending in ENDINGS]
 
 
 def _pairs(catalogue: Catalogue, names: Iterable[tuple[str, str]]) -> Iterator[tuple[np.ndarray, np.ndarray]]:

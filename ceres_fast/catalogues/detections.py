@@ -14,7 +14,18 @@ from astropy.wcs import WCS
 from ..errors import InputError
 from ..frames.info import FrameInfo
 from ..frames.reading import FrameHeader, read_header
-from . import Catalogue, Names, check_against, column, find_catalogue, positions, read_catalogue, rows_of, sky_positions
+from . import (
+    Catalogue,
+    Names,
+    check_against,
+    column,
+    find_catalogue,
+    no_catalogue,
+    positions,
+    read_catalogue,
+    rows_of,
+    sky_positions,
+)
 
 SEEING_LIMIT = 5.0
 """A seeing in a header that is more than this many times the width of the detections is not one (99 for unknown,
@@ -53,6 +64,7 @@ def read_detections(
     *,
     reject_flags: int = 0,
     names: Names | None = None,
+    catalogues: Path | None = None,
 ) -> Detections:
     """Read the catalogue of a frame and the frame's header.
 
@@ -66,6 +78,8 @@ def read_detections(
         Bits of FLAGS; detections with any of them are rejected (`rules.Rules.reject_flags`).
     names : Names, optional
         What the columns of a catalogue that is read are called.
+    catalogues : pathlib.Path, optional
+        The folder that `find_catalogue` looks in.
 
     Raises
     ------
@@ -75,15 +89,9 @@ def read_detections(
     if not isinstance(frame, FrameHeader):
         frame = read_header(frame.path, frame.hdu) if isinstance(frame, FrameInfo) else read_header(frame)
     info, header, wcs = frame
-    catalogue = catalogue or find_catalogue(info.path)
+    catalogue = catalogue or find_catalogue(info.path, catalogues)
     if catalogue is None:
-        stem = info.frame.removesuffix(info.brackets)
-        raise InputError(
-            info.path,
-            "has no catalogue",
-            expected=f"{stem}.cat beside it or in ../sextractor_cat",
-            action="run SExtractor or `ceres-fast detect` on it",
-        )
+        raise no_catalogue(info.path, catalogues)
     if not isinstance(catalogue, Catalogue):
         catalogue = read_catalogue(catalogue, names)
     rows = rows_of(catalogue, info)

@@ -17,19 +17,20 @@ from . import find_catalogue, read_catalogue, rows_of
 
 
 def survey_fields(
-    sources: Sequence[Path], *, where: Where = (), on_error: OnError = "stop"
+    sources: Sequence[Path], *, where: Where = (), on_error: OnError = "stop", catalogues: Path | None = None
 ) -> tuple[list[list[FrameInfo]], Counter[str]]:
     """Return the frames in sources by field, CCD and night, and how many were found, bad or not selected.
 
-    Names of `where` that are no keyword of a header are left to the catalogues.
+    Names of `where` that are no keyword of a header are left to the catalogues, which are looked for in `catalogues`
+    where such a folder is given (`find_catalogue`).
     """
-    infos, counts = read_infos(find_frames(sources), where=where, on_error=on_error)
-    fields, copies = grouped(infos, on_error=on_error)
+    infos, counts = read_infos(find_frames(sources), where=where, on_error=on_error, catalogues=catalogues)
+    fields, copies = grouped(infos, on_error=on_error, catalogues=catalogues)
     return fields, counts + copies
 
 
 def read_infos(
-    paths: Sequence[Path], *, where: Where = (), on_error: OnError = "stop"
+    paths: Sequence[Path], *, where: Where = (), on_error: OnError = "stop", catalogues: Path | None = None
 ) -> tuple[list[FrameInfo], Counter[str]]:
     """Return what the headers of frames say, without the frames that are bad or not selected, and counts of both."""
     counts: Counter[str] = Counter()
@@ -40,7 +41,7 @@ def read_infos(
             heads = read_headers(path)
         except InputError as error:
             counts["frames_found"] += 1
-            leave_out(path, error, problems, counts)
+            leave_out(path, error, problems, counts, catalogues)
             continue
         counts["frames_found"] += len(heads)
         chosen = [info for info, header, _ in heads if _is_chosen(header, where)]
@@ -53,24 +54,32 @@ def _is_chosen(header: fits.Header, where: Where) -> bool:
     return all(any(equal(header[name], value) for value in allowed) for name, allowed in where if name in header)
 
 
-def grouped(infos: Sequence[FrameInfo], *, on_error: OnError = "stop") -> tuple[list[list[FrameInfo]], Counter[str]]:
+def grouped(
+    infos: Sequence[FrameInfo], *, on_error: OnError = "stop", catalogues: Path | None = None
+) -> tuple[list[list[FrameInfo]], Counter[str]]:
     """Group frames as `group_exposures` does; copies of an exposure are bad frames."""
     counts: Counter[str] = Counter()
     problems = Problems(on_error)
-    return group_exposures(infos, lambda info, error: leave_out(info, error, problems, counts)), counts
+    return group_exposures(infos, lambda info, error: leave_out(info, error, problems, counts, catalogues)), counts
 
 
-def leave_out(frame: FrameInfo | Path, error: InputError, problems: Problems, counts: Counter[str]) -> None:
+def leave_out(
+    frame: FrameInfo | Path,
+    error: InputError,
+    problems: Problems,
+    counts: Counter[str],
+    catalogues: Path | None = None,
+) -> None:
     """Report a CCD (or a whole file) that cannot be used; count it and its detections, if these can be read."""
     problems.report(error, counts, "bad_frames")
-    lost = _rows(frame)
+    lost = _rows(frame, catalogues)
     counts["detections"] += lost
     counts["bad_frame_detections"] += lost
 
 
-def _rows(frame: FrameInfo | Path) -> int:
+def _rows(frame: FrameInfo | Path, catalogues: Path | None) -> int:
     try:
-        path = find_catalogue(frame if isinstance(frame, Path) else frame.path)
+        path = find_catalogue(frame if isinstance(frame, Path) else frame.path, catalogues)
         if path is None:
             return 0
         catalogue = read_catalogue(path)

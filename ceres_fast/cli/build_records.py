@@ -7,7 +7,20 @@ from typing import Annotated, Literal
 
 import typer
 
-from .options import RECORDS, TRAINING, Chance, Columns, Needs, OnError, Overwrite, RecordsFolder, Seed, Slowest, Static
+from .options import (
+    RECORDS,
+    TRAINING,
+    Catalogues,
+    Chance,
+    Columns,
+    Needs,
+    OnError,
+    Overwrite,
+    RecordsFolder,
+    Seed,
+    Slowest,
+    Static,
+)
 
 
 def build_records(
@@ -32,6 +45,7 @@ def build_records(
         typer.Option(help="MPC code of the observatory that took the frames, where the truth has those of several."),
     ] = None,
     columns: Columns = "",
+    catalogues: Catalogues = None,
     planes: Annotated[
         Literal["science", "science,template,difference"],
         typer.Option(help="Planes of the stamps. Only alert packets have all three."),
@@ -91,9 +105,12 @@ def build_records(
     static: Static = None,
     needs: Needs = 3,
     nan: Annotated[
-        Literal["error", "fill"],
-        typer.Option(help="Missing pixels: an error, or filled with the stamp's median and counted in the record."),
-    ] = "error",
+        Literal["error", "fill"] | None,
+        typer.Option(
+            help="Missing pixels: an error, or filled with the stamp's median and counted in the record. Without it "
+            "they are filled in alerts, and an error elsewhere.",
+        ),
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes; without it one per core. The records are the same.")
     ] = None,
@@ -118,6 +135,7 @@ def build_records(
         truth=truth,
         observatory=observatory,
         names=Names.parse(columns) if columns else None,
+        catalogues=catalogues,
         planes=planes.split(","),
         name=name,
         shards=shards,

@@ -70,6 +70,14 @@ Needs = Annotated[
         "measured by it.",
     ),
 ]
+Catalogues = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="Folder with the catalogues of all frames, as `detect --output` writes it; without it they are looked for "
+        "beside each frame and in ../sextractor_cat.",
+    ),
+]
 Columns = Annotated[
     str,
     typer.Option(

@@ -7,12 +7,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from .. import __version__
-from ..catalogues import Names
+from ..catalogues import Names, check_folder, check_one_each
 from ..catalogues.static_sources import read_static
 from ..console import say, warn
 from ..errors import FURTHER, LOUD, CeresFastError, NanPolicy, OnError
@@ -24,8 +23,16 @@ from ..settings.guarantee import NEEDS
 from ..stamps import CLASSES, PLANES
 from ..truth.skybot import SKYBOT, skybot_file
 from .assembly import read_tables, write_splits
-from .manifest import MANIFEST, Manifest, load_manifest, write_manifest
-from .manifest_checks import FORMAT_VERSION, described_stamp, valid_name
+from .manifest import (
+    FORMAT_VERSION,
+    MANIFEST,
+    Condition,
+    Manifest,
+    described_stamp,
+    load_manifest,
+    valid_name,
+    write_manifest,
+)
 from .parts import LOCK, PARTS, RECORDS, Part, PartMaker, clear_others, partial_folder
 from .reconcile import Made, reconcile
 from .scheduler import Workers
@@ -35,7 +42,7 @@ from .sources import described as described_sources
 from .splits import FRACTIONS, Division, divide, group_stamps, leaks
 from .splits.calibration import calibration_text, sized_for
 from .summary import show_summary
-from .units import Choice, Unit
+from .units import ALERT_NAN, STAMP_NAN, Choice, FieldUnit, Unit
 
 SOURCES_FILE = "sources.sha256"
 _OURS = re.compile(rf"{re.escape(MANIFEST)}|{re.escape(SOURCES_FILE)}|.+\.tfrecord-\d{{5}}-of-\d{{5}}")
@@ -54,10 +61,11 @@ def build_records(
     where: Where = (),
     rules: Rules | None = None,
     on_error: OnError = "stop",
-    nan: NanPolicy = "error",
+    nan: NanPolicy | None = None,
     overwrite: bool = False,
     planes: Sequence[str] = PLANES[:1],
     names: Names | None = None,
+    catalogues: StrPath | None = None,
     observatory: str | None = None,
     hold_out: Where = (),
     preset: str | None = None,
@@ -100,14 +108,18 @@ def build_records(
         How detections are chosen and labelled; stored in the manifest.
     on_error : {"stop", "skip"}
         Whether a bad input ends the work or is left out and counted.
-    nan : {"error", "fill"}
-        What to do about missing pixels: refuse, or put the stamp's median there.
+    nan : {"error", "fill"}, optional
+        What to do about missing pixels: refuse, or put the stamp's median there. By default they are filled in alerts,
+        which have them, and an error elsewhere.
     overwrite : bool, default False
         Replace `out` where it holds records already.
     planes : sequence of str
         What the planes of the stamps show: a row of `PLANE_SETS`.
     names : Names, optional
         What the columns of the catalogues are called; by default as SExtractor calls them.
+    catalogues : path, optional
+        The folder that holds the catalogues of all frames, as ``ceres-fast detect --output`` writes it; by default
+        they are beside the frames (`catalogues.find_catalogue`).
     observatory : str, optional
         Code of the observatory that took the frames, where the truth file has observations of several.
     hold_out : sequence of (name, values)
@@ -140,6 +152,7 @@ def build_records(
     sources, out = as_paths(sources), Path(out)
     truth = None if truth is None else Path(truth)
     static = None if static is None else Path(static)
+    catalogues = None if catalogues is None else Path(catalogues)
     _check_arguments(name, shards)
     if preset is not None and (fractions is not None or calibration_asteroids is not None):
         raise CeresFastError(
@@ -153,11 +166,16 @@ def build_records(
         sources, out = as_paths(source.absolute() for source in sources), out.absolute()
         truth = truth and truth.absolute()
         static = static and static.absolute()
-    found = find_sources(sources, truth)
+        catalogues = catalogues and catalogues.absolute()
+    if catalogues is not None:
+        check_folder(catalogues)
+    found = find_sources(sources, truth, catalogues)
     rules = rules or Rules()
     if all(source.kind != "frames" for source in found):
         if truth:
             warn(f"{truth}: is not read: stamps and alerts have labels of their own, and no source has frames")
+        if catalogues:
+            warn(f"{catalogues}: is not read: no source has frames, whose catalogues could be there")
         # Stamps and alerts do not show what is stationary: nothing was removed here, and nothing may be claimed.
         rules = replace(rules, remove_stationary=False)
     if static is not None:
@@ -191,7 +209,7 @@ def build_records(
                 hold_out=_as_lists(hold_out),
                 preset=preset,
                 where=_as_lists(where),
-                nan=nan,
+                nan=nan or (ALERT_NAN if any(source.kind == "alerts" for source in found) else STAMP_NAN),
                 rules=rules.as_dict(),
                 pixel_scale=float(np.median(scales)) if scales.size else None,
                 sources=described_sources(found, static),
@@ -234,6 +252,9 @@ def _make_parts(
     sources: Sequence[Source], choice: Choice, pool: Workers, folder: Path
 ) -> list[tuple[Source, Unit, Part]]:
     units = [(source, unit) for source in sources for unit in source.units(choice, pool)]
+    of_fields = [unit for _, unit in units if isinstance(unit, FieldUnit)]
+    if of_fields and of_fields[0].catalogues is not None:
+        check_one_each((info.path for unit in of_fields for info in unit.frames), of_fields[0].catalogues)
     make = PartMaker(folder, choice)
     tasks = [(unit, make.key(unit)) for _, unit in units]
     clear_others(folder, {key for _, key in tasks})
@@ -279,8 +300,8 @@ def _listing(
     return "".join(f"{sha256}  {name}\n" for sha256, name in [*lines, *others])
 
 
-def _as_lists(conditions: Where) -> list[list[Any]]:
-    return [[key, [str(value) for value in values]] for key, values in conditions]
+def _as_lists(conditions: Where) -> list[Condition]:
+    return [(key, [str(value) for value in values]) for key, values in conditions]
 
 
 def _place_of_count(key: str) -> tuple[int, str]:

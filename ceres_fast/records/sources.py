@@ -26,6 +26,7 @@ from ..frames.stamp_folders import is_class_folders, labelled_files
 from ..frames.where import Where
 from ..selection.truth_checks import check_observatory, check_times, check_truth
 from ..stamps import PLANES
+from .manifest import SourceCount
 from .scheduler import Workers
 from .units import Choice, FieldUnit, PacketUnit, SourceFile, StampUnit, Unit, truth_of
 
@@ -49,6 +50,8 @@ class Source(ABC):
         The truth table of a folder of frames.
     prefix : str
         Goes in front of the column ``source``: the name where there are several sources.
+    catalogues : pathlib.Path or None
+        The folder that holds the catalogues of frames, where they are not beside them.
     counts : collections.Counter
         What happened to the input while units were looked for; the rest is in the counts of the units.
     """
@@ -57,6 +60,7 @@ class Source(ABC):
     name: str
     truth: Path | None
     prefix: str = ""
+    catalogues: Path | None = None
     counts: Counter[str] = field(default_factory=Counter)
 
     kind = ""
@@ -117,7 +121,7 @@ class Frames(Source):
 
     def _find(self) -> list[Path]:
         return [
-            *dict.fromkeys(file for frame in find_frames([self.folder]) for file in _files_of(frame)),
+            *dict.fromkeys(file for frame in find_frames([self.folder]) for file in _files_of(frame, self.catalogues)),
             self._truth(),
         ]
 
@@ -134,19 +138,21 @@ class Frames(Source):
         check_times(self._read_truth(choice), taken, choice.rules)
         check_observatory(self._read_truth(choice), taken)
         for infos in fields:
-            paths = dict.fromkeys(file for info in infos for file in _files_of(info.path))
+            paths = dict.fromkeys(file for info in infos for file in _files_of(info.path, self.catalogues))
             files = self.named(paths)
             first = self._name_of(infos[0].path) + infos[0].brackets
             new = tuple(file for file in files if file not in listed)
             listed.update(new)
-            units.append(FieldUnit(first, self.prefix, files, new, self.folder, tuple(infos), truth, sha256))
+            units.append(
+                FieldUnit(first, self.prefix, files, new, self.folder, tuple(infos), truth, sha256, self.catalogues)
+            )
         others = [file for file in self.named(self.files) if file not in listed]
         for chunk in map(tuple, _chunks(others, HEADERS_AT_ONCE)):
             units.append(Unit(chunk[0].name, self.prefix, chunk, chunk))
         return units
 
     def _fields(self, frames: Sequence[Path], choice: Choice, workers: Workers) -> list[list[FrameInfo]]:
-        look = partial(_look, where=choice.where, on_error=choice.on_error)
+        look = partial(_look, where=choice.where, on_error=choice.on_error, catalogues=self.catalogues)
         infos: list[FrameInfo] = []
         chunks = _chunks(frames, HEADERS_AT_ONCE)
         for found, counts, warnings in workers.run(look, chunks, f"looking at {self.name}"):
@@ -154,7 +160,7 @@ class Frames(Source):
             self.counts.update(counts)
             for warning in warnings:
                 warn(warning)
-        fields, copies = grouped(infos, on_error=choice.on_error)
+        fields, copies = grouped(infos, on_error=choice.on_error, catalogues=self.catalogues)
         self.counts.update(copies)
         return fields
 
@@ -207,15 +213,17 @@ def _refuse_planes(source: Source, choice: Choice) -> None:
         )
 
 
-def _files_of(frame: Path) -> list[Path]:
+def _files_of(frame: Path, catalogues: Path | None) -> list[Path]:
     """Return the files that decide what the stamps of a frame are: itself, its catalogue, its masks and weights."""
-    catalogue = find_catalogue(frame)
+    catalogue = find_catalogue(frame, catalogues)
     return [frame, *([catalogue] if catalogue else []), *companion_files(frame)]
 
 
-def _look(paths: Sequence[Path], *, where: Where, on_error: OnError) -> tuple[list[FrameInfo], Counter[str], list[str]]:
+def _look(
+    paths: Sequence[Path], *, where: Where, on_error: OnError, catalogues: Path | None
+) -> tuple[list[FrameInfo], Counter[str], list[str]]:
     with warnings_kept() as warnings:
-        infos, counts = read_infos(paths, where=where, on_error=on_error)
+        infos, counts = read_infos(paths, where=where, on_error=on_error, catalogues=catalogues)
     return infos, counts, warnings
 
 
@@ -223,7 +231,7 @@ def _chunks(items: Sequence[Any], size: int) -> list[Sequence[Any]]:
     return [items[start : start + size] for start in range(0, len(items), size)]
 
 
-def find_sources(folders: Sequence[Path], truth: Path | None) -> list[Source]:
+def find_sources(folders: Sequence[Path], truth: Path | None, catalogues: Path | None = None) -> list[Source]:
     """Return the sources in the order they were named.
 
     Raises
@@ -244,7 +252,7 @@ def find_sources(folders: Sequence[Path], truth: Path | None) -> list[Source]:
         unique = next(free for free in chain([name], (f"{name}-{n}" for n in count(2))) if free not in taken)
         kind = StampFolders if is_class_folders(folder) else Alerts if is_alerts(folder) else Frames
         prefix = f"{unique}/" if len(folders) > 1 else ""
-        sources.append(kind(folder, unique, truth or folder / TRUTH, prefix))
+        sources.append(kind(folder, unique, truth or folder / TRUTH, prefix, catalogues))
     return sources
 
 
@@ -257,7 +265,9 @@ def _refuse_nested(folder: Path, others: Sequence[Path]) -> None:
             )
 
 
-def described(sources: Sequence[Source], static: Path | None = None) -> list[dict[str, Any]]:
+def described(sources: Sequence[Source], static: Path | None = None) -> list[SourceCount]:
     """Return the sources for the manifest, and the table of fixed sources."""
-    entries = [{"name": source.name, "kind": source.kind, "files": len(source.files)} for source in sources]
+    entries: list[SourceCount] = [
+        {"name": source.name, "kind": source.kind, "files": len(source.files)} for source in sources
+    ]
     return entries if static is None else [*entries, {"name": static.name, "kind": "static", "files": 1}]

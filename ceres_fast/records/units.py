@@ -24,15 +24,20 @@ from ..settings.guarantee import NEEDS
 from ..stamps import PLANES
 from ..truth import read_truth
 
+STAMP_NAN: NanPolicy = "error"
+ALERT_NAN: NanPolicy = "fill"
+"""What is done about missing pixels unless the user says it: in stamps and frames they are a surprise; the cut-outs of
+alerts have them wherever a reference image has, or the edge of a CCD is near."""
+
 
 @dataclass(frozen=True)
 class Choice:
-    """What is taken from the sources, and what is done about bad input."""
+    """What is taken from the sources, and what is done about bad input; `nan` is None where the user does not say."""
 
     where: Where
     rules: Rules
     on_error: OnError
-    nan: NanPolicy
+    nan: NanPolicy | None
     planes: tuple[str, ...] = PLANES[:1]
     names: Names | None = None
     observatory: str | None = None
@@ -93,7 +98,7 @@ class StampUnit(Unit):
     def tables(self, choice: Choice) -> Iterator[tuple[Table, Counter[str]]]:
         """Read the stamps."""
         files = [(file.path, label) for file, label in zip(self.files, self.labels, strict=True)]
-        yield stamp_files_table(self.folder, files, choice.where, Problems(choice.on_error), choice.nan)
+        yield stamp_files_table(self.folder, files, choice.where, Problems(choice.on_error), choice.nan or STAMP_NAN)
 
 
 @dataclass(frozen=True)
@@ -104,6 +109,7 @@ class FieldUnit(Unit):
     frames: tuple[FrameInfo, ...]
     truth: Path
     truth_sha256: str
+    catalogues: Path | None = None
 
     kind = "frames"
 
@@ -123,8 +129,9 @@ class FieldUnit(Unit):
             sources=[self.folder],
             where=choice.where,
             on_error=choice.on_error,
-            nan=choice.nan,
+            nan=choice.nan or STAMP_NAN,
             names=choice.names,
+            catalogues=self.catalogues,
             static=choice.static,
             needs=choice.needs,
         )
@@ -146,7 +153,11 @@ class PacketUnit(Unit):
     def tables(self, choice: Choice) -> Iterator[tuple[Table, Counter[str]]]:
         """Label the alerts and cut their stamps."""
         return alert_tables(
-            self.packets, planes=choice.planes, where=choice.where, on_error=choice.on_error, nan=choice.nan
+            self.packets,
+            planes=choice.planes,
+            where=choice.where,
+            on_error=choice.on_error,
+            nan=choice.nan or ALERT_NAN,
         )
 
 

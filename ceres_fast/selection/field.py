@@ -77,6 +77,7 @@ def survey_tables(
     on_error: OnError = "stop",
     nan: NanPolicy = "error",
     names: Names | None = None,
+    catalogues: Path | None = None,
     static: Path | None = None,
     needs: int = NEEDS,
 ) -> Iterator[tuple[Table, Counter[str]]]:
@@ -86,7 +87,7 @@ def survey_tables(
     ----------
     sources : sequence of pathlib.Path
         Frames, or folders of frames; each frame with its catalogue (`catalogues.find_catalogue`).
-    truth, rules, where, on_error, nan, names, static, needs
+    truth, rules, where, on_error, nan, names, catalogues, static, needs
         As in `field_stamps`.
 
     Yields
@@ -101,7 +102,7 @@ def survey_tables(
     CeresFastError
         As `field_stamps` and `group_exposures`; at the end, when no row of the truth table was in any frame.
     """
-    fields, counts = survey_fields(sources, where=where, on_error=on_error)
+    fields, counts = survey_fields(sources, where=where, on_error=on_error, catalogues=catalogues)
     total = Counter(counts)
     for number, infos in enumerate(fields):
         table, field_counts = field_stamps(
@@ -113,6 +114,7 @@ def survey_tables(
             on_error=on_error,
             nan=nan,
             names=names,
+            catalogues=catalogues,
             static=static,
             needs=needs,
         )
@@ -134,6 +136,7 @@ def field_stamps(
     on_error: OnError = "stop",
     nan: NanPolicy = "error",
     names: Names | None = None,
+    catalogues: Path | None = None,
     static: Path | None = None,
     needs: int = NEEDS,
 ) -> tuple[Table, Counter[str]]:
@@ -159,6 +162,8 @@ def field_stamps(
         Whether a stamp with missing pixels inside the frame is bad, or gets its median there.
     names : Names, optional
         What the columns of the catalogues are called; by default as SExtractor calls them.
+    catalogues : pathlib.Path, optional
+        The folder that holds the catalogues; by default they are beside the frames (`find_catalogue`).
     static : pathlib.Path, optional
         A table of fixed sources (`static_sources.read_static`).
     needs : int
@@ -179,7 +184,7 @@ def field_stamps(
     """
     counts: Counter[str] = Counter(files=2 * sum(info.part == 0 for info in frames))
     problems = Problems(on_error)
-    exposures = _exposures(frames, rules, names, problems, counts)
+    exposures = _exposures(frames, rules, names, catalogues, problems, counts)
     counts["single_exposures"] += int(rules.remove_stationary and sum(len(e.x) > 0 for e in exposures) == 1)
     found, comparison = find_stationary(exposures, rules, None if static is None else read_static(static))
     try:
@@ -236,14 +241,19 @@ def _cost(comparison: Comparison | None, needs: int) -> Counter[str]:
 
 
 def _exposures(
-    frames: Sequence[FrameInfo], rules: Rules, names: Names | None, problems: Problems, counts: Counter[str]
+    frames: Sequence[FrameInfo],
+    rules: Rules,
+    names: Names | None,
+    catalogues: Path | None,
+    problems: Problems,
+    counts: Counter[str],
 ) -> list[Detections]:
     exposures: list[Detections] = []
     for info in frames:
         try:
-            exposures.append(_exposure(info, rules, names))
+            exposures.append(_exposure(info, rules, names, catalogues))
         except InputError as error:
-            leave_out(info, error, problems, counts)
+            leave_out(info, error, problems, counts, catalogues)
     for exposure in exposures:
         if len(exposure.x) == 0:
             counts["empty_catalogues"] += 1
@@ -251,8 +261,8 @@ def _exposures(
     return exposures
 
 
-def _exposure(info: FrameInfo, rules: Rules, names: Names | None) -> Detections:
-    exposure = read_detections(info, reject_flags=rules.reject_flags, names=names)
+def _exposure(info: FrameInfo, rules: Rules, names: Names | None, catalogues: Path | None) -> Detections:
+    exposure = read_detections(info, reject_flags=rules.reject_flags, names=names, catalogues=catalogues)
     if np.isnan(exposure.info.mjd):
         raise InputError(
             info.place, "its header does not say when it was taken", expected="MJD-OBS or DATE-OBS, EXPTIME"

@@ -172,7 +172,6 @@ BAD = {
     "empty cut-out": ({"Science": b""}, "has no science cut-out"),
     "constant": ({"Science": gzipped(np.ones((63, 63)))}, "its science cut-out has the value 1 in every pixel"),
     "all NaN": ({"Science": gzipped(np.full((63, 63), np.nan))}, "its science cut-out has no good pixel"),
-    "NaN": ({"Science": gzipped(NAN)}, "224 pixels are missing"),
     "too large": ({"Science": gzipped(image(64, 64))}, "is 64 pixels wide or high"),
     "no template": ({"Template": None}, "has no template cut-out"),
     "bad difference": ({"Difference": gzipped(np.zeros((63, 63)))}, "its difference cut-out has the value 0"),
@@ -197,10 +196,19 @@ def test_bad_cut_outs_are_named_or_left_out(night: Path, tmp_path: Path, name: s
 
 def test_missing_pixels_are_filled(night: Path) -> None:
     write_folder(night, [ztf(1, {"Science": gzipped(NAN)}, **ASTEROID)])
-    table, counts = read(night, nan="fill")
+    table, counts = read(night)
     assert (len(table), counts["filled_stamps"]) == (7, 1)
     assert table["filled"].tolist() == [0, 224, 0, 0, 0, 0, 0]
     assert np.isfinite(table["stamp"]).all()
+
+
+def test_missing_pixels_are_refused_where_that_is_asked_for(night: Path) -> None:
+    write_folder(night, [ztf(1, {"Science": gzipped(NAN)}, **ASTEROID)])
+    place = rf"{CANDID + 1}\.avro, packet 1: 224 pixels are missing"
+    with pytest.raises(InputError, match=rf"{place} \(NaN\); --nan fill puts the median of the others there"):
+        read(night, nan="error")
+    table, counts = read(night, nan="error", on_error="skip")
+    assert (len(table), counts["bad_alerts"]) == (6, 1)
 
 
 def test_a_candidate_at_the_edge_of_its_ccd_is_padded(night: Path) -> None:
@@ -282,7 +290,7 @@ def test_known_asteroids_of_rubin_without_a_predicted_magnitude(tmp_path: Path) 
 
 
 def test_real_known_asteroids_of_rubin(shared_cases: Path) -> None:
-    table, counts = read(shared_cases / "truth_alerts" / "01-rubin-ephvmag-zero" / "rubin_sso.avro", nan="fill")
+    table, counts = read(shared_cases / "truth_alerts" / "01-rubin-ephvmag-zero" / "rubin_sso.avro")
     assert table["designation"].tolist() == ["2004 JQ12", "2020 SJ88"]
     assert (counts["alerts"], counts["asteroid"]) == (2, 2)
 
@@ -297,7 +305,7 @@ def real(shared_data: Path) -> Path:
 
 @pytest.mark.parametrize("planes", [PLANES[:1], PLANES])
 def test_real_packets(real: Path, planes: tuple[str, ...], tmp_path: Path) -> None:
-    files, counts = read(real, planes=planes, nan="fill")
+    files, counts = read(real, planes=planes)
     assert counts == {
         "files": 50,
         "alerts": 50,
@@ -309,17 +317,15 @@ def test_real_packets(real: Path, planes: tuple[str, ...], tmp_path: Path) -> No
         "filled_stamps": 2,
     }
     for name in ("a.tar", "a.tar.gz"):
-        archive, _ = read(tar_of(tmp_path / name, real), units=20, planes=planes, nan="fill")
+        archive, _ = read(tar_of(tmp_path / name, real), units=20, planes=planes)
         assert same(files, archive)
     assert len(set(files["designation"])) == 26
 
 
 def test_real_packets_give_the_real_stamps(real: Path, shared_data: Path) -> None:
     """The same candidates, cut out and labelled by somebody else."""
-    table, _ = read(real, nan="fill")
-    kinds = {
-        label: read(real, nan="fill", where=[("LABEL", [label])])[0]["source"] for label in ("bogus", "stationary")
-    }
+    table, _ = read(real)
+    kinds = {label: read(real, where=[("LABEL", [label])])[0]["source"] for label in ("bogus", "stationary")}
     stamps = {path.name: path for path in (shared_data / "ztf_stamps").glob("*/*.fits")}
     compared = 0
     for row in table:

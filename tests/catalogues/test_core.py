@@ -1,7 +1,6 @@
 """Where detections are, whose they are, and where catalogues lie."""
 
 import dataclasses
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +8,7 @@ from astropy.table import Table
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ceres_fast.catalogues import Catalogue, check_against, column, find_catalogue, positions, sky_positions
+from ceres_fast.catalogues import Catalogue, check_against, column, positions, sky_positions
 from ceres_fast.errors import InputError
 from ceres_fast.frames.reading import read_frame
 
@@ -80,36 +79,6 @@ def test_same_pixels_of_another_part_of_the_sky_are_of_another_frame(frame):
 def test_sky_positions_are_optional():
     assert sky_positions(catalogue(X_IMAGE=[1.0])) is None
     assert sky_positions(catalogue(ALPHA_J2000=[1.0], DELTA_J2000=[2.0]))[1].tolist() == [2.0]
-
-
-@pytest.mark.parametrize(
-    "place", ["sextractor_cat/F1-1.cat", "resamp/F1-1.cat", "resamp/F1-1.cat.fits", "resamp/F1-1.ecsv"]
-)
-def test_catalogues_are_found(tmp_path, place):
-    assert find_catalogue(tmp_path / "resamp" / "F1-1.fits.fz") is None
-    path = tmp_path / place
-    path.parent.mkdir()
-    path.write_text("x")
-    assert find_catalogue(tmp_path / "resamp" / "F1-1.fits.fz") == path
-
-
-@pytest.mark.parametrize(("current", "frame"), [("resamp", "F1-1.fits"), ("other", "../resamp/F1-1.fits")])
-def test_catalogues_are_found_from_the_current_folder(tmp_path, monkeypatch, current, frame):
-    for folder in ("resamp", "other", "sextractor_cat"):
-        (tmp_path / folder).mkdir()
-    (tmp_path / "sextractor_cat" / "F1-1.cat").write_text("x")
-    monkeypatch.chdir(tmp_path / current)
-    found = find_catalogue(Path(frame))
-    assert found is not None
-    assert found.samefile(tmp_path / "sextractor_cat" / "F1-1.cat")
-
-
-def test_a_catalogue_above_the_current_folder_is_found(tmp_path, monkeypatch):
-    (tmp_path / "resamp" / "new").mkdir(parents=True)
-    (tmp_path / "sextractor_cat").mkdir()
-    (tmp_path / "sextractor_cat" / "F1-1.cat").write_text("x")
-    monkeypatch.chdir(tmp_path / "resamp" / "new")
-    assert find_catalogue(Path("../F1-1.fits")) == Path("../../sextractor_cat/F1-1.cat")
 
 
 def test_rows_without_a_position_are_not_of_another_frame(write_frame):

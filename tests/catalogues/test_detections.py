@@ -31,11 +31,6 @@ def test_catalogue_can_be_named_and_must_be_of_this_frame(field):
         read_detections(field.frames[2], field.catalogue(1))
 
 
-def test_missing_catalogue_says_what_to_do(write_frame):
-    with pytest.raises(InputError, match=r"frame\.fits: has no catalogue; expected frame\.cat.*detect"):
-        read_detections(write_frame())
-
-
 def test_seeing_is_that_of_unflagged_detections_where_the_header_is_silent(tmp_path, write_frame):
     path = write_frame(SEEING="")
     write_table(TABLE, tmp_path / "frame.cat", "ASCII_HEAD")

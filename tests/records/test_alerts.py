@@ -49,8 +49,8 @@ def test_sources_with_other_planes_are_refused(class_folders, tmp_path):
 def test_real_alerts_become_records(shared_data, tmp_path, planes):
     if not (shared_data / "ztf_alerts").is_dir():
         pytest.skip("no ZTF alert packets in shared/data")
-    records = build_records([shared_data / "ztf_alerts"], tmp_path / "records", planes=planes, nan="fill", shards=1)
-    assert records.counts["alerts"] == 50
+    records = build_records([shared_data / "ztf_alerts"], tmp_path / "records", planes=planes, shards=1)
+    assert (records.nan, records.counts["alerts"]) == ("fill", 50)
     assert sum(records.count(split) for split in records.splits) == 39
     assert all(records.class_counts(split)["asteroid"] for split in records.splits)
     check_records(records)

@@ -497,6 +497,28 @@ def test_frames_with_catalogues(frames, tmp_path):
 
 
 @pytest.mark.slow
+def test_catalogues_in_one_folder_give_the_same_stamps(frames, tmp_path):
+    night = shutil.copytree(frames, tmp_path / "training", ignore=shutil.ignore_patterns("*.cat"))
+    detect_frames([night], output=tmp_path / "found")
+    with pytest.raises(InputError, match=r"has no catalogue; expected .* beside it or in \.\./sextractor_cat"):
+        build_records([night], tmp_path / "r")
+    made = build_records([night], tmp_path / "r", catalogues=tmp_path / "found")
+    beside = build_records([frames], tmp_path / "beside")
+    assert made.splits == beside.splits  # with the SHA-256 of every shard
+    assert made.sources == beside.sources
+    (tmp_path / "found" / "F0001-1.csv").write_text("x")
+    with pytest.raises(InputError, match=r"has 2 catalogues in .*found: .*\.cat, .*\.csv"):
+        build_records([night], tmp_path / "other", catalogues=tmp_path / "found")
+
+
+def test_a_folder_of_catalogues_must_be_there_and_is_for_frames(class_folders, tmp_path, capsys):
+    with pytest.raises(InputError, match="none: does not exist; expected the folder that `ceres-fast detect --output`"):
+        build_records([class_folders], tmp_path / "r", catalogues=tmp_path / "none")
+    build_records([class_folders], tmp_path / "r", catalogues=tmp_path)
+    assert f"{tmp_path}: is not read: no source has frames" in capsys.readouterr().err
+
+
+@pytest.mark.slow
 def test_any_number_of_workers_gives_the_same_bytes(frames, class_folders, tmp_path, monkeypatch, capfd):
     one = build_records([frames, class_folders], tmp_path / "one", shards=2)
     monkeypatch.setattr(assembly, "WRITTEN_ALONE", 0)
