@@ -41,7 +41,8 @@ def load(path: StrPath, *, provider: str = "auto", threads: int = 0, rebuild: bo
         itself). ``predict`` takes an array of shape (n, 32, 32) or (n, 32, 32, planes), axes (y, x, plane), pixels in
         ADU, of any real type, and returns the probability that each stamp holds an asteroid, float64, shape (n,). It is
         what `classify` writes and what ``threshold`` is compared with; ``raw=True`` gives the network's own, float32.
-        A stamp with a pixel that is NaN or masked gets NaN (`classify` fills missing pixels first).
+        A stamp with a pixel that is NaN or masked, or whose pixels are all the same, gets NaN; `classify` fills missing
+        pixels first.
 
     Raises
     ------
@@ -71,7 +72,7 @@ def load(path: StrPath, *, provider: str = "auto", threads: int = 0, rebuild: bo
     from .engines import load as load_engine
 
     # Which run `latest` is stands in what is returned, so that it is not printed here.
-    return load_engine(resolve(Path(path), tell=False), provider=provider, threads=threads, rebuild=rebuild)
+    return load_engine(resolve(Path(path), announce=False), provider=provider, threads=threads, rebuild=rebuild)
 
 
 def keras_model(run: StrPath) -> keras.Model:
@@ -104,7 +105,7 @@ def keras_model(run: StrPath) -> keras.Model:
     from .artifact.latest import resolve
     from .model.load import load_model
 
-    return load_model(read_classifier(resolve(Path(run), tell=False)))
+    return load_model(read_classifier(resolve(Path(run), announce=False)))
 
 
 def dataset(records: StrPath, split: str, *, batch_size: int = 128, columns: Sequence[str] = ()) -> tf.data.Dataset:

@@ -25,7 +25,7 @@ def name_latest(run: Path) -> None:
     """Make the file ``latest`` beside a run name it, whole or not at all.
 
     A link of that name, as earlier versions made it, is removed first. A folder, or a file that names nothing, is
-    somebody's and left alone. No training ends because of it: what is in the way is warned of.
+    not ours and left alone. What is in the way is a warning, not an error: a training does not end because of it.
     """
     place = run.parent / LATEST
     try:
@@ -39,17 +39,17 @@ def name_latest(run: Path) -> None:
         problem = str(error).rstrip(".")
     if problem:
         mend = _mend(place, run.name)
-        warn(f"{problem}. Commands that are told no run do not use the newest, {run}: name it, or {mend}")
+        warn(f"{problem}. Commands without a run in their options do not use the newest, {run}: name it, or {mend}")
 
 
-def resolve(path: Path, *, tell: bool = True) -> Path:
+def resolve(path: Path, *, announce: bool = True) -> Path:
     """Return a path in which the run stands in place of the file ``latest`` that names it.
 
     Parameters
     ----------
     path : pathlib.Path
         Any path; one without ``latest`` in it, or with one that has to do with no run, is returned as it is.
-    tell : bool
+    announce : bool
         Whether to print which run it is.
 
     Returns
@@ -62,12 +62,12 @@ def resolve(path: Path, *, tell: bool = True) -> Path:
     ------
     InputError
         When the file names no run beside it; when `path` is a folder ``latest`` with a classifier in it: a copy of
-        some run, of which nobody can tell whether it is the newest.
+        some run, which may or may not be the newest.
     """
     for place in (path, *path.parents):
         run = _run_of(place, path) if place.name == LATEST else None
         if run is not None:
-            if tell:
+            if announce:
                 say(f"{place} is {run}")
             return run / path.relative_to(place)
     return path
@@ -85,7 +85,7 @@ def _run_of(place: Path, path: Path) -> Path | None:
             raise _names_none(place, name)
         return place.parent / name
     if (place / CLASSIFIER_FILE).is_file():
-        problem = "is a folder, a copy of some run: nobody can tell whether it is the newest"
+        problem = "is a folder, a copy of some run, which may or may not be the newest"
         if place == path:
             raise InputError(place, problem, expected="a file that names the newest run", action=_name_or(place))
         warn(f"{place}: {problem}")

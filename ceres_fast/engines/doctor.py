@@ -123,7 +123,7 @@ def _gpus(drivers: Driver) -> Iterator[Finding]:
 def _model(path: Path) -> Iterator[Finding]:
     with warnings_kept() as warned:
         try:
-            path = resolve(path, tell=False)  # its name is what is found, and says which run it is
+            path = resolve(path, announce=False)  # its name is what is found, and says which run it is
             engine = load(path)
             compared = _compared(engine)
         except CeresFastError as error:

@@ -133,7 +133,7 @@ def export(
     sizes = tuple(batches) if options is None else options.batches
     source = resolve(Path(run))
     records = None if records is None else Path(records)
-    output = None if output is None else resolve(Path(output), tell=False)
+    output = None if output is None else resolve(Path(output), announce=False)
     return TARGETS[to](Request(source, precision, records, output, overwrite, options, sizes, debug))
 
 

@@ -219,7 +219,7 @@ def versions() -> dict[str, str]:
 def _stored(name: str, value: Any) -> Any:
     is_path = name in PATHS or (name == "weights" and value not in ("imagenet", "none"))
     # Not only absolute: `runs/latest` will be another run when this one is repeated.
-    return os.path.realpath(resolve(Path(value), tell=False)) if is_path else value
+    return os.path.realpath(resolve(Path(value), announce=False)) if is_path else value
 
 
 def _shown(value: Any) -> str:

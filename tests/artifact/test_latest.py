@@ -43,7 +43,7 @@ def test_it_is_one_line_of_text_and_nothing_is_left_beside_it(runs: Path) -> Non
 def test_it_stands_for_the_run_and_says_which(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert resolve(runs / "latest") == runs / "second"
     assert capsys.readouterr().out == f"{runs / 'latest'} is {runs / 'second'}\n"
-    assert resolve(runs / "latest" / "config.toml", tell=False) == runs / "second" / "config.toml"
+    assert resolve(runs / "latest" / "config.toml", announce=False) == runs / "second" / "config.toml"
     assert capsys.readouterr().out == ""
 
 
@@ -130,11 +130,11 @@ def test_a_folder_is_neither_used_nor_replaced(runs: Path, capsys: pytest.Captur
     assert "echo second >" in said
     assert sorted((path, path.read_bytes()) for path in (runs / "latest").iterdir()) == before
     for use in (resolve, read_classifier, load):
-        with pytest.raises(InputError, match=r"latest: is a folder, .*nobody can tell.* Name a run itself, or move"):
+        with pytest.raises(InputError, match=r"latest: is a folder, .*may or may not be.* Name a run itself, or move"):
             use(runs / "latest")
-    # Who names a file in it means that file, and is told.
+    # Who names a file in it means that file, and is warned.
     assert resolve(runs / "latest" / "classifier.onnx") == runs / "latest" / "classifier.onnx"
-    assert "nobody can tell whether it is the newest" in capsys.readouterr().err
+    assert "which may or may not be the newest" in capsys.readouterr().err
 
 
 def test_somebody_else_s_file_is_left_alone(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -167,7 +167,7 @@ def test_a_disk_that_refuses_ends_no_training(
     monkeypatch.setattr(files, "sync", refused)
     name_latest(runs / "first")
     assert (runs / "latest").read_bytes() == b"second\n"
-    assert f"Commands that are told no run do not use the newest, {runs / 'first'}" in capsys.readouterr().err
+    assert f"Commands without a run in their options do not use the newest, {runs / 'first'}" in capsys.readouterr().err
     assert sorted(path.name for path in runs.iterdir()) == ["first", "latest", "second"]
 
 
@@ -182,7 +182,7 @@ def test_a_name_that_is_no_unicode(tmp_path: Path) -> None:
     run = tmp_path / os.fsdecode(b"n\xfcchtern")
     run.mkdir()
     name_latest(run)
-    assert resolve(tmp_path / "latest", tell=False) == run
+    assert resolve(tmp_path / "latest", announce=False) == run
 
 
 def test_classifying_with_it_says_which_run_it_is(
