@@ -26,7 +26,7 @@ LayerSpec = str | Nth
 
 @dataclass(frozen=True)
 class Backbone:
-    """One ImageNet network and where the paper cuts it.
+    """An ImageNet network, and the layers at which the paper cuts it.
 
     Attributes
     ----------
@@ -35,13 +35,13 @@ class Backbone:
     application : callable
         Constructor in `keras.applications`.
     input_size : int
-        Side to which stamps are scaled up, in pixels: the smallest input the network takes.
+        Side to which stamps are scaled up, in pixels: the smallest input of the network.
     bottleneck : str or Nth
         Layer on which experiments 2 and 3 put the head.
     unfrozen_from : str or Nth
         First layer that experiment 3 trains.
     weights_file : str
-        Name under which Keras publishes the ImageNet weights without the top.
+        Name of the file in which Keras publishes the ImageNet weights without the top.
     """
 
     name: str
@@ -93,7 +93,7 @@ BACKBONES = {
 
 @dataclass(frozen=True)
 class Experiment:
-    """What an experiment of the paper trains beside the head."""
+    """An experiment of the paper: where the head is put, and what is trained beside it."""
 
     number: int
     on_bottleneck: bool
@@ -112,7 +112,7 @@ EXPERIMENTS = {
 
 
 def find_layer(network: keras.Model, spec: LayerSpec) -> keras.layers.Layer:
-    """Return the layer of `network` that `spec` names, whatever was built before in this process.
+    """Return the layer of `network` that `spec` names, no matter what was built before in this process.
 
     Raises
     ------

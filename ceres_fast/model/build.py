@@ -1,4 +1,4 @@
-"""Put a classifier together: stem, backbone up to the head's layer, head; freeze what the experiment freezes."""
+"""Build a classifier of stem, backbone up to the layer of the head, and head; freeze what the experiment freezes."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def build_model(
     planes : sequence of str
         What the planes of the stamps show: a row of `PLANE_SETS`. The data decide it, not the architecture.
     pretrained : bool, optional
-        Whether what the experiment freezes is frozen; without it, unless the weights are ``none``. True with ``none``
-        is for weights that are filled in afterwards.
+        Whether the layers that the experiment freezes are frozen; by default unless the weights are ``none``. True with
+        ``none`` is for weights that are loaded afterwards.
 
     Returns
     -------
@@ -49,7 +49,7 @@ def build_model(
         base = _base(load_base(backbone, architecture.weights), backbone, experiment)
         base.by_moving_statistics = not scratch
         if scratch:
-            _follow_quickly(base)
+            _shorten_memory(base)
         else:
             _freeze(base, backbone, experiment)
         stamps = keras.Input(stamp_shape(planes), dtype="float32", name="stamps")
@@ -65,16 +65,16 @@ def build_model(
 
 
 class Base(keras.Model):
-    """A backbone; pre-trained, its BatchNormalization uses its moving statistics in training too, and keeps them.
+    """A backbone. Where it is pre-trained, its BatchNormalization uses the moving statistics in training as well.
 
-    Calling a base with ``training=False`` when the classifier is built does not do it: Keras replaces that by the
-    ``training=True`` with which `fit` calls the classifier.
+    To call the base with ``training=False`` when the classifier is built is not enough: `fit` calls the classifier with
+    ``training=True``, and Keras passes this on in place of it.
 
     Attributes
     ----------
     by_moving_statistics : bool
-        Whether to normalise by the moving statistics whatever `call` is told. An attribute, not a class of its own:
-        Keras finds a layer in a weights file by the name of its class, and a pre-trained base is loaded into this one.
+        Whether to use the moving statistics in training too, and not to change them. It is an attribute and not another
+        class, because Keras finds a layer in a weights file by the name of its class.
     """
 
     by_moving_statistics = False
@@ -95,9 +95,9 @@ def _freeze(base: keras.Model, backbone: Backbone, experiment: Experiment) -> No
         layer.trainable = False
 
 
-def _follow_quickly(base: keras.Model) -> None:
-    # The published 0.99 is for millions of images: after the few hundred steps of a small survey, validation would
-    # still be normalised by a good part of the first values.
+def _shorten_memory(base: keras.Model) -> None:
+    # The published momentum of 0.99 is meant for millions of images. After the few hundred steps of a small survey, the
+    # initial values would still be a large part of the moving statistics that validation uses.
     for layer in base.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = 0.9

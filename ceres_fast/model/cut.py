@@ -1,4 +1,4 @@
-"""Cut a classifier at its freeze boundary: what training cannot change (prefix), and the rest (suffix)."""
+"""Cut a classifier in two: the prefix, whose output training cannot change, and the suffix, the rest."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from .build import BASE, Base
 
 @dataclass(frozen=True)
 class Cut:
-    """A classifier in two parts that share its layers: ``suffix(prefix(stamps))`` is what the classifier gives.
+    """A classifier in two parts that share its layers: ``suffix(prefix(stamps))`` is the output of the classifier.
 
     Attributes
     ----------
     prefix : keras.Model
-        Stamps (n, 32, 32, planes) float32 in ADU to a list of tensors (n, *shape), or where it is one, to that, as
-        Keras has it. Nothing in it is trained or random.
+        Stamps (n, 32, 32, planes) float32 in ADU to a list of tensors (n, *shape), or to the tensor itself where it is
+        only one. Nothing in it is trained or random.
     suffix : keras.Model
-        What the prefix gives to probabilities (n, 2) float32. Training it trains the classifier.
+        The output of the prefix to probabilities (n, 2) float32. To train it is to train the classifier.
     shapes : tuple of tuple of int
-        Of the tensors, without the batch axis.
+        Shapes of the tensors, without the batch axis.
     dtype : str
-        Of the tensors: ``float32``, ``float16`` or ``bfloat16``.
+        Type of the tensors: ``float32``, ``float16`` or ``bfloat16``.
     names : tuple of str
-        Where the tensors come from: the kind of a layer of the base and its number among that kind, from 0. Unlike the
-        names that Keras gives by counting, they are the same in every process.
+        The layers that the tensors come from: the kind of a layer of the base, and its number among that kind, from 0.
+        They are the same in every process, unlike the names of Keras, which counts the layers of a process.
     """
 
     prefix: keras.Model
@@ -41,7 +41,7 @@ class Cut:
 
 
 def cut(model: keras.Model) -> Cut | None:
-    """Cut a classifier as late as nothing trained is before the cut.
+    """Cut a classifier as late as possible, with nothing that training changes before the cut.
 
     Parameters
     ----------
@@ -51,12 +51,12 @@ def cut(model: keras.Model) -> Cut | None:
     Returns
     -------
     Cut or None
-        None where no frozen layer with weights is before the first trained one, as when training from scratch.
+        None where no frozen layer with weights comes before the first trained one, as when training from scratch.
 
     Notes
     -----
-    Where the tensors at the cut are larger than those before a layer without weights (activation, padding, sum …), the
-    cut is before that layer: doing it again is cheaper than reading what it gives.
+    A layer without weights (activation, padding, sum …) may have an output that is larger than its input. Then the cut
+    is put before that layer, because computing it again is cheaper than reading its output.
     """
     base = model.get_layer(BASE)
     graph = _Graph(base)
@@ -74,7 +74,7 @@ def cut(model: keras.Model) -> Cut | None:
     for layer in model.layers[number + 1 :]:
         features = layer(features)
     suffix = keras.Model(inputs, features, name=f"{model.name}_suffix")
-    # Under mixed_float16, `compile` scales the loss of a model by the model's own policy.
+    # Under mixed_float16, `compile` decides by the model's own policy whether to scale the loss.
     suffix.dtype_policy = prefix.dtype_policy = model.dtype_policy
     shapes = tuple(tuple(tensor.shape[1:]) for tensor in tensors)
     return Cut(prefix, suffix, shapes, tensors[0].dtype, graph.names(tensors))
@@ -87,7 +87,7 @@ def _alike(base: Base, part: Base) -> Base:
 
 
 class _Graph:
-    """The layers of a base in topological order, and the tensors between them."""
+    """The layers of a base in topological order, and the tensors that connect them."""
 
     def __init__(self, base: Base) -> None:
         self.output = base.output
@@ -96,17 +96,17 @@ class _Graph:
         self.producer = {id(tensor): layer for layer in self.layers for tensor in keras.tree.flatten(layer.output)}
 
     def of(self, tensor: Any) -> keras.Layer:
-        """Return what gives a tensor."""
+        """Return the layer whose output a tensor is."""
         return self.producer[id(tensor)]
 
     def frontier(self) -> list[Any]:
-        """Return the tensors that never change and that something else takes, or that are the output."""
+        """Return the unchanging tensors that are the input of a changing layer, or the output of the base."""
         changing: set[keras.Layer] = set()
         for layer in self.layers:
             if _changes(layer) or any(self.of(tensor) in changing for tensor in self.inputs[layer]):
                 changing.add(layer)
-        taken = [tensor for layer in changing for tensor in self.inputs[layer]] + [self.output]
-        return [tensor for tensor in taken if self.of(tensor) not in changing]
+        needed = [tensor for layer in changing for tensor in self.inputs[layer]] + [self.output]
+        return [tensor for tensor in needed if self.of(tensor) not in changing]
 
     def ordered(self, tensors: Iterable[Any]) -> list[Any]:
         """Return each tensor once, in the order of the layers."""
@@ -114,7 +114,7 @@ class _Graph:
         return sorted(found.values(), key=lambda tensor: self.layers.index(self.of(tensor)))
 
     def names(self, tensors: list[Any]) -> tuple[str, ...]:
-        """Return names that do not depend on what was built before."""
+        """Return names of tensors that do not depend on what was built before in this process."""
         seen: Counter[str] = Counter()
         names = {}
         for layer in self.layers:
@@ -125,12 +125,14 @@ class _Graph:
 
 
 def _changes(layer: keras.Layer) -> bool:
-    # A layer that trains may change more than its trainable weights (BatchNormalization). What it has beside weights is
-    # the state of a random number generator.
+    # Any variable of a trained layer may change, not only its trainable weights: BatchNormalization has moving
+    # statistics. A variable that is no weight is the state of a random number generator, which changes even in a frozen
+    # layer.
     return bool(layer.trainable and layer.variables) or len(layer.variables) > len(layer.weights)
 
 
 def _pulled_back(graph: _Graph, frontier: list[Any]) -> list[Any]:
+    """Return the tensors of the frontier, or smaller ones before layers without weights."""
     best = graph.ordered(frontier)
     for tensor in best:
         others = [other for other in best if other is not tensor]

@@ -1,4 +1,4 @@
-"""A classifier on disk becomes a Keras model again, and predicts."""
+"""Load a classifier from disk as a Keras model, and predict with it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from .weights import fill
 
 
 def load_model(classifier: Classifier) -> keras.Model:
-    """Rebuild the classifier from this package's code and load its weights; nothing of the file is run.
+    """Build the classifier with the code of this package and load its weights; no code of the file is executed.
 
     Parameters
     ----------
     classifier : Classifier
-        As `read_classifier` returned it.
+        A classifier as `read_classifier` returns it.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def predict(model: keras.Model, stamps: Any, batch_size: int = 128) -> np.ndarra
     stamps : numpy.ndarray or tf.data.Dataset
         Stamps (n, 32, 32, planes) in ADU, or batches of (stamps, …).
     batch_size : int
-        Stamps per step; not used for a dataset, which is batched already.
+        Stamps per step; not used for a dataset, which has batches already.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""A Keras classifier as an ONNX graph that engines like: named ends, a free batch, no shapes worked out at run time."""
+"""Convert a Keras classifier to an ONNX graph with named ends, any batch size, and no shapes computed at run time."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BATCH = "N"
 
 
 def convert(model: keras.Model) -> onnx.ModelProto:
-    """Return the graph of a classifier, in the precisions that its layers compute in.
+    """Return the graph of a classifier, in the precisions of its layers.
 
     Parameters
     ----------
@@ -52,13 +52,14 @@ def convert(model: keras.Model) -> onnx.ModelProto:
     proto = tidy(_converted(function, signature))
     proto.ir_version = IR_VERSION
     for value in (*proto.graph.input, *proto.graph.output):
-        value.type.tensor_type.shape.dim[0].dim_param = BATCH  # else a number that counts what was converted before
+        # tf2onnx names the axis by a number that counts the conversions of this process.
+        value.type.tensor_type.shape.dim[0].dim_param = BATCH
     check(proto)
     return proto
 
 
 def check(proto: onnx.ModelProto) -> None:
-    """Check a graph as far as `onnx` can: operators, attributes, and that all types and shapes fit each other.
+    """Check a graph with `onnx`: its operators and attributes, and that all types and shapes fit together.
 
     Raises
     ------
@@ -75,7 +76,7 @@ def check(proto: onnx.ModelProto) -> None:
 
 
 def _converted(function: tf.types.experimental.GenericFunction, signature: list[tf.TensorSpec]) -> onnx.ModelProto:
-    # tf2onnx warns through both channels about things that do not concern the result.
+    # tf2onnx logs and warns about things that do not affect the result.
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -88,11 +89,12 @@ def _converted(function: tf.types.experimental.GenericFunction, signature: list[
 
 @contextmanager
 def _weights_not_copied() -> Iterator[None]:
-    """Keep tf2onnx from copying all weights, hundreds of megabytes, some fifty times.
+    """Prevent tf2onnx from copying all weights, hundreds of megabytes, some fifty times.
 
-    It does so before each of its optimisers, which are twelve and run until none finds anything to do, to go on without
-    one that fails (a failure ends the conversion here: a graph that is only half optimised is not wanted); and after
-    each, when it writes constants back into protocol buffers that it makes the graph from at the end without them.
+    tf2onnx has twelve optimisers, and repeats them until none changes the graph. It copies the weights before each, so
+    that it can continue without an optimiser that fails; here such a failure ends the conversion, because a graph that
+    is only half optimised is not wanted. And it copies them after each, when it writes constants into protocol buffers,
+    from which it takes nothing when it builds the graph at the end.
     """
     from tf2onnx.constants import ENV_TF2ONNX_CATCH_ERRORS
     from tf2onnx.graph import Node
@@ -103,7 +105,7 @@ def _weights_not_copied() -> Iterator[None]:
         if not node.is_const():
             update(node, *arguments, **named)
 
-    # Read when a conversion starts, whatever was imported before.
+    # tf2onnx reads the variable when a conversion starts, so it takes effect even if tf2onnx was imported before.
     with (
         mock.patch.dict(os.environ, {ENV_TF2ONNX_CATCH_ERRORS: "FALSE"}),
         mock.patch.object(Node, "update_proto", update_but_constants),

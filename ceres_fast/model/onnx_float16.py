@@ -1,4 +1,4 @@
-"""A float32 graph in float16, with the precisions that Keras's policy `mixed_float16` gives the layers."""
+"""Convert a float32 graph to float16, with the precisions that Keras's policy `mixed_float16` gives the layers."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ _FLOAT, _HALF = TensorProto.FLOAT, TensorProto.FLOAT16
 
 
 def halved(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return a graph that computes in float16 what `mixed_float16` does: all but the stem, last layer and softmax.
+    """Return a graph that computes all but stem, last layer and softmax in float16, as `mixed_float16` does.
 
-    Those stay in float32, as do input and output: a saturated detector reads 65535 ADU, and float16 ends at 65504.
+    Those stay in float32, as do input and output: a saturated detector reads 65535 ADU, and the largest float16 is
+    65504.
 
     Parameters
     ----------
     model : onnx.ModelProto
-        A classifier in float32, its nodes in the order in which they are computed. It is not changed.
+        A classifier in float32, with its nodes in the order in which they are computed. It is not changed.
 
     Raises
     ------
@@ -34,9 +35,9 @@ def halved(model: onnx.ModelProto) -> onnx.ModelProto:
 
     Notes
     -----
-    Not converted from a model under that policy: there Keras computes BatchNormalization in float32, so that each one
-    comes as a cast, a product, a sum and a cast back, which no engine makes part of the convolution before it. In the
-    float32 graph it is part of it, and the weights are rounded once.
+    A model under that policy is not converted itself. Keras computes its BatchNormalization in float32, so each one
+    becomes a cast, a product, a sum and a cast back, which no engine folds into the convolution before it. In the
+    float32 graph it is folded already, and the weights are rounded only once.
     """
     made = onnx.ModelProto()
     made.CopyFrom(model)
@@ -49,7 +50,7 @@ def halved(model: onnx.ModelProto) -> onnx.ModelProto:
     moved: dict[tuple[str, int], str] = {}
 
     def in_type(name: str, wanted: int) -> str:
-        """Return the name of a tensor in the type wanted, which is made where it is not there yet."""
+        """Return the name of a tensor in the wanted type; where there is none yet, add a cast or a rounded constant."""
         if (name not in constants and name not in floats) or wanted == (_HALF if name in computed else _FLOAT):
             return name
         if (name, wanted) not in moved:
@@ -74,10 +75,11 @@ def halved(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def rounded_at_each_node(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return a graph whose float16 nodes are computed in float32 and their results rounded: what a GPU gives, on a CPU.
+    """Return a graph that gives on a CPU what a GPU gives: its float16 nodes compute in float32, and round the result.
 
-    ONNX Runtime has no float16 kernels for a CPU. It puts casts around each such node and leaves out those between two
-    of them, so that nothing is rounded on the way and nothing overflows. Casts that are in the graph it keeps.
+    ONNX Runtime has no float16 kernels for a CPU. It puts casts around each such node, and removes the casts between
+    two of them. So nothing between them is rounded, and nothing overflows as it would on a GPU. It keeps casts that are
+    part of the graph, which are added here.
 
     Parameters
     ----------

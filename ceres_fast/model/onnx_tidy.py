@@ -1,4 +1,4 @@
-"""What tf2onnx leaves in a graph that no engine needs."""
+"""Remove from an ONNX graph what tf2onnx leaves in it and no engine needs."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from onnx import numpy_helper
 
 
 def tidy(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return the same graph with constant shapes, and without regions of interest, operator sets and nodes not used.
+    """Return the same graph with constant shapes, and without unused regions of interest, operator sets and nodes.
 
-    The shape a tensor is flattened to comes as "its batch, then these numbers", worked out from the tensor at run time;
-    it becomes "whatever is left (-1), then these numbers". A region of interest is read in one mode of Resize, which is
-    none of those used here, and TensorRT warns of it. The model given is changed.
+    A Reshape gets its shape as "the batch size, then these numbers", which is computed from the tensor at run time; it
+    becomes the constant "whatever is left (-1), then these numbers". A region of interest is used only in a mode of
+    Resize that does not occur here, and TensorRT warns of it. The given model is changed.
     """
     graph = model.graph
     for node in graph.node:
@@ -32,7 +32,7 @@ def tidy(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def drop_unused(graph: onnx.GraphProto) -> None:
-    """Remove nodes and constants that the output does not depend on, and what is noted of tensors in between."""
+    """Remove nodes and constants that the output does not depend on, and the stored shapes of tensors in between."""
     wanted = {value.name for value in graph.output}
     nodes = []
     for node in reversed(graph.node):
@@ -45,14 +45,14 @@ def drop_unused(graph: onnx.GraphProto) -> None:
 
 
 def _keep(field: Any, kept: list[Any]) -> None:
-    """Let a repeated field hold these of its messages; not touched, and so not copied, where that is all of them."""
+    """Keep only these messages of a repeated field; where they are all, it is not touched, which saves a copy."""
     if len(field) != len(kept):
         del field[:]
         field.extend(kept)
 
 
 def _make_static(graph: onnx.GraphProto, reshape: onnx.NodeProto) -> None:
-    """Give a Reshape whose shape is joined from one size of the batch and constants a constant shape."""
+    """Give a Reshape a constant shape where its shape is the batch size followed by constants."""
     made_by = {output: node for node in graph.node for output in node.output}
     constants = {tensor.name: tensor for tensor in graph.initializer}
     shape = made_by.get(reshape.input[1])
@@ -71,7 +71,7 @@ def _make_static(graph: onnx.GraphProto, reshape: onnx.NodeProto) -> None:
 
 
 def _length(piece: onnx.NodeProto, constants: dict[str, onnx.TensorProto]) -> int | None:
-    """Return how many numbers a Slice of a shape takes; None where that is not constant or goes by steps."""
+    """Return how many numbers of a shape a Slice selects; None where that is not constant, or it has a step."""
     if Counter(name in constants for name in piece.input[1:3])[True] != 2 or len(piece.input) > 4:
         return None
     start, end = (int(numpy_helper.to_array(constants[name]).item()) for name in piece.input[1:3])

@@ -1,7 +1,7 @@
-"""From raw stamps to what an ImageNet network takes: layers, so that they run on the device and are exported.
+"""The stem: from raw stamps to the input of an ImageNet network.
 
-Every layer works in float32 whatever the precision of the rest: a saturated detector reads 65535 ADU, and float16
-ends at 65504.
+It consists of layers, so that it runs on the device and is part of what is exported. They compute in float32 whatever
+the precision of the network: a saturated detector reads 65535 ADU, and the largest float16 is 65504.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import keras
 from keras import ops
 
 CHANNELS = 3
-"""What an ImageNet network takes."""
+"""Channels of the input of an ImageNet network."""
 
 
 def minmax(stamps: Any) -> Any:
@@ -32,7 +32,7 @@ def asinh(stamps: Any) -> Any:
 
 
 def _median(stamps: Any) -> Any:
-    # A full sort of the 1024 pixels: exact, and the one order statistic that every runtime has (TopK in ONNX).
+    # By sorting all 1024 pixels: it is exact, and the only order statistic that every runtime has (TopK in ONNX).
     _, rows, columns, planes = stamps.shape
     size = rows * columns
     ordered = ops.sort(ops.reshape(ops.transpose(stamps, (0, 3, 1, 2)), (-1, size)), axis=1)
@@ -44,7 +44,7 @@ NORMALISATIONS: dict[str, Callable[[Any], Any]] = {"minmax": minmax, "asinh": as
 
 
 class Normalise(keras.layers.Layer):
-    """Normalise each stamp by itself, and each of its planes.
+    """Normalise each plane of each stamp by itself.
 
     Parameters
     ----------
@@ -62,9 +62,9 @@ class Normalise(keras.layers.Layer):
 
 
 class Upscale(keras.layers.Layer):
-    """Scale stamps up to `size` pixels, bilinearly; one plane is repeated for the three channels, three take them.
+    """Scale stamps up to `size` pixels, bilinearly; one plane becomes all three channels, three planes one each.
 
-    `keras.layers.Resizing` is not used: inside a model it leaks ``training=True`` to BatchNormalization.
+    `keras.layers.Resizing` is not used: within a model it passes ``training=True`` on to BatchNormalization.
     """
 
     def __init__(self, size: int, **options: Any) -> None:
@@ -78,5 +78,5 @@ class Upscale(keras.layers.Layer):
             images = ops.image.resize(
                 stamps, (self.size, self.size), interpolation="bilinear", data_format="channels_last"
             )
-        # Not `repeat`, which asks for the shape of its input: an exported graph would work that out again each time.
+        # Not `repeat`, which needs the shape of its input: an exported graph would compute that shape at each call.
         return images if stamps.shape[3] == CHANNELS else ops.concatenate([images] * CHANNELS, axis=3)

@@ -1,4 +1,4 @@
-"""Where a backbone's first weights come from."""
+"""Weights of networks: the first ones of a backbone, and reading and writing files of them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from ..files import atomic_file, reserve
 from .backbones import Backbone
 
 WEIGHTS_FOLDER = "CERES_FAST_WEIGHTS"
-"""Environment variable: a folder with ImageNet weights."""
+"""Environment variable with the name of a folder of ImageNet weights."""
 
 _HDF5_OVERHEAD = 4096
-"""Bytes that HDF5 adds to an array, at most: its header and those of the groups around it."""
+"""Upper limit of the bytes that HDF5 adds to each array: its header, and those of the groups around it."""
 
 
 def keras_cache() -> Path:
@@ -28,14 +28,14 @@ def keras_cache() -> Path:
 
 
 def file_names(backbone: Backbone) -> tuple[str, str]:
-    """Return the names under which the backbone's ImageNet weights are looked for."""
+    """Return the names of files in which the ImageNet weights of the backbone are looked for."""
     return backbone.weights_file, f"{backbone.name}_imagenet_notop.weights.h5"
 
 
 def find_imagenet(backbone: Backbone) -> Path | None:
     """Return the file with the backbone's ImageNet weights, or None where it would have to be downloaded.
 
-    Looked for in the folder ``$CERES_FAST_WEIGHTS``, then in Keras's cache.
+    It is looked for in the folder ``$CERES_FAST_WEIGHTS``, then in Keras's cache.
     """
     folders = [Path(os.environ[WEIGHTS_FOLDER])] if os.environ.get(WEIGHTS_FOLDER) else []
     folders.append(keras_cache())
@@ -63,7 +63,7 @@ def load_base(backbone: Backbone, weights: str) -> keras.Model:
     InputError
         When a weights file is missing, corrupt, or of another network.
     CeresFastError
-        When ImageNet weights are neither here nor to be downloaded; it says where to put which file.
+        When ImageNet weights are not on this machine and cannot be downloaded; it says where to put which file.
     """
     shape = (backbone.input_size, backbone.input_size, 3)
     if weights == "imagenet" and find_imagenet(backbone) is None:
@@ -85,16 +85,16 @@ def _load(network: keras.Model, path: Path | None) -> None:
 
 
 def fill(model: keras.Model, path: Path, *, expected: str, action: str | None = None) -> None:
-    """Load the weights in the file at `path`, all of them, into `model`.
+    """Load all weights in the file at `path` into `model`.
 
     Raises
     ------
     InputError
-        When the file is not whole, or not of this model; `expected` and `action` say what to do.
+        When the file is damaged, or not of this model; `expected` and `action` become part of the message.
     """
     try:
         with warnings.catch_warnings():
-            # Keras only warns of some weights that the file lacks, and leaves random ones in their place.
+            # An error and not a warning, because Keras leaves random weights in place of those that the file lacks.
             warnings.simplefilter("error", UserWarning)
             model.load_weights(path)
     except (ValueError, OSError, KeyError, TypeError, RuntimeError, UserWarning) as error:
@@ -105,7 +105,7 @@ def fill(model: keras.Model, path: Path, *, expected: str, action: str | None = 
 def save_weights(model: keras.Model, path: Path) -> None:
     """Write the weights of `model` to `path`, whole or not at all, for `fill` to read.
 
-    The layers alone: with the state of its optimiser, a model takes three times the space.
+    Only the layers are written: with the state of the optimiser, the file would be three times as large.
 
     Raises
     ------
@@ -115,7 +115,7 @@ def save_weights(model: keras.Model, path: Path) -> None:
     bare = keras.Model(model.inputs, model.outputs)
     size = sum(weight.numpy().nbytes + _HDF5_OVERHEAD for weight in bare.weights)
     with atomic_file(path) as temporary:
-        # A disk that fills up while HDF5 writes crashes the process; so it must be found full before.
+        # Reserved first, because HDF5 crashes the process when the disk becomes full while it writes.
         reserve(temporary, size + 2**20)
         bare.save_weights(temporary, overwrite=True)
 
