@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..files import DISK, disk_errors
-from .manifest_checks import class_counts, shard_name
+from .manifest import Shard, Split, class_counts, shard_name
 from .parts import PARTS, PLANS, RECORDS, STAMPS, read_table
 from .scheduler import Workers
 from .splits import SPLITS
@@ -72,7 +72,7 @@ def plan_shard(
     return plan
 
 
-def write_planned(plan: ShardPlan) -> dict[str, Any]:
+def write_planned(plan: ShardPlan) -> Shard:
     """Write a shard, whole or not at all, and return its entry in the manifest (`shards.write_shard`)."""
     from .shards import write_shard  # here: the workers that make parts need no TensorFlow
 
@@ -92,7 +92,7 @@ def write_splits(
     shards: int,
     seed: int,
     pool: Workers,
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, Split]:
     """Write the shards of all splits, and return what the manifest says of them.
 
     Parameters
@@ -124,7 +124,7 @@ def write_splits(
                 plans.append(plan_shard(path, folder / PLANS, folder / PARTS, keys, columns, chosen))
     writers = pool if len(split_of) > WRITTEN_ALONE else Workers()
     entries = iter(writers.run(write_planned, plans, "writing records"))
-    described = {}
+    described: dict[str, Split] = {}
     for split, rows in members.items():
         of_split = [next(entries) for _ in range(shards)]
         groups = len(np.unique(columns["group"][rows]))

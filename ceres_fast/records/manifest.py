@@ -5,15 +5,81 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
-from ..errors import InputError
+from msgspec import Meta
+
+from ..errors import InputError, NanPolicy
 from ..files import read_json, sha256_of, write_json
-from .manifest_checks import REBUILD, check_manifest
+from ..schema import Count, Mismatch, Positive, Sha256, check, check_version, one_of, shown
+from ..selection.rules import Rules
+from ..stamps import CLASSES, PLANE_SETS, PLANES, stamp_shape
+from .reconcile import Balance, imbalance
+from .splits import SPLITS
 
 MANIFEST = "manifest.json"
+FORMAT_VERSION = 2
+REBUILD = "build the records again with `ceres-fast build-records`"
+_NAME = r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}\Z"
+
+
+class Stamp(TypedDict):
+    """How the pixels of a stamp are stored."""
+
+    shape: list[int]
+    planes: list[str]
+    dtype: str
+    byte_order: str
+    unit: str
+
+
+class ColumnType(TypedDict):
+    """What a column of a record is."""
+
+    type: Annotated[str, one_of(("float", "int", "str"))]
+    unit: str
+    meaning: str
+
+
+class SourceCount(TypedDict):
+    """A folder that was read, and how many files of it."""
+
+    name: str
+    kind: Annotated[str, one_of(("stamps", "frames", "alerts", "static"))]
+    files: Count
+
+
+class Listing(TypedDict):
+    """The list of the sources' files."""
+
+    file: str
+    sha256: Sha256
+
+
+class Shard(TypedDict):
+    """A file of stamps."""
+
+    file: str
+    count: Count
+    asteroids: Count
+    bytes: Count
+    sha256: Sha256
+
+
+class Split(TypedDict):
+    """The stamps of a split."""
+
+    groups: Count
+    classes: dict[str, Count]
+    shards: Annotated[list[Shard], Meta(min_length=1, title="a list of at least one shard")]
+
+
+Condition = tuple[str, list[str]]
+"""A column, and the values that it may have."""
 
 
 @dataclass(frozen=True)
@@ -71,23 +137,23 @@ class Manifest:
 
     format_version: int
     ceres_fast: str
-    name: str
-    stamp: dict[str, Any]
+    name: Annotated[str, Meta(pattern=_NAME, title="a name of letters, digits, '.', '_' and '-'")]
+    stamp: Stamp
     classes: list[str]
-    columns: dict[str, dict[str, str]]
-    seed: int
-    fractions: dict[str, float]
-    hold_out: list[list[Any]]
-    preset: str | None
-    where: list[list[Any]]
-    nan: str
+    columns: dict[str, ColumnType]
+    seed: Annotated[int, Meta(ge=0)]
+    fractions: dict[str, Positive]
+    hold_out: list[Condition]
+    preset: Annotated[str, Meta(pattern=r"^\w+(/\d+)?\Z", title="table1, or a part of it, table1/8")] | None
+    where: list[Condition]
+    nan: NanPolicy
     rules: dict[str, Any]
-    pixel_scale: float | None
-    sources: list[dict[str, Any]]
-    sources_file: dict[str, str]
-    counts: dict[str, int]
-    reconciliation: dict[str, dict[str, Any]]
-    splits: dict[str, dict[str, Any]]
+    pixel_scale: Positive | None
+    sources: list[SourceCount]
+    sources_file: Listing
+    counts: dict[str, Count]
+    reconciliation: dict[str, Balance]
+    splits: dict[str, Split]
     folder: Path = field(default=Path(), compare=False)
     sha256: str = field(default="", compare=False)
 
@@ -115,10 +181,7 @@ class Manifest:
 
     def as_dict(self) -> dict[str, Any]:
         """Return what is written to the file."""
-        return {name: value for name, value in asdict(self).items() if name not in _NOT_WRITTEN}
-
-
-_NOT_WRITTEN = ("folder", "sha256")
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.compare}
 
 
 def write_manifest(manifest: Manifest, folder: Path) -> None:
@@ -144,6 +207,62 @@ def load_manifest(records: Path) -> Manifest:
     path = records if records.name == MANIFEST else records / MANIFEST
     if not path.is_file():
         raise InputError(path, "does not exist", expected="a folder of records", action=REBUILD)
-    value = read_json(path, what="the manifest of a folder of records")
-    check_manifest(path, value)
-    return Manifest(**value, folder=path.parent, sha256=sha256_of(path))
+    values = read_json(path, what="the manifest of a folder of records", action=REBUILD)
+    check_version(values, FORMAT_VERSION, path, older=REBUILD)
+    try:
+        check(values, Manifest)
+        _check_agreement(values)
+    except Mismatch as error:
+        raise error.of_file(path, action=REBUILD) from error
+    try:
+        Rules.from_dict(values["rules"])
+    except ValueError as error:
+        raise InputError(path, f"has rules that do not fit ({error})", action=REBUILD) from error
+    return Manifest(**values, folder=path.parent, sha256=sha256_of(path))
+
+
+def _check_agreement(values: Mapping[str, Any]) -> None:
+    for key, found, wanted in _decided(values):
+        if found != wanted:
+            raise Mismatch(key, f"is {shown(found)}", shown(wanted))
+    for name, account in values["reconciliation"].items():
+        if problem := imbalance(account):
+            raise Mismatch(f"reconciliation.{name}", f"does not add up, {problem}", "a reason for all that is not kept")
+
+
+def _decided(values: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Yield the key of each value that is fixed, or that others decide; the value; and what it has to be."""
+    planes = tuple(values["stamp"]["planes"])
+    yield "stamp", values["stamp"], described_stamp(planes if planes in PLANE_SETS else PLANES[:1])
+    yield "classes", values["classes"], list(CLASSES)
+    for name in ("fractions", "splits"):
+        yield name, sorted(values[name]), sorted(SPLITS)
+    for name, split in values["splits"].items():
+        shards = split["shards"]
+        for number, shard in enumerate(shards):
+            # A name that is spelt out cannot lead to another folder.
+            wanted = shard_name(values["name"], name, number, len(shards))
+            yield f"splits.{name}.shards[{number}].file", shard["file"], wanted
+        yield f"splits.{name}.classes", split["classes"], class_counts(shards)
+
+
+def described_stamp(planes: Sequence[str]) -> Stamp:
+    """Return what the manifest says of stamps with these planes."""
+    shape = list(stamp_shape(planes))
+    return {"shape": shape, "planes": list(planes), "dtype": "float32", "byte_order": "little", "unit": "ADU"}
+
+
+def shard_name(name: str, split: str, number: int, shards: int) -> str:
+    """Return the file name of a shard, ``NAME-SPLIT.tfrecord-00000-of-00008``."""
+    return f"{name}-{split}.tfrecord-{number:05d}-of-{shards:05d}"
+
+
+def valid_name(name: str) -> bool:
+    """Return whether shards may be called so: letters, digits, ``.``, ``_``, ``-``; no dot or dash at the start."""
+    return re.match(_NAME, name) is not None
+
+
+def class_counts(shards: Sequence[Shard]) -> dict[str, int]:
+    """Return {class name: number of stamps} of some shards."""
+    stamps, asteroids = sum(shard["count"] for shard in shards), sum(shard["asteroids"] for shard in shards)
+    return dict(zip(CLASSES, (stamps - asteroids, asteroids), strict=True))

@@ -9,8 +9,7 @@ import numpy as np
 
 from ..errors import CeresFastError, InputError, OnError
 from ..tensorflow_quiet import tf
-from .manifest import Manifest
-from .manifest_checks import REBUILD
+from .manifest import REBUILD, Manifest
 from .schema import KINDS, empty, parse
 from .shards import check_shards, check_size
 from .splits import leaks

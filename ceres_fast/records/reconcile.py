@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 
 from ..alerts.labels import REASONS
+from ..schema import Count
 
 
 class Account(NamedTuple):
@@ -43,6 +44,14 @@ ACCOUNTS = {
 """The accounts of the sources, by their kind. What has no account here makes the sum wrong, so nothing is forgotten."""
 
 
+class Balance(TypedDict):
+    """What went in, what was left out by reason, and what was kept; the first is the sum of the others."""
+
+    input: Count
+    dropped: dict[str, Count]
+    kept: Count
+
+
 class Made(NamedTuple):
     """What was counted for sources of a kind, and how many stamps there are of them."""
 
@@ -51,7 +60,7 @@ class Made(NamedTuple):
     stamps: int
 
 
-def reconcile(made: Iterable[Made], dropped: Mapping[str, int], written: int) -> dict[str, dict[str, Any]]:
+def reconcile(made: Iterable[Made], dropped: Mapping[str, int], written: int) -> dict[str, Balance]:
     """Return the accounts of the sources and of the records.
 
     Parameters
@@ -79,7 +88,7 @@ def reconcile(made: Iterable[Made], dropped: Mapping[str, int], written: int) ->
     for piece in made:
         counts.setdefault(piece.kind, Counter()).update(piece.counts)
         stamps[piece.kind] += piece.stamps
-    accounts = {}
+    accounts: dict[str, Balance] = {}
     for name, account in ACCOUNTS.items():
         count = counts.get(account.kind, Counter())
         left_out = {reason: count[reason] for reason in account.reasons if count[reason]}
@@ -94,7 +103,7 @@ def reconcile(made: Iterable[Made], dropped: Mapping[str, int], written: int) ->
     return accounts
 
 
-def imbalance(account: Mapping[str, Any]) -> str:
+def imbalance(account: Balance) -> str:
     """Say what is wrong with the sum of an account, "" where it is right."""
     accounted = account["kept"] + sum(account["dropped"].values())
     missing = account["input"] - accounted
@@ -105,7 +114,7 @@ def imbalance(account: Mapping[str, Any]) -> str:
     )
 
 
-def account_rows(accounts: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, int]]:
+def account_rows(accounts: Mapping[str, Balance]) -> list[tuple[str, int]]:
     """Return the accounts as rows of a table: what, and how many."""
     rows = []
     for name, account in accounts.items():

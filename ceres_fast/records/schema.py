@@ -19,6 +19,7 @@ import numpy as np
 
 from ..stamps import COLUMNS, PLANES, stamp_shape
 from ..tensorflow_quiet import tf
+from .manifest import ColumnType
 
 KINDS: dict[str, type] = {column.name: column.dtype for column in COLUMNS}
 """Type (float, int or str) of each column beside ``stamp``."""
@@ -94,7 +95,7 @@ def empty(name: str, count: int, shape: Sequence[int] = ONE_PLANE) -> np.ndarray
     return np.empty(count, {float: np.float64, int: np.int64, str: object}[KINDS[name]])
 
 
-def described(names: Sequence[str] = tuple(KINDS)) -> dict[str, dict[str, str]]:
+def described(names: Sequence[str] = tuple(KINDS)) -> dict[str, ColumnType]:
     """Return type, unit and meaning of the columns, for the manifest."""
     by_name = {column.name: column for column in COLUMNS}
     return {

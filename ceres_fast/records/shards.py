@@ -14,8 +14,7 @@ from ..console import warn
 from ..errors import CeresFastError, InputError, OnError, Problems
 from ..files import atomic_file, sha256_of
 from ..tensorflow_quiet import tf
-from .manifest import Manifest
-from .manifest_checks import REBUILD, class_counts
+from .manifest import REBUILD, Manifest, Shard, class_counts
 from .schema import serialise
 
 _FRAMING = 16
@@ -24,7 +23,7 @@ _FRAMING = 16
 _RESTORE = f"copy the shard again from where it is whole, or {REBUILD}"
 
 
-def write_shard(path: Path, columns: Mapping[str, np.ndarray], rows: np.ndarray) -> dict[str, Any]:
+def write_shard(path: Path, columns: Mapping[str, np.ndarray], rows: np.ndarray) -> Shard:
     """Write rows of a stamp table as one TFRecord file, whole or not at all.
 
     Parameters

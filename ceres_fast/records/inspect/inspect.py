@@ -13,8 +13,7 @@ from ...errors import CeresFastError
 from ...files import StrPath, atomic_directory, refuse_existing, write_json, write_text
 from ...selection.track_cost import cost_rows
 from ...stamps import CLASSES
-from ..manifest import Manifest, load_manifest
-from ..manifest_checks import REBUILD
+from ..manifest import REBUILD, Manifest, load_manifest
 from ..pipeline import read_all
 from ..schema import KINDS
 from ..shards import check_shards

@@ -1,4 +1,4 @@
-"""Rows: what one stamp is fed as, by number and in any order; here those of the records themselves."""
+"""Rows: the values that a stamp contributes to a batch, read by number in any order; here those of the records."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from typing import Any, Protocol
 import numpy as np
 
 from ...errors import InputError
-from ...records.manifest import Manifest
-from ...records.manifest_checks import REBUILD
+from ...records.manifest import REBUILD, Manifest
 from ...records.schema import parse
 from ...records.shards import check_size, damage
 from ...tensorflow_quiet import tf
 
 _BEFORE, _AFTER = 12, 4
-"""Bytes that TFRecord puts around a record: its length (8) and the CRC of that (4), the CRC of the data (4)."""
+"""Bytes of a TFRecord file before and after each record: its length (8) with a CRC (4), and the CRC of the data (4)."""
 
 _INDEXED_AT_ONCE = 1024
+"""Records whose lengths are read in one batch."""
 
 
 class Rows(Protocol):
-    """The tensors of each example, flattened and put one after the other, as rows of one dtype.
+    """Rows of one dtype, each with the flattened tensors of an example one after the other.
 
     Attributes
     ----------
     count : int
-        Stamps, numbered from 0 in the order of the shards.
+        Number of stamps, which are numbered from 0 in the order of the shards.
     variants : int
-        1, or 8 where each stamp is there in its 8 flips and rotations: row = stamp * variants + variant.
+        1, or 8 where there is a row for each flip and rotation of a stamp: row = stamp * variants + variant.
     shapes : tuple of tuple of int
-        Of the tensors in a row, without the batch axis.
+        Shapes of the tensors in a row, without the batch axis.
     dtype : numpy.dtype
         float32, float16 or bfloat16.
     """
@@ -51,7 +51,7 @@ class Rows(Protocol):
     def dtype(self) -> np.dtype: ...
 
     def read(self, rows: np.ndarray) -> np.ndarray:
-        """Return rows by number, in any order: (len(rows), width), C-contiguous. May be called by several threads."""
+        """Return rows by number, in any order: (len(rows), width), C-contiguous. Several threads may call it."""
         ...
 
 
@@ -61,27 +61,27 @@ def width(rows: Rows) -> int:
 
 
 def size(rows: Rows) -> int:
-    """Return the bytes that all rows take in memory."""
+    """Return the size of all rows in memory, in bytes."""
     return rows.count * rows.variants * width(rows) * rows.dtype.itemsize
 
 
 class RecordRows:
-    """The raw stamps of a split, by random access to its shards.
+    """The raw stamps of a split, read from its shards by number.
 
-    Where the records lie in the shards is found once, by reading all of them; that takes 12 bytes a stamp, and whatever
-    is damaged shows there. Afterwards a read costs one system call per stamp.
+    All records are read once to find where each begins, which also finds damaged ones. The index needs 12 bytes of
+    memory per stamp. After that, reading needs one system call per stamp, and memory does not grow with the split.
 
     Parameters
     ----------
     manifest : Manifest
-        Of records that `check_records` has checked.
+        Manifest of records that `check_records` has checked.
     split : str
         One of its splits.
 
     Raises
     ------
     InputError
-        When a shard is missing, cut or altered; it names the shard and the row.
+        When a shard is missing, truncated or altered; it names the shard and the row.
     """
 
     variants = 1
@@ -97,6 +97,7 @@ class RecordRows:
         self.count = len(self._lengths)
         self._files: dict[int, int] = {}
         self._lock = threading.Lock()
+        # The finalizer gets the dictionary and not this object, which would otherwise live as long as the process.
         weakref.finalize(self, _close, self._files)
 
     def read(self, rows: np.ndarray) -> np.ndarray:
@@ -125,6 +126,7 @@ class RecordRows:
         if (file := self._files.get(shard)) is not None:
             return file
         with self._lock:
+            # Another thread may have opened it while this one waited for the lock.
             if shard not in self._files:
                 check_size(*self._shards[shard])
                 self._files[shard] = os.open(self._shards[shard][0], os.O_RDONLY | os.O_CLOEXEC)
@@ -150,7 +152,7 @@ class RecordRows:
 
 
 def _lengths(path: Path, shard: Mapping[str, Any]) -> np.ndarray:
-    # By TensorFlow, which compares the checksums on the way: reading by place does not.
+    # TensorFlow compares the checksums here; later reads at an offset do not.
     check_size(path, shard)
     try:
         batches = tf.data.TFRecordDataset(str(path)).batch(_INDEXED_AT_ONCE).map(tf.strings.length)
@@ -168,7 +170,7 @@ def _starts(lengths: np.ndarray) -> np.ndarray:
 
 
 def _pixels(records: list[bytes], shape: tuple[int, ...]) -> np.ndarray:
-    with tf.device("CPU:0"):  # TensorFlow would carry the pixels to a GPU and back to reshape them
+    with tf.device("CPU:0"):  # else TensorFlow copies the pixels to a GPU and back only to reshape them
         return parse(tf.constant(records, tf.string), ("stamp",), shape)["stamp"].numpy().reshape(-1, prod(shape))
 
 
