@@ -1,4 +1,4 @@
-"""What changes at a classifier's threshold when other software answers in its place."""
+"""What changes at a classifier's threshold when a product answers in its place: decisions, and the recall they cost."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def decide(
 
 @dataclass(frozen=True)
 class Recall:
-    """Asteroids before and after; shares with 95 % Wilson intervals, which know that exposures of one are alike.
+    """Asteroids before and after; shares with 95 % Wilson intervals that allow for exposures of one being alike.
 
     Attributes
     ----------
@@ -114,10 +114,11 @@ def loss_interval(
 
     Notes
     -----
-    Two exact intervals (Clopper and Pearson 1934, Biometrika 26, 404) hold together: of the share lost and of the share
-    regained; the loss is the one less the other. Unlike what is conditional on the number of disagreements, or
-    resampled, it does not shrink to nothing where none is seen. The exposures of one asteroid count as the fewer
-    independent ones that they are worth (Korn and Graubard 1998, Survey Methodology 24, 193).
+    The loss is the share lost less the share regained. Each share has an exact interval (Clopper and Pearson 1934,
+    Biometrika 26, 404), at half the error each, so that both hold together. Intervals that are conditional on the
+    number of disagreements, or resampled, shrink to nothing where none is seen; these do not. The exposures of one
+    asteroid count as the fewer independent ones that they are worth (Korn and Graubard 1998, Survey Methodology 24,
+    193).
     """
     (lost_low, lost_high), (regained_low, regained_high) = (
         _exact(each, owners, (1 - confidence) / 4) for each in (lost, regained)
@@ -126,9 +127,11 @@ def loss_interval(
 
 
 def _exact(chosen: np.ndarray, owners: np.ndarray, tail: float) -> tuple[float, float]:
+    """Return the exact interval of the share of `chosen`, with `tail` beyond each end."""
     effective = len(chosen) / design_effect(owners, correlation(chosen, owners))
     count = chosen.mean() * effective
     rest = effective - count
+    # The beta distribution is not defined for a count of 0: the end of the interval is then that of all shares.
     low = beta.ppf(tail, count, rest + 1) if count > 0 else 0
     high = beta.ppf(1 - tail, count + 1, rest) if rest > 0 else 1
     return float(low), float(high)
