@@ -148,10 +148,14 @@ def build_records(
     CeresFastError
         When `out` exists or is being built, a class is missing, there are too few groups, the scheduler does not
         answer, or the disk refuses.
+
+    Examples
+    --------
+    >>> ceres_fast.build_records("data/training", "more-records").planes
+    ('science',)
     """
     sources, out = as_paths(sources), Path(out)
-    truth = None if truth is None else Path(truth)
-    static = None if static is None else Path(static)
+    truth, static = (None if path is None else Path(path) for path in (truth, static))
     catalogues = None if catalogues is None else Path(catalogues)
     _check_arguments(name, shards)
     if preset is not None and (fractions is not None or calibration_asteroids is not None):

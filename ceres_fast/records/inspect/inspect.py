@@ -76,6 +76,11 @@ def inspect_records(
         When a shard is missing, cut or altered.
     CeresFastError
         When something is in two splits (after the report has been written), or `output` cannot be used.
+
+    Examples
+    --------
+    >>> ceres_fast.inspect("records", "looked-into")["sound"]
+    True
     """
     manifest = load_manifest(Path(records))
     folder = manifest.folder.resolve()
