@@ -48,9 +48,9 @@ from ceres_fast.artifact.classifier import read_classifier
 from ceres_fast.artifact.products import PRECISIONS
 from ceres_fast.console import say
 from ceres_fast.engines import Engine, load
-from ceres_fast.engines.tensorrt.api import FLAVOURS
 from ceres_fast.engines.tensorrt.build import build
 from ceres_fast.engines.tensorrt.checks import checked
+from ceres_fast.engines.tensorrt.flavours import FLAVOURS
 from ceres_fast.errors import CeresFastError
 from ceres_fast.export import export, onnx_file
 from ceres_fast.export.proof import NotProven, Proof, Tolerances, comparison_pixels, draw_stamps, prove, tolerances_for

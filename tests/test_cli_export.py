@@ -21,7 +21,7 @@ def told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[dict[str, Any]
     monkeypatch.setattr("ceres_fast.export.export", lambda run, **named: calls.append({"run": run, **named}))
     monkeypatch.setitem(sys.modules, "ceres_fast.engines.tensorrt", SimpleNamespace(__path__=[]))
     api = SimpleNamespace(EngineOptions=SimpleNamespace)
-    monkeypatch.setitem(sys.modules, "ceres_fast.engines.tensorrt.api", api)
+    monkeypatch.setitem(sys.modules, "ceres_fast.engines.tensorrt.flavours", api)
     return calls
 
 

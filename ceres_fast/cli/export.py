@@ -93,7 +93,7 @@ def export(
     if any(given.values()):
         if not to.startswith("tensorrt"):
             raise typer.BadParameter(f"engine options are for --to tensorrt or tensorrt-rtx, not {to}.")
-        from ..engines.tensorrt.api import EngineOptions
+        from ..engines.tensorrt.flavours import EngineOptions
 
         options = EngineOptions(batches=batches, **given)
     export(

@@ -90,7 +90,7 @@ def installed(distribution: str) -> str:
 
 def packages(driver: Driver) -> Iterator[Finding]:
     """Yield what there is of TensorRT, TensorRT-RTX, TensorFlow and `TOOLS`."""
-    from .tensorrt.api import FLAVOURS
+    from .tensorrt.flavours import FLAVOURS
 
     for name in FLAVOURS:
         yield _tensorrt(name, driver)
@@ -100,7 +100,7 @@ def packages(driver: Driver) -> Iterator[Finding]:
 
 
 def _tensorrt(name: str, driver: Driver) -> Finding:
-    from .tensorrt.api import FLAVOURS, flavour, version_of
+    from .tensorrt.flavours import FLAVOURS, flavour, version_of
 
     kind = FLAVOURS[name]
     try:

@@ -20,7 +20,7 @@ from ..errors import CeresFastError
 from ..files import StrPath
 
 if TYPE_CHECKING:
-    from ..engines.tensorrt.api import EngineOptions
+    from ..engines.tensorrt.flavours import EngineOptions
 
 __all__ = ["BATCHES", "TARGETS", "Request", "export"]
 
@@ -144,7 +144,7 @@ def _to_onnx(request: Request) -> Path:
 
 
 def _to_engine(flavour: str, request: Request) -> Path:
-    from ..engines.tensorrt.api import EngineOptions
+    from ..engines.tensorrt.flavours import EngineOptions
     from .engine_files import write_engine
 
     options = request.options or EngineOptions(batches=request.batches)

@@ -14,8 +14,8 @@ from ..console import say, warn
 from ..engines.agreement import agreement
 from ..engines.gpus import current_gpu
 from ..engines.onnx_runtime import OnnxRuntimeEngine
-from ..engines.tensorrt.api import FLAVOURS, EngineOptions, Flavour
 from ..engines.tensorrt.build import build
+from ..engines.tensorrt.flavours import FLAVOURS, EngineOptions, Flavour
 from ..engines.tensorrt.run import TensorRTEngine
 from ..engines.tensorrt.sidecar import Sidecar
 from ..errors import CeresFastError, InputError

@@ -81,7 +81,7 @@ def test_options_of_another_kind_of_file_are_refused(tmp_path: Path, runtime: li
 
 
 def test_the_kinds_of_engine_files_are_those_that_are_built() -> None:
-    api = pytest.importorskip("ceres_fast.engines.tensorrt.api")
+    api = pytest.importorskip("ceres_fast.engines.tensorrt.flavours")
     assert KINDS.keys() == {".onnx"} | {flavour.suffix for flavour in api.FLAVOURS.values()}
 
 

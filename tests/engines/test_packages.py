@@ -36,7 +36,7 @@ def tensorrt(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
             raise CeresFastError(f"{name} is not installed. Install it: pip install {name}.")
         return modules[name]
 
-    api = ModuleType("ceres_fast.engines.tensorrt.api")
+    api = ModuleType("ceres_fast.engines.tensorrt.flavours")
     api.FLAVOURS = {  # type: ignore[attr-defined]
         name: SimpleNamespace(title=name, install=f"pip install {name}", portable=name == "tensorrt-rtx")
         for name in ("tensorrt", "tensorrt-rtx")

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from ceres_fast.engines.tensorrt.api import FLAVOURS, EngineOptions
 from ceres_fast.engines.tensorrt.build import build
 from ceres_fast.engines.tensorrt.checks import checked
+from ceres_fast.engines.tensorrt.flavours import FLAVOURS, EngineOptions
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.export import engine_files
 from ceres_fast.export.engine_files import _summary, write_engine

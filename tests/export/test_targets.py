@@ -100,7 +100,7 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
 
     for name, module in {
         "engines.tensorrt": SimpleNamespace(__path__=[]),
-        "engines.tensorrt.api": SimpleNamespace(EngineOptions=SimpleNamespace),
+        "engines.tensorrt.flavours": SimpleNamespace(EngineOptions=SimpleNamespace),
         "export.engine_files": SimpleNamespace(write_engine=write_engine),
         "export.triton": SimpleNamespace(write_repository=write_repository),
     }.items():
@@ -202,7 +202,7 @@ def test_making_an_engine_of_a_file_needs_no_tensorflow(tmp_path: Path) -> None:
         "import sys; from types import SimpleNamespace as S; from pathlib import Path\n"
         "for name in ('tensorflow', 'keras', 'tf2onnx', 'onnx', 'sklearn'): sys.modules[name] = None\n"
         "made = S(write_engine=lambda onnx, *options, **named: onnx.with_suffix('.engine'))\n"
-        "for name, module in {'engines.tensorrt': S(__path__=[]), 'engines.tensorrt.api': S(EngineOptions=S),\n"
+        "for name, module in {'engines.tensorrt': S(__path__=[]), 'engines.tensorrt.flavours': S(EngineOptions=S),\n"
         "    'export.engine_files': made}.items(): sys.modules[f'ceres_fast.{name}'] = module\n"
         "from ceres_fast.export import export\n"
         "print(export(Path(sys.argv[1]), to='tensorrt').name)\n"

@@ -4,7 +4,7 @@ A serialized engine is executable code, bound to the version that built it and (
 So the ONNX file is what is kept and copied; an engine is built from it where it is to run, and beside it a sidecar
 says from what, by what and for what.
 
-- `api`: what differs between the two packages, as a table
+- `flavours`: what differs between the two packages, as a table
 - `options`: what a build is given
 - `build`, `network`: from an ONNX file to an engine file
 - `sidecar`, `checks`: what an engine says of itself, and whether it may be loaded here

@@ -16,8 +16,8 @@ from ...artifact.onnx_file import read_onnx
 from ...errors import CeresFastError, InputError
 from ...files import disk_errors, sync
 from ..gpus import Gpu, current_gpu
-from .api import FLAVOURS, Flavour, Log, flavour, flavour_of, version_of
 from .checks import beside
+from .flavours import FLAVOURS, Flavour, Log, flavour, flavour_of, version_of
 from .network import serialized
 from .options import CURRENT, EngineOptions, profiles
 from .sidecar import Sidecar, log_path, read_sidecar, sidecar_path

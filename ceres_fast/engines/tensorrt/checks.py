@@ -17,9 +17,8 @@ from ...artifact.classifier import ONNX_METADATA_KEY, Classifier
 from ...artifact.onnx_file import INPUT, OUTPUT, read_onnx
 from ...errors import InputError
 from ..gpus import Gpu, capability_of, current_gpu
-from .api import FLAVOURS, flavour, flavour_of, version_of
-from .sidecar import REBUILD, Sidecar, read_sidecar, sidecar_path
-from .sidecar_fields import HARDWARE
+from .flavours import FLAVOURS, flavour, flavour_of, version_of
+from .sidecar import HARDWARE, REBUILD, Sidecar, read_sidecar, sidecar_path
 
 if TYPE_CHECKING:
     import tensorrt as trt

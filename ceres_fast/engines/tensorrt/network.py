@@ -13,8 +13,8 @@ from ...errors import CeresFastError, InputError
 from ...files import atomic_file, disk_errors
 from ...locks import alone
 from ..gpus import Gpu
-from .api import Flavour, Log, version_of
 from .checks import AMPERE, sizes
+from .flavours import Flavour, Log, version_of
 from .options import CURRENT, EngineOptions, profiles
 
 if TYPE_CHECKING:

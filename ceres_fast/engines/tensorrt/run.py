@@ -27,9 +27,9 @@ from ...locks import alone
 from ..agreement import agreement
 from ..batches import BatchedEngine
 from ..gpus import driver
-from .api import FLAVOURS, Log, version_of
 from .build import Accept, rebuild
 from .checks import checked, refuse_invalid, refuse_other_tensors
+from .flavours import FLAVOURS, Log, version_of
 from .options import Profile, profile_for
 from .sidecar import REBUILD, Sidecar
 

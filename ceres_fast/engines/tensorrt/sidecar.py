@@ -4,21 +4,46 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypedDict
+
+from msgspec import Meta
 
 from ...artifact.classifier import LARGEST_CLASSIFIER, Classifier
-from ...errors import InputError
-from ...schema import shown
-from ..gpus import Gpu
-from .api import FLAVOURS
-from .options import EngineOptions
-from .sidecar_fields import FIELDS, FORMAT_VERSION
+from ...errors import CeresFastError, InputError
+from ...files import read_json
+from ...schema import Mismatch, Sha256, check, check_fields, check_version, file_name, one_of, plain, shown
+from ..gpus import CAPABILITY, Gpu
+from .flavours import FLAVOURS
+from .options import Batch, Batches, EngineOptions
 
+FORMAT_VERSION = 1
 SIDECAR_SUFFIX = ".json"
 LOG_SUFFIX = ".log"
 REBUILD = "build it anew from the ONNX file beside it with `--rebuild`"
+
+HARDWARE = {
+    "none": "the GPU it was built on",
+    "same_compute_capability": "GPUs of the compute capability of the one it was built on",
+    "ampere_plus": "GPUs of compute capability 8.0 and later",
+    "portable": "GPUs of its compute capabilities",
+}
+"""Which GPUs may run an engine: TensorRT's HardwareCompatibilityLevel in small letters, or TensorRT-RTX's way."""
+
+PRECISIONS = ("float32", "float16", "int8")
+
+Version = Annotated[str, Meta(pattern=r"^[0-9]{1,4}(\.[0-9a-z+]{1,20}){1,5}\Z", title="a version")]
+Capability = Annotated[str, Meta(pattern=rf"^(?:{CAPABILITY})\Z", title='a compute capability such as "8.6"')]
+Profile = tuple[Batch, Batch, Batch]
+
+
+class BuiltOn(TypedDict):
+    """The GPU that an engine was built on."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=299)]
+    compute_capability: Capability
 
 
 @dataclass(frozen=True)
@@ -66,39 +91,54 @@ class Sidecar:
         When a value is not what this version of the format allows, or two do not fit together.
     """
 
-    flavour: str
-    runtime_version: str
-    onnx: str
-    onnx_sha256: str
-    engine_bytes: int
-    engine_sha256: str
-    precision: str
-    gpu: Mapping[str, str] | None
-    hardware: str
-    compute_capabilities: tuple[str, ...]
-    batches: tuple[int, ...]
-    profiles: tuple[tuple[int, int, int], ...]
+    flavour: Annotated[str, one_of(FLAVOURS)]
+    runtime_version: Version
+    onnx: Annotated[str, file_name(".onnx")]
+    onnx_sha256: Sha256
+    engine_bytes: Annotated[int, Meta(ge=1)]
+    engine_sha256: Sha256
+    precision: Annotated[str, one_of(PRECISIONS)]
+    gpu: BuiltOn | None
+    hardware: Annotated[str, one_of(HARDWARE)]
+    compute_capabilities: Annotated[tuple[Capability, ...], Meta(max_length=1000)]
+    batches: Batches
+    profiles: Annotated[tuple[Profile, ...], Meta(min_length=1, max_length=1000, title="a list of [least, best, most]")]
     options: Mapping[str, Any]
     built: str
-    log: str
+    log: Annotated[str, file_name(".log")]
     classifier: Mapping[str, Any]
     stamp_shape: tuple[int, ...]
     format_version: int = FORMAT_VERSION
 
     def __post_init__(self) -> None:
-        for name, (allowed, expected) in FIELDS.items():
-            value = getattr(self, name)
-            if not allowed(value):
-                raise ValueError(f"{name} is {shown(value)}, expected {expected}")
-            object.__setattr__(self, name, _tuples(value))
-        if (self.hardware == "portable") != FLAVOURS[self.flavour].portable:
-            raise ValueError(f"hardware is {self.hardware}, and its flavour {self.flavour}")
-        if max(self.batches) != max(most for _, _, most in self.profiles):
-            raise ValueError(f"profiles are {shown(self.profiles)}, and its largest batch is {max(self.batches)}")
+        plain(_stored(self))
+        check_fields(self)
+        for name in ("compute_capabilities", "batches", "profiles", "stamp_shape"):
+            object.__setattr__(self, name, _tuples(getattr(self, name)))
+        try:
+            EngineOptions.from_dict(self.options)
+        except CeresFastError as error:
+            raise Mismatch("options", f"is {shown(self.options)}", f"the options of a build ({error})") from error
+        if not _is_moment(self.built):
+            raise Mismatch("built", f"is {shown(self.built)}", "a time, ISO 8601 with its zone")
+        for number, profile in enumerate(self.profiles):
+            if list(profile) != sorted(profile):
+                raise Mismatch(f"profiles[{number}]", f"is {shown(profile)}", "[least, best, most]")
+        self._check_agreement()
+
+    def _check_agreement(self) -> None:
         classifier = self.described(Path(self.onnx))
-        for name in ("precision", "stamp_shape"):
-            if getattr(self, name) != getattr(classifier, name):
-                raise ValueError(f"{name} is {shown(getattr(self, name))}, and its classifier's another")
+        portable = FLAVOURS[self.flavour].portable
+        largest = max(most for _, _, most in self.profiles)
+        for key, found, fits, wanted in (
+            ("format_version", self.format_version, self.format_version == FORMAT_VERSION, str(FORMAT_VERSION)),
+            ("hardware", self.hardware, (self.hardware == "portable") == portable, f"what {self.flavour} builds for"),
+            ("batches", self.batches, max(self.batches) == largest, f"the largest of its profiles, {largest}, in them"),
+            ("precision", self.precision, self.precision == classifier.precision, "that of its classifier"),
+            ("stamp_shape", self.stamp_shape, self.stamp_shape == classifier.stamp_shape, "that of its classifier"),
+        ):
+            if not fits:
+                raise Mismatch(key, f"is {shown(found)}", wanted)
 
     def described(self, where: Path) -> Classifier:
         """Return its classifier; `where` is the file that errors name.
@@ -108,7 +148,7 @@ class Sidecar:
         InputError
             When it is not a valid one.
         """
-        return Classifier.from_json(json.dumps(self.classifier), where)
+        return Classifier.from_values(self.classifier, where)
 
     @property
     def engine_options(self) -> EngineOptions:
@@ -127,7 +167,7 @@ class Sidecar:
 
     def to_json(self) -> str:
         """Return the JSON text (no NaN, no machine paths)."""
-        return json.dumps(asdict(self), indent=2, allow_nan=False) + "\n"
+        return json.dumps(_stored(self), indent=2, allow_nan=False) + "\n"
 
 
 def sidecar_path(engine: Path) -> Path:
@@ -149,39 +189,31 @@ def read_sidecar(engine: Path) -> Sidecar:
         When there is none, or it is not valid: the engine is not to be loaded then.
     """
     path = sidecar_path(engine)
-    try:
-        with path.open(encoding="utf-8") as stream:
-            text = stream.read(LARGEST_CLASSIFIER + 1)
-    except FileNotFoundError as error:
+    if not path.exists():
         # Also where a build was killed between the two: the sidecar is written last.
         expected = "what it was built from, by and for; without that no engine is loaded"
-        raise InputError(path, "does not exist", expected=expected, action=REBUILD) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(path, f"cannot be read ({error})", expected="a sidecar", action=REBUILD) from error
+        raise InputError(path, "does not exist", expected=expected, action=REBUILD)
+    values = read_json(path, what="a sidecar", action=REBUILD, largest=LARGEST_CLASSIFIER)
+    check_version(values, FORMAT_VERSION, path, older=REBUILD, newer=f"install a newer ceres-fast, or {REBUILD}")
     try:
-        return _from_json(text)
-    except (ValueError, TypeError, RecursionError, InputError) as error:
-        raise InputError(path, f"is not a valid sidecar: {error}", action=REBUILD) from error
+        check(values, Sidecar)
+        return Sidecar(**values)
+    except Mismatch as error:
+        raise error.of_file(path, action=REBUILD) from error
+    except InputError as error:
+        raise InputError(path, f"has a classifier that is none: {error}", action=REBUILD) from error
 
 
-def _from_json(text: str) -> Sidecar:
-    if len(text) > LARGEST_CLASSIFIER:
-        raise ValueError(f"more than {LARGEST_CLASSIFIER} characters")
-    values = json.loads(text, parse_constant=_no_constant)
-    if not isinstance(values, dict):
-        raise ValueError(f"it holds a {type(values).__name__}, not an object")
-    version = values.get("format_version")
-    if version != FORMAT_VERSION or isinstance(version, bool):
-        raise ValueError(f"format version {shown(version)}, expected {FORMAT_VERSION}")
-    names = {each.name for each in fields(Sidecar)}
-    if wrong := names ^ values.keys():
-        raise ValueError(f"missing or unknown: {', '.join(shown(name) for name in sorted(wrong))}")
-    return Sidecar(**values)
+def _stored(sidecar: Sidecar) -> dict[str, Any]:
+    return {each.name: getattr(sidecar, each.name) for each in fields(sidecar)}
 
 
-def _no_constant(name: str) -> None:
-    raise ValueError(f"JSON has no {name}")
+def _is_moment(text: str) -> bool:
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def _tuples(value: Any) -> Any:
-    return tuple(_tuples(each) for each in value) if isinstance(value, list) else value
+    return tuple(map(_tuples, value)) if isinstance(value, list | tuple) else value

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ceres_fast.engines.tensorrt.api import FLAVOURS
+from ceres_fast.engines.tensorrt.flavours import FLAVOURS
 from ceres_fast.engines.tensorrt.options import EngineOptions, profiles
 from ceres_fast.engines.tensorrt.sidecar import Sidecar, log_path, sidecar_path
 

@@ -16,9 +16,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from ceres_fast.artifact.onnx_file import INPUT, OUTPUT
 from ceres_fast.engines.gpus import Gpu
-from ceres_fast.engines.tensorrt.api import Log
 from ceres_fast.engines.tensorrt.build import build, rebuild
 from ceres_fast.engines.tensorrt.checks import checked, refuse_invalid
+from ceres_fast.engines.tensorrt.flavours import Log
 from ceres_fast.engines.tensorrt.options import EngineOptions
 from ceres_fast.errors import CeresFastError, InputError
 

@@ -9,8 +9,8 @@ import pytest
 
 from ceres_fast.engines import load
 from ceres_fast.engines.gpus import current_gpu
-from ceres_fast.engines.tensorrt.api import FLAVOURS, flavour
 from ceres_fast.engines.tensorrt.build import build
+from ceres_fast.engines.tensorrt.flavours import FLAVOURS, flavour
 from ceres_fast.engines.tensorrt.options import CURRENT, EngineOptions
 from ceres_fast.errors import CeresFastError
 

@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from ceres_fast.engines.tensorrt.api import FLAVOURS, EngineOptions, Log, flavour, flavour_of
+from ceres_fast.engines.tensorrt.flavours import FLAVOURS, EngineOptions, Log, flavour, flavour_of
 from ceres_fast.errors import CeresFastError, InputError
 
 from .fake_tensorrt import NEW, OLD, ILogger, fake_tensorrt
