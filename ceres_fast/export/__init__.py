@@ -126,6 +126,12 @@ def export(
         disk refuses. What was there before is then there still, and nothing that looks finished is left.
     InputError
         When the run, the records or an exported file are damaged.
+
+    Examples
+    --------
+    >>> file = ceres_fast.export("runs/second", records="records", output="second.onnx")
+    >>> ceres_fast.load(file).classifier.backbone
+    'xception'
     """
     for name, value, known in (("--to", to, TARGETS), ("--precision", precision or PRECISIONS[0], PRECISIONS)):
         if value not in known:
