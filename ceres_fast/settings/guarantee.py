@@ -1,7 +1,5 @@
 """The options of an operating point: which loss of asteroids is guaranteed not to be exceeded, and what a loss is."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Annotated
 

@@ -22,6 +22,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 import msgspec
 
 from ..errors import CeresFastError
+from ..schema import expected
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,6 @@ class Shown:
     metavar: str | None
     name: str | None
     unit: str | None
-    expected: str | None
     check: Callable[[Any], bool] | None
     alone: bool
 
@@ -72,8 +72,8 @@ def option(
     **bounds : float
         Any of ``ge``, ``gt``, ``le`` and ``lt``: the value is at least, above, at most, below.
     """
-    shown = Shown(panel, metavar, name, unit, expected, check, alone)
-    return msgspec.Meta(description=text, extra={"shown": shown}, **bounds)  # type: ignore[arg-type]
+    shown = Shown(panel, metavar, name, unit, check, alone)
+    return msgspec.Meta(description=text, title=expected, extra={"shown": shown}, **bounds)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -146,18 +146,7 @@ class Option:
     @property
     def expected(self) -> str:
         """What a value may be, as a message says it to a user."""
-        if self.shown.expected:
-            return self.shown.expected
-        if self.choices:
-            return f"one of {', '.join(map(str, self.choices))}"
-        if self.kind is bool:
-            return "true or false"
-        number = "a whole number" if self.kind is int else "a number"
-        if self.meta.gt is not None:
-            return f"{number} above {self.meta.gt:g}"
-        if self.meta.le is not None:
-            return f"{number} from {self.meta.ge} to {self.meta.le}"
-        return f"{number}, {self.meta.ge} or more"
+        return expected(Annotated[self.type, self.meta])
 
 
 @cache

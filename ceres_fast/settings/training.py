@@ -1,7 +1,5 @@
 """The options of `ceres-fast train`: what is built, how it is fitted, and which of them exclude each other."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -167,10 +165,24 @@ class Settings(Architecture):
         option("adam, adamw or lamb (for large batches).", panel=STEPS, metavar=_NAME),
     ] = "adam"
     learning_rate: Annotated[
-        float, option("Rate of the head, and of everything from scratch.", panel=STEPS, metavar=_X, gt=0)
+        float,
+        option(
+            "Rate of the head, and of everything from scratch.",
+            panel=STEPS,
+            metavar=_X,
+            gt=0,
+            expected="a number above 0",
+        ),
     ] = 1e-3
     unfrozen_learning_rate: Annotated[
-        float, option("Rate of the unfrozen layers of a pre-trained base.", panel=STEPS, metavar=_X, gt=0)
+        float,
+        option(
+            "Rate of the unfrozen layers of a pre-trained base.",
+            panel=STEPS,
+            metavar=_X,
+            gt=0,
+            expected="a number above 0",
+        ),
     ] = 1e-5
     schedule: Annotated[
         Literal["constant", "cosine"],

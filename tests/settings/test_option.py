@@ -21,7 +21,9 @@ class Paint:
 
     colour: Annotated[Literal["red", "blue"], option("What it is painted with.")]
     coats: Annotated[int, option("How often.", metavar="N", ge=1, le=3)] = 2
-    hours: Annotated[float, option("How long it dries.", gt=0, unit="h", name="drying-time")] = 0.5
+    hours: Annotated[
+        float, option("How long it dries.", gt=0, expected="a number above 0", unit="h", name="drying-time")
+    ] = 0.5
     note: Annotated[str | None, option("What is written on it.", expected="some words")] = None
     wall: Annotated[Path, option("Where.", expected="a wall")] = Path("wall")
     gloss: Annotated[bool, option("Whether it shines.")] = False
@@ -41,7 +43,7 @@ def test_what_is_read_from_a_field() -> None:
 @pytest.mark.parametrize(
     ("name", "right", "wrong", "expected"),
     [
-        ("colour", ["red"], ["green", None, 1], "one of red, blue"),
+        ("colour", ["red"], ["green", None, 1], "red or blue"),
         ("coats", [1, 3], [0, 4, 2.0, True, None], "a whole number from 1 to 3"),
         ("hours", [1, 0.1], [0, -1.0, math.nan, math.inf, "1", None], "a number above 0"),
         ("note", [None, "wet"], ["", "a\0b", 1], "some words"),

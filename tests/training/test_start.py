@@ -17,7 +17,7 @@ from ceres_fast.model.build import BASE, build_model
 from ceres_fast.model.load import load_model, predict
 from ceres_fast.settings.training import Settings
 from ceres_fast.stamps import PLANES
-from ceres_fast.training.start import starting_classifier, starting_model, taken_over, weights_from
+from ceres_fast.training.start import inherit_settings, starting_classifier, starting_model, weights_from
 
 from ..tiny_models import classifier as described
 from ..tiny_networks import write_run
@@ -31,7 +31,7 @@ def write(folder: Path, **changed: Any) -> Path:
 
 
 def settings_of(run: Path, **changed: Any) -> Settings:
-    return Settings(**taken_over({**DEFAULTS, "start_from": str(run), **changed}, changed.keys()))
+    return Settings(**inherit_settings({**DEFAULTS, "start_from": str(run), **changed}, changed.keys()))
 
 
 def test_what_is_not_given_is_as_the_classifier_has_it(tmp_path: Path) -> None:
@@ -39,7 +39,7 @@ def test_what_is_not_given_is_as_the_classifier_has_it(tmp_path: Path) -> None:
     taken = {"backbone": "xception", "experiment": 2, "normalise": "asinh", "precision": "mixed_float16", **HEAD}
     expected = Settings(**{**DEFAULTS, **taken, "start_from": str(run), "epochs": 7})
     assert settings_of(run, epochs=7) == expected
-    assert taken_over(DEFAULTS, set()) == DEFAULTS
+    assert inherit_settings(DEFAULTS, set()) == DEFAULTS
 
 
 def test_an_experiment_may_be_written_as_a_word(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_no_run_and_an_unknown_network(tmp_path: Path) -> None:
     run = write(tmp_path / "run")
     text = json.loads((run / "classifier.json").read_text())
     (run / "classifier.json").write_text(json.dumps(text | {"backbone": "vgg16"}))
-    with pytest.raises(InputError, match=r"classifier\.json: unknown backbone 'vgg16'; expected one of inceptionv3, "):
+    with pytest.raises(InputError, match=r"classifier\.json: unknown backbone 'vgg16'; expected inceptionv3 or "):
         settings_of(run)
 
 
