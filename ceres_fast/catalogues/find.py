@@ -72,7 +72,7 @@ def no_catalogue(frame: Path, folder: Path | None = None, *, found: str = "", ex
         frame,
         f"{found} and has no catalogue" if found else "has no catalogue",
         expected=f"its catalogue ({names}) {where}{expected}",
-        action=f"run {run} on it, or SExtractor",
+        action=f"run {run} on it, or SExtractor; --catalogues names a folder where its catalogue is",
     )
 
 

@@ -33,6 +33,7 @@ def classify(
     model: StrPath | Engine,
     *,
     catalogue: StrPath | None = None,
+    catalogues: StrPath | None = None,
     output: StrPath,
     format: TableFormat | None = None,
     drop: bool = False,
@@ -67,6 +68,8 @@ def classify(
         The exported classifier (an ONNX or an engine file), or its run folder; or what `ceres_fast.load` returned.
     catalogue : path, optional
         The catalogue of the one frame given.
+    catalogues : path, optional
+        The folder that holds the catalogues of all frames, as ``ceres-fast detect --output`` writes it.
     output : path
         A folder, where tables keep their places relative to the input folders; or a file name for the only table.
     format : {"CSV", "ECSV"}, optional
@@ -103,11 +106,19 @@ def classify(
     ------
     CeresFastError, InputError
         For wrong options and bad inputs, naming the file and the row. Tables written before stay.
+
+    Examples
+    --------
+    >>> result = ceres_fast.classify("night", "runs/latest", output="scored")
+    >>> result.total["rows"], result.total["asteroids"]
+    (15, 3)
     """
     inputs, output, catalogue = as_paths(inputs), Path(output), None if catalogue is None else Path(catalogue)
     engine = load(Path(model), provider=provider, rebuild=rebuild) if isinstance(model, str | PathLike) else model
     model = Path(model) if isinstance(model, str | PathLike) else engine.path
     keep_above = lowest_kept(engine.classifier, model, drop, keep_above)
+    if catalogue is not None and catalogues is not None:
+        raise CeresFastError("--catalogue and --catalogues both say where the catalogue is; give one of them.")
     if discard and keep_above is None:
         raise CeresFastError("--discard is about rows that are left out: give it with --drop or --keep-above.")
     check_planes(engine.classifier, model)
@@ -125,7 +136,7 @@ def classify(
     )
     read_static_sources(static, run)
     with run.timed():
-        found = find_inputs(inputs, catalogue, run)
+        found = find_inputs(inputs, catalogue, run, None if catalogues is None else Path(catalogues))
         jobs = {
             frame: CatalogueJob(frame, table, frame_target(frame, table, inputs, output, wanted), infos)
             for frame, (infos, table) in found.frames.items()

@@ -13,8 +13,10 @@ from ..catalogues import (
     ENDINGS,
     Names,
     catalogue_places,
+    check_folder,
     check_free,
     find_catalogue,
+    no_catalogue,
     positions,
     read_catalogue,
 )
@@ -22,7 +24,7 @@ from ..catalogues.static_sources import read_static
 from ..console import warn
 from ..errors import CeresFastError, InputError
 from ..files import StrPath
-from ..frames.fits_files import files_below, frame_stem
+from ..frames.fits_files import files_below
 from ..frames.reading import FrameInfo, list_frames, read_headers
 from ..selection.rules import Rules
 from ..stamps import CENTRE, STAMP_SIZE
@@ -58,7 +60,9 @@ class Inputs:
     infos: list[FrameInfo] = field(default_factory=list)
 
 
-def find_inputs(sources: Sequence[Path], catalogue: Path | None, run: ClassifyRun) -> Inputs:
+def find_inputs(
+    sources: Sequence[Path], catalogue: Path | None, run: ClassifyRun, catalogues: Path | None = None
+) -> Inputs:
     """Find what is to be classified, and enter what is left out in the account.
 
     Stamps differ from frames by their size, and where that is wrong or unreadable, by having no catalogue.
@@ -71,6 +75,8 @@ def find_inputs(sources: Sequence[Path], catalogue: Path | None, run: ClassifyRu
         The catalogue of the one frame given.
     run : ClassifyRun
         What is asked for, and the account.
+    catalogues : pathlib.Path, optional
+        The folder that holds the catalogues of all frames.
 
     Raises
     ------
@@ -87,15 +93,22 @@ def find_inputs(sources: Sequence[Path], catalogue: Path | None, run: ClassifyRu
     listing = list_frames(sources, unread)
     if catalogue and len(listing.frames) != 1:
         raise CeresFastError(f"--catalogue is the catalogue of one frame, and {len(listing.frames)} files were given.")
+    if catalogues is not None:
+        check_folder(catalogues)
     account.found.update(listing.frames)
     found = Inputs()
-    catalogues: dict[Path, Path] = {}
+    frame_of: dict[Path, Path] = {}
     for path in listing.frames:
-        beside = catalogue or find_catalogue(path)
+        try:
+            table = catalogue or find_catalogue(path, catalogues)
+        except InputError as error:  # several catalogues, of which none can be preferred
+            account.put(path, NO_CATALOGUE)
+            run.failed(path, error, "Left out.")
+            continue
         try:
             infos = [info for info, _, _ in read_headers(path)]
         except InputError as error:
-            if beside is None:
+            if table is None:
                 found.stamps.append(path)  # reading it as a stamp says what is wrong with it
                 continue
             if run.on_error == "stop":
@@ -103,16 +116,16 @@ def find_inputs(sources: Sequence[Path], catalogue: Path | None, run: ClassifyRu
             infos = []
             found.broken[path] = error
         found.infos += infos
-        if _is_stamp(infos, beside is not None):
+        if _is_stamp(infos, table is not None):
             found.stamps.append(path)
-        elif beside is None:
+        elif table is None:
             account.put(path, NO_CATALOGUE)
-            run.failed(path, _no_catalogue(infos), "Left out.")
-        elif (other := catalogues.setdefault(beside.resolve(), path)) != path:
+            run.failed(path, _no_catalogue(infos, catalogues), "Left out.")
+        elif (other := frame_of.setdefault(table.resolve(), path)) != path:
             account.put(path, SAME_CATALOGUE)
-            run.failed(path, _same_catalogue(path, other, beside), "Left out.")
+            run.failed(path, _same_catalogue(path, other, table), "Left out.")
         else:
-            found.frames[path] = (infos, beside)
+            found.frames[path] = (infos, table)
     orphans = [] if catalogue else _without_frame(sources, listing.frames, found.stamps, run.names)
     for path in orphans:
         found.frames[path], found.broken[path] = ([], path), _no_frame(path)
@@ -174,16 +187,10 @@ def _same_catalogue(path: Path, other: Path, catalogue: Path) -> InputError:
     )
 
 
-def _no_catalogue(infos: Sequence[FrameInfo]) -> InputError:
+def _no_catalogue(infos: Sequence[FrameInfo], folder: Path | None) -> InputError:
     path, (ny, nx) = infos[0].path, infos[0].shape
     size = f"is {nx}x{ny} pixels" if len(infos) == 1 else f"holds {len(infos)} CCDs"
-    return InputError(
-        path,
-        f"{size} and has no catalogue",
-        expected=f"a frame with its catalogue ({frame_stem(path)}.cat, .ldac, .csv or .ecsv) beside it or in "
-        f"../sextractor_cat, or a stamp of {STAMP_SIZE}x{STAMP_SIZE} pixels",
-        action="run `ceres-fast detect` on it first, or name its catalogue with --catalogue",
-    )
+    return no_catalogue(path, folder, found=size, expected=f", or a stamp of {STAMP_SIZE}x{STAMP_SIZE} pixels")
 
 
 def _no_frame(catalogue: Path) -> InputError:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from .options import CLASSIFIED, HELD_OUT, LATEST, Columns, Needs, OnError, OtherSlowest, Overwrite, Static
+from .options import CLASSIFIED, HELD_OUT, LATEST, Catalogues, Columns, Needs, OnError, OtherSlowest, Overwrite, Static
 
 
 def classify(
@@ -21,6 +21,7 @@ def classify(
     catalogue: Annotated[
         Path | None, typer.Option(help="Catalogue of the one frame given; without it looked for beside the frame.")
     ] = None,
+    catalogues: Catalogues = None,
     columns: Columns = "",
     output: Annotated[Path, typer.Option(help="A file for one table, a folder for several.")] = CLASSIFIED,
     format_: Annotated[
@@ -73,6 +74,7 @@ def classify(
         inputs or [HELD_OUT],
         model or run,
         catalogue=catalogue,
+        catalogues=catalogues,
         names=Names.parse(columns) if columns else None,
         output=output,
         format=format_,

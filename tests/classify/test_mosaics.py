@@ -16,7 +16,7 @@ from ceres_fast.catalogues import FORMATS, Names, read_catalogue, write_table, w
 from ceres_fast.classify import classify
 from ceres_fast.classify.account import CLASSIFIED, KEPT
 from ceres_fast.classify.scores import FLAGS, NOT_SCORED, PADDED, PROBABILITY, REJECTED, STATIONARY
-from ceres_fast.errors import InputError
+from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.frames.reading import read_headers
 from ceres_fast.selection.rules import Rules
 
@@ -207,6 +207,35 @@ def test_a_mosaic_without_a_catalogue(night: Path, model: Path, out: Path) -> No
     write_mosaics(night)[0].with_suffix(".cat").unlink()
     with pytest.raises(InputError, match=r"M1\.fits: holds 3 CCDs and has no catalogue; expected .*M1\.cat"):
         classify([night], model, output=out)
+
+
+def test_catalogues_in_a_folder_of_their_own_are_found_by_name(
+    night: Path, model: Path, out: Path, tmp_path: Path
+) -> None:
+    frames = write_mosaics(night)
+    beside = classify([night], model, output=out)
+    found = tmp_path / "found"
+    found.mkdir()
+    for frame in frames:
+        shutil.move(frame.with_suffix(".cat"), found)
+    with pytest.raises(InputError, match=r"M1\.fits: holds 3 CCDs and has no catalogue; expected .* beside it"):
+        classify([night], model, output=tmp_path / "other")
+    result = classify([night], model, catalogues=found, output=tmp_path / "other")
+    assert [path.name for path in result.written] == [path.name for path in beside.written]
+    for one, other in zip(result.written, beside.written, strict=True):
+        assert one.read_bytes() == other.read_bytes()
+
+    # What is missing there, or there twice, is said, and costs only its own frame.
+    (found / "M1.cat").unlink()
+    shutil.copy(found / "M2.cat", found / "M2.ldac")
+    with pytest.raises(InputError, match=rf"M1\.fits: holds 3 CCDs and has no catalogue; expected .* in {found}"):
+        classify([night], model, catalogues=found, output=tmp_path / "third")
+    result = classify([night], model, catalogues=found, output=tmp_path / "third", on_error="skip")
+    assert [path.name for path in result.written] == ["M3.cat"]
+    assert result.failed == frames[:2]
+    for wrong, message in (({"catalogue": found / "M3.cat"}, "give one of them"), ({}, "none: does not exist")):
+        with pytest.raises(CeresFastError, match=message):
+            classify([night], model, catalogues=found / "none", output=out, **wrong)
 
 
 def test_rows_go_from_all_ccds(night: Path, model: Path, out: Path) -> None:
