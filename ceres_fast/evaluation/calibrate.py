@@ -1,10 +1,11 @@
-"""Calibrate a run: probabilities that are shares, and a threshold with a promise; what `ceres-fast calibrate` does."""
+"""Calibrate a run, as `ceres-fast calibrate` does: probabilities that are shares, and a threshold with a guarantee."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -21,12 +22,13 @@ from ..settings.guarantee import Guarantee
 from ..stamps import COLUMNS
 from ..training.runs import lock_run
 from .figures import draw_reliability
+from .formatting import counted
 from .operating_point import OperatingPoint, choose
-from .predictions import Predictions, checked, predict_split
+from .predictions import Predictions, checked_manifest, predict_split
 from .reliability import METHODS, Reliability, fit, measure
 
 FITTED_ON, CHOSEN_ON = "validation", "calibration"
-"""Splits: of the scaling, and of the threshold. Nothing else touches the second, or its promise would not hold."""
+"""Splits: of the scaling, and of the threshold. Nothing else touches the second, or the guarantee would not hold."""
 
 FOLDER, RESULT = "calibration", "calibration.json"
 
@@ -56,7 +58,7 @@ def calibrate(
     records : path
         Folder that `build_records` wrote.
     max_loss, confidence, needs
-        The promise: see `choose`.
+        The guarantee: see `choose`.
     scaling : str
         A key of `ceres_fast.evaluation.reliability.METHODS`.
     on_error : {"stop", "skip"}
@@ -73,10 +75,16 @@ def calibrate(
     InputError
         When run or records are damaged, do not fit each other, or one of the two splits is empty.
     TooFewAsteroids
-        When the calibration split has too few asteroids for the promise.
+        When the calibration split has too few asteroids for the guarantee.
     CeresFastError
         When an option is not what it can be, the scaling cannot be fitted, or the run is in use or has changed
         meanwhile. The classifier is what it was before, in all these cases.
+
+    Examples
+    --------
+    >>> point = ceres_fast.calibrate("runs/second", "records", max_loss=0.5, confidence=0.8)
+    >>> ceres_fast.load("runs/second").threshold == point.threshold
+    True
     """
     if scaling not in METHODS:
         raise CeresFastError(f"--scaling {scaling}: expected one of {', '.join(METHODS)}.")
@@ -84,7 +92,7 @@ def calibrate(
     classifier = _read(run)
     assert classifier.folder is not None
     lock_run(classifier.folder)
-    manifest = checked(classifier, load_manifest(records), (FITTED_ON, CHOSEN_ON), on_error)
+    manifest = checked_manifest(classifier, load_manifest(records), (FITTED_ON, CHOSEN_ON), on_error)
     _refuse_too_few(manifest, max_loss, confidence, needs)
     network = replace(classifier, scaling=None)
     fitted_on = predict_split(network, manifest, FITTED_ON)[0]
@@ -97,7 +105,7 @@ def calibrate(
     _report(made, point, fitted_on, before, after)
     if read_classifier(classifier.folder) != classifier:
         raise CeresFastError(f"{run}: has changed meanwhile. Calibrate it again when its training is over.")
-    _tell(update_description(made))
+    _say_where_stored(update_description(made))
     return point
 
 
@@ -109,7 +117,7 @@ def _read(run: Path) -> Classifier:
 
 
 def _refuse_too_few(manifest: Manifest, max_loss: float, confidence: float, needs: int) -> None:
-    """Raise before anything is predicted what `choose` would raise after: it is told from names and times alone."""
+    """Raise before anything is predicted what `choose` would raise after: names and times alone decide it."""
     known = read_columns(manifest, CHOSEN_ON, [column.name for column in COLUMNS])
     with warnings_kept():
         choose(
@@ -146,7 +154,7 @@ def _report(
     draw_reliability(found, title, folder / "reliability.png")
 
 
-def _tell(classifier: Classifier) -> None:
+def _say_where_stored(classifier: Classifier) -> None:
     assert classifier.folder is not None
     exported = classifier.onnx_files().values()
     also = f" and in {', '.join(exported)}" if exported else "; export it for `ceres-fast classify`"
@@ -178,21 +186,24 @@ def calibration_text(
     stamps : int
         That the scaling was fitted on.
     """
-    lines = [title, "", *_promise(point), "", "Scaling of the probabilities:", _fitted(scaling, stamps), ""]
+    lines = [title, "", *_guarantee(point), "", "Scaling of the probabilities:", _fitted(scaling, stamps), ""]
     lines.append(f"{f'of {point.detections:,} calibration stamps':<32}" + "".join(f"{name:>10}" for name in found))
     for name, words in _MEASURES.items():
         lines.append(f"{words:<32}" + "".join(f"{getattr(each, name):>10.4f}" for each in found.values()))
     return "\n".join(lines) + "\n"
 
 
-def _promise(point: OperatingPoint) -> list[str]:
+def _guarantee(point: OperatingPoint) -> list[str]:
     return [
-        f"Threshold {point.threshold:g}: with a confidence of {point.confidence:g}, at most {point.max_loss:g} of the",
-        f"asteroids that are detected in {point.needs} exposures of a night or more are lost:",
-        f"fewer than {point.needs} of their exposures are left.",
+        *wrap(
+            f"Threshold {point.threshold:g}: with a confidence of {point.confidence:g}, at most {point.max_loss:g} of "
+            f"the asteroids that are detected in {counted(point.needs, 'exposure')} of a night or more are lost. An "
+            f"asteroid is lost when fewer than {point.needs} of its exposures reach the threshold.",
+            80,
+        ),
         "",
-        f"{'asteroids (each in one night)':<32}{point.asteroids:>10,}   in {point.fields:,} fields",
-        f"{'of these may be lost, are lost':<32}{point.allowed:>10,}{point.lost:>10,}",
+        f"{'asteroids (each in one night)':<32}{point.asteroids:>10,}   in {counted(point.fields, 'field')}",
+        f"{'may be lost, and are lost':<32}{point.allowed:>10,}{point.lost:>10,}",
         f"{'share lost, upper limit':<32}{point.bound:>10.4f}",
         f"{'in fewer exposures, not counted':<32}{point.left_out:>10,}",
         f"{'non-asteroids, and left of them':<32}{point.non_asteroids:>10,}{point.left:>10,}",
@@ -202,7 +213,7 @@ def _promise(point: OperatingPoint) -> list[str]:
 
 def _fitted(scaling: Mapping[str, Any] | None, stamps: int) -> str:
     if scaling is None:
-        return "none, they are what the network says"
+        return "none: they are what the network gives"
     values = {
         "temperature": lambda: f"temperature {scaling['temperature']:.4g}",
         "logistic": lambda: f"logistic, temperature {scaling['temperature']:.4g}, bias {scaling['bias']:.4g}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import wrap
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from ..records.manifest import load_manifest
 from ..settings.guarantee import NEEDS
 from .failures import draw, draw_worst, failures, summary, tables, write_worst
 from .figures import draw_confusion, draw_curves, draw_stamps
-from .predictions import PREDICTIONS, Predictions, checked, predict_split, write_predictions
+from .predictions import PREDICTIONS, Predictions, checked_manifest, predict_split, write_predictions
 from .scores import CONFIDENCE, Scores, score
 
 
@@ -45,9 +46,15 @@ def evaluate(
     ------
     InputError
         When run or records are damaged, do not fit each other, or the split is empty.
+
+    Examples
+    --------
+    >>> scores = ceres_fast.evaluate("runs/second", "records", split="test")
+    >>> 0 <= scores.accuracy <= 1
+    True
     """
     classifier = read_classifier(Path(run))
-    manifest = checked(classifier, load_manifest(Path(records)), [split], on_error)
+    manifest = checked_manifest(classifier, load_manifest(Path(records)), [split], on_error)
     found, stamps = predict_split(classifier, manifest, split)
     scores = score(found.labels, found.probabilities, threshold=classifier.threshold, units=found.units)
     title = f"{found.about['classifier']}: {split} split of {manifest.name}"
@@ -64,7 +71,7 @@ def evaluate(
     _draw(found, stamps, scores, title, folder)
     draw(failed, title, folder / "failures.png")
     draw_worst(found, stamps, scores.threshold, folder / "worst.png")
-    # The last: it tells that an evaluation is whole.
+    # Last, because it says that the evaluation is whole.
     write_json(folder / "scores.json", {"title": title, "split": split, **scores.as_dict()})
     say(f"written to {folder}")
     return scores
@@ -120,5 +127,19 @@ def scores_text(scores: Scores, title: str) -> str:
         f"{'asteroid precision':<20}{scores.precision}",
         f"{'ROC AUC':<20}{scores.roc_auc}",
         f"{'average precision':<20}{scores.average_precision}",
+        *_without_bootstrap(scores),
     ]
     return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _without_bootstrap(scores: Scores) -> list[str]:
+    """Return which intervals are not the bootstrap's: it has none where all of its samples are alike."""
+    notes = []
+    if shares := [name for name in ("recall", "precision") if getattr(scores, name).value in (0, 1)]:
+        notes.append(
+            f"Every bootstrap sample gives this {' and this '.join(shares)}: the interval is Wilson's, of as many "
+            "independent stamps as there are asteroids."
+        )
+    if any(area.value is not None and area.low is None for area in (scores.roc_auc, scores.average_precision)):
+        notes.append("Where every bootstrap sample gives the same area, it has no interval.")
+    return [line for note in notes for line in wrap(note, 80)]

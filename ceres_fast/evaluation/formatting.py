@@ -31,6 +31,11 @@ def decimals(value: Any, digits: int = 3) -> str:
     return f"{value:,.{digits}f}" if is_number(value) else NONE
 
 
+def counted(number: int, one: str, several: str = "") -> str:
+    """Return a number with what it counts: "1 field", "1,200 fields"; `several` where it is not `one` with an s."""
+    return f"{number:,} {one if number == 1 else several or f'{one}s'}"
+
+
 def value_of(interval: Any) -> Any:
     """Return the value of ``{"value": …, "low": …, "high": …}``; None where it is none."""
     return interval.get("value") if isinstance(interval, dict) else None

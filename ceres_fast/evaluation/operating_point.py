@@ -22,19 +22,20 @@ from ..records.tolerance import allowed, least_max_loss, needed, upper_bound
 from ..schema import Count, Share, check
 from ..settings.guarantee import Guarantee
 from .asteroids import critical, fields_of
+from .formatting import counted
 from .predictions import Predictions
 
 FEW_FIELDS, MANY_A_FIELD = 20, 10
-"""With fewer fields, or more asteroids in each, the promise is weaker than it says (`benchmarks.guarantee`)."""
+"""With fewer fields, or more asteroids in each, the guarantee is weaker than it says (`benchmarks.guarantee`)."""
 
 
 class TooFewAsteroids(CeresFastError):  # noqa: N818 (what there is too little of says it)
-    """There are fewer asteroids than the promise needs."""
+    """There are fewer asteroids than the guarantee needs."""
 
 
 @dataclasses.dataclass(frozen=True)
 class OperatingPoint:
-    """A threshold and what is promised of it.
+    """A threshold and its guarantee.
 
     Attributes
     ----------
@@ -47,16 +48,16 @@ class OperatingPoint:
     asteroids : int
         Calibration asteroids (each in one night) with `needs` exposures or more.
     allowed, lost : int
-        How many of them may be lost for the promise, and how many the threshold loses (fewer where probabilities are
-        equal).
+        How many of them may be lost under the guarantee, and how many the threshold loses (fewer where probabilities
+        are equal).
     left_out : int
-        Asteroids with fewer exposures than `needs`: lost before, and not part of the promise.
+        Asteroids with fewer exposures than `needs`: lost before, and not part of the guarantee.
     bound : float
         Upper limit of the share that is lost, at this confidence; not above `max_loss`.
     detections, non_asteroids, left : int
         Stamps of the split, those of them that are no asteroids, and those of these that the threshold leaves.
     left_per_1000 : float
-        Non-asteroids left per 1,000 detections: what the promise costs.
+        Non-asteroids left per 1,000 detections: what the guarantee costs.
     fields : int
         From how many fields (each in one night) the asteroids come.
     manifest_sha256 : str
@@ -103,7 +104,7 @@ def choose(
     confidence: float = Guarantee.confidence,
     needs: int = Guarantee.needs,
 ) -> OperatingPoint:
-    """Choose the highest threshold of which can be promised that it loses at most `max_loss` of the asteroids.
+    """Choose the highest threshold that is guaranteed to lose at most `max_loss` of the asteroids.
 
     Parameters
     ----------
@@ -112,7 +113,7 @@ def choose(
     max_loss : float
         Share of the asteroids that may be lost, from 0.000001 to below 1.
     confidence : float
-        Probability, over the choice of calibration asteroids, that the promise holds, from 0.000001 to below 1.
+        Probability, over the choice of calibration asteroids, that the guarantee holds, from 0.000001 to below 1.
     needs : int
         An asteroid is lost when fewer of its exposures than these survive.
 
@@ -129,7 +130,7 @@ def choose(
 
     Notes
     -----
-    The promise is for asteroids like those of the calibration split: of the same survey, found by the same detection
+    The guarantee is for asteroids like those of the calibration split: of the same survey, found by the same detection
     in `needs` exposures or more, independent of each other. Those of one field are not quite: a warning tells of fewer
     than `FEW_FIELDS` fields, or more than `MANY_A_FIELD` asteroids in each on average.
     """
@@ -143,7 +144,8 @@ def choose(
     fields = len(np.unique(fields_of(predictions, names)))
     if fields < FEW_FIELDS or len(names) > MANY_A_FIELD * fields:
         warn(
-            f"the {len(names)} asteroids that the threshold is chosen on come from {fields} fields, each in one night. "
+            f"the {len(names)} asteroids that the threshold is chosen on come from "
+            f"{counted(fields, 'field')}{', each in one night' if fields > 1 else ', in one night'}. "
             f"Those of one field share seeing and sky: with fewer than {FEW_FIELDS} fields, or more than "
             f"{MANY_A_FIELD} asteroids a field, more than {max_loss:g} of all asteroids are lost more often than a "
             f"confidence of {confidence:g} says. More fields help; more asteroids of the same fields do not"
@@ -226,10 +228,10 @@ def _floor(probability: float) -> float:
 def _too_few(asteroids: int, left_out: int, max_loss: float, confidence: float, needs: int) -> str:
     message = (
         f"{asteroids} asteroids seen in {needs} exposures of a night or more ({left_out} in fewer, which do not count) "
-        f"are too few to promise with a confidence of {confidence:g} that at most {max_loss:g} of the asteroids are "
+        f"are too few to guarantee with a confidence of {confidence:g} that at most {max_loss:g} of the asteroids are "
         f"lost: {needed(max_loss, confidence):,} are needed. Build records with more asteroids in the calibration split"
     )
     possible = least_max_loss(asteroids, confidence)
     if possible is not None:
-        message += f", or accept more: --max-loss {possible:g} can be promised with these"
+        message += f", or accept more: --max-loss {possible:g} can be guaranteed with these"
     return message + "."

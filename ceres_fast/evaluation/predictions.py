@@ -148,7 +148,7 @@ def _values(column: Column, kind: type) -> np.ndarray:
     return np.asarray(filled, {float: np.float64, int: np.int64, str: np.str_}[kind])
 
 
-def checked(classifier: Classifier, manifest: Manifest, splits: Sequence[str], on_error: OnError) -> Manifest:
+def checked_manifest(classifier: Classifier, manifest: Manifest, splits: Sequence[str], on_error: OnError) -> Manifest:
     """Return the manifest of records on which a classifier may answer, less what is damaged.
 
     Parameters
@@ -188,7 +188,7 @@ def checked(classifier: Classifier, manifest: Manifest, splits: Sequence[str], o
         warn(
             f"{manifest.folder}: these are not the records the classifier was trained on. Where both were built from "
             f"the same survey, the {' or '.join(splits)} split may hold what it was trained on, and what is found "
-            "there, or promised after it, is then too good"
+            "there, or guaranteed after it, is then too good"
         )
     return check_records(manifest, on_error=on_error)
 

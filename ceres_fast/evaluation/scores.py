@@ -10,8 +10,8 @@ from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_
 
 from ..stamps import CLASSES
 from .bootstrap import asteroid_scores, draws
+from .shares import CONFIDENCE, design_effect, share
 
-CONFIDENCE = 0.95
 RESAMPLES = 1000
 
 CERTAIN = 1e-7
@@ -20,7 +20,7 @@ CERTAIN = 1e-7
 
 @dataclass(frozen=True)
 class Interval:
-    """A value and its bootstrap interval (`CONFIDENCE`); None where it is not defined, as with one class only."""
+    """A value and its interval (`CONFIDENCE`), see `score`; None where it is not defined, as with one class only."""
 
     value: float | None
     low: float | None = None
@@ -58,7 +58,7 @@ class Scores:
     accuracy, loss : float
         Share of stamps classified right; mean cross-entropy (natural logarithm).
     recall, precision, roc_auc, average_precision : Interval
-        Of the asteroid class, with bootstrap intervals.
+        Of the asteroid class.
     """
 
     threshold: float
@@ -111,7 +111,10 @@ def score(
 
     Notes
     -----
-    Intervals are percentiles of `RESAMPLES` bootstrap samples of units; samples with one class only are left out.
+    Intervals are percentiles of `RESAMPLES` bootstrap samples of units; samples with one class only are left out. Where
+    28 of 28 asteroids are found, all samples say so too, and their percentiles would claim that none can ever be lost:
+    recall and precision get Wilson's interval there, of as many independent stamps as there are units. Areas under
+    curves have no such formula, and get no interval.
     """
     labels = np.asarray(labels, np.int64)
     probabilities = np.asarray(probabilities, np.float64)
@@ -148,12 +151,28 @@ def _intervals(
         both = weights[(asteroids > 0) & (asteroids < weights.sum(axis=1))]
         for name, found in asteroid_scores(labels, probabilities, called, both).items():
             samples[name].append(found)
-    return {name: _interval(float(value[0]), np.concatenate(samples[name])) for name, value in values.items()}
+    right = (labels == 1) & (called == 1)
+    # What a share is a share of; areas are no shares.
+    of = {"recall": labels == 1, "precision": called == 1}
+    return {
+        name: _interval(float(value[0]), np.concatenate(samples[name]))
+        or (_wilson(right[of[name]], units[of[name]]) if name in of else Interval(float(value[0])))
+        for name, value in values.items()
+    }
 
 
-def _interval(value: float, samples: np.ndarray) -> Interval:
+def _interval(value: float, samples: np.ndarray) -> Interval | None:
+    """Return the percentiles of the samples; None where all samples are alike, so that they say nothing."""
+    if np.isnan(value):
+        return Interval(None)
     samples = samples[~np.isnan(samples)]
-    if np.isnan(value) or not len(samples):
-        return Interval(None if np.isnan(value) else value)
+    if not len(samples) or np.ptp(samples) < 1e-12:  # rounding is no spread
+        return None
     low, high = np.quantile(samples, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return Interval(value, float(low), float(high))
+
+
+def _wilson(right: np.ndarray, units: np.ndarray) -> Interval:
+    # As if the stamps of a unit were wholly alike: where all answers are the same, nothing says that they are not.
+    found = share(right, design_effect(np.unique(units, return_inverse=True)[1], 1.0))
+    return Interval(None) if found is None else Interval(found.value, found.low, found.high)

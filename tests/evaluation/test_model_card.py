@@ -142,7 +142,7 @@ def test_how_it_was_trained_and_its_hashes(run: Path, tiny_records: Path) -> Non
 
 def test_without_an_operating_point_nothing_is_promised(run: Path) -> None:
     body = parts(write_card(run))[1]
-    assert "nothing is promised of it" in body
+    assert "no guarantee applies" in body
     assert "At the operating point" not in body
     assert "they are not scaled" in body
 

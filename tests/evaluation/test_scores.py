@@ -114,14 +114,31 @@ def test_precision_is_not_defined_where_nothing_is_called_an_asteroid() -> None:
 def test_two_stamps_do_not_crash() -> None:
     found = score(np.array([0, 1]), np.array([0.4, 0.6]))
     assert (found.recall.value, found.roc_auc.value) == (1, 1)
-    assert str(found.recall) == "1.0000  [1.0000, 1.0000]"
+    assert str(found.recall) == "1.0000  [0.2065, 1.0000]"
 
 
 @pytest.mark.usefixtures("few_resamples")
-def test_one_unit_alone_has_no_interval() -> None:
+def test_one_unit_alone_has_the_interval_of_one_answer() -> None:
     found = score(np.array([0, 1, 1]), np.array([0.4, 0.6, 0.3]), units=np.array(["a", "a", "a"]))
     assert found.recall.value == 0.5
-    assert found.recall.low == found.recall.high == 0.5
+    assert (found.recall.low, found.recall.high) == pytest.approx((0, 0.7935), abs=1e-4)
+
+
+@pytest.mark.usefixtures("few_resamples")
+@pytest.mark.parametrize("exposures", [1, 4])
+def test_28_of_28_do_not_say_that_none_can_ever_be_lost(exposures: int) -> None:
+    labels = np.repeat([1, 0], [28 * exposures, 40])
+    units = np.concatenate([np.repeat(np.arange(28), exposures), 100 + np.arange(40)])
+    found = score(labels, np.where(labels == 1, 0.9, 0.1), units=units)
+    # Wilson's interval of 28 of 28, however many exposures each asteroid has: 1 / (1 + 1.96^2 / 28).
+    assert (found.recall.value, found.recall.high) == (1, 1)
+    assert found.recall.low == pytest.approx(28 / (28 + 1.95996**2), abs=1e-4)
+    assert found.precision == found.recall
+    # Areas have no such formula.
+    assert found.roc_auc == found.average_precision == Interval(1.0)
+    none = score(labels, np.full(len(labels), 0.1), units=units)
+    assert (none.recall.value, none.recall.low) == (0, 0)
+    assert none.recall.high == pytest.approx(1 - found.recall.low)
 
 
 def test_intervals_of_independent_stamps_are_those_of_the_binomial() -> None:

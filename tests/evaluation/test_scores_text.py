@@ -54,3 +54,13 @@ def test_it_fits_on_a_terminal(text: str) -> None:
 
 def test_one_class() -> None:
     assert "ROC AUC             not defined" in scores_text(score(np.ones(3), np.ones(3)), TITLE)
+
+
+def test_it_says_which_intervals_are_not_the_bootstrap_s(text: str) -> None:
+    assert "Wilson" not in text
+    perfect = scores_text(score(np.repeat([0, 1], 28), np.repeat([0.1, 0.9], 28)), TITLE)
+    assert "asteroid recall     1.0000  [0.8794, 1.0000]\n" in perfect
+    assert "ROC AUC             1.0000\n" in perfect
+    assert "this recall and this precision: the interval is Wilson's" in " ".join(perfect.split())
+    assert "it has no interval" in perfect
+    assert max(map(len, perfect.splitlines())) <= 80

@@ -13,7 +13,7 @@ from .measures import MEASURES, asteroids
 from .pairs import Pair, compare_pairs
 from .runs import Answers
 from .statistics import Group, groups
-from .verdict import Verdict, judge
+from .verdict import Verdict, verdict_of
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Comparison:
         """Whether there is more than one pair."""
         return len(self.pairs) > 1
 
-    def judged(self) -> Iterator[tuple[Pair, Verdict]]:
+    def with_verdicts(self) -> Iterator[tuple[Pair, Verdict]]:
         """Iterate over the pairs with their verdicts."""
         return zip(self.pairs, self.verdicts, strict=True)
 
@@ -102,7 +102,7 @@ def compare_answers(answers: Sequence[Answers], *, split: str, needs: int, seed:
         runs=[_run(each, row) for each, row in zip(answers, values, strict=True)],
         groups=groups(answers, values),
         pairs=pairs,
-        verdicts=[judge(pair, needs) for pair in pairs],
+        verdicts=[verdict_of(pair, needs) for pair in pairs],
     )
 
 

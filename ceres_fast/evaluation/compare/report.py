@@ -38,7 +38,7 @@ def as_text(comparison: Comparison) -> str:
     blocks = [_head(comparison), _runs(comparison)]
     if comparison.groups:
         blocks.append(_groups(comparison))
-    blocks += [_pair(pair, verdict.words, comparison) for pair, verdict in comparison.judged()]
+    blocks += [_pair(pair, verdict.words, comparison) for pair, verdict in comparison.with_verdicts()]
     blocks.append(_notes(comparison))
     return "\n\n".join("\n".join(line.rstrip() for line in block) for block in blocks) + "\n"
 
@@ -108,15 +108,16 @@ def _p(p: float) -> str:
 
 
 def _notes(comparison: Comparison) -> list[str]:
-    together = f", which hold for all {len(comparison.pairs)} pairs together" if comparison.several else ""
-    adjusted = ", p adjusted for the pairs (Holm)" if comparison.several else ""
+    together = f", which hold for all {len(comparison.pairs)} pairs together," if comparison.several else ""
+    adjusted = " and adjusted for the number of pairs (Holm)" if comparison.several else ""
     return _wrapped(
-        f"* without 0. Intervals{together}: bootstrap, the stamps of one asteroid are drawn together, and the same "
-        f"ones for every run. p: McNemar's exact test{adjusted}; it takes what it counts as independent, which the "
-        "exposures of one asteroid are not. A difference at the threshold is called shown when its interval is without "
-        "0 and p is below 0.05, one in ranking when both areas are. Lost, recall, precision and left depend on each "
-        "run's own threshold. A verdict is about these classifiers: how much chance in training moves them, only "
-        "more seeds tell."
+        f"* marks an interval that does not contain 0. The intervals{together} are of a bootstrap that draws the "
+        "stamps of one asteroid together, and the same ones for every run; where all of its samples agree, they are "
+        f"exact (Clopper-Pearson). p is of McNemar's exact test{adjusted}; that test takes everything it counts as "
+        "independent, which the exposures of one asteroid are not. A difference at the threshold is called shown when "
+        "its interval does not contain 0 and p is below 0.05, one in ranking when the intervals of both areas do not "
+        "contain 0. Lost, recall, precision and left depend on each run's own threshold. A verdict is about these "
+        "classifiers: how much chance in training moves them, only more seeds tell."
     )
 
 

@@ -1,4 +1,4 @@
-"""What a comparison says, in words: only what two things show, and never a larger number alone."""
+"""What a comparison shows, in words: only what both interval and test show, never a larger number alone."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Verdict:
     words: str
 
 
-def judge(pair: Pair, needs: int) -> Verdict:
+def verdict_of(pair: Pair, needs: int) -> Verdict:
     """Return what a pair shows."""
     if pair.same:
         return Verdict(None, "No difference: both give the same answer on every stamp.")
@@ -106,6 +106,10 @@ def _open(pair: Pair, shown: Mapping[str, int], needs: int) -> list[str]:
     if lost.low is None or lost.high is None:
         return [f"No asteroid has {needs} exposures: whether asteroids are lost cannot be compared."]
     range_ = f"{pair.second} may lose from {_share(lost.low)} to {_share(lost.high)} of them than {pair.first}"
+    if lost.sign:
+        return [
+            f"With {total:,} asteroids the interval alone shows that one loses more, and the test does not: {range_}."
+        ]
     return [f"With {total:,} asteroids it stays open which of them loses more: {range_}."]
 
 

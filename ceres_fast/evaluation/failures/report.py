@@ -73,11 +73,20 @@ def _by_chance(found: Mapping[str, Any]) -> str:
         for measure in MEASURES
     )
     expected = looked_at * (1 - found["confidence"]) / 2
-    alike = found["correlation_of_stamps"]
     return (
         f"{looked_at} values were compared: where nothing is wrong, about {expected:.0f} would stand out by chance. "
-        f"The stamps of one asteroid are alike (correlation {alike:.2f}), so that intervals by stamp are made wider."
+        f"{_likeness(found)}"
     )
+
+
+def _likeness(found: Mapping[str, Any]) -> str:
+    """Return what the intervals by stamp do about the exposures of one asteroid."""
+    if found["stamps_per_asteroid"] <= 1:
+        return "Each asteroid has one stamp: the intervals by stamp are those of independent stamps."
+    alike = f"{found['correlation_of_stamps']:.2f}"
+    if alike == "0.00":
+        return "The stamps of one asteroid are not alike (correlation 0.00): their intervals are not widened."
+    return f"The stamps of one asteroid are alike (correlation {alike}): the intervals by stamp are widened for that."
 
 
 def _left_out(found: Mapping[str, Any]) -> str:

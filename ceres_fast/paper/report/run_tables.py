@@ -74,7 +74,7 @@ def software_table(results: Results, out: Path) -> list[Table]:
 
 
 def points_table(results: Results) -> Table:
-    """Return each run's operating point, its promise, and what it does on the test split; or why there is none."""
+    """Return each run's operating point, its guarantee, and what it does on the test split; or why there is none."""
     columns = (
         ("calibration split", "threshold"),
         ("calibration split", "asteroids"),
@@ -84,13 +84,13 @@ def points_table(results: Results) -> Table:
         ("test split", "share lost"),
         ("test split", "left per 1,000"),
     )
-    promises = {_promise(row.operating_point) for row in results.rows if row.operating_point}
+    guarantees = {_guarantee(row.operating_point) for row in results.rows if row.operating_point}
     notes = (
-        *sorted(promises),
-        "An asteroid is one asteroid in one night, and lost when fewer of its exposures survive than the promise says. "
-        "Left per 1,000: non-asteroids that the threshold leaves per 1,000 detections.",
-        "The promise is for asteroids like those of the calibration split. The test split measures it once, with the "
-        "interval (at the confidence of the promise) of so many asteroids.",
+        *sorted(guarantees),
+        "An asteroid is one asteroid in one night, and lost when fewer of its exposures survive than the guarantee "
+        "says. Left per 1,000: non-asteroids that the threshold leaves per 1,000 detections.",
+        "The guarantee is for asteroids like those of the calibration split. The test split measures it once, with the "
+        "interval (at the confidence of the guarantee) of so many asteroids.",
     )
     return Table("Operating points", HEADS, columns, [_point_line(row) for row in results.rows], notes)
 
@@ -131,9 +131,9 @@ def _links(row: Row, out: Path) -> list[Link]:
     ]
 
 
-def _promise(point: Mapping[str, Any]) -> str:
+def _guarantee(point: Mapping[str, Any]) -> str:
     return (
-        f"Promise: at most {share(point['max_loss'])} of the asteroids are lost, with a confidence of "
+        f"Guarantee: at most {share(point['max_loss'])} of the asteroids are lost, with a confidence of "
         f"{share(point['confidence'])}; lost is one of which fewer than {point['needs']} exposures survive."
     )
 

@@ -8,7 +8,7 @@ import pytest
 from ceres_fast.evaluation import scores
 from ceres_fast.evaluation.compare.measures import MEASURES
 from ceres_fast.evaluation.compare.pairs import Difference, compare_pairs
-from ceres_fast.evaluation.compare.verdict import judge
+from ceres_fast.evaluation.compare.verdict import verdict_of
 
 from .evaluations import answers, columns, survey
 
@@ -28,7 +28,7 @@ def test_the_same_run_twice_differs_in_nothing() -> None:
     assert {(test.only_first, test.only_second, test.p, test.adjusted) for test in pair.tests.values()} == {
         (0, 0, 1, 1)
     }
-    verdict = judge(pair, 3)
+    verdict = verdict_of(pair, 3)
     assert (verdict.better, verdict.words) == (None, "No difference: both give the same answer on every stamp.")
 
 
@@ -103,4 +103,27 @@ def test_one_class_only() -> None:
         assert pair.differences["roc_auc"] == Difference(None, None, None)
         assert pair.tests["asteroids"].p == 1
         assert pair.tests["stamps"].p == 0.5
-        assert "No asteroid has 3 exposures" in judge(pair, 3).words
+        assert "No asteroid has 3 exposures" in verdict_of(pair, 3).words
+
+
+@pytest.mark.usefixtures("few_resamples")
+def test_runs_that_both_lose_none_of_28_may_still_differ() -> None:
+    known = survey(asteroids=28, others=60, exposures=3)
+    first = np.repeat([0.9, 0.1], [84, 60])
+    runs = [answers(known, first, "A"), answers(known, first * 0.9, "B"), answers(known, first * 0.8, "C")]
+    for count, compared in ((1, runs[:2]), (3, runs)):
+        _, pairs = compare_pairs(compared, needs=3, seed=0)
+        # None of 28 differs: with 97.5 % (shared among the pairs) at most this share does, in each direction.
+        most = 1 - (0.025 / count) ** (1 / 28)
+        for pair in pairs:
+            for name in ("asteroids_lost", "recall"):
+                found = pair.differences[name]
+                assert (found.value, found.low, found.high) == pytest.approx((0, -most, most))
+            assert pair.differences["non_asteroids_left"].high == pytest.approx(1 - (0.025 / count) ** (1 / 60))
+            # Areas have no such formula, and the loss does differ.
+            assert pair.differences["roc_auc"] == Difference(0, None, None)
+            assert pair.differences["loss"].sign == 1
+    assert (
+        "B may lose from 12.3% fewer to 12.3% more of them than A"
+        in verdict_of(compare_pairs(runs[:2], 3, 0)[1][0], 3).words
+    )

@@ -8,7 +8,7 @@ import pytest
 from ceres_fast.evaluation import scores
 from ceres_fast.evaluation.compare.measures import MEASURES
 from ceres_fast.evaluation.compare.pairs import TESTS, Difference, McNemar, Pair, compare_pairs
-from ceres_fast.evaluation.compare.verdict import judge
+from ceres_fast.evaluation.compare.verdict import verdict_of
 
 from .evaluations import answers, survey
 
@@ -28,8 +28,15 @@ def pair(p: dict[str, float] | None = None, counts: dict[str, tuple[int, int]] |
 
 
 def test_nothing_shown() -> None:
-    verdict = judge(pair(), 3)
+    verdict = verdict_of(pair(), 3)
     assert (verdict.better, verdict.words) == (None, f"No difference is shown. {OPEN}")
+
+
+def test_an_interval_that_the_test_does_not_confirm_is_not_called_open() -> None:
+    assert verdict_of(pair(asteroids_lost=1), 3).words == (
+        "No difference is shown. With 100 asteroids the interval alone shows that one loses more, and the test does "
+        "not: B may lose from 1.0% more to 9.0% more of them than A."
+    )
 
 
 @pytest.mark.parametrize(
@@ -47,14 +54,14 @@ def test_nothing_shown() -> None:
     ],
 )
 def test_better_is_only_said_where_both_proofs_agree(made: Pair, shown: bool) -> None:
-    verdict = judge(made, 3)
+    verdict = verdict_of(made, 3)
     assert verdict.better == ("B" if shown else None)
     assert verdict.words.startswith("B is better: it " if shown else "No difference is shown.")
 
 
 def test_the_first_may_be_the_better_one() -> None:
     made = pair({"asteroids": 0.01}, {"asteroids": (12, 1)}, asteroids_lost=1, roc_auc=-1, average_precision=-1)
-    verdict = judge(made, 3)
+    verdict = verdict_of(made, 3)
     assert verdict.better == "A"
     assert verdict.words == (
         "A is better: it loses fewer asteroids and ranks asteroids higher, whatever the threshold."
@@ -62,7 +69,7 @@ def test_the_first_may_be_the_better_one() -> None:
 
 
 def test_fewer_non_asteroids_alone_make_none_better() -> None:
-    verdict = judge(pair({"non_asteroids": 1e-9}, {"non_asteroids": (0, 40)}, non_asteroids_left=-1), 3)
+    verdict = verdict_of(pair({"non_asteroids": 1e-9}, {"non_asteroids": (0, 40)}, non_asteroids_left=-1), 3)
     assert verdict.better is None
     assert verdict.words == (
         f"B leaves fewer non-asteroids, as a higher threshold would: that alone does not make it better. {OPEN}"
@@ -76,7 +83,7 @@ def test_a_lower_threshold_is_a_trade_and_no_progress() -> None:
     _, [found] = compare_pairs(
         [answers(known, probabilities, "A", 0.7), answers(known, probabilities, "B", 0.4)], needs=3, seed=0
     )
-    verdict = judge(found, 3)
+    verdict = verdict_of(found, 3)
     assert verdict.better is None
     assert verdict.words == "Neither is better in all: A leaves fewer non-asteroids; B loses fewer asteroids."
 
@@ -98,7 +105,7 @@ def test_equal_classifiers_are_seldom_called_unequal_and_unequal_ones_are(monkey
                 for letter, each in (("A", 0), ("B", gain * np.sign(centre - 0.5)))
             ]
             _, [found] = compare_pairs(runs, needs=3, seed=int(random.integers(1000)))
-            better.append(judge(found, 3).better is not None)
+            better.append(verdict_of(found, 3).better is not None)
         return float(np.mean(better))
 
     assert called_better(0) <= 0.08  # 5 %, with three standard errors of 150 less the dependence of two aspects

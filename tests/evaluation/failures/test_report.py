@@ -45,6 +45,17 @@ def test_how_many_would_stand_out_by_chance(words: str) -> None:
     assert f"about {compared / 40:.0f} would" in words
 
 
+def test_intervals_are_said_to_be_widened_only_where_they_are() -> None:
+    def said(**stamps: tuple[float, ...]) -> str:
+        return " ".join(summary(failures(asteroids(dict(stamps)), 0.5)).split())
+
+    alike = said(A=(0.9,) * 3, B=(0.1,) * 3, C=(0.9,) * 3)
+    assert "alike (correlation 1.00): the intervals by stamp are widened for that." in alike
+    independent = said(A=(0.9, 0.1), B=(0.1, 0.9), C=(0.9, 0.1))
+    assert "not alike (correlation 0.00): their intervals are not widened." in independent
+    assert "Each asteroid has one stamp" in said(A=(0.9,), B=(0.1,))
+
+
 def test_nothing_stands_out() -> None:
     predictions = survey()
     said = summary(failures(replace(predictions, probabilities=np.ones(len(predictions.labels))), 0.5))
