@@ -124,7 +124,7 @@ def _tensorrt(name: str, driver: Driver) -> Finding:
 
 
 def _known(module: ModuleType) -> list[float]:
-    """Return the compute capabilities that TensorRT-RTX can be told to build for: ``SM86`` is 8.6."""
+    """Return the compute capabilities that TensorRT-RTX can build for: ``SM86`` is 8.6."""
     names = getattr(getattr(module, "ComputeCapability", None), "__members__", ())
     return sorted(int(found[1]) / 10 for name in names if (found := re.fullmatch(r"SM(\d+)", name)))
 
@@ -134,7 +134,7 @@ def _runs(capability: str, known: list[float]) -> bool:
 
 
 def _tensorflow(driver: Driver) -> Iterator[Finding]:
-    """TensorFlow is not imported: that takes seconds. Its build is told by a file of the package."""
+    """Look for TensorFlow without importing it, which takes seconds; a file of the package says how it was built."""
     spec = PathFinder.find_spec("tensorflow")
     if spec is None or spec.origin is None:
         why = "it is not installed; only training, evaluating and exporting need it"

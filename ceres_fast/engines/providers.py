@@ -153,7 +153,7 @@ def start(model: Onnx, provider: str = AUTO, threads: int = 0) -> tuple[onnxrunt
 
 
 def _allowed_cores() -> int:
-    """Return how many cores this process may use where that is not all of them, else 0: ONNX Runtime takes all."""
+    """Return how many cores this process may use; 0, with which ONNX Runtime uses all, where that is all of them."""
     if not hasattr(os, "sched_getaffinity"):
         return 0
     allowed = len(os.sched_getaffinity(0))
@@ -203,8 +203,8 @@ def sum_exactly(options: onnxruntime.SessionOptions) -> None:
     """Have sums of products of bytes (int8) exact on every processor.
 
     Without VNNI, x64 processors add products of an unsigned and a signed byte in 16 bits, and cut them off. ONNX
-    Runtime can avoid that by an order of its own, which takes half the speed away; so not where the processor is known
-    to have VNNI, which Linux tells.
+    Runtime avoids that by another order of the sums, at half the speed; it is not asked to where the processor is known
+    to have VNNI (Linux lists it).
     """
     try:
         known = "vnni" in PROCESSOR.read_text(encoding="utf-8", errors="replace")

@@ -1,4 +1,7 @@
-"""What ONNX Runtime's TensorRT provider is told: batch sizes, and where it keeps the engines that it builds.
+"""The options of ONNX Runtime's TensorRT provider: batch sizes, and where it keeps the engines that it builds.
+
+This is the road to TensorRT for throughput: the provider builds an engine of the ONNX file for the GPU at hand, and
+keeps it, and what it has timed, for the next process.
 
 https://onnxruntime.ai/docs/execution-providers/TensorRT-ExecutionProvider.html
 """
@@ -38,7 +41,7 @@ def there() -> bool:
 def options(content: bytes, stamp_shape: Sequence[int]) -> dict[str, str]:
     """Return the provider's options for a model: one optimisation profile for all batch sizes, engines kept.
 
-    Forbids TensorFloat-32 in this process unless the user has set `TF32`: TensorRT takes it by itself, and a float32
+    Forbids TensorFloat-32 in this process unless the user has set `TF32`: TensorRT uses it by itself, and a float32
     classifier is to answer in float32, as it was proven to.
 
     Precisions are left out on purpose: without them the network is strongly typed, that is, it computes in those of

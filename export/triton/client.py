@@ -70,7 +70,7 @@ class TritonEngine(BatchedEngine):
         try:
             config = self._config(protocol)
         except self.failures as error:
-            problem = f"the server does not tell how it serves this model ({error})"
+            problem = f"the server does not say how it serves this model ({error})"
             raise InputError(path, problem, action="look whether it is started, and into its log") from error
         versions = config.get("version_policy", {}).get("specific", {}).get("versions", [])
         if ONNX_METADATA_KEY not in config.get("parameters", {}) or len(versions) != 1:

@@ -157,10 +157,10 @@ def test_no_such_model_and_no_server(client: Any, model: Model, serve: tuple[str
     protocol, server = serve
     with (
         server(model) as address,
-        pytest.raises(InputError, match="mine: the server does not tell how it serves this model"),
+        pytest.raises(InputError, match="mine: the server does not say how it serves this model"),
     ):
         client.TritonEngine(address, protocol, "mine")
-    with pytest.raises(InputError, match="does not tell how it serves"):
+    with pytest.raises(InputError, match="does not say how it serves"):
         client.TritonEngine("127.0.0.1:9", protocol)
 
 

@@ -1,8 +1,8 @@
 """Whether an engine file may be loaded here: asked before anything of it reaches TensorRT.
 
 What is checked guards against mistakes: an engine of another machine or version, half a copy, an ONNX file exported
-anew. It is no signature. Who can write the engine can write its sidecar too, and an engine is executable code: from
-others take the ONNX file and build.
+anew. It is not a signature: whoever can write the engine can write its sidecar too. An engine is executable code, so
+accept only the ONNX file from other people, and build the engine from it.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def beside(engine: Path, name: str) -> Path:
 
 
 def refuse_invalid(module: ModuleType, runtime: Any, content: bytes, engine: Path) -> None:
-    """Ask TensorRT-RTX, which can tell without loading it, whether an engine will run here.
+    """Ask TensorRT-RTX, which knows without loading it, whether an engine will run here.
 
     Parameters
     ----------

@@ -213,7 +213,7 @@ def attach_timings(config: trt.IBuilderConfig, path: Path) -> None:
     if cache is not None and config.set_timing_cache(cache, False):
         return
     if content:
-        warn(f"{path}: is no timing cache of this TensorRT on this GPU; a new one takes its place.")
+        warn(f"{path}: is no timing cache of this TensorRT on this GPU; a new one replaces it.")
     config.set_timing_cache(config.create_timing_cache(b""), False)
 
 

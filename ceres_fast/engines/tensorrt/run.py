@@ -111,7 +111,7 @@ class Device:
     def _check(self, function: str, error: SupportsInt) -> None:
         if int(error) == 0:
             return
-        self._cuda.cudaGetLastError()  # CUDA remembers its last error, and TensorRT would take it for one of its own
+        self._cuda.cudaGetLastError()  # CUDA remembers its last error, and TensorRT would report it as one of its own
         name, text = (of(error)[1].decode() for of in (self._cuda.cudaGetErrorName, self._cuda.cudaGetErrorString))
         raise InputError(self._path, f"{function} failed: {name} ({text})", action=_ACTIONS.get(name))
 
@@ -234,7 +234,7 @@ def _accept(path: Path, built: Path) -> None:
 
 
 def _device(path: Path, rebuild: bool) -> Device:
-    """Return the GPU; where there is none, what is wrong with the engine file itself is told first."""
+    """Return the GPU; where there is none, report first what is wrong with the engine file itself."""
     try:
         if problem := driver().problem:
             raise InputError(
