@@ -67,12 +67,13 @@ class Mismatch(ValueError):  # noqa: N818 (what it is about is no error of the p
         return InputError(path, self.what, row=row, expected=self.expected, action=action)
 
 
-def check_version(values: Mapping[str, Any], version: int, path: Path, *, older: str) -> None:
-    """Refuse another ``format_version``; `older` is what a user can do about a file of an older one."""
+def check_version(
+    values: Mapping[str, Any], version: int, path: Path, *, older: str, newer: str = "install a newer ceres-fast"
+) -> None:
+    """Refuse another ``format_version``; `older` and `newer` are what a user can do about a file of such a one."""
     found = values.get("format_version")
     if type(found) is not int or found != version:
-        newer = isinstance(found, int) and found > version
-        action = "install a newer ceres-fast" if newer else older
+        action = newer if isinstance(found, int) and found > version else older
         problem = f"has the format version {shown(found)}"
         raise InputError(path, problem, expected=f"version {version}", action=action)
 

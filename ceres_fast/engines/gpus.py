@@ -13,7 +13,8 @@ from typing import Any
 
 LIBRARY = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
 _CAPABILITY_MAJOR, _CAPABILITY_MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_*
-_CAPABILITY = re.compile(r"[1-9][0-9]?\.[0-9]")
+CAPABILITY = r"[1-9][0-9]?\.[0-9]"
+"""What a compute capability looks like, as a regular expression."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Gpu:
 
 def is_capability(value: object) -> bool:
     """Whether `value` is a compute capability, ``"8.6"``."""
-    return isinstance(value, str) and _CAPABILITY.fullmatch(value) is not None
+    return isinstance(value, str) and re.fullmatch(CAPABILITY, value) is not None
 
 
 def capability_of(text: str) -> tuple[int, int]:

@@ -16,11 +16,14 @@ Shapes".
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
+
+from msgspec import Meta
 
 from ...errors import CeresFastError
+from ...schema import check
 from ..batches import BATCHES
 from ..gpus import is_capability
 
@@ -30,6 +33,9 @@ CURRENT = "current"
 LARGEST_BATCH = 65536
 """Stamps; a float32 batch of that size is 268 MB of pixels, and far more inside a backbone."""
 
+
+Batch = Annotated[int, Meta(ge=1, le=LARGEST_BATCH)]
+Batches = Annotated[tuple[Batch, ...], Meta(min_length=1, max_length=1000, title="a list of batch sizes")]
 
 COMMAND_LINE = {
     "batches": "--batch",
@@ -68,12 +74,13 @@ class EngineOptions:
         When a value is not what it may be.
     """
 
-    batches: tuple[int, ...] = BATCHES
-    workspace_mib: int | None = None
+    batches: Batches = BATCHES
+    workspace_mib: Annotated[int, Meta(ge=1, lt=2**30, title="MiB, at least 1")] | None = None
     compute_capabilities: tuple[str, ...] = ()
     version_compatible: bool = False
     hardware_compatible: bool = False
-    timing_cache: Path | None = None
+    # Not stored, and therefore not compared: it is a path of this machine, and decides only how long a build takes.
+    timing_cache: Path | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         # No repeats, in order: so that equal options are equal.
@@ -91,7 +98,7 @@ class EngineOptions:
 
     def as_dict(self) -> dict[str, Any]:
         """Return what is stored of the options, as JSON has it: all but the timing cache, a path of this machine."""
-        values = {name: value for name, value in asdict(self).items() if name != "timing_cache"}
+        values = {each.name: getattr(self, each.name) for each in fields(self) if each.compare}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
     @classmethod
@@ -100,27 +107,13 @@ class EngineOptions:
 
         Raises
         ------
+        Mismatch
+            When values are missing, unknown or not what they may be.
         CeresFastError
-            When a value is not what it may be.
-        TypeError
-            When values are missing, unknown or of another type.
+            When they do not fit together.
         """
-        if values.keys() != cls().as_dict().keys():
-            raise TypeError(f"options are {sorted(values)}, expected {sorted(cls().as_dict())}")
-        batches, capabilities = values["batches"], values["compute_capabilities"]
-        flags = (values["version_compatible"], values["hardware_compatible"])
-        workspace = values["workspace_mib"]
-        good = (
-            isinstance(batches, list | tuple)
-            and isinstance(capabilities, list | tuple)
-            and all(map(is_batch, batches))
-            and all(isinstance(each, str) for each in capabilities)
-            and all(isinstance(flag, bool) for flag in flags)
-            and (workspace is None or (isinstance(workspace, int) and not isinstance(workspace, bool)))
-        )
-        if not good:
-            raise TypeError("an option has a value of another type")
-        return cls(**{**values, "batches": tuple(batches), "compute_capabilities": tuple(capabilities)})
+        check(values, cls, at="options")
+        return cls(**{**values, **{name: tuple(values[name]) for name in ("batches", "compute_capabilities")}})
 
 
 def is_batch(size: object) -> bool:

@@ -146,8 +146,9 @@ def test_wrong_values(stored: tuple[Path, dict[str, Any]], name: str, value: Any
 def test_missing_and_unknown_values(stored: tuple[Path, dict[str, Any]]) -> None:
     path, values = stored
     for name in values:
-        refuse(path, json.dumps({each: value for each, value in values.items() if each != name}))
-    assert "missing or unknown: 'command'" in refuse(path, json.dumps({**values, "command": "rm"}))
+        message = refuse(path, json.dumps({each: value for each, value in values.items() if each != name}))
+        assert name.replace("format_", "format ") in message
+    assert "has unknown command" in refuse(path, json.dumps({**values, "command": "rm"}))
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
