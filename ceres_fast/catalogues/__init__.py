@@ -1,6 +1,6 @@
 """SExtractor catalogues: one file per format, and what is common to them in `core`."""
 
-from .core import Catalogue, check_against, column, far_outside, positions, sky_positions
+from .core import Catalogue, check_against, column, far_outside, positions, rows_of, sky_positions
 from .find import (
     CATALOGUE_FOLDER,
     ENDINGS,
@@ -12,7 +12,6 @@ from .find import (
 )
 from .formats import FORMATS, SUFFIXES, check_free, read_catalogue, write_catalogue, write_table, write_tables
 from .names import Names
-from .parts import rows_of
 
 __all__ = [
     "CATALOGUE_FOLDER",

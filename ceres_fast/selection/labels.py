@@ -9,8 +9,7 @@ import numpy as np
 from astropy.table import Table
 
 from ..catalogues.detections import Detections
-from .flux import set_aside_too_bright
-from .match import Matches, match_known, set_aside_short_tracks
+from .match import Matches, match_known, set_aside_short_tracks, set_aside_too_bright
 from .rules import Rules
 from .tracks import known_at
 

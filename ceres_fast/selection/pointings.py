@@ -1,4 +1,4 @@
-"""What stays on the detector while the telescope points elsewhere: hot pixels, bad columns."""
+"""What stays on the detector while the telescope points elsewhere: hot pixels, and bad columns and rows."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .bad_columns import in_bad_columns
-from .by_chance import needed_by_chance
+from .by_chance import needed_by_chance, poisson_tail
 from .footprints import Plane
 from .neighbours import Points
 from .rules import Rules
 
 OTHER_POINTINGS = 2
-"""A hot pixel is asked for in so many other pointings, where there are as many: an asteroid may happen to have moved
-as the telescope did between two."""
-
+"""A hot pixel must be seen in so many other pointings, where there are as many: an asteroid may happen to have moved as
+the telescope did between two."""
 
 OFF_LINE = 0.05
 """A telescope that follows an asteroid may leave a straight line by this share of its way: orbits are curved."""
@@ -23,6 +21,19 @@ OFF_LINE = 0.05
 SHARE_OF_CHANCE = 0.1
 """Of what chance may do (`Rules.chance`), the detector gets this share; the sky has the rest. Hot pixels are seen at
 nearly every pointing, so that asking for more of them costs little."""
+
+COLUMN_PIECE = 512.0
+"""Pixels: a column is examined in pieces of this length, because a bad one begins somewhere on the detector."""
+
+LEAST_EXPOSURES = 2
+"""A column is bad when so many exposures show it."""
+
+MOST_EXPOSURES = 12
+"""At most so many of a field's exposures, spread over the night, are searched for bad columns: more find no others."""
+
+STRIPS = (10, 100)
+"""How many times wider than a column the two strips around it are that say how many detections to expect. The fuller of
+the two decides: the narrow one knows the halo of a bright star, the wide one is the better mean elsewhere."""
 
 
 class Pointings:
@@ -143,7 +154,7 @@ class Pointings:
         return off <= error + OFF_LINE * np.hypot(*way.T)
 
     def bad_columns(self, pixels: Sequence[np.ndarray], moving: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Return which detections are in a bad column (`bad_columns.in_bad_columns`); none where all point alike."""
+        """Return which detections are in a bad column (`in_bad_columns`); none where all point alike."""
         if not self.differ:
             return [np.zeros(len(points), bool) for points in pixels]
         return in_bad_columns(pixels, moving, self._rules)
@@ -176,3 +187,54 @@ def _drifts(centres: np.ndarray, minutes: np.ndarray, radius: float) -> bool:
     rate = (time @ (centres - centres.mean(axis=0))) / max(float(time @ time), 1e-12)
     rest = centres - centres.mean(axis=0) - time[:, None] * rate
     return bool(np.hypot(*rest.T).max() <= radius)
+
+
+def in_bad_columns(places: Sequence[np.ndarray], moving: Sequence[np.ndarray], rules: Rules) -> list[np.ndarray]:
+    """Find the detections in columns or rows that have far more detections than those around them.
+
+    A bad column is cut into detections at other rows in each exposure, as the noise has it: comparing places
+    does not find them. A piece of a column is bad when `LEAST_EXPOSURES` exposures or more have more
+    detections within `Rules.bad_column_radius` of it than `Rules.bad_column_alarm` allows by chance. A satellite's
+    trail along a column, seen once, is not a bad column.
+
+    Parameters
+    ----------
+    places : sequence of numpy.ndarray
+        For each exposure the positions on the detector, pixels, shape (n, 2), axes (x, y).
+    moving : sequence of numpy.ndarray
+        Shape (n,), bool: which detections are counted, those seen at their place once.
+    rules : Rules
+        The rules.
+
+    Returns
+    -------
+    list of numpy.ndarray
+        For each exposure a mask of shape (n,), bool.
+    """
+    excess = [np.zeros((2, len(points)), int) for points in places]
+    asked = sorted({round(number) for number in np.linspace(0, len(places) - 1, MOST_EXPOSURES)} if places else set())
+    for axis in (0, 1):
+        keys = [_keys(points, axis) for points in places]
+        orders = [np.argsort(key) for key in keys]  # searchsorted is much faster for sorted numbers
+        counted = [key[order][mask[order]] for key, order, mask in zip(keys, orders, moving, strict=True)]
+        counted = [key[np.isfinite(key)] for key in counted]
+        for number, order in enumerate(orders):
+            key, times = keys[number][order], np.zeros(len(order), int)
+            for other in asked:
+                there, itself = counted[other], moving[number][order] if other == number else 0
+                near = _within(key, there, rules.bad_column_radius) - itself
+                rings = [(_within(key, there, rules.bad_column_radius * size) - itself, size) for size in STRIPS]
+                # One more than there are: nothing around a column of two detections would otherwise make it bad.
+                expected = np.maximum.reduce([(count - near + 1) / (size - 1) for count, size in rings])
+                times += poisson_tail(near, expected) < rules.bad_column_alarm
+            excess[number][axis][order] = times
+    return [counts.max(axis=0) >= LEAST_EXPOSURES for counts in excess]
+
+
+def _keys(points: np.ndarray, axis: int) -> np.ndarray:
+    """Return numbers whose differences are those across the columns, and huge between different pieces of them."""
+    return points[:, axis] + 1e6 * np.floor(points[:, 1 - axis] / COLUMN_PIECE)
+
+
+def _within(keys: np.ndarray, others: np.ndarray, radius: float) -> np.ndarray:
+    return np.searchsorted(others, keys + radius, "right") - np.searchsorted(others, keys - radius, "left")
