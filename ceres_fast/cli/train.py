@@ -56,7 +56,7 @@ def train(
     from ..evaluation.evaluate import evaluate
     from ..training.config import RunConfig
     from ..training.series import is_series, train_series
-    from ..training.start import taken_over
+    from ..training.start import inherit_settings
     from ..training.train import train
 
     named = given(context)
@@ -66,7 +66,7 @@ def train(
         return
     if options["start_from"] is not None:
         options["start_from"] = str(resolve(Path(options["start_from"])))
-    options = taken_over(options, named)
+    options = inherit_settings(options, named)
     if is_series(options):
         train_series(options, run)
         return

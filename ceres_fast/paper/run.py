@@ -13,7 +13,7 @@ from ..tensorflow_quiet import tf
 from ..training.members import Member, Step, carry_out, evaluation, refuse_failed, training
 from ..training.prefix_cache.listing import clear
 from ..training.processes import Problem
-from ..training.runs import CONFIG, take
+from ..training.runs import CONFIG, lock_folder
 from ..training.series import summary, with_spread
 from .machine import is_own_cache, say_disk
 from .plan import CACHE, PLAN, Plan
@@ -52,7 +52,7 @@ def run_experiments(out: Path, plan: Plan) -> Path:
         When Ctrl-C or SIGTERM came, with the status of a shell: 128 + the signal.
     """
     _refuse_other(out)
-    take(out)
+    lock_folder(out)
     with suppress(RuntimeError):  # too late, as in tests
         # This process reads a few stamps for the report; TensorFlow would take all GPU memory for that.
         tf.config.set_visible_devices([], "GPU")

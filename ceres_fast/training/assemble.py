@@ -29,16 +29,16 @@ FITTED_SPLITS = ("train", "validation")
 
 @dataclass(frozen=True)
 class Source:
-    """What is fitted, and the rows of both splits.
+    """The model that is fitted, and the rows of both splits.
 
     Attributes
     ----------
     network : keras.Model
-        The classifier, or what of it is after the cut; training it trains the classifier.
+        The classifier, or its part after the cut. The two share their layers: training the part trains the classifier.
     rows : mapping of str to Rows
         ``train`` and ``validation``.
     prefix_seconds : float or None
-        What computing the features took, when that was and whoever did it; None where the rows are stamps.
+        Duration of computing the features, in this run or an earlier one; None where the rows are stamps.
     """
 
     network: keras.Model
@@ -47,7 +47,7 @@ class Source:
 
 
 def source_of(model: keras.Model, manifest: Manifest, settings: Settings) -> Source:
-    """Return cached features and the suffix that takes them, where a cache pays and there is room for it.
+    """Return the suffix and its cached features where a cache pays and fits on the disk, else the model and stamps.
 
     Raises
     ------
@@ -61,9 +61,10 @@ def source_of(model: keras.Model, manifest: Manifest, settings: Settings) -> Sou
 
 def _cached(model: keras.Model, manifest: Manifest, settings: Settings) -> Source | None:
     variants = {"train": settings.variants, "validation": 1}
-    # Computed once for each variant, or once in each epoch.
     if not settings.cacheable:
         return None
+    # With the cache, the prefix processes each stamp once per variant; without it, once per epoch. So the cache pays
+    # where there are more epochs than variants.
     if settings.epochs <= variants["train"]:
         say(f"without the prefix cache: it pays from {variants['train'] + 1} epochs on")
         return None
@@ -82,18 +83,18 @@ def _cached(model: keras.Model, manifest: Manifest, settings: Settings) -> Sourc
 
 
 STEPS_AT_ONCE = 16
-"""Steps per call of Keras's `fit`: what it does in Python between two of them takes as long as a small step."""
+"""Steps in one call to the device: the Python code of Keras's `fit` between two calls is as slow as a small step."""
 
 
 def seeded_model(settings: Settings, planes: Sequence[str] = PLANES[:1]) -> keras.Model:
-    """Return the classifier of stamps of `planes` with, by the seed, its first weights.
+    """Return the classifier of stamps of `planes` with its first weights, which the seed decides.
 
     Raises
     ------
     InputError
         When weights cannot be loaded, or the run to start from does not fit.
     CeresFastError
-        When ImageNet weights cannot be had.
+        When ImageNet weights are not there and cannot be downloaded.
     """
     keras.utils.set_random_seed(settings.seed)
     classifier = starting_classifier(settings, planes)
@@ -108,11 +109,11 @@ def build_trainer(model: keras.Model, source: Source, manifest: Manifest, settin
     model : keras.Model
         The whole classifier.
     source : Source
-        What of it is fitted, and on which rows.
+        The part of it that is fitted, and its rows.
     manifest : Manifest
-        Of the records.
+        The manifest of the records.
     settings : Settings
-        Of the run.
+        The settings of the run.
     """
     feeds = _feeds(source, manifest, settings)
     weights = class_weights(manifest.class_counts("train")) if settings.class_weights else None
@@ -130,7 +131,7 @@ def build_trainer(model: keras.Model, source: Source, manifest: Manifest, settin
 
 
 def class_weights(counts: Mapping[str, int]) -> dict[int, float]:
-    """Return the weight of each label that makes both classes count alike and the mean weight of a stamp 1."""
+    """Return the weight of each label: both classes have the same total weight, and the mean weight of a stamp is 1."""
     total = sum(counts.values())
     return {label: total / (len(CLASSES) * counts[name]) for label, name in enumerate(CLASSES)}
 
@@ -153,6 +154,6 @@ def _feeds(source: Source, manifest: Manifest, settings: Settings) -> dict[str, 
 
 def _metrics(settings: Settings) -> list[str | keras.metrics.Metric]:
     metrics: list[str | keras.metrics.Metric] = ["accuracy", keras.metrics.Recall(class_id=1, name="recall")]
-    if settings.monitor == "val_auc":  # its 200 thresholds take as long as the step of a small head
+    if settings.monitor == "val_auc":  # only on demand: its 200 thresholds are as slow as the step of a small head
         metrics.append(keras.metrics.AUC(name="auc", multi_label=True, num_labels=len(CLASSES), label_weights=[0, 1]))
     return metrics

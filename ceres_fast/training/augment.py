@@ -1,7 +1,7 @@
 """Augmentation of raw stamps, on the device and in training only.
 
-Flips and rotations of a stamp are chosen by the feed, so that a cache which holds all eight shows the same ones; shifts
-and noise are drawn here for each stamp.
+The feed chooses the flip and rotation of a stamp in each epoch, so that a run which reads all eight from a cache sees
+the same ones as a run without it. Shifts and noise are drawn here, for each stamp.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ import keras
 from keras import ops
 
 SHIFT = 2
-"""Pixels by which a stamp is moved at most, along both axes: about the error of a centre."""
+"""Largest shift of a stamp along each axis, in pixels: about the error of the position of a detection."""
 
 NOISE = 0.5
-"""Added noise as a share of the stamp's own: together they are 12 % above it."""
+"""Standard deviation of the added noise over that of the stamp; the sum of both has 1.12 times that of the stamp."""
 
 _SIGMA = 1.4826
-"""Standard deviation of Gaussian noise over its median absolute deviation."""
+"""Ratio of the standard deviation of Gaussian noise to its median absolute deviation (MAD)."""
 
 
 def dihedral(stamps: Any, variants: Any) -> Any:
-    """Flip and rotate stamps; no pixel changes its value.
+    """Flip and rotate stamps without changing the value of a pixel.
 
     Parameters
     ----------
     stamps : tensor
         (n, side, side, planes), axes (y, x, plane), of any type.
     variants : tensor of int
-        (n,): 4 * flip + turns. Where flip is 1, x is reversed first; then turns quarter turns as `numpy.rot90` makes
-        them.
+        (n,): 4 * flip + turns. Where flip is 1, x is reversed first; then the stamp is rotated by that many quarter
+        turns, in the direction of `numpy.rot90`.
     """
     chosen = ops.reshape(variants, (-1, 1, 1, 1))
     turns = chosen % 4
@@ -42,7 +42,7 @@ def dihedral(stamps: Any, variants: Any) -> Any:
 
 
 def shift(stamps: Any, seed: keras.random.SeedGenerator) -> Any:
-    """Move each stamp by up to `SHIFT` whole pixels along both axes; the pixels of the edge are repeated."""
+    """Shift each stamp by up to `SHIFT` whole pixels along both axes; the pixels at the edge are repeated."""
     count, (_, rows, columns, planes) = ops.shape(stamps)[0], stamps.shape
     moves = keras.random.randint((count, 2), -SHIFT, SHIFT + 1, seed=seed)
     y = ops.clip(ops.arange(rows) - moves[:, :1], 0, rows - 1)
@@ -53,13 +53,14 @@ def shift(stamps: Any, seed: keras.random.SeedGenerator) -> Any:
 
 
 def noise(stamps: Any, seed: keras.random.SeedGenerator) -> Any:
-    """Add Gaussian noise in ADU: `NOISE` times that of each plane of each stamp, which its MAD tells."""
-    # A quarter of the pixels tells the noise to 7 %, and sorting them takes a quarter of the time.
+    """Add Gaussian noise in ADU: `NOISE` times the noise of each plane of each stamp, estimated by its MAD."""
+    # A quarter of the pixels gives the noise to 7 %, and sorting them needs a quarter of the time.
     some = stamps[:, ::2, ::2]
     deviations = ops.abs(some - ops.median(some, axis=(1, 2), keepdims=True))
     sigma = _SIGMA * ops.median(deviations, axis=(1, 2), keepdims=True)
     added = NOISE * sigma * keras.random.normal(ops.shape(stamps), seed=seed)
-    # In a graph a median has no known shape; the sum would not know how many planes there are where that is one.
+    # In a graph, Keras does not know the shape of a median. Without the reshape, the number of planes of the sum would
+    # be unknown where it is one.
     return stamps + ops.reshape(added, (-1, *stamps.shape[1:]))
 
 
@@ -70,18 +71,18 @@ AUGMENTATIONS: dict[str, Step] = {
     "shift": lambda stamps, variants, seed: shift(stamps, seed),
     "noise": lambda stamps, variants, seed: noise(stamps, seed),
 }
-"""By name, in the order in which they are done."""
+"""The augmentations by name, in the order in which they are applied."""
 
 
 class Augment(keras.layers.Layer):
-    """Some of `AUGMENTATIONS`, with the random state of those that draw.
+    """Some of `AUGMENTATIONS`, with the random state of shifts and noise.
 
     Parameters
     ----------
     names : sequence of str
-        In the order in which they are done.
+        Names of the augmentations, in the order in which they are applied.
     seed : int
-        Of what is drawn here.
+        Seed of shifts and noise.
     """
 
     def __init__(self, names: Sequence[str], seed: int) -> None:
@@ -90,7 +91,7 @@ class Augment(keras.layers.Layer):
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def call(self, stamps: Any, variants: Any) -> Any:
-        """Return augmented stamps, (n, side, side, planes) float32 in ADU; variants (n,) are the feed's, or None."""
+        """Return augmented stamps, (n, side, side, planes) float32 in ADU; `variants` (n,), or None, is of the feed."""
         for name in self.names:
             stamps = AUGMENTATIONS[name](stamps, variants, self.seed_generator)
         return stamps

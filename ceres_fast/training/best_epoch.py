@@ -1,4 +1,4 @@
-"""The best epoch: which it is, and its classifier on disk."""
+"""The best epoch so far: which one it is, and its classifier on disk."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from .optimisation import averaged
 from .snapshot import Snapshot
 
 MONITORS = {"val_loss": "min", "val_accuracy": "max", "val_recall": "max", "val_auc": "max"}
-"""What may tell the best epoch, and which end of it is good."""
+"""Metrics that may decide which epoch is the best, and whether low or high values of them are good."""
 
 
 class KeepBest(keras.callbacks.Callback):
-    """Keep the classifier whenever what is monitored is better than ever before.
+    """Keep the classifier of each epoch whose monitored metric is better than that of all epochs before.
 
-    Here its weights are copied; `Checkpoint` has them written while training goes on. Each best epoch's weights are a
-    file of their own; `publish` then points ``classifier.json`` at it; the file before is removed when no checkpoint
-    needs it any more. A kill at any moment leaves a classifier that is whole.
+    At the end of such an epoch its weights are copied, and `Checkpoint` writes them while training goes on. They go
+    into a file of their own; then `publish` lets ``classifier.json`` name this file; the earlier file is removed once
+    no checkpoint needs it. So a process that is killed at any moment leaves a complete classifier.
 
     Parameters
     ----------
@@ -32,20 +32,20 @@ class KeepBest(keras.callbacks.Callback):
     publish : callable
         Called with the path of the weights once they are on disk.
     model : keras.Model
-        The whole classifier; what is trained may be a part of it.
+        The whole classifier; the trained model may be a part of it.
     monitor : str, default "val_loss"
         Row of `MONITORS`.
 
     Attributes
     ----------
     best : float
-        Of what is monitored.
+        Best value of the monitored metric.
     best_epoch : int
-        1-based; 0 before there is one.
+        Its epoch, 1-based; 0 before there is one.
     kept : dict
         Name and SHA-256 of the weights on disk; empty before there are any.
     waiting : tuple of (int, Snapshot) or None
-        The best epoch and its weights, while they are not on disk.
+        The best epoch and its weights as long as they are not written.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class KeepBest(keras.callbacks.Callback):
         self.waiting: tuple[int, Snapshot] | None = None
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Undo what was kept after the last checkpoint: those epochs are trained again."""
+        """Go back to the classifier of the last checkpoint: the epochs after it are trained again."""
         if self.kept:
             self.publish(self.run / self.kept["file"])
         else:
@@ -76,19 +76,19 @@ class KeepBest(keras.callbacks.Callback):
                 self.waiting = epoch + 1, Snapshot(self.classifier)
 
     def write(self, epoch: int, weights: Snapshot) -> None:
-        """Put the weights of a best epoch on disk and publish them."""
+        """Write the weights of a best epoch and publish them."""
         path = self.run / f"epoch-{epoch:03}.weights.h5"
         weights.write(path)
         self.kept = {"file": path.name, "sha256": sha256_of(path)}
         self.publish(path)
 
     def tidy(self) -> None:
-        """Remove all weights but those that are kept."""
-        for path in self.run.glob("*epoch-*.weights.h5"):  # a killed process leaves some with a dot in front
+        """Remove all files of weights but the one that is kept."""
+        for path in self.run.glob("*epoch-*.weights.h5"):  # a killed process leaves one whose name begins with a dot
             if path.name != self.kept.get("file"):
                 path.unlink(missing_ok=True)
 
 
 def early_stopping(patience: int, monitor: str = "val_loss") -> keras.callbacks.EarlyStopping:
-    """Return what stops after `patience` epochs without a better `monitor` (a row of `MONITORS`)."""
+    """Return the callback that stops after `patience` epochs without a better `monitor` (a row of `MONITORS`)."""
     return keras.callbacks.EarlyStopping(monitor=monitor, mode=MONITORS[monitor], patience=patience)

@@ -1,8 +1,9 @@
-"""What a stopped run goes on from: everything that the epochs so far have changed, written at the end of each.
+"""Checkpoints: everything that the epochs so far have changed, from which a stopped run can be resumed.
 
-``checkpoint/state.json`` is the commit point. It names the file with the values of all variables, and the weights of
-the best epoch, both by their SHA-256; a file that it does not name means nothing. Writing goes on beside the next
-epoch, so that a checkpoint costs the training only the copying of its variables.
+``checkpoint/state.json`` is the commit point. It names two files with their SHA-256: the values of all variables, and
+the weights of the best epoch. Other files have no meaning, so a process that is killed while it writes leaves the
+checkpoint before intact. A checkpoint is written in the background during the next epoch; the training waits only
+while its variables are copied.
 """
 
 from __future__ import annotations
@@ -34,17 +35,18 @@ KEPT = {
     "best": ("best", "best_epoch"),
     "stopping": ("best", "best_epoch", "wait", "stopped_epoch"),
 }
-"""Attributes of the other callbacks that decide how training goes on."""
+"""Attributes of the other callbacks that decide how training continues."""
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Write down, at the end of an epoch, all that is needed to go on from there; and the best weights with it.
+    """Write, at the end of an epoch, all that is needed to resume the run from there, and the best weights.
 
-    To be the last in the list of callbacks, and entered around `fit`: on the way out it finishes what it writes. Where
-    an epoch ends before the one before has been written, it is left out: a run that is killed then repeats two.
+    It has to be the last in the list of callbacks, because it stores what the others have computed. Enter it around
+    `fit`: on the way out it finishes writing. When an epoch ends before the previous checkpoint has been written, it
+    gets none; a run that is killed then repeats two epochs.
 
-    A checkpoint that cannot be written is only a warning: the one before stays whole, and the training goes on. A best
-    epoch that cannot be written ends the training, whose purpose it is.
+    A checkpoint that cannot be written causes only a warning: the previous one is intact, and the training goes on. The
+    weights of the best epoch are the purpose of the training, so it ends where they cannot be written.
 
     Parameters
     ----------
@@ -53,7 +55,7 @@ class Checkpoint(keras.callbacks.Callback):
     report : Report
     best : KeepBest
     stopping : keras.callbacks.EarlyStopping
-        The other callbacks of the run.
+        The other callbacks of the run, whose state is stored.
 
     Raises
     ------
@@ -67,23 +69,23 @@ class Checkpoint(keras.callbacks.Callback):
         self._others = {"report": report, "best": best, "stopping": stopping}
         self._best = best
         self._restored: dict[str, Any] = {}
-        self._beside = Background()
+        self._background = Background()
 
     def restore(self, trainer: keras.Model) -> int:
-        """Put a compiled model and the other callbacks back to the last checkpoint.
+        """Restore a compiled model and the other callbacks from the last checkpoint.
 
-        The learning rate is not put back: it is what the run is told now.
+        The learning rate is not restored: the settings decide it, and they may have been changed since.
 
         Parameters
         ----------
         trainer : keras.Model
-            As it was before the run's first epoch.
+            Built as it was before the first epoch of the run.
 
         Returns
         -------
         int
-            The epoch to go on with, 0-based: `initial_epoch` of `fit`. 0 where no epoch was finished; the number of
-            epochs where all were, or early stopping had ended them.
+            The next epoch, 0-based: `initial_epoch` of `fit`. 0 where no epoch was finished; the number of epochs where
+            all were finished or early stopping had ended the training.
 
         Raises
         ------
@@ -111,19 +113,20 @@ class Checkpoint(keras.callbacks.Callback):
             raise self._unusable(path, f"is no state of this run ({error})") from error
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Put back what the other callbacks reset when training begins."""
+        """Restore the other callbacks once more, because some of them reset themselves when training begins."""
         self._put_back()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Begin to write this epoch."""
-        if self._beside.busy:
+        """Copy the state of this epoch and begin to write it."""
+        if self._background.busy:
             return
+        # Copied here: the next training step overwrites the variables while the background thread writes.
         values = values_of(self.model)
         waiting, self._best.waiting = self._best.waiting, None
-        self._beside.start(partial(self._write, epoch + 1, self._state(epoch), values, waiting))
+        self._background.start(partial(self._write, epoch + 1, self._state(epoch), values, waiting))
 
     def remove(self) -> None:
-        """Remove the checkpoint, and the weights that only it named: the run is finished."""
+        """Remove the checkpoint of a finished run, and the weights that only the checkpoint needed."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self._best.tidy()
 
@@ -134,7 +137,7 @@ class Checkpoint(keras.callbacks.Callback):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            self._beside.wait()
+            self._background.wait()
             if self._best.waiting:
                 self._write_best(*self._best.waiting)
         except CeresFastError as lost:
@@ -162,7 +165,7 @@ class Checkpoint(keras.callbacks.Callback):
             variables = {"file": path.name, "sha256": sha256_of(path)}
             write_json(self.folder / STATE, {**state, "variables": variables, "best": self._best.kept})
         except CeresFastError as error:
-            path.unlink(missing_ok=True)  # it would take room from the next
+            path.unlink(missing_ok=True)  # leaves its space on the disk to the next checkpoint
             warn(f"{error} The training goes on; after a stop, --resume repeats the epochs since the last checkpoint.")
             return
         for other in self.folder.iterdir():
@@ -184,6 +187,7 @@ class Checkpoint(keras.callbacks.Callback):
     def _check(self, folder: Path, named: dict[str, str]) -> None:
         path = folder / named["file"]
         if path.parent != folder:
+            # A file elsewhere could be named by a state that somebody altered.
             raise ValueError(f"{named['file']!r} is not the name of a file")
         if not path.is_file():
             raise self._unusable(path, "is gone")
@@ -201,7 +205,7 @@ class Checkpoint(keras.callbacks.Callback):
 
 
 def _encoded(value: Any) -> Any:
-    """Return what JSON can hold: it has no infinity and no NaN, so these become text."""
+    """Return a value for JSON, which has neither infinity nor NaN: these become text."""
     match value:
         case dict():
             return {name: _encoded(each) for name, each in value.items()}

@@ -1,4 +1,4 @@
-"""On which devices training runs, and how much memory they have left."""
+"""The devices on which training runs, and how much free memory they have."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ _KIB, _MIB = 1 << 10, 1 << 20
 
 
 def devices() -> list[tf.config.LogicalDevice]:
-    """Return the devices that compute: the GPUs where there are any, else the CPU (or its parts, in tests)."""
+    """Return the devices that compute: all GPUs, or where there is none the CPU (in tests, several logical ones)."""
     return tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
 
 
 def strategy() -> tf.distribute.Strategy:
-    """Return how the devices of this host share a batch: all GPUs, where there are several, else one device.
+    """Return how the devices of this host share a batch: all GPUs where there are several, else the default device.
 
-    Several logical CPU devices count as devices too; TensorFlow makes them only where a program (a test) asks for them.
-    The model is to be built, compiled and fitted in its `scope`.
+    Several logical CPU devices count as well; TensorFlow creates them only where a program, such as a test, asks for
+    them. Build, compile and fit the model within the `scope` of the strategy.
     """
     found = devices()
     if len(found) > 1:
@@ -30,7 +30,7 @@ def strategy() -> tf.distribute.Strategy:
 
 
 def replicas() -> int:
-    """Return among how many devices each batch is shared in the current scope."""
+    """Return the number of devices that share each batch in the current scope."""
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
@@ -44,11 +44,11 @@ def describe() -> str:
 
 
 def free_memory() -> int | None:
-    """Return the bytes that are free on the device that computes; None where that cannot be found out.
+    """Return the free memory of the device that computes, in bytes; None where it is not known.
 
-    CPU: ``MemAvailable`` of ``/proc/meminfo``. GPU: what nvidia-smi calls its total, less what this process uses of it;
-    not what nvidia-smi calls free, because TensorFlow takes all of that when it starts. A GPU in slices (MIG) shows the
-    total of all of them: not known.
+    CPU: ``MemAvailable`` of ``/proc/meminfo``. GPU: the total of nvidia-smi, less what this process uses. The free
+    memory of nvidia-smi says nothing, because TensorFlow reserves all of it when it starts. For a GPU that is divided
+    (MIG), nvidia-smi reports the total of all slices, so the free memory of one slice is not known.
     """
     if devices()[0].device_type == "CPU":
         return _available(_MEMORY.read_text()) if _MEMORY.is_file() else None
@@ -63,7 +63,7 @@ def _available(text: str) -> int | None:
 
 
 def _gpu_total(text: str) -> int | None:
-    """Return the bytes of the smallest GPU of nvidia-smi's answer: which of them TensorFlow uses, it does not say."""
+    """Return the bytes of the smallest GPU that nvidia-smi lists: it does not say which of them TensorFlow uses."""
     totals = []
     for line in text.splitlines():
         megabytes, _, slices = line.partition(",")

@@ -1,5 +1,6 @@
-"""Runs one after another, each in a process of its own: what `train --seeds`, `train --backbone all` and `experiments`
-share.
+"""Several runs, one after another, each in a process of its own.
+
+`train --seeds`, `train --backbone all` and `experiments` have this in common.
 """
 
 from __future__ import annotations
@@ -17,15 +18,15 @@ from .processes import CHILD, Problem, Processes
 from .runs import CONFIG, METRICS, discard_unbegun, who_uses
 
 SCORES = "scores.json"
-"""What an evaluation leaves in its folder."""
+"""The file that an evaluation writes into its folder."""
 
-_LOOK = 0.2
-"""Seconds between two looks whether a run is free."""
+_POLL_SECONDS = 0.2
+"""Interval of checking whether another process still uses a run."""
 
 
 @dataclass(frozen=True)
 class Member:
-    """One of several runs: a directory under theirs."""
+    """One of several runs, with a directory of its own in the common one."""
 
     folder: Path
     backbone: str
@@ -34,12 +35,12 @@ class Member:
 
     @property
     def trained(self) -> bool:
-        """Whether its training has come to its end."""
+        """Whether its training is finished."""
         return (self.folder / METRICS).is_file()
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """What its training has left in ``metrics.json``."""
+        """The content of ``metrics.json``, which its training has written."""
         return read_json(self.folder / METRICS, what="the metrics of a run")
 
     def evaluated(self, split: str) -> bool:
@@ -49,18 +50,18 @@ class Member:
 
 @dataclass(frozen=True)
 class Step:
-    """What is done with each run, as a command of its own.
+    """A step that is carried out for each run, as a command of its own.
 
     Attributes
     ----------
     name : str
         In words: "training".
     done : callable
-        Tells whether a member has it behind it.
+        Returns whether the step of a member is done.
     arguments : callable
-        Returns those of `ceres-fast` that do it, or go on with it.
+        Returns the arguments of `ceres-fast` that do the step, or continue it.
     answers : frozenset of str
-        Kinds of error that are an answer and no failure.
+        Names of errors that are a result of the step, not a failure.
     """
 
     name: str
@@ -69,11 +70,11 @@ class Step:
     answers: frozenset[str] = field(default=frozenset())
 
 
-Told = Callable[[Member, Step, Problem | None], None]
+AfterStep = Callable[[Member, Step, Problem | None], None]
 
 
 def training(config: Path) -> Step:
-    """Return the step that trains by a configuration file and evaluates on the validation split."""
+    """Return the step that trains with a configuration file, and evaluates on the validation split."""
 
     def arguments(member: Member) -> list[object]:
         discard_unbegun(member.folder)
@@ -86,7 +87,7 @@ def training(config: Path) -> Step:
 
 
 def evaluation(split: str, options: Mapping[str, Any]) -> Step:
-    """Return the step that evaluates on a split of the records of `options`; training has done one of them."""
+    """Return the step that evaluates on a split of the records of `options`."""
     of = ["--records", options["records"], "--on-error", options["on_error"]]
     return Step(
         f"evaluation on the {split} split",
@@ -95,26 +96,28 @@ def evaluation(split: str, options: Mapping[str, Any]) -> Step:
     )
 
 
-def carry_out(members: Sequence[Member], steps: Sequence[Step], told: Told, *, again: str) -> dict[Member, str]:
-    """Do all steps of each member that are not done, and return what went wrong.
+def carry_out(
+    members: Sequence[Member], steps: Sequence[Step], after_step: AfterStep, *, again: str
+) -> dict[Member, str]:
+    """Carry out the steps of each member that are not done yet, and return which failed.
 
-    One that fails holds up no other: what is left of it is not tried.
+    Where a step of a member fails, its later steps are left out, and the next member follows.
 
     Parameters
     ----------
     members : sequence of Member
-        In the order in which they are done.
+        The runs, in the order in which they are carried out.
     steps : sequence of Step
-        In that order, too.
-    told : callable
-        Called after each step that was tried.
+        The steps of each run, in their order.
+    after_step : callable
+        Called after each step that was tried, with the problem of a step that failed.
     again : str
-        The command that goes on after a stop.
+        The command that resumes after a stop.
 
     Returns
     -------
     dict
-        Of the members that failed: at what, and why.
+        For each member that failed, the step and the reason.
 
     Raises
     ------
@@ -133,8 +136,8 @@ def carry_out(members: Sequence[Member], steps: Sequence[Step], told: Told, *, a
                 problem = None
                 if not processes.stopped_by:
                     problem = processes.run([*CHILD, *map(str, step.arguments(member))])
-                    if problem is None or not processes.stopped_by:  # what a signal ended has not failed
-                        told(member, step, problem)
+                    if problem is None or not processes.stopped_by:  # a step that a signal ended has not failed
+                        after_step(member, step, problem)
                 if processes.stopped_by:
                     warn(f"stopped in run {number} of {len(members)}; go on with: {again}")
                     raise SystemExit(128 + processes.stopped_by)
@@ -145,12 +148,12 @@ def carry_out(members: Sequence[Member], steps: Sequence[Step], told: Told, *, a
 
 
 def refuse_failed(folder: Path, problems: Mapping[Member, str], count: int, again: str) -> None:
-    """Say which of `count` members failed, and how to try them again.
+    """Raise an error that lists the members that failed, of `count`, and says how to try them again.
 
     Raises
     ------
     CeresFastError
-        When there are any.
+        When at least one failed.
     """
     if problems:
         failed = ", ".join(f"{member.folder.name} ({problem})" for member, problem in problems.items())
@@ -161,9 +164,9 @@ def refuse_failed(folder: Path, problems: Mapping[Member, str], count: int, agai
 
 
 def _wait(run: Path, processes: Processes) -> None:
-    """Wait until nobody is at work in a run: one of a series that was killed may still be ending."""
+    """Wait until no other process uses a run: a run of a series that was killed may not have ended yet."""
     if user := who_uses(run):
         say(f"{run}: is in use by {user}; waiting until that has ended")
     while user and not processes.stopped_by:
-        time.sleep(_LOOK)
+        time.sleep(_POLL_SECONDS)
         user = who_uses(run)

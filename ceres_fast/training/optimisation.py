@@ -1,4 +1,4 @@
-"""How the weights of a run are fitted: the loss, the optimiser with its rates, and the moving averages it keeps."""
+"""How the weights of a run are fitted: loss, optimiser, learning rates, and moving averages of the weights."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ FOCUS = 2.0
 
 
 class FocalCrossentropy(keras.losses.Loss):
-    """The focal loss, without the alpha of its paper, which weighs the classes.
+    """The focal loss without the class weight alpha of its paper.
 
-    So do the class weights, which know how many stamps each has and are the same for every loss; with both, the rarer
-    class would count twice.
+    The class weights of the run, which are the same for every loss, weigh the classes already. With alpha as well, the
+    rarer class would be weighted twice.
 
-    Not `keras.losses.CategoricalFocalCrossentropy`. That clips probabilities at 1e-7, beyond which it has no gradient:
-    a network that begins by being very sure and wrong, as one on raw features is, would never learn. The cross-entropy
-    takes what goes into the softmax.
+    `keras.losses.CategoricalFocalCrossentropy` is not used: it clips probabilities at 1e-7, and the gradient is zero
+    beyond. A network that starts out certain and wrong, as one on raw features does, would never learn. Keras computes
+    the cross-entropy used here from the logits, so its gradient never vanishes.
     """
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
@@ -44,23 +44,25 @@ LOSSES: dict[str, type[keras.losses.Loss]] = {
 def build_loss(settings: Settings) -> keras.losses.Loss:
     """Return the loss of one-hot labels (n, 2) and probabilities (n, 2), float32, without class weights.
 
-    ``crossentropy`` is −log p of the true class; ``focal`` multiplies it by (1 − p)², so that stamps which are told
-    apart already hardly count. `class_weights` multiply either, in training only: with the focal loss they are what its
-    paper calls alpha.
+    ``crossentropy`` is −log p of the true class. ``focal`` multiplies that by (1 − p)², so that stamps which are
+    classified well already hardly count. The class weights multiply either loss, in training only; with the focal loss
+    they are what its paper calls alpha.
     """
     return LOSSES[settings.loss]()
 
 
 class FusedAdam(keras.optimizers.Adam):
-    """Adam of Keras by TensorFlow's fused kernel, within 1e-5 of how far a weight has moved after 100 steps.
+    """Adam computed by TensorFlow's fused kernel; after 100 steps, weights differ from Keras's by 1e-5 of their path.
 
-    A head has millions of weights, and an update of them is bound by memory. Keras composes it of operations that each
-    read and write all of them (benchmarks/step.py: about 2.8 times the kernel). Both take epsilon for the one that
-    Kingma and Ba call ε̂, which is added to the root of the velocity before any correction of bias. What is left is that
-    the kernel takes 1 - beta_2 in float32: 1.3e-5 less than 0.001, and steps longer by half of that.
+    A head has millions of weights, and the memory bandwidth limits their update. Keras composes the update of several
+    operations, each of which reads and writes all weights (benchmarks/step.py: 2.8 times the duration of the kernel).
 
-    Where the kernel does not fit, the update is that of Keras: another backend than TensorFlow, sparse gradients,
-    a variable that is not float32, AMSGrad.
+    In both, epsilon is what Kingma and Ba call ε̂: it is added to the root of the velocity, before the correction of the
+    bias. One difference is left: the kernel computes 1 - beta_2 in float32, which gives 0.001 less 1.3e-5 of it, and
+    makes steps longer by half of that.
+
+    The update is Keras's own where the kernel cannot be used: with another backend than TensorFlow, sparse gradients, a
+    variable that is not float32, or AMSGrad.
     """
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
@@ -68,7 +70,8 @@ class FusedAdam(keras.optimizers.Adam):
         if not self._fits(gradient, variable):
             super().update_step(gradient, variable, learning_rate)
             return
-        # Within a strategy's update, handles are those of the device that is updated.
+        # Keras counts from 0; the correction of the bias needs the number of this step, from 1. Under a distribution
+        # strategy, `.value.handle` is the copy on the device that is being updated.
         index = self._get_variable_index(variable)
         step = tf.cast(self.iterations + 1, tf.float32)
         tf.raw_ops.ResourceApplyAdam(
@@ -95,25 +98,25 @@ class FusedAdam(keras.optimizers.Adam):
 
 
 class TwoRates(keras.optimizers.Optimizer):
-    """Gives an optimiser a lower rate for some variables, and lets weights decay at the rate of each.
+    """Mix-in for an optimiser: a lower learning rate for some variables, and weight decay at the rate of each.
 
     Parameters
     ----------
     slow : iterable of keras.Variable
-        Variables that move by `factor` times the learning rate.
+        Variables whose learning rate is `factor` times that of the others.
     factor : float
         Dimensionless.
     decay : float
-        Share of a weight that is taken away per step, times the variable's own learning rate (Loshchilov & Hutter 2019,
-        arXiv:1711.05101). Weights are the variables of two axes or more; biases, and BatchNormalization's gamma and
-        beta, do not decay. Keras's `weight_decay` would let all of them decay, and slow ones at the full rate.
+        Share of a weight that is subtracted per step, times the variable's own learning rate (Loshchilov & Hutter
+        2019, arXiv:1711.05101). Only variables of two axes or more decay: not biases, nor BatchNormalization's gamma
+        and beta. Keras's `weight_decay` would let all of them decay, and the slow ones at the full rate.
     **options
-        Of the optimiser.
+        Options of the optimiser.
     """
 
     def __init__(self, slow: Iterable[keras.Variable], factor: float, decay: float = 0.0, **options: Any) -> None:
         super().__init__(**options)
-        # Not by identity: TensorFlow's own variable comes to `update_step`, not the one of Keras that holds it.
+        # By key and not by identity: `update_step` gets TensorFlow's variable, not the Keras variable around it.
         self._slow = {self._var_key(variable) for variable in slow}
         self._factor = factor
         self._decay = decay
@@ -131,7 +134,7 @@ class TwoRateAdam(TwoRates, FusedAdam):
 
 
 class TwoRateLamb(TwoRates, keras.optimizers.Lamb):
-    """`TwoRates` of LAMB (You et al. 2019, arXiv:1904.00962) as Keras has it: the decay is no part of the ratio."""
+    """`TwoRates` of Keras's LAMB (You et al. 2019, arXiv:1904.00962); the decay is not part of the trust ratio."""
 
 
 OPTIMIZERS: dict[str, tuple[type[TwoRates], bool]] = {
@@ -142,7 +145,7 @@ OPTIMIZERS: dict[str, tuple[type[TwoRates], bool]] = {
 """Class of each optimiser, and whether weights decay."""
 
 FLOORS = {"constant": 1.0, "cosine": 0.0}
-"""Part of the rate that is left at the end of the last epoch."""
+"""For each schedule, the fraction of the learning rate that is left at the end of the last epoch."""
 
 
 def build_optimizer(
@@ -153,11 +156,11 @@ def build_optimizer(
     Parameters
     ----------
     settings : Settings
-        Read are `optimizer`, `learning_rate`, `unfrozen_learning_rate`, `weight_decay`, `schedule`, `warmup_epochs`,
+        Used are `optimizer`, `learning_rate`, `unfrozen_learning_rate`, `weight_decay`, `schedule`, `warmup_epochs`,
         `epochs` and `average`.
     slow : iterable of keras.Variable
-        Unfrozen variables of a pre-trained base, which move at `unfrozen_learning_rate`; their rate rises and falls
-        with the other one. They may be none.
+        Unfrozen variables of a pre-trained base, possibly none. Their rate is `unfrozen_learning_rate`, and follows the
+        same schedule as the other one.
     steps_per_epoch : int
         Batches in an epoch.
 
@@ -192,12 +195,13 @@ def _rate(settings: Settings, steps_per_epoch: int) -> float | keras.optimizers.
 
 @contextmanager
 def averaged(model: keras.Model) -> Iterator[None]:
-    """Let the model have its averaged weights meanwhile; without averaging, change nothing.
+    """Give the model its averaged weights within the block; without averaging, change nothing.
 
     Parameters
     ----------
     model : keras.Model
-        Compiled, its optimiser from `build_optimizer`. Before the first step it has no averages, and keeps its weights.
+        Compiled with an optimiser of `build_optimizer`. Before the first step there are no averages, and the weights
+        stay.
     """
     _swap(model)
     try:
@@ -209,9 +213,10 @@ def averaged(model: keras.Model) -> Iterator[None]:
 class ValidateAveraged(keras.callbacks.Callback):
     """Validate the averaged weights; without averaging, change nothing.
 
-    Not Keras's `SwapEMAWeights`. That swaps by adding and subtracting, so that each validation moves the weights by a
-    rounding error, and at the end of an epoch it leaves them either without the averages (what is kept is not what was
-    validated) or only with them (a checkpoint holds them the wrong way round, that of the last epoch not at all).
+    Keras's `SwapEMAWeights` is not used, for two reasons. It swaps by adding and subtracting, so that each validation
+    changes the weights by a rounding error. And at the end of an epoch it leaves either the plain weights, so that the
+    weights kept are not those that were validated, or the averages, so that a checkpoint has the two exchanged, and
+    that of the last epoch has no plain weights at all.
     """
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
@@ -224,10 +229,10 @@ class ValidateAveraged(keras.callbacks.Callback):
 
 
 def _swap(model: keras.Model) -> None:
-    # With float16, a LossScaleOptimizer holds the one that averages.
+    # Under mixed_float16 a LossScaleOptimizer is put around the optimiser that keeps the averages.
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
     if not (optimizer.use_ema and int(ops.convert_to_numpy(optimizer.iterations))):
-        return  # before the first step, all averages are 0
+        return  # before the first step all averages are 0, and would wipe out the weights
     for weight, average in zip(optimizer._trainable_variables, optimizer._model_variables_moving_average, strict=True):
         before = ops.convert_to_numpy(weight)
         weight.assign(average)

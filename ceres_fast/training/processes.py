@@ -1,4 +1,4 @@
-"""Processes one after another, that end with the one that starts them."""
+"""Child processes, one after another, which end when the process that started them ends."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from typing import Any
 from .signals import SIGNALS
 
 CHILD = (sys.executable, "-m", "ceres_fast.cli.child")
-"""What is put before the arguments of `ceres-fast`; see `ceres_fast.cli.child`."""
+"""The command that runs `ceres-fast` as a child process, without its arguments; see `ceres_fast.cli.child`."""
 
 PARENT, PIPE = "CERES_FAST_PARENT", "CERES_FAST_PIPE"
-"""In its environment: the process that starts it, and the file descriptor that takes how it failed."""
+"""Environment variables of a child: the number of its parent, and the file descriptor to which it writes an error."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class Problem:
     Attributes
     ----------
     text : str
-        What its error says; where it told none, how it ended.
+        The message of its error; where it reported none, how it ended.
     kind : str
-        Name of the error's class; empty where it told none.
+        Name of the error's class; empty where it reported none.
     """
 
     text: str
@@ -41,15 +41,16 @@ class Problem:
 
 
 class Processes:
-    """Runs commands one after another, as a context in which Ctrl-C and SIGTERM stop the one that runs.
+    """Runs commands one after another, as a context in which Ctrl-C and SIGTERM stop the current one.
 
-    That one ends as it does by itself (a run keeps its checkpoint); to start no other is up to the caller. A signal
-    that was ignored before, as SIGINT is in a shell's background jobs, still is. To be used in the main thread.
+    The command handles the signal as it would alone: a run keeps its checkpoint. The caller has to start no further
+    command. A signal that was ignored before stays ignored, as SIGINT is in a shell's background jobs. Use it in the
+    main thread, the only one in which Python handles signals.
 
     Attributes
     ----------
     stopped_by : int
-        Number of the signal that has come; 0 where none has.
+        Number of the signal that was received; 0 where none was.
     """
 
     def __init__(self) -> None:
@@ -70,32 +71,32 @@ class Processes:
             signal.signal(number, handler)
 
     def run(self, command: Sequence[str]) -> Problem | None:
-        """Run a command, its output going where this process's goes, and return how it failed, or None.
+        """Run a command, whose output goes where that of this process goes, and return how it failed, or None.
 
-        One that begins with `CHILD` ends when this process does, even by SIGKILL, and its errors are passed on.
+        A command that begins with `CHILD` ends when this process ends, even by SIGKILL, and reports its errors here.
         """
         reading, writing = os.pipe()
-        with os.fdopen(reading, "rb") as told:
+        with os.fdopen(reading, "rb") as errors:
             try:
                 tied = {PARENT: str(os.getpid()), PIPE: str(writing)}
                 process = subprocess.Popen(command, env=os.environ | tied, pass_fds=(writing,))
             finally:
                 os.close(writing)
             with process as self._child:
-                if self.stopped_by:  # before there was a process to pass it on to
+                if self.stopped_by:  # the signal came before there was a process to which it could be sent
                     self._child.terminate()
                 status = self._child.wait()
             self._child = None
-            return None if status == 0 else _problem(status, told.read())
+            return None if status == 0 else _problem(status, errors.read())
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self.stopped_by = number
-        # A terminal sends Ctrl-C to all of its processes, and a second one would end a run before it is in order.
+        # A terminal sends Ctrl-C to the child as well, and a second SIGINT would interrupt the child's orderly end.
         if number != signal.SIGINT and self._child is not None:
             self._child.send_signal(number)
 
 
-def _problem(status: int, told: bytes) -> Problem:
-    if told:
-        return Problem(**json.loads(told))
+def _problem(status: int, error: bytes) -> Problem:
+    if error:
+        return Problem(**json.loads(error))
     return Problem(f"exit status {status}" if status > 0 else f"ended by signal {-status}: {signal.strsignal(-status)}")

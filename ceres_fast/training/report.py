@@ -1,4 +1,4 @@
-"""What a training reports: a line and a bar for each epoch, ``history.csv``, learning curves, logs for TensorBoard."""
+"""What a training reports: lines of epochs, a progress bar, ``history.csv``, learning curves, logs for TensorBoard."""
 
 from __future__ import annotations
 
@@ -113,6 +113,7 @@ class Report(keras.callbacks.Callback):
         shown = [f"{row[name]:.4f}" for name in ("loss", "val_loss", "val_accuracy", "val_recall")]
         say(self._line(f"{epoch + 1}/{self.epochs}", *shown, f"{row['stamps_per_second']:,.0f}"))
         if not (math.isfinite(row["loss"]) and math.isfinite(row["val_loss"])):
+            # The first of the callbacks in `fit`: nothing of such an epoch is kept, neither weights nor a checkpoint.
             raise CeresFastError(f"{self.run}: the loss is not finite after epoch {epoch + 1}. {self._advice(epoch)}")
 
     def _line(self, *cells: str) -> str:
@@ -162,12 +163,12 @@ def draw_learning_curves(rows: Sequence[dict[str, float]], best_epoch: int, path
 
 
 def require_tensorboard() -> None:
-    """Make sure, before anything is trained, that logs can be written.
+    """Check, before anything is trained, that logs for TensorBoard can be written.
 
     Raises
     ------
     CeresFastError
-        When the package is not installed, with which TensorFlow writes its summaries.
+        When the package with which TensorFlow writes its summaries is not installed.
     """
     if find_spec("tensorboard") is None:
         raise CeresFastError(
@@ -178,6 +179,7 @@ def require_tensorboard() -> None:
 def tensorboard(run: Path) -> keras.callbacks.TensorBoard:
     """Return the callback that logs loss, metrics and learning rate of every epoch into ``tensorboard/`` of the run.
 
-    Neither the graph nor profiles: of a backbone, they take more room than its weights and seconds to write.
+    Neither the graph nor profiles are logged: those of a backbone are larger than its weights, and need seconds to
+    write.
     """
     return keras.callbacks.TensorBoard(run / TENSORBOARD, write_graph=False)

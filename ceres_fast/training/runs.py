@@ -17,33 +17,33 @@ from ..locks import Busy, Lock, lock, lock_where_possible
 
 RUNS = Path("runs")
 CONFIG, METRICS = "config.toml", "metrics.json"
-"""What a run has from its beginning on, and from its end on."""
+"""The file that a run has from its beginning on, and the file that only a finished run has."""
 
 LOCK = ".lock"
 
 _held: list[Lock] = []
-"""Of this process, as long as it lives."""
+"""The locks of this process, which are kept until it ends."""
 
 
 def create_run(run: Path | None, backbone: str, experiment: int) -> Path:
     """Create the directory of a new run; without a name, `RUNS`/<UTC time>-<backbone>-experiment<n>.
 
-    Of runs that start in the same second, as when a script tries several seeds, the second gets ``-2`` after its name.
-    This process has the directory to itself as long as it lives.
+    Where runs start in the same second, as when a script trains several seeds, the name of the second ends in ``-2``.
+    The directory is locked for this process until it ends.
 
     Raises
     ------
     CeresFastError
-        When it exists already (a run is never overwritten, and two processes never share one), cannot be made, or has
-        the name of the file that names the newest run.
+        When it exists already (a run is never overwritten, and two processes never share one), cannot be created, or
+        has the name of the file that names the newest run.
     """
     if run and run.name == LATEST:
-        raise CeresFastError(f"{run}: is what the file is called that names the newest run. Choose another --run.")
+        raise CeresFastError(f"{run}: is the name of the file that names the newest run. Choose another --run.")
     for name in [run] if run else _names(f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{backbone}-experiment{experiment}"):
         try:
             name.mkdir(parents=True)
         except OSError as error:
-            # FileExistsError may also be about a folder on the way that is none.
+            # Not by FileExistsError, which is also raised where a parent folder is a file.
             if not os.path.lexists(name):
                 raise CeresFastError(f"{name}: cannot be made ({error.strerror}). Choose another --run.") from error
         else:
@@ -56,7 +56,7 @@ def create_run(run: Path | None, backbone: str, experiment: int) -> Path:
 
 
 def open_run(run: Path) -> Path:
-    """Take the directory of a run that was stopped, to go on with it; this process then has it to itself.
+    """Lock the directory of a run that was stopped, to resume it in this process.
 
     Parameters
     ----------
@@ -66,14 +66,14 @@ def open_run(run: Path) -> Path:
     Returns
     -------
     pathlib.Path
-        The directory itself: a link may point at another run before this one has ended.
+        The directory itself: before this run has ended, a link may point at another one.
 
     Raises
     ------
     InputError
-        When it is no run, or a finished one.
+        When it is not a run, or is a finished one.
     CeresFastError
-        When another process is at work in it, or it cannot be written.
+        When another process uses it, or it cannot be written.
     """
     run = resolve(run)
     if not (run / CONFIG).is_file():
@@ -96,13 +96,13 @@ def open_run(run: Path) -> Path:
     return found
 
 
-def take(folder: Path) -> None:
-    """Make the folder of several runs, or go on in it; this process then has it to itself as long as it lives.
+def lock_folder(folder: Path) -> None:
+    """Create the folder of several runs where it is missing, and lock it for this process until that ends.
 
     Raises
     ------
     CeresFastError
-        When another process is at work in it, or it cannot be made or written.
+        When another process uses it, or it cannot be created or written.
     """
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -110,7 +110,7 @@ def take(folder: Path) -> None:
 
 
 def who_uses(run: Path) -> str | None:
-    """Return in words which process is at work in a run; None where none is, or that cannot be told."""
+    """Return in words which process uses a run; None where none does, or locks do not work on this disk."""
     try:
         lock(run / LOCK).release()
     except Busy as busy:
@@ -121,9 +121,9 @@ def who_uses(run: Path) -> str | None:
 
 
 def discard_unbegun(run: Path) -> None:
-    """Remove the directory of a run that was killed before it had more than its options: nothing is lost by that.
+    """Remove the directory of a run that was killed when it held only its options, which loses nothing.
 
-    `create_run` would refuse it because it exists, and there is nothing yet to go on from.
+    There is no state yet from which it could be resumed, and `create_run` would refuse an existing directory.
     """
     if not run.is_dir() or run.is_symlink():
         return
@@ -137,12 +137,12 @@ def _names(stem: str) -> Iterator[Path]:
 
 
 def lock_run(run: Path) -> None:
-    """Lock a run's directory for the life of this process; once is enough.
+    """Lock a run's directory until this process ends; a second call changes nothing.
 
     Raises
     ------
     CeresFastError
-        When another process is at work in it, or it cannot be written.
+        When another process uses it, or it cannot be written.
     """
     path = run / LOCK
     if any(held.is_of(path) for held in _held):

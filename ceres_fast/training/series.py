@@ -1,4 +1,4 @@
-"""Several runs, one after another: of several seeds, of all backbones; and what they have in common."""
+"""A series of runs, of several seeds or of all backbones, and the mean and spread of their results."""
 
 from __future__ import annotations
 
@@ -32,16 +32,17 @@ def is_series(options: Mapping[str, Any]) -> bool:
 def train_series(options: Mapping[str, Any], run: Path | None = None) -> Path:
     """Train and evaluate one run per backbone and seed, and leave ``series.json`` with mean and spread.
 
-    Each run is a process of its own, so that it gets all of the memory, gives what it would give alone, and takes no
-    other with it when it is killed.
+    Each run is a process of its own. So it has all of the memory, gives the same result as when trained alone, and does
+    not end the others when it is killed.
 
     Parameters
     ----------
     options : mapping
-        Options of `ceres-fast train`: all of `config.OPTIONS`. The seeds are ``seed``, ``seed`` + 1, … ``seeds`` of
-        them; ``backbone`` may be ``all``.
+        Options of `ceres-fast train`, all of `OPTIONS`. There are ``seeds`` seeds: ``seed``, ``seed`` + 1 and so on;
+        ``backbone`` may be ``all``.
     run : pathlib.Path, optional
-        Directory of the series, which has one per run; without it, ``runs/<UTC time>-<backbone>-experiment<n>``.
+        Directory of the series, with one directory per run; without it,
+        ``runs/<UTC time>-<backbone>-experiment<n>``.
 
     Returns
     -------
@@ -63,7 +64,7 @@ def train_series(options: Mapping[str, Any], run: Path | None = None) -> Path:
 
 
 def resume_series(folder: Path) -> Path:
-    """Go on with a series that was stopped: what is finished is left alone, and what has failed is tried again.
+    """Resume a series that was stopped: finished runs are left as they are, and failed ones are tried again.
 
     Raises
     ------
@@ -86,11 +87,12 @@ def _check(options: Mapping[str, Any]) -> None:
         raise CeresFastError("--backbone all: the classifier of --from has one backbone. Leave one of the two out.")
     if options["backbone"] == ALL and options["weights"] not in ("imagenet", "none"):
         raise CeresFastError("--backbone all: --weights PATH is of one backbone. Choose imagenet or none.")
-    # What would make every run fail is said once, before the first.
-    told = RunConfig.of({**options, "backbone": _backbones(options)[0]})
-    replace(told.settings, seed=told.settings.seed + options["seeds"] - 1)
-    load_manifest(told.records)
-    if told.settings.tensorboard:
+    # An error that would make every run fail is reported once, before the first: bad settings, a last seed that is too
+    # large, missing records, a missing package.
+    config = RunConfig.of({**options, "backbone": _backbones(options)[0]})
+    replace(config.settings, seed=config.settings.seed + options["seeds"] - 1)
+    load_manifest(config.records)
+    if config.settings.tensorboard:
         require_tensorboard()
 
 
@@ -112,11 +114,11 @@ def _train(folder: Path, options: Mapping[str, Any]) -> Path:
     steps = training(folder / CONFIG), evaluation("validation", options)
     again = f"ceres-fast train --resume {shlex.quote(str(folder))}"
 
-    def told(member: Member, step: Step, problem: Problem | None) -> None:
+    def after_step(member: Member, step: Step, problem: Problem | None) -> None:
         _report(folder, members)
 
     _report(folder, members)
-    problems = carry_out(members, steps, told, again=again)
+    problems = carry_out(members, steps, after_step, again=again)
     _show(members)
     refuse_failed(folder, problems, len(members), again)
     say(f"written to {folder / SERIES}")
@@ -152,7 +154,7 @@ def _finished(member: Member) -> bool:
 
 
 def _best(member: Member) -> dict[str, float]:
-    """Return the validation metrics of its best epoch."""
+    """Return the validation metrics of the best epoch of a run."""
     return {name: value for name, value in member.metrics["best"].items() if name.startswith("val_")}
 
 

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM (batch systems, `docker stop`) end a training in an orderly way."""
+"""An orderly end of a training on Ctrl-C and SIGTERM, which batch systems and `docker stop` send."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stopped(SystemExit):
-    """A signal has ended the run, and that has been said; the exit status is the shell's: 128 + the signal."""
+    """A signal has ended the run, and the user was told so; the exit status is that of a shell: 128 + the signal."""
 
 
 class _Signalled(BaseException):
-    """Not an Exception: nothing on the way may take it for a failure that it can deal with."""
+    """Not an Exception: code that handles failures must not catch it on its way out."""
 
 
 @contextmanager
 def stoppable(run: Path, where: Callable[[], str]) -> Iterator[None]:
-    """Let SIGINT and SIGTERM end the block, say where that was and how to go on, and exit with 130 or 143.
+    """Let SIGINT and SIGTERM end the block, print where that was and how to resume, and exit with 130 or 143.
 
-    What the block does on its way out (closing a progress bar, finishing a file) is still done; a second signal ends
-    the process at once, which costs nothing but that. A signal that was ignored before, as SIGINT is in a shell's
-    background jobs, still is. In another thread than the main one, signals stay as they are.
+    The block still finishes what it does on its way out: it closes a progress bar and completes a file. A second signal
+    ends the process at once; files are whole even then, because they are replaced only when complete. A signal that was
+    ignored before stays ignored, as SIGINT is in a shell's background jobs. Outside the main thread, where Python
+    cannot handle signals, nothing is changed.
 
     Parameters
     ----------
@@ -48,21 +49,21 @@ def stoppable(run: Path, where: Callable[[], str]) -> Iterator[None]:
         yield
         return
     before = {number: signal.getsignal(number) for number in SIGNALS}
-    # None: a handler that is not Python's, and could not be put back.
-    heard = [number for number in SIGNALS if before[number] not in (signal.SIG_IGN, None)]
+    # None is a handler that was not installed by Python, which could not be restored.
+    handled = [number for number in SIGNALS if before[number] not in (signal.SIG_IGN, None)]
 
     def stop(number: int, frame: FrameType | None) -> NoReturn:
-        for each in heard:
-            signal.signal(each, signal.SIG_DFL)
+        for each in handled:
+            signal.signal(each, signal.SIG_DFL)  # a second signal ends the process at once
         raise _Signalled(number)
 
     try:
-        for number in heard:
+        for number in handled:
             signal.signal(number, stop)
         yield
     except _Signalled as signalled:
         warn(f"stopped {where()}; go on with: ceres-fast train --resume {shlex.quote(str(run))}")
         raise Stopped(128 + signalled.args[0]) from None
     finally:
-        for number in heard:
+        for number in handled:
             signal.signal(number, before[number])

@@ -1,6 +1,7 @@
 """Copies of what training changes, and writing them to disk while training goes on.
 
-The next step of training overwrites the weights, so whatever is written beside it is copied first.
+The next training step overwrites the weights in place. Everything that is written in the background is therefore copied
+at the end of an epoch, before the next step begins.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from ..files import atomic_file, reserve
 from ..model.weights import save_weights
 
 _OVERHEAD = 1024
-"""Bytes that a ZIP file adds to an array, at most."""
+"""Upper limit of the bytes that a ZIP file adds to each array."""
 
 
 def leaves(model: keras.Model) -> Iterator[keras.Layer]:
@@ -31,21 +32,22 @@ def leaves(model: keras.Model) -> Iterator[keras.Layer]:
 
 
 def values_of(trainer: keras.Model) -> list[np.ndarray]:
-    """Return copies of all that training changes: weights, random states, the optimiser's variables but for its rate.
+    """Return copies of all that training changes: trained weights, random states, the optimiser's variables.
 
-    The learning rate is what a run is told, not what it has come to. What is frozen is left out: a run that began with
-    the prefix cache, whose trainer holds the suffix only, can go on without it, and the other way round.
+    The learning rate is left out: it is a setting, which may be changed before a run is resumed. Frozen weights are
+    left out so that a run which began with the prefix cache, where the trainer holds only the suffix, can be resumed
+    without it, and the other way round.
     """
     return [keras.ops.convert_to_numpy(variable) for variable in _variables(trainer)]
 
 
 def assign_variables(trainer: keras.Model, values: Sequence[np.ndarray]) -> None:
-    """Give a compiled model the values that `values_of` returned for one made in the same way.
+    """Assign the values that `values_of` returned to a compiled model that was built in the same way.
 
     Raises
     ------
     ValueError
-        When they are of another network or optimiser; nothing is changed then.
+        When the values are those of another network or optimiser; nothing is changed then.
     """
     with trainer.distribute_strategy.scope():
         trainer.optimizer.build(trainer.trainable_variables)
@@ -59,7 +61,8 @@ def assign_variables(trainer: keras.Model, values: Sequence[np.ndarray]) -> None
 def save_values(path: Path, values: Sequence[np.ndarray]) -> None:
     """Write arrays to `path` (.npz), whole or not at all.
 
-    Not by Keras: it writes no copies, takes longer, leaves out random states, and a full disk crashes its HDF5.
+    Keras's own file is not used: Keras writes variables and not copies of them, needs longer, leaves out random states,
+    and crashes in HDF5 when the disk is full.
 
     Raises
     ------
@@ -78,6 +81,8 @@ def load_values(path: Path) -> list[np.ndarray]:
 
 
 def _variables(trainer: keras.Model) -> list[keras.Variable]:
+    # By identity: `==` of Keras variables compares their values. Of a frozen layer only the weights are left out: its
+    # random states are variables too, and do change.
     frozen = {id(weight) for layer in leaves(trainer) if not layer.trainable for weight in layer.weights}
     changing = [variable for variable in trainer.variables if id(variable) not in frozen]
     moving = [variable for variable in trainer.optimizer.variables if variable.name != "learning_rate"]
@@ -85,7 +90,7 @@ def _variables(trainer: keras.Model) -> list[keras.Variable]:
 
 
 class Snapshot:
-    """A copy of the weights that training changes; the others are read when it is written.
+    """A copy of the weights that training changes; frozen weights never change, and are read when it is written.
 
     Parameters
     ----------
@@ -100,24 +105,25 @@ class Snapshot:
     def write(self, path: Path) -> None:
         """Write the weights to `path`, whole or not at all, for `ceres_fast.model.weights.fill` to read.
 
-        Not to be called on two snapshots of one model at a time.
+        Two snapshots of one model must not be written at the same time.
 
         Raises
         ------
         CeresFastError
             When the disk refuses.
         """
-        # Keras asks each layer for what it has to save: those that are being trained answer with the copy meanwhile.
+        # To save a model, Keras calls `save_own_variables` of each layer. While this file is written, the layers that
+        # are being trained answer with the copies; the training goes on with the variables themselves.
         try:
             for layer, values in self._copies:
-                layer.save_own_variables = partial(_answer, values)
+                layer.save_own_variables = partial(_store_copies, values)
             save_weights(self._model, path)
         finally:
             for layer, _ in self._copies:
                 vars(layer).pop("save_own_variables", None)
 
 
-def _answer(values: dict[str, np.ndarray], store: Any) -> None:
+def _store_copies(values: dict[str, np.ndarray], store: Any) -> None:
     for name, value in values.items():
         store[name] = value
 
@@ -129,9 +135,9 @@ def _saved(layer: keras.Layer) -> dict[str, np.ndarray]:
 
 
 class Background:
-    """One thread that does one thing at a time.
+    """One thread, which carries out one piece of work at a time.
 
-    What it fails with is raised by the next `start` or `wait`. A process that ends in an orderly way ends after it.
+    An error of the work is raised by the next `start` or `wait`. A process that ends in an orderly way waits for it.
     """
 
     def __init__(self) -> None:
@@ -140,16 +146,16 @@ class Background:
 
     @property
     def busy(self) -> bool:
-        """Whether it is at work now."""
+        """Whether work is under way."""
         return self._work is not None and not self._work.done()
 
     def start(self, work: Callable[[], None]) -> None:
-        """Begin with `work`, after what is being done."""
+        """Wait for the work under way, then start `work`."""
         self.wait()
         self._work = self._pool.submit(work)
 
     def wait(self) -> None:
-        """Wait until nothing is being done any more."""
+        """Wait until no work is under way."""
         work, self._work = self._work, None
         if work is not None:
             work.result()

@@ -1,4 +1,4 @@
-"""Begin with the classifier of another run: that of another camera, of older records."""
+"""Start a run with the classifier of another run, such as that of another camera or of older records."""
 
 from __future__ import annotations
 
@@ -16,40 +16,40 @@ from ..model.weights import fill
 from ..settings.training import SETTINGS, Architecture, Settings
 
 FIXED = ("backbone", "experiment", "normalise", "dense")
-"""What the weights of a classifier are for; with another of these they are not what they were."""
+"""Settings that the weights of a classifier fit: with another value of one of these, they are meaningless."""
 
-TAKEN = (*FIXED, "precision", "dropout")
-"""What a run takes over from the classifier it starts from, unless told otherwise."""
+INHERITED = (*FIXED, "precision", "dropout")
+"""Settings that a run inherits from the classifier it starts from, where the user gives none."""
 
 
-def taken_over(values: dict[str, Any], given: Collection[str]) -> dict[str, Any]:
-    """Return the values of a run's settings, those of `TAKEN` that were not given as its ``start_from`` has them.
+def inherit_settings(values: dict[str, Any], given: Collection[str]) -> dict[str, Any]:
+    """Return the settings of a run, where those of `INHERITED` that were not given are those of its ``start_from``.
 
     Parameters
     ----------
     values : dict
-        Of all settings; returned as they are where ``start_from`` is None.
+        Values of all settings by name; they are returned unchanged where ``start_from`` is None.
     given : collection of str
         Names of the settings that the user gave.
 
     Raises
     ------
     InputError
-        When there is no classifier, or it has what this version cannot build.
+        When there is no classifier, or it has a setting that this version cannot build.
     """
     if values["start_from"] is None:
         return values
     described = _described(read_classifier(Path(values["start_from"])))
-    return values | {name: described[name] for name in TAKEN if name not in given}
+    return values | {name: described[name] for name in INHERITED if name not in given}
 
 
 def starting_classifier(settings: Settings, planes: Sequence[str]) -> Classifier | None:
-    """Return the classifier that `settings` start from, after checking that it fits; None where they name no run.
+    """Return the classifier that `settings` start from, after checking that it fits; None where they name none.
 
     Raises
     ------
     InputError
-        When there is none, it is not valid, or it is for stamps of other planes.
+        When there is no such classifier, it is not valid, or it is for stamps of other planes.
     CeresFastError
         When the settings have another backbone, experiment, normalisation or head than it has.
     """
@@ -75,8 +75,8 @@ def starting_classifier(settings: Settings, planes: Sequence[str]) -> Classifier
 def starting_model(settings: Settings, classifier: Classifier) -> keras.Model:
     """Build the network of `settings` with the weights of `classifier`, head included, as its first weights.
 
-    They have been trained before, so what the experiment freezes is frozen and BatchNormalization of the base stays in
-    inference mode, also where the classifier itself was trained from scratch.
+    The weights have been trained before. So the layers that the experiment freezes are frozen, and BatchNormalization
+    of the base stays in inference mode, also where the classifier itself was trained from scratch.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def starting_model(settings: Settings, classifier: Classifier) -> keras.Model:
 
 
 def weights_from(settings: Settings, classifier: Classifier | None) -> str:
-    """Return what a new classifier says of where its training started: a name, and no place on this machine."""
+    """Return what a new classifier states as the origin of its first weights: a name, not a path of this machine."""
     if classifier is not None and classifier.folder is not None:
         return classifier.folder.resolve().name  # a link is the run that it points at
     return settings.weights if settings.weights in ("imagenet", "none") else Path(settings.weights).name
@@ -98,7 +98,7 @@ def weights_from(settings: Settings, classifier: Classifier | None) -> str:
 
 def _described(classifier: Classifier) -> dict[str, Any]:
     experiment = int(classifier.experiment) if str(classifier.experiment).isdecimal() else classifier.experiment
-    values = {name: getattr(classifier, name) for name in TAKEN if hasattr(classifier, name)}
+    values = {name: getattr(classifier, name) for name in INHERITED if hasattr(classifier, name)}
     values |= {"experiment": experiment, **classifier.head}
     for name, value in values.items():
         if not SETTINGS[name].allows(value):

@@ -43,22 +43,31 @@ def train(records: StrPath, settings: Settings, run: StrPath | None = None, *, o
     run : path, optional
         Directory of the run; without it, ``runs/<UTC time>-<backbone>-experiment<n>``.
     on_error : {"stop", "skip"}
-        Whether a damaged shard ends the work, or is left out with a warning.
+        Whether a damaged shard ends the training, or is left out with a warning.
 
     Returns
     -------
     pathlib.Path
         The run directory: ``config.toml``, ``provenance.json``, ``history.csv``, ``metrics.json``, ``figures/``,
-        ``classifier.json`` and its weights. The file ``latest`` beside it names it from the first epoch on.
+        ``classifier.json`` and its weights. The file ``latest`` in the same folder names the run from the first epoch
+        on.
 
     Raises
     ------
     InputError
         When records are damaged, have an asteroid in two splits or lack a class, or weights cannot be loaded.
     CeresFastError
-        When the run exists already, ImageNet weights cannot be had, or the loss is no longer finite.
+        When the run exists already, ImageNet weights are not there and cannot be downloaded, or the loss is no longer
+        finite.
     Stopped
-        When Ctrl-C or SIGTERM came; `resume` goes on.
+        When Ctrl-C or SIGTERM stopped the training, which `resume` continues.
+
+    Examples
+    --------
+    >>> settings = ceres_fast.Settings("xception", weights="none", epochs=2, batch_size=16)
+    >>> run = ceres_fast.train("records", settings, "runs/first")
+    >>> (run / "classifier.json").is_file()
+    True
     """
     records, run = Path(records), None if run is None else Path(run)
     manifest = _checked(records, on_error)
@@ -72,7 +81,7 @@ def train(records: StrPath, settings: Settings, run: StrPath | None = None, *, o
 
 
 def resume(run: Path) -> Path:
-    """Go on with a run that was stopped; its history is then what it would have been without the stop.
+    """Resume a run that was stopped; its history becomes what it would have been without the stop.
 
     Parameters
     ----------
@@ -87,18 +96,18 @@ def resume(run: Path) -> Path:
     Raises
     ------
     InputError
-        When `run` is none, or finished, its checkpoint is damaged, or its records are not what they were.
+        When `run` is no run or a finished one, its checkpoint is damaged, or its records have changed.
     CeresFastError
-        When another process is at work in it; also as `train`.
+        When another process uses it; also as `train`.
     """
     run = open_run(run)
-    told = RunConfig.read(run)
-    manifest = _checked(told.records, told.on_error)
-    _prepare(told.settings)
+    config = RunConfig.read(run)
+    manifest = _checked(config.records, config.on_error)
+    _prepare(config.settings)
     with strategy().scope():
-        model = seeded_model(told.settings, manifest.planes)
+        model = seeded_model(config.settings, manifest.planes)
         check_provenance(run, manifest, model)
-        return _fit(run, model, manifest, told.settings)
+        return _fit(run, model, manifest, config.settings)
 
 
 def _checked(records: Path, on_error: OnError) -> Manifest:
@@ -127,7 +136,9 @@ def _fit(run: Path, model: keras.Model, manifest: Manifest, settings: Settings) 
     with stoppable(run, report.where):
         source = source_of(model, manifest, settings)
         trainer = build_trainer(model, source, manifest, settings)
-        named = cache(partial(name_latest, run))  # once, however often there is a better epoch
+        # Called for each better epoch, it names the run `latest` at the first: a run without a classifier is not named,
+        # and a run that begins later is not replaced by the next epoch of this one.
+        named = cache(partial(name_latest, run))
         best = KeepBest(run, partial(_publish, run, manifest, settings, named), model, settings.monitor)
         stopping = early_stopping(settings.patience, settings.monitor)
         checkpoint = Checkpoint(run, report, best, stopping)

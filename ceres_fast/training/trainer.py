@@ -1,4 +1,4 @@
-"""Trainer: Keras's fit for a network that is fed by a `Feed`."""
+"""Trainer: Keras's `fit` for a network whose batches come from a `Feed`."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from .snapshot import leaves
 
 
 class Trainer(keras.Model):
-    """A network and what it is fed with; compiled and fitted like any Keras model.
+    """A network and its feeds, compiled and fitted like any Keras model.
 
     Parameters
     ----------
     network : keras.Model
-        The classifier, or what follows the prefix that a cache holds: one input for each tensor of a row.
+        The classifier, or its part behind a cached prefix: it has one input for each tensor of a row.
     train, validation : Feed
-        Of the two splits.
+        The feeds of the two splits.
     class_weights : mapping of int to float, optional
         Weight of each label in the training loss; all 1 without it. Validation is never weighted.
     augment : Augment, optional
-        What is done to the stamps in training.
+        Augmentation of the training stamps.
     """
 
     def __init__(
@@ -40,7 +40,8 @@ class Trainer(keras.Model):
         class_weights: Mapping[int, float] | None = None,
         augment: Augment | None = None,
     ) -> None:
-        # Keras scales the loss where the policy of what is compiled is mixed_float16; the stamps stay as they are.
+        # Keras scales the loss where the compiled model, here the trainer, has the policy mixed_float16. Without
+        # autocast the stamps stay float32: a saturated pixel of 65535 ADU overflows float16.
         super().__init__(name=network.name, dtype=_policy(network), autocast=False)
         self.network, self.augment = network, augment
         self.train_feed, self.validation_feed = train, validation
@@ -48,7 +49,7 @@ class Trainer(keras.Model):
         self.built = True
 
     def call(self, inputs: list[Any], training: bool | None = None) -> Any:
-        """Return the probabilities of the classes, (b, 2), of one tensor for each input of the network."""
+        """Return the probabilities of the classes, (b, 2), from one tensor for each input of the network."""
         return self.network(keras.tree.pack_sequence_as(self.network.input, inputs), training=training)
 
     def compile(self, *arguments: Any, steps_per_execution: int = 1, **options: Any) -> None:
@@ -57,20 +58,22 @@ class Trainer(keras.Model):
         Raises
         ------
         CeresFastError
-            When several devices are to take several steps at once: Keras cannot (its issue 19246).
+            When several devices are asked for several steps per execution, which Keras cannot do (its issue 19246).
         """
         if steps_per_execution > 1 and replicas() > 1:
-            raise CeresFastError(f"{replicas()} devices take one step per execution: leave --steps-per-execution out.")
+            raise CeresFastError(
+                f"{replicas()} devices can do only one step per execution: leave --steps-per-execution out."
+            )
         super().compile(*arguments, steps_per_execution=steps_per_execution, **options)
 
     def fit(self, *arguments: Any, callbacks: list[keras.callbacks.Callback] | None = None, **options: Any) -> Any:
-        """Fit as Keras does; the training feed follows the epochs, and its errors are raised as they were."""
+        """Fit as Keras does; the training feed follows the epochs, and errors of the feeds are raised unchanged."""
         with feed_errors(self.train_feed, self.validation_feed):
             callbacks = [FollowEpochs(self.train_feed), *(callbacks or [])]
             return super().fit(*arguments, callbacks=callbacks, shuffle=False, **options)
 
     def train_step(self, batch: tuple[Any, ...]) -> dict[str, Any]:
-        """Learn from a batch of the training feed."""
+        """Train on a batch of the training feed."""
         tensors, labels, variants = self.train_feed.unpack(batch)
         if self.augment is not None:
             tensors = [self.augment(tensors[0], variants)]
@@ -85,7 +88,7 @@ class Trainer(keras.Model):
         return self._measured(tensors, labels, predicted, weights, loss)
 
     def test_step(self, batch: tuple[Any, ...]) -> dict[str, Any]:
-        """Measure a batch of the validation feed."""
+        """Compute the metrics of a batch of the validation feed."""
         tensors, labels, _ = self.validation_feed.unpack(batch)
         predicted = self(tensors, training=False)
         loss = self.compute_loss(tensors, labels, predicted, None, training=False)
@@ -93,21 +96,23 @@ class Trainer(keras.Model):
 
     def _measured(self, tensors: list[Any], labels: Any, predicted: Any, weights: Any, loss: Any) -> dict[str, Any]:
         for metric in self.metrics:
-            if metric.name == "loss":  # Keras has divided the loss by the number of replicas
+            if metric.name == "loss":  # multiplied, because Keras has divided the loss by the number of replicas
                 metric.update_state(loss * replicas(), sample_weight=tf.shape(labels)[0])
         return self.compute_metrics(tensors, labels, predicted, sample_weight=weights)
 
     def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
-        # For a strategy, Keras would draw a batch here to learn what the network takes: not what a feed gives.
+        # Under a distribution strategy, Keras would take the shapes of the network's inputs from a batch. A batch of a
+        # feed holds rows or their numbers, which `unpack` has to turn into inputs first.
         with self.distribute_strategy.scope():
             tensors = [np.zeros((1, *tensor.shape[1:]), np.float32) for tensor in self.network.inputs]
             self._symbolic_build(data_batch=(tensors, np.zeros((1, len(CLASSES)), np.float32), None))
 
 
 def _share(labels: Any) -> Any:
-    """Return by what to multiply a replica's mean loss so that all of them sum to the mean over the whole batch.
+    """Return the factor for a replica's mean loss with which the losses of all replicas sum to that of the batch.
 
-    Keras divides by the number of replicas, which is right where all have as many stamps: not in the last batch.
+    Keras divides by the number of replicas. That is right where all replicas have equally many stamps, which is not so
+    in the last batch of an epoch.
     """
     if replicas() == 1:
         return 1.0

@@ -225,8 +225,8 @@ def test_a_report_that_cannot_be_written_holds_up_nothing(
 OTHER = """
 import sys
 from pathlib import Path
-from ceres_fast.training.runs import take
-take(Path(sys.argv[1]))
+from ceres_fast.training.runs import lock_folder
+lock_folder(Path(sys.argv[1]))
 print("taken", flush=True)
 sys.stdin.read()
 """

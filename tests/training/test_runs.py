@@ -17,7 +17,7 @@ from ceres_fast import locks
 from ceres_fast.artifact.latest import name_latest
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.training import runs
-from ceres_fast.training.runs import CONFIG, LOCK, METRICS, create_run, open_run, take, who_uses
+from ceres_fast.training.runs import CONFIG, LOCK, METRICS, create_run, lock_folder, open_run, who_uses
 
 
 def test_without_a_name_it_is_the_time_and_what_is_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,7 +71,7 @@ def test_of_many_at_once_one_gets_it(tmp_path: Path) -> None:
 
 
 def test_no_run_is_called_as_the_file_that_names_the_newest(tmp_path: Path) -> None:
-    with pytest.raises(CeresFastError, match=r"latest: is what the file is called that names the newest run\. Choose"):
+    with pytest.raises(CeresFastError, match=r"latest: is the name of the file that names the newest run\. Choose"):
         create_run(tmp_path / "latest", "xception", 1)
     assert list(tmp_path.iterdir()) == []
 
@@ -147,14 +147,14 @@ def test_where_nothing_can_be_locked_it_goes_on_with_a_warning(
 def test_a_folder_of_several_is_taken_new_or_as_it_is(tmp_path: Path) -> None:
     folder = tmp_path / "a" / "b"
     for _ in range(2):
-        take(folder)
+        lock_folder(folder)
         assert who_uses(folder) == f"process {os.getpid()} on {platform.node()}"
     (tmp_path / "c").mkdir()
     with in_another_process(tmp_path / "c"), pytest.raises(CeresFastError, match="c: is in use by process 77 on else"):
-        take(tmp_path / "c")
+        lock_folder(tmp_path / "c")
     (tmp_path / "file").touch()
     with pytest.raises(CeresFastError, match="file: cannot be written"):
-        take(tmp_path / "file")
+        lock_folder(tmp_path / "file")
 
 
 def test_who_is_at_work(stopped: Path) -> None:

@@ -183,7 +183,7 @@ def test_what_goes_wrong_in_a_feed_is_raised_by_fit(monkeypatch: pytest.MonkeyPa
 
 def test_several_devices_take_one_step_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "replicas", lambda: 2)
-    with pytest.raises(CeresFastError, match="2 devices take one step per execution"):
+    with pytest.raises(CeresFastError, match="2 devices can do only one step per execution"):
         trainer(suffix(), TRAIN, VALIDATION, steps_per_execution=4)
 
 

@@ -1,1 +1,1 @@
-"""What a training step is fed with: in which order, from where, and where it waits until it is asked for."""
+"""The batches of a training: their order, the rows they are made of, and where the rows are held."""

@@ -20,19 +20,19 @@ from .order import epoch_order, epoch_variants
 from .rows import Rows, size, width
 
 SHARE = 0.25
-"""Of the free memory that the rows may take; the rest is for the network and what it computes."""
+"""Share of the free memory that the rows may fill; the rest is for the network and what it computes."""
 
 UNKNOWN = 1 << 30
-"""Bytes that the rows may take where nobody says how much memory is free."""
+"""Bytes that the rows may fill where it is not known how much memory is free."""
 
 _READ_AT_ONCE = 512
 
 
 def fits_on_device(*rows: Rows) -> bool:
-    """Return whether all these rows together may be held on the device.
+    """Return whether all these rows together may be held in the memory of the device.
 
-    They may take a quarter of the memory that is free there (`ceres_fast.training.devices.free_memory`), or 1 GiB
-    where that is not known. Several devices are always fed from the host: each has to be given its part of a batch.
+    They may fill a quarter of the free memory (`ceres_fast.training.devices.free_memory`), or 1 GiB where that is not
+    known. With several devices the rows stay on the host, which gives each device its part of a batch.
     """
     if len(devices()) > 1:
         return False
@@ -40,11 +40,11 @@ def fits_on_device(*rows: Rows) -> bool:
     return sum(map(size, rows)) <= (UNKNOWN if free is None else SHARE * free)
 
 
-def resident(rows: Rows) -> tf.Variable:
+def hold_on_device(rows: Rows) -> tf.Variable:
     """Return all rows on the device: (count * variants, width).
 
-    They are written there part by part into memory that is taken once. From a whole array, TensorFlow would make two
-    copies on the way, and even ``variable[a:b].assign`` makes one.
+    The memory is allocated once, and the rows are written into it in parts. From one large array TensorFlow would make
+    two copies of it in between, and even ``variable[a:b].assign`` makes one.
     """
     total = rows.count * rows.variants
     held = tf.Variable(tf.raw_ops.Empty(shape=(total, width(rows)), dtype=rows.dtype), trainable=False)
@@ -65,26 +65,26 @@ class Feed:
     Parameters
     ----------
     rows : Rows
-        Where the examples come from.
+        The rows of the split.
     labels : numpy.ndarray of int
         (rows.count,): 1 asteroid, 0 non-asteroid.
     batch_size : int
         Stamps per batch; the last batch of an epoch may hold fewer.
     seed : int
-        Decides order and variants.
+        Seed of order and variants.
     shuffle : bool
-        Whether every epoch has an order of its own. False: by number.
+        Whether every epoch has its own order; if False, stamps come by number.
     variants : int
-        How many flips and rotations each stamp is drawn from in every epoch; 1: it is shown as it is.
+        Number of flips and rotations from which one is drawn for each stamp and epoch; 1: stamps are not changed.
     on_device : bool
-        Whether all rows are held in the memory of the device (`fits_on_device`), and only their numbers are fed.
+        Whether all rows are held in the memory of the device (`fits_on_device`); a batch is then only their numbers.
 
     Attributes
     ----------
     epoch : int
-        0-based; a new iteration of the dataset is that epoch. `FollowEpochs` sets it.
+        Epoch of the next iteration of the dataset, 0-based. `FollowEpochs` sets it.
     error : Exception or None
-        What went wrong in a thread that gathers rows. `feed_errors` raises it.
+        An error in a thread that gathers rows. `feed_errors` raises it.
 
     Raises
     ------
@@ -109,9 +109,9 @@ class Feed:
         self.seed, self.shuffle, self.variants = seed, shuffle, variants
         self.epoch = 0
         self.error: Exception | None = None
-        # int64: a function that runs on a GPU takes int32 from the host
+        # int64, because TensorFlow keeps int32 tensors of a function on the host even where it runs on a GPU.
         self._labels = tf.constant(labels, tf.int64)
-        self._values = resident(rows) if on_device else None
+        self._values = hold_on_device(rows) if on_device else None
 
     @property
     def steps(self) -> int:
@@ -119,7 +119,7 @@ class Feed:
         return -(-self.rows.count // self.batch_size)
 
     def dataset(self) -> tf.data.Dataset:
-        """Return the batches of the epoch that is current when the dataset is iterated, for `unpack`.
+        """Return the batches, for `unpack`, of the epoch that `epoch` names when the iteration begins.
 
         Returns
         -------
@@ -133,16 +133,17 @@ class Feed:
         return without_tuning(batches.apply(tf.data.experimental.assert_cardinality(self.steps)).prefetch(_PREFETCHED))
 
     def unpack(self, batch: tuple[Any, ...]) -> tuple[list[Any], Any, Any]:
-        """Return the tensors of a batch of `dataset`; to be called where the step is computed.
+        """Return the tensors of a batch of `dataset`. Call it within the step, so that it runs on the device.
 
         Returns
         -------
         tensors : list of tf.Tensor
-            One for each of ``rows.shapes``: (b, *shape), of the type of the rows.
+            One for each of ``rows.shapes``: (b, *shape), of the dtype of the rows.
         labels : tf.Tensor
             One-hot, float32 (b, 2).
         variants : tf.Tensor or None
-            int32 (b,): what is still to be done to the tensors; None: nothing, or the rows hold their variants.
+            int32 (b,): flips and rotations that are still to be applied. None where there are none, or the rows hold
+            them already.
         """
         if self._values is None:
             values, labels, variants = batch
@@ -156,7 +157,8 @@ class Feed:
         return tensors, tf.one_hot(labels, len(CLASSES)), to_do
 
     def _batches(self, _: Any) -> tf.data.Dataset:
-        # One call of Python for each epoch, at its first batch; the batches are cut by TensorFlow.
+        # One call of Python per epoch, at its first batch: it reads `self.epoch` then, which a graph would have frozen.
+        # TensorFlow cuts the order into batches.
         order, variants = tf.numpy_function(_weak(self._epoch), [], (tf.int64, tf.int32), stateful=True)
         starts = tf.data.Dataset.range(0, self.rows.count, self.batch_size)
 
@@ -190,8 +192,8 @@ class Feed:
 
 
 def _weak(method: Callable[..., Any]) -> Callable[..., Any]:
-    # TensorFlow keeps every Python function that a dataset calls for the life of the process, and with it a feed and
-    # all rows it holds. A trainer keeps its feeds as long as they are used.
+    # TensorFlow keeps every Python function that a dataset calls until the process ends. A plain method would keep its
+    # feed alive, with all rows it holds. The trainer keeps its feeds as long as they are used.
     reference = weakref.WeakMethod(method)
 
     def call(*arguments: Any) -> Any:
@@ -203,7 +205,7 @@ def _weak(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class FollowEpochs(keras.callbacks.Callback):
-    """Tell a feed which epoch begins."""
+    """Set the epoch of a feed when an epoch begins."""
 
     def __init__(self, feed: Feed) -> None:
         super().__init__()
@@ -216,7 +218,7 @@ class FollowEpochs(keras.callbacks.Callback):
 
 @contextmanager
 def feed_errors(*feeds: Feed) -> Iterator[None]:
-    """Raise what went wrong in a thread of a feed as it was: TensorFlow makes an error of its own of it."""
+    """Raise an error in a thread of a feed unchanged, in place of TensorFlow's own error about it."""
     try:
         yield
     except tf.errors.OpError:

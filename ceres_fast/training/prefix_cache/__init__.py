@@ -1,4 +1,4 @@
-"""What the frozen layers give for the stamps of records, computed once and kept on disk.
+"""The prefix cache: the output of the frozen layers for the stamps of records, computed once and kept on disk.
 
-`cached_rows` is the way in; `FeatureRows` reads; `entries` and `clear` are for `ceres-fast cache`.
+`cached_rows` in `cache` is the way in. `entries` and `clear` in `listing` are for `ceres-fast cache`.
 """

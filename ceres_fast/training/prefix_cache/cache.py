@@ -31,7 +31,7 @@ from ...records.pipeline import shard_errors, stamp_dataset
 from ...tensorflow_quiet import tf
 from ..augment import dihedral
 from ..devices import devices
-from .entry import KEY_DIGITS, Entry, NoRoom, compute_alone, no_room, touch, use
+from .entry import KEY_DIGITS, Entry, NoRoom, lock_for_computing, lock_for_use, no_room, touch
 from .shards import FeatureRows, Layout
 
 FORMAT_VERSION = 2
@@ -39,7 +39,7 @@ FORMAT_VERSION = 2
 
 
 class CacheSettings(Protocol):
-    """What the cache needs to know of the settings of a run."""
+    """The settings of a run that the cache needs."""
 
     @property
     def backbone(self) -> str:
@@ -47,7 +47,7 @@ class CacheSettings(Protocol):
 
     @property
     def normalise(self) -> str:
-        """How the stem normalises."""
+        """Normalisation of the stem."""
 
     @property
     def precision(self) -> str:
@@ -59,34 +59,35 @@ class CacheSettings(Protocol):
 
     @property
     def cache_half(self) -> bool:
-        """Whether to keep float16, whatever the tensors are."""
+        """Whether to store float16, whatever the type of the tensors."""
 
 
 def cached_rows(manifest: Manifest, split: str, cut: Cut, settings: CacheSettings, *, variants: int = 1) -> FeatureRows:
-    """Return what the frozen layers give for the stamps of a split; compute what is missing of it.
+    """Return the output of the frozen layers for the stamps of a split, after computing what is missing.
 
     Parameters
     ----------
     manifest : Manifest
-        Of the records.
+        The manifest of the records.
     split : str
         ``train``, ``validation`` …
     cut : Cut
-        Of the classifier.
+        The cut of the classifier.
     settings : CacheSettings
-        Of the run: what the classifier is, ``cache_dir`` and ``cache_half``.
+        The settings of the run: what the classifier is, ``cache_dir`` and ``cache_half``.
     variants : {1, 8}
-        Rows of each stamp: as it is, or in its flips and rotations (`ceres_fast.training.augment.dihedral`).
+        Rows of each stamp: the stamp itself, or all its flips and rotations
+        (`ceres_fast.training.augment.dihedral`).
 
     Returns
     -------
     FeatureRows
-        Of the tensors at the cut, one after the other. The entry cannot be cleared while it lives.
+        Rows of the tensors at the cut, one after the other. The entry cannot be cleared while this object lives.
 
     Raises
     ------
     NoRoom
-        When the disk has not enough room, or the folder cannot be written; it is then as before.
+        When there is not enough space on the disk, or the folder cannot be written; it is then as before.
     InputError
         When a shard of the records is damaged.
     CeresFastError
@@ -94,8 +95,8 @@ def cached_rows(manifest: Manifest, split: str, cut: Cut, settings: CacheSetting
 
     Notes
     -----
-    A killed computation goes on where it stopped; of processes that want the same rows one computes and the others
-    wait; a shard that is not what was written is computed again.
+    A computation that was killed continues where it stopped. Where several processes need the same rows, one computes
+    them and the others wait. A shard that differs from what was written is computed again.
     """
     if split not in manifest.splits:
         raise CeresFastError(f"no split {split!r}; expected one of {', '.join(manifest.splits)}.")
@@ -106,10 +107,10 @@ def cached_rows(manifest: Manifest, split: str, cut: Cut, settings: CacheSetting
     entry = Entry(folder, layout, {"records": manifest.name, "made_from": decides})
     with ExitStack() as undo:
         try:
-            used = undo.enter_context(use(folder))
+            used = undo.enter_context(lock_for_use(folder))
             if entry.missing():
-                with compute_alone(folder):
-                    # Another process may have computed them while this one waited.
+                with lock_for_computing(folder):
+                    # Looked for again: another process may have computed them while this one waited for the lock.
                     if missing := entry.missing():
                         compute(entry, manifest, cut.prefix, missing)
             touch(folder)
@@ -120,9 +121,10 @@ def cached_rows(manifest: Manifest, split: str, cut: Cut, settings: CacheSetting
 
 
 def made_from(manifest: Manifest, cut: Cut, settings: CacheSettings, layout: Layout) -> dict[str, Any]:
-    """Return all that decides the rows, for JSON; nothing in it depends on the process, or on where things are.
+    """Return all that decides the rows, for JSON; nothing in it depends on the process or on the place of a file.
 
-    The head, the seed and the experiment do not: where the layers before the cut are the same, so are the rows.
+    Head, seed and experiment are no part of it: where the layers before the cut are the same, so are the rows. So runs
+    that differ only in these share an entry.
     """
     return {
         "format": FORMAT_VERSION,
@@ -134,13 +136,13 @@ def made_from(manifest: Manifest, cut: Cut, settings: CacheSettings, layout: Lay
         "cut": list(cut.names),
         "weights": weights_sha256(cut.prefix.weights),
         "layout": layout.as_dict(),
-        "device": devices()[0].device_type,  # a GPU rounds in another way
+        "device": devices()[0].device_type,  # a GPU rounds differently
         "versions": {"ceres_fast": __version__, "keras": keras.__version__, "tensorflow": tf.__version__},
     }
 
 
 def key_of(decides: dict[str, Any]) -> str:
-    """Return the name of the entry that is made from this: the first digits of a SHA-256."""
+    """Return the name of the entry with these rows: the first digits of a SHA-256 of what decides them."""
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:KEY_DIGITS]
 
 
@@ -150,20 +152,20 @@ def compute(entry: Entry, manifest: Manifest, prefix: keras.Model, shards: Seque
     Parameters
     ----------
     entry : Entry
-        In use, and computed by nobody else.
+        An entry of which this process holds both locks.
     manifest : Manifest
-        Of the records.
+        The manifest of the records.
     prefix : keras.Model
-        What gives the rows.
+        The part of the classifier before the cut, whose output the rows are.
     shards : sequence of int
-        Which, ascending.
+        Numbers of the shards, ascending.
 
     Raises
     ------
     NoRoom
-        When they do not fit; the disk is then as it was.
+        When they do not fit on the disk, which is then as before.
     InputError
-        When a stamp cannot be read. What has been computed stays, as it does when the process is killed.
+        When a stamp cannot be read. Shards that have been computed are kept, as they are when the process is killed.
     CeresFastError
         When a feature is too large for float16.
     """
@@ -180,6 +182,7 @@ def compute(entry: Entry, manifest: Manifest, prefix: keras.Model, shards: Seque
             for shard, rows in bar.track(
                 _computed(manifest, prefix, layout, shards), len(shards), description="features"
             ):
+                # One shard is written while the next is computed; not more, so that two are in memory at most.
                 if pending is not None:
                     pending.result()
                 now = perf_counter()
@@ -202,12 +205,13 @@ def _computed(
     for shard in range(shards[0], shards[-1] + 1):
         some = islice(batches, layout.shard_batches)
         if shard not in shards:
-            deque(some, maxlen=0)
+            deque(some, maxlen=0)  # skips the stamps of a shard that is there
             continue
         rows = np.empty((layout.rows_in(shard), layout.size), layout.stored)
         done = 0
         for stamps, _ in some:
             values = np.asarray(of_stamps(stamps)[0])
+            # A view and no conversion: NumPy's files have no bfloat16, so its bits are stored as uint16.
             rows[done : done + len(values)] = values.view(layout.stored)
             done += len(values)
         if layout.dtype != prefix.outputs[0].dtype and not np.isfinite(rows).all():
@@ -225,7 +229,7 @@ def _rows_of_stamps(prefix: keras.Model, layout: Layout) -> Callable[[tf.Tensor]
         flat = [tf.reshape(tensor, (-1, size)) for tensor, size in zip(tensors, layout.sizes, strict=True)]
         return tf.cast(tf.concat(flat, axis=1), layout.dtype)
 
-    # Constants let TensorFlow fold BatchNormalization into the convolutions before it and lay the weights out once:
-    # 1.2 to 1.35 times as fast on a CPU. Of the largest feature, that changes 5e-6 (all of Xception, ImageNet weights);
-    # through the 152 layers of a ResNet with random weights, 1.5e-4.
+    # With weights as constants, TensorFlow folds BatchNormalization into the convolution before it and arranges the
+    # weights only once, which is 1.2 to 1.35 times as fast on a CPU. Relative to the largest feature the result changes
+    # by 5e-6 (all of Xception, ImageNet weights), or 1.5e-4 through the 152 layers of a ResNet with random weights.
     return convert_variables_to_constants_v2(rows.get_concrete_function())

@@ -24,30 +24,30 @@ from ...locks import Busy, Lock, lock
 from .shards import Layout
 
 KEY_DIGITS = 16
-"""Hexadecimal digits of the name of an entry."""
+"""Number of hexadecimal digits in the name of an entry."""
 
 META = "meta.json"
 
 LOCK, COMPUTING = "lock", "computing"
-"""Names of their files in the entry; when the first was modified last is when the entry was used last."""
+"""Names of the files of the two locks. The modification time of the first is when the entry was last used."""
 
 
-def use(folder: Path) -> Lock:
-    """Make the folder of an entry, and hold its lock with others who use it: it cannot be cleared.
+def lock_for_use(folder: Path) -> Lock:
+    """Create the folder of an entry, and share its lock with other users: the entry cannot be cleared then.
 
     Raises
     ------
     OSError
-        When the folder cannot be made or read.
+        When the folder cannot be created or read.
     """
     while True:
         folder.mkdir(parents=True, exist_ok=True)
-        with suppress(FileNotFoundError):  # cleared between the two calls
+        with suppress(FileNotFoundError):  # another process cleared the entry between the two calls: try again
             return lock(folder / LOCK, shared=True, wait=True)
 
 
-def compute_alone(folder: Path) -> Lock:
-    """Hold the lock of who computes an entry that is in use; say so where another process has to end first.
+def lock_for_computing(folder: Path) -> Lock:
+    """Hold the lock for computing an entry that is in use; print a line where another process has to end first.
 
     Raises
     ------
@@ -61,8 +61,8 @@ def compute_alone(folder: Path) -> Lock:
         return lock(folder / COMPUTING, wait=True)
 
 
-def try_to_clear(folder: Path) -> Lock | None:
-    """Hold the lock of an entry alone, or return None where others use it or have removed it.
+def lock_for_clearing(folder: Path) -> Lock | None:
+    """Hold the lock of an entry alone, or return None where other processes use or have removed the entry.
 
     Raises
     ------
@@ -75,13 +75,13 @@ def try_to_clear(folder: Path) -> Lock | None:
 
 
 def touch(folder: Path) -> None:
-    """Say that the entry is used now, where it may be written to."""
+    """Record that the entry is used now; without effect in a folder that cannot be written."""
     with suppress(OSError):
         os.utime(folder / LOCK)
 
 
 _SPARE = 2**28
-"""Bytes to leave free on the disk, for the run that the features are for."""
+"""Bytes that are left free on the disk for the run that uses the features."""
 
 _ADVICE = (
     "Make room (`ceres-fast cache ls`, `ceres-fast cache clear`), choose another --cache-dir, halve the features with "
@@ -89,21 +89,23 @@ _ADVICE = (
 )
 
 
-class NoRoom(CeresFastError):  # noqa: N818 (a reason to go on without, as StopIteration is)
+class NoRoom(CeresFastError):  # noqa: N818 (like StopIteration a signal: the run goes on without the cache)
     """The features cannot be kept where they should be: the disk is full, or the folder cannot be written."""
 
 
 class Entry:
-    """A folder of the cache as it should be. Who calls its methods uses it; who changes it computes it alone (`lock`).
+    """An entry as it should be.
+
+    To call its methods, hold the lock of `lock_for_use`; to write or discard shards, that of `lock_for_computing` too.
 
     Parameters
     ----------
     folder : pathlib.Path
-        Its place; the name is the key.
+        The folder of the entry, whose name is the key.
     layout : Layout
-        Of its rows.
+        The layout of its rows.
     about : dict
-        What ``meta.json`` says beside the shards; ``made_from`` has to be the same for the shards to be used.
+        What ``meta.json`` holds beside the shards. Shards are used only where its ``made_from`` is the same.
     """
 
     def __init__(self, folder: Path, layout: Layout, about: dict[str, Any]) -> None:
@@ -112,7 +114,7 @@ class Entry:
         self._whole: dict[str, dict[str, Any]] = {}
 
     def missing(self) -> list[int]:
-        """Return the shards that are not there or not whole; each is read once in the life of this object."""
+        """Return the shards that are missing or damaged; this object reads each shard only once to check it."""
         self._shards = self._read_meta()
         numbers = range(self.layout.shards)
         with ThreadPoolExecutor() as pool:
@@ -120,21 +122,21 @@ class Entry:
         return [number for number in numbers if not whole[number]]
 
     def room_for(self, shards: Sequence[int]) -> int:
-        """Return the bytes that these shards take.
+        """Return the size of these shards in bytes.
 
         Raises
         ------
         NoRoom
-            When the disk has not as many to spare.
+            When there is not enough free space on the disk.
         """
         needed = sum(self.layout.rows_in(number) for number in shards) * self.layout.row_bytes
         free = shutil.disk_usage(self.folder).free
         if needed + _SPARE > free:
-            raise no_room(f"{self.folder}: would take {bytes_text(needed)}, and {bytes_text(free)} are free.")
+            raise no_room(f"{self.folder}: needs {bytes_text(needed)}, and {bytes_text(free)} are free.")
         return needed
 
     def write(self, shard: int, rows: np.ndarray, seconds: float) -> None:
-        """Write a shard that took `seconds`, whole or not at all, and then into ``meta.json`` that it is there.
+        """Write a shard that was computed in `seconds`, whole or not at all, and then name it in ``meta.json``.
 
         Raises
         ------
@@ -153,11 +155,11 @@ class Entry:
 
     @property
     def seconds(self) -> float:
-        """What computing the shards that are there has taken, in whatever processes."""
-        return math.fsum(said["seconds"] for said in self._whole.values())
+        """Time of computing the shards of the entry, in this process or others."""
+        return math.fsum(described["seconds"] for described in self._whole.values())
 
     def remove_leftovers(self) -> None:
-        """Remove what a process that was killed had not finished writing."""
+        """Remove files that a killed process had not finished writing: their names begin with a dot."""
         for path in self.folder.glob(".*"):
             path.unlink()
 
@@ -167,7 +169,7 @@ class Entry:
             path = self.folder / self.layout.file(number)
             path.unlink(missing_ok=True)
             self._shards.pop(path.name, None)
-        with suppress(CeresFastError):  # a shard that is named and not there is computed again
+        with suppress(CeresFastError):  # without harm: a shard that is named but missing is computed again
             self._write_meta()
 
     def _write_meta(self) -> None:
@@ -187,16 +189,16 @@ class Entry:
 
     def _is_whole(self, shard: int) -> bool:
         path = self.folder / self.layout.file(shard)
-        said = self._shards.get(path.name)
-        if said is None or said == self._whole.get(path.name):
-            return said is not None
+        described = self._shards.get(path.name)
+        if described is None or described == self._whole.get(path.name):
+            return described is not None
         try:
-            if _timed(said) and _measured(path) | {"seconds": said["seconds"]} == said:
-                self._whole[path.name] = said
+            if _has_seconds(described) and _measured(path) | {"seconds": described["seconds"]} == described:
+                self._whole[path.name] = described
                 return True
         except OSError:
             pass
-        warn(f"{path}: is missing, cut or altered; it is computed again")
+        warn(f"{path}: is missing, truncated or altered; it is computed again")
         return False
 
 
@@ -204,11 +206,11 @@ def _measured(path: Path) -> dict[str, Any]:
     return {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
 
 
-def _timed(said: Any) -> bool:
-    seconds = said.get("seconds") if isinstance(said, dict) else None
+def _has_seconds(described: Any) -> bool:
+    seconds = described.get("seconds") if isinstance(described, dict) else None
     return isinstance(seconds, int | float) and 0 <= seconds < math.inf
 
 
 def no_room(problem: str) -> NoRoom:
-    """Return the error that says what is wrong and what to do about it."""
+    """Return the error for a problem, with advice on what to do about it."""
     return NoRoom(f"{problem} {_ADVICE}")

@@ -1,4 +1,4 @@
-"""What is in the cache, and making room in it."""
+"""Listing the entries of the cache, and deleting them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from ...console import warn
 from ...errors import CeresFastError
 from ...files import read_json
-from .entry import KEY_DIGITS, LOCK, META, try_to_clear
+from .entry import KEY_DIGITS, LOCK, META, lock_for_clearing
 
 _KEY = re.compile(rf"[0-9a-f]{{{KEY_DIGITS}}}")
 
@@ -29,19 +29,19 @@ class Listed:
     backbone : str
         Row of `BACKBONES`; ``?`` here and below where ``meta.json`` cannot be read.
     cut : str
-        Where the classifier is cut: `Cut.names`.
+        The layers at which the classifier is cut: `Cut.names`.
     records, split : str
-        Whose stamps.
+        Name of the records, and their split.
     stamps, variants : int
-        How many, and rows of each.
+        Number of stamps, and of rows for each.
     dtype : str
-        Of the features.
+        Type of the features.
     bytes : int
-        On the disk.
+        Size on the disk.
     whole : bool
         Whether all of it has been computed.
     last_used : datetime.datetime
-        UTC.
+        When it was last used, in UTC.
     """
 
     key: str
@@ -58,7 +58,7 @@ class Listed:
 
 
 def entries(folder: Path) -> list[Listed]:
-    """Return the entries of a cache, the one used last first; a folder that is not there has none."""
+    """Return the entries of a cache, the most recently used first; a folder that does not exist has none."""
     if not folder.is_dir():
         return []
     listed = [_listed(path) for path in folder.iterdir() if _is_entry(path)]
@@ -66,34 +66,34 @@ def entries(folder: Path) -> list[Listed]:
 
 
 def clear(folder: Path, keys: Sequence[str] | None = None) -> list[Listed]:
-    """Delete entries that nobody uses, and say of which this is not so.
+    """Delete entries that no process uses, and warn of those that are in use.
 
     Parameters
     ----------
     folder : pathlib.Path
-        Of the cache. What is no entry of it is left alone.
+        Folder of the cache. Anything in it that is not an entry is left alone.
     keys : sequence of str, optional
-        Which; without it, all.
+        Keys of the entries; without it, all.
 
     Returns
     -------
     list of Listed
-        What was deleted.
+        The entries that were deleted.
 
     Raises
     ------
     CeresFastError
-        When there is no such entry, and then nothing is deleted; or when the system refuses.
+        When there is no such entry, in which case none is deleted; or when an entry cannot be deleted.
     """
-    there = {entry.key: entry for entry in entries(folder)}
-    if strange := [key for key in keys or () if key not in there]:
-        raise CeresFastError(f"{folder}: has no entry {strange[0]}. `ceres-fast cache ls` lists what there is.")
-    return [there[key] for key in (there if keys is None else dict.fromkeys(keys)) if _deleted(folder / key)]
+    found = {entry.key: entry for entry in entries(folder)}
+    if unknown := [key for key in keys or () if key not in found]:
+        raise CeresFastError(f"{folder}: has no entry {unknown[0]}. `ceres-fast cache ls` lists what there is.")
+    return [found[key] for key in (found if keys is None else dict.fromkeys(keys)) if _deleted(folder / key)]
 
 
 def _deleted(path: Path) -> bool:
     try:
-        held = try_to_clear(path)
+        held = lock_for_clearing(path)
         if held is None:
             warn(f"{path}: is in use, and is kept")
             return False
@@ -111,11 +111,10 @@ def _is_entry(path: Path) -> bool:
 def _listed(path: Path) -> Listed:
     sizes = {file.name: file.stat().st_size for file in path.iterdir()}
     used = datetime.fromtimestamp((path / LOCK).stat().st_mtime, UTC)
-    told = _told(path / META)
-    return Listed(key=path.name, **told, bytes=sum(sizes.values()), last_used=used)
+    return Listed(key=path.name, **_described(path / META), bytes=sum(sizes.values()), last_used=used)
 
 
-def _told(path: Path) -> dict[str, Any]:
+def _described(path: Path) -> dict[str, Any]:
     try:
         meta = read_json(path, what="what the cache says of an entry")
         made, layout = meta["made_from"], meta["made_from"]["layout"]

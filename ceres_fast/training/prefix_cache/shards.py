@@ -1,4 +1,4 @@
-"""Shards of an entry: how the rows of a split lie in them, and reading rows in any order."""
+"""The shards of an entry: how the rows of a split are arranged in them, and reading rows in any order."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from ...locks import Lock
 from ...tensorflow_quiet import tf
 
 SHARD_BYTES = 2**27
-"""Size of a shard, about: one is written while the next is computed, so twice this is held in memory."""
+"""Approximate size of a shard. One is written while the next is computed, so twice this is held in memory."""
 
 BATCH = 256
-"""Rows computed at once. From 64 on a CPU is as fast as it gets; a GPU likes more."""
+"""Rows computed at once. A CPU is no faster with more than 64; a GPU is."""
 
 _STORED_AS = {"bfloat16": "uint16"}
-"""NumPy's file format has no bfloat16: its bits are stored."""
+"""Types whose bits are stored as another type, because NumPy's file format lacks them."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How the rows of a split lie in shards.
+    """The arrangement of the rows of a split in shards.
 
     Attributes
     ----------
     split : str
         Name of the split.
     count, variants : int
-        Stamps, and rows of each of them: row = stamp * variants + variant.
+        Number of stamps, and of rows for each: row = stamp * variants + variant.
     shapes : tuple of tuple of int
-        Of the tensors whose values, one after the other, are a row.
+        Shapes of the tensors whose values, one after the other, are a row.
     dtype : str
-        What the values are: ``float32``, ``float16`` or ``bfloat16``.
+        Type of the values: ``float32``, ``float16`` or ``bfloat16``.
     """
 
     split: str
@@ -52,42 +52,46 @@ class Layout:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Values of each tensor."""
+        """Number of values of each tensor."""
         return tuple(map(math.prod, self.shapes))
 
     @property
     def size(self) -> int:
-        """Values in a row."""
+        """Number of values in a row."""
         return sum(self.sizes)
 
     @property
     def stored(self) -> np.dtype:
-        """What NumPy's file format calls the values."""
+        """Type of the values in NumPy's file format."""
         return np.dtype(_STORED_AS.get(self.dtype, self.dtype)).newbyteorder("<")
 
     @property
     def row_bytes(self) -> int:
-        """Bytes of a row."""
+        """Size of a row in bytes."""
         return self.size * self.stored.itemsize
 
     @property
     def rows(self) -> int:
-        """Rows of all shards."""
+        """Number of rows of all shards."""
         return self.count * self.variants
 
     @property
     def batch_stamps(self) -> int:
-        """Stamps computed at once."""
+        """Number of stamps computed at once."""
         return BATCH // self.variants
 
     @property
     def shard_batches(self) -> int:
-        """Batches of each shard but the last: whole ones, so that a row is always computed in the same company."""
+        """Number of batches in each shard but the last.
+
+        Shards hold whole batches. So a row is always computed with the same others, and has the same bits when only
+        some shards are computed again.
+        """
         return max(1, SHARD_BYTES // (BATCH * self.row_bytes))
 
     @property
     def shard_rows(self) -> int:
-        """Rows of each shard but the last."""
+        """Number of rows in each shard but the last."""
         return BATCH * self.shard_batches
 
     @property
@@ -104,7 +108,7 @@ class Layout:
         return f"{self.split}-{shard:05}.npy"
 
     def offset(self, shard: int) -> int:
-        """Return where in the file of a shard its rows begin."""
+        """Return the offset in bytes at which the rows of a shard begin in its file."""
         header = BytesIO()
         shape = self.rows_in(shard), self.size
         about = {"descr": np.lib.format.dtype_to_descr(self.stored), "fortran_order": False, "shape": shape}
@@ -112,41 +116,41 @@ class Layout:
         return header.tell()
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what ``meta.json`` says of it."""
+        """Return the layout as ``meta.json`` holds it."""
         layout = asdict(self) | {"shapes": [list(shape) for shape in self.shapes]}
         return layout | {"stored_as": self.stored.name, "row_bytes": self.row_bytes, "shard_rows": self.shard_rows}
 
 
 _AT_ONCE = os.sysconf("SC_IOV_MAX")
-"""Rows that the system reads by one call."""
+"""Largest number of rows that the system reads with one call."""
 
 
 class FeatureRows:
-    """Rows of an entry of the cache, which nobody can clear as long as this lives.
+    """The rows of an entry of the cache, which cannot be cleared as long as this object lives.
 
     Parameters
     ----------
     folder : pathlib.Path
-        The entry, whole.
+        The folder of a complete entry.
     layout : Layout
-        Of its rows.
+        The layout of its rows.
     held : Lock
-        The lock of who uses the entry; given back by `close`, or when the object is no longer used.
+        The lock of `lock_for_use`; released by `close`, or when the object is no longer used.
     seconds : float
-        What computing the rows took.
+        Time of computing the rows.
 
     Attributes
     ----------
     count : int
-        Stamps.
+        Number of stamps.
     variants : int
         Rows of each stamp: row = stamp * variants + variant.
     shapes : tuple of tuple of int
-        Of the tensors in a row, without the batch axis.
+        Shapes of the tensors in a row, without the batch axis.
     dtype : numpy.dtype
         float32, float16 or bfloat16.
     seconds : float
-        What computing the rows took, when that was and whoever did it.
+        Time of computing the rows, in this run or an earlier one.
     """
 
     def __init__(self, folder: Path, layout: Layout, held: Lock, seconds: float) -> None:
@@ -158,24 +162,24 @@ class FeatureRows:
         self._offsets = [layout.offset(shard) for shard in range(layout.shards)]
 
     def read(self, rows: np.ndarray) -> np.ndarray:
-        """Read rows; threads may do so at the same time.
+        """Read rows; several threads may do so at the same time.
 
         Parameters
         ----------
         rows : numpy.ndarray of int
-            Numbers of rows, (n,), from 0, in any order.
+            Numbers of rows from 0, (n,), in any order.
 
         Returns
         -------
         numpy.ndarray
-            Shape (n, values in a row), of `dtype`, C-contiguous.
+            Shape (n, values in a row), of type `dtype`, C-contiguous.
 
         Raises
         ------
         IndexError
             When there is no such row.
         InputError
-            When a shard is cut or removed while it is used.
+            When a shard is truncated or removed while it is used.
         """
         values = np.empty((len(rows), self._layout.size), self._layout.stored)
         if len(rows) and not 0 <= rows.min() <= rows.max() < self._layout.rows:
@@ -189,7 +193,8 @@ class FeatureRows:
     def _fill(self, values: np.ndarray, rows: np.ndarray) -> None:
         with ExitStack() as undo:
             parts = list(self._parts(rows, undo))
-            # All of it is asked for first: a disk answers many questions at once faster than one after the other.
+            # All parts are announced before the first is read: a disk serves many requests at once faster than one
+            # after the other.
             if hasattr(os, "posix_fadvise"):
                 for descriptor, offset, places in parts:
                     os.posix_fadvise(descriptor, offset, len(places) * self._layout.row_bytes, os.POSIX_FADV_WILLNEED)
@@ -204,7 +209,7 @@ class FeatureRows:
         )
 
     def _parts(self, rows: np.ndarray, undo: ExitStack) -> Iterator[tuple[int, int, np.ndarray]]:
-        """Open the shards; yield of neighbouring rows the file descriptor, the offset, and their places in `rows`."""
+        """Open the shards, and yield for each group of neighbouring rows: file, offset, and their places in `rows`."""
         order = np.argsort(rows)
         shards, numbers = np.divmod(rows[order], self._layout.shard_rows)
         apart = (np.diff(numbers) != 1) | (np.diff(shards) != 0)

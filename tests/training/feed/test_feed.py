@@ -16,7 +16,15 @@ from hypothesis import strategies as st
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.tensorflow_quiet import tf
 from ceres_fast.training.feed import feed as module
-from ceres_fast.training.feed.feed import SHARE, UNKNOWN, Feed, FollowEpochs, feed_errors, fits_on_device, resident
+from ceres_fast.training.feed.feed import (
+    SHARE,
+    UNKNOWN,
+    Feed,
+    FollowEpochs,
+    feed_errors,
+    fits_on_device,
+    hold_on_device,
+)
 from ceres_fast.training.feed.order import epoch_order, epoch_variants
 from ceres_fast.training.feed.rows import size
 
@@ -196,7 +204,7 @@ def test_errors_of_others_stay_what_they_are() -> None:
 @pytest.mark.parametrize("count", [0, 1, 511, 512, 513, 1500])
 def test_all_rows_arrive(count: int, dtype: type) -> None:
     rows = HeldRows(count, dtype=dtype, variants=2)
-    held = resident(rows)
+    held = hold_on_device(rows)
     assert held.dtype.as_numpy_dtype == dtype
     assert np.array_equal(held.numpy(), rows.values)
 

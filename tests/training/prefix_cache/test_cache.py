@@ -175,7 +175,7 @@ def test_a_damaged_shard_is_computed_again(
     cached_rows(manifest, "train", parts, settings)
     assert files(settings) == before
     assert computed[1:] == [[2]]
-    assert "train-00002.npy: is missing, cut or altered; it is computed again" in capsys.readouterr().err
+    assert "train-00002.npy: is missing, truncated or altered; it is computed again" in capsys.readouterr().err
 
 
 def other_format(path: Path) -> None:
@@ -295,7 +295,7 @@ def test_no_room(manifest: Manifest, parts: Cut, settings: CacheOf, monkeypatch:
         return dataclasses.make_dataclass("Usage", ["free"])(2**28 + 1000)
 
     monkeypatch.setattr("ceres_fast.training.prefix_cache.entry.shutil.disk_usage", nearly_full)
-    with pytest.raises(NoRoom, match=r"would take 0\.0 MB, and 268\.4 MB are free\. Make room .*--cache-dir"):
+    with pytest.raises(NoRoom, match=r"needs 0\.0 MB, and 268\.4 MB are free\. Make room .*--cache-dir"):
         cached_rows(manifest, "train", parts, settings)
     assert files(settings) == {}
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ceres_fast.errors import InputError
 from ceres_fast.training.prefix_cache import shards
-from ceres_fast.training.prefix_cache.entry import use
+from ceres_fast.training.prefix_cache.entry import lock_for_use
 from ceres_fast.training.prefix_cache.shards import FeatureRows, Layout
 
 COUNT, SHAPES = 45, ((2, 3), (4,))
@@ -38,7 +38,7 @@ def rows(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         assert (plan.shard_rows, plan.shards) == (16, 3)
         for number, shard in enumerate(np.split(values(request.param).view(plan.stored), [16, 32])):
             np.save(folder / plan.file(number), shard)
-        yield FeatureRows(folder, plan, use(folder), seconds=1.5)
+        yield FeatureRows(folder, plan, lock_for_use(folder), seconds=1.5)
 
 
 def test_what_a_row_is(rows: FeatureRows) -> None:
@@ -70,7 +70,7 @@ def test_rows_that_do_not_exist(rows: FeatureRows, numbers: list[int]) -> None:
 def test_a_shard_cut_while_it_is_used(tmp_path: Path) -> None:
     plan = Layout("train", 4, 1, SHAPES, "float32")
     np.save(tmp_path / plan.file(0), values("float32")[:4])
-    rows = FeatureRows(tmp_path, plan, use(tmp_path), seconds=1.5)
+    rows = FeatureRows(tmp_path, plan, lock_for_use(tmp_path), seconds=1.5)
     path = tmp_path / plan.file(0)
     path.write_bytes(path.read_bytes()[:-10])
     np.testing.assert_array_equal(rows.read(np.arange(3)), values("float32")[:3])
