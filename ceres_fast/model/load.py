@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import keras
@@ -16,6 +17,14 @@ from .backbones import BACKBONES, EXPERIMENTS
 from .build import build_model
 from .stem import NORMALISATIONS
 from .weights import fill
+
+KNOWN: dict[str, Collection[Any]] = {
+    "backbone": BACKBONES,
+    "experiment": EXPERIMENTS,
+    "normalise": NORMALISATIONS,
+    "precision": PRECISIONS,
+}
+"""What this package can build."""
 
 
 def load_model(classifier: Classifier) -> keras.Model:
@@ -36,26 +45,12 @@ def load_model(classifier: Classifier) -> keras.Model:
     InputError
         When the weights are missing, not the ones the classifier names, or of another architecture.
     """
-    for name, known in (
-        ("backbone", BACKBONES),
-        ("experiment", EXPERIMENTS),
-        ("normalise", NORMALISATIONS),
-        ("precision", PRECISIONS),
-    ):
-        if getattr(classifier, name) not in known:
+    architecture: dict[str, Any] = {name: getattr(classifier, name) for name in KNOWN}
+    for name, value in architecture.items():
+        if value not in KNOWN[name]:
             path = (classifier.folder / CLASSIFIER_FILE) if classifier.folder else CLASSIFIER_FILE
-            raise InputError(path, f"unknown {name} {getattr(classifier, name)!r}", expected=f"one of {list(known)}")
-    model = build_model(
-        Architecture(
-            classifier.backbone,
-            int(classifier.experiment),
-            "none",
-            classifier.normalise,
-            classifier.precision,
-            **classifier.head,
-        ),
-        classifier.planes,
-    )
+            raise InputError(path, f"unknown {name} {value!r}", expected=f"one of {list(KNOWN[name])}")
+    model = build_model(Architecture(**architecture, weights="none", **classifier.head), classifier.planes)
     fill(model, classifier.weights_path(), expected=f"weights of {model.name}")
     return model
 
