@@ -18,17 +18,8 @@ from ceres_fast.classify.outputs import scored_rows
 from ceres_fast.classify.scores import FLAGS, NOT_SCORED, PROBABILITY
 from ceres_fast.errors import InputError
 from ceres_fast.frames.reading import PASSED_OVER
-from ceres_fast.selection.rules import Rules
 
 from ..survey_files import STARS, catalogue, header, pixels, write_field, write_stamp
-from ..tiny_models import classifier, peak_model, written
-
-
-@pytest.fixture
-def model(tmp_path: Path) -> Path:
-    folder = tmp_path / "model"
-    folder.mkdir()
-    return written(folder, peak_model(classifier_json=classifier(rules=Rules().as_dict()).to_json()))
 
 
 def lose_image(frame: Path) -> None:

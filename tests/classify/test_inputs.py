@@ -1,0 +1,130 @@
+"""What is classified: frames with their catalogues, by a classifier that is one for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from astropy.io import fits
+
+from ceres_fast.classify import classify
+from ceres_fast.errors import InputError
+from ceres_fast.stamps import PLANES
+
+from ..survey_files import STARS, header, pixels, write_field
+from ..tiny_models import classifier, peak_model, written
+from .conftest import RULES, place, skipped
+
+
+def test_a_classifier_of_three_planes_is_refused(night: Path, out: Path, tmp_path: Path) -> None:
+    write_field(night)
+    model = written(tmp_path, peak_model(classifier_json=classifier(planes=PLANES).to_json(), planes=3))
+    with pytest.raises(InputError, match=r"science, template, difference; frames and FITS stamps have one"):
+        classify([night], model, output=out)
+    assert not out.exists()
+
+
+def test_a_frame_without_a_catalogue_says_what_to_do(night: Path, model: Path, out: Path) -> None:
+    night.mkdir()
+    fits.PrimaryHDU(pixels(STARS, 0), header(0)).writeto(night / "one.fits")
+    with pytest.raises(InputError, match=r"one\.fits: is 200x200 pixels and has no catalogue.*ceres-fast detect"):
+        classify([night], model, output=out)
+
+
+def test_the_same_exposure_twice(night: Path, model: Path, out: Path, tmp_path: Path) -> None:
+    write_field(night)
+    copy = tmp_path / "copy"
+    (tmp_path / "night").rename(copy)
+    write_field(night)
+    with pytest.raises(InputError, match="has the field, CCD and time of"):
+        classify([tmp_path], model, output=out)
+    result = classify([tmp_path], model, output=out, on_error="skip")
+    assert len(result.failed) == 3
+    assert len(result.written) == 6
+    assert result.total["asteroids"] == 3
+
+
+def test_a_table_that_was_classified_already(night: Path, model: Path, out: Path, tmp_path: Path) -> None:
+    frames = write_field(night)
+    classify([night], model, output=out)
+    with pytest.raises(InputError, match=r"has a column \w+ already"):
+        classify([frames[0]], model, catalogue=place(out, frames[0]), output=tmp_path / "again.cat")
+
+
+@pytest.mark.parametrize(("scale", "warned"), [(0.33, False), (0.35, False), (0.25, True), (1.01, True), (None, True)])
+def test_another_pixel_scale_is_warned_of(
+    night: Path, out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], scale: float | None, warned: bool
+) -> None:
+    write_field(night)
+    text = classifier(rules=RULES, pixel_scale=scale).to_json()
+    classify([night], written(tmp_path, peak_model(classifier_json=text)), output=out)
+    assert ("trained on" in capsys.readouterr().err.replace("was trained, so", "trained on")) == warned
+
+
+@pytest.mark.parametrize(
+    "change", [{"stamp_size": 64}, {"centre": 15}, {"magic": 3}, {"slowest": "0.1"}, {"match_radius": -1}]
+)
+def test_rules_that_cannot_be_applied_are_refused(night: Path, out: Path, tmp_path: Path, change: dict) -> None:
+    write_field(night)
+    text = classifier(rules={**RULES, **change}).to_json()
+    with pytest.raises(InputError, match="cannot apply"):
+        classify([night], written(tmp_path, peak_model(classifier_json=text)), output=out)
+
+
+def test_rules_that_differ_are_applied_and_said(
+    night: Path, out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_field(night)
+    text = classifier(rules={**RULES, "slowest": 0.02}).to_json()
+    result = classify([night], written(tmp_path, peak_model(classifier_json=text)), output=out)
+    assert result.total["stationary"] == 0
+    assert "slowest: 0.1 here, 0.02 there" in capsys.readouterr().err
+
+
+def old_rules(**change: object) -> dict[str, object]:
+    """Return what a classifier says that was trained with version 1 of the rule for stationary detections."""
+    new = ("stationary_rule", "slowest", "chance", "position_error")
+    kept = {name: value for name, value in RULES.items() if name not in new}
+    return {**kept, "stationary_exposures": 2, "chance_coincidence": 0.01, **change}
+
+
+def test_a_classifier_of_the_old_rule_is_refused_with_what_to_do(night: Path, out: Path, tmp_path: Path) -> None:
+    write_field(night)
+    text = classifier(rules=old_rules()).to_json()
+    with pytest.raises(InputError, match=r"version 1 of the rule.*removed slow asteroids.*or train again"):
+        classify([night], written(tmp_path, peak_model(classifier_json=text)), output=out)
+    assert not out.exists()
+
+
+def test_a_classifier_without_the_old_rule_is_used(night: Path, out: Path, tmp_path: Path) -> None:
+    write_field(night)
+    text = classifier(rules=old_rules(remove_stationary=False)).to_json()
+    result = classify([night], written(tmp_path, peak_model(classifier_json=text)), output=out)
+    assert (result.total["stationary"], result.total["provisional"]) == (0, 0)
+
+
+def test_two_files_of_one_frame_share_a_catalogue(night: Path, model: Path, out: Path) -> None:
+    frames = write_field(night)
+    copy = frames[0].with_suffix(".fit")
+    copy.write_bytes(frames[0].read_bytes())
+    with pytest.raises(InputError, match=r"F0001-1\.fits: has the same catalogue as .*F0001-1\.fit: "):
+        classify([night], model, output=out)
+    result = skipped([night], model, out)
+    assert (len(result.written), len(result.failed), result.total["asteroids"]) == (3, 1, 3)
+
+
+def test_a_missing_time_is_said(night: Path, model: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    frames = write_field(night)
+    with fits.open(frames[2], mode="update") as hdus:
+        del hdus[0].header["MJD-OBS"]
+    classify([night], model, output=out)
+    said = capsys.readouterr().err
+    assert "F0001-3.fits: its header does not say its time (MJD-OBS or DATE-OBS), so nothing can be called" in said
+
+
+def test_a_slower_asteroid_than_in_training_is_said(
+    night: Path, model: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_field(night)
+    assert classify([night], model, output=out, slowest=0.06).total["stationary"] == 12
+    assert "--slowest 0.06 is less than the 0.1 arcsec/min" in capsys.readouterr().err
