@@ -20,6 +20,7 @@ from ceres_fast.engines.tensorrt.build import build, rebuild
 from ceres_fast.engines.tensorrt.checks import checked, refuse_invalid
 from ceres_fast.engines.tensorrt.flavours import Log
 from ceres_fast.engines.tensorrt.options import EngineOptions
+from ceres_fast.engines.tensorrt.run import Device, load_engine
 from ceres_fast.errors import CeresFastError, InputError
 
 from ...tiny_models import classifier, model, written
@@ -124,6 +125,19 @@ def test_it_says_itself_what_is_no_engine(onnx: Path) -> None:
     logger = Log().logger(trt)
     with pytest.raises(InputError, match=r"will not run on this machine, says TensorRT-RTX \(malformed engine\)"):
         refuse_invalid(trt, trt.Runtime(logger), b"no engine" * 1000, engine)
+
+
+def test_without_a_gpu_the_real_runtime_refuses_what_it_built(onnx: Path) -> None:
+    """The runner, up to where it needs a GPU, with the real TensorRT-RTX and CUDA's real module."""
+    if Path("/dev/nvidiactl").exists():
+        pytest.skip("there is a GPU: test_on_gpu")
+    engine = onnx.with_suffix(".rtx")
+    build(onnx, engine, "tensorrt-rtx")
+    with pytest.raises(InputError, match=r"classifier\.rtx: will not run on this machine, says TensorRT-RTX"):
+        load_engine(engine, rebuild_refused=False, accept=lambda built: None)
+    pytest.importorskip("cuda.bindings.runtime")
+    with pytest.raises(InputError, match=r"classifier\.rtx: cudaStreamCreate failed: cudaError\w+ \(.+\)"):
+        Device(engine)
 
 
 def test_rebuilt_for_the_gpu_of_this_machine(onnx: Path, monkeypatch: pytest.MonkeyPatch) -> None:
