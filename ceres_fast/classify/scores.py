@@ -88,7 +88,7 @@ class Scores:
 
 
 def score(engine: Engine, stamps: np.ndarray, padded: np.ndarray, filled: np.ndarray) -> Scores:
-    """Score stamps; what holds no picture is not shown to the engine.
+    """Score stamps.
 
     Parameters
     ----------
@@ -102,13 +102,10 @@ def score(engine: Engine, stamps: np.ndarray, padded: np.ndarray, filled: np.nda
     Returns
     -------
     Scores
-        NaN and `NOT_SCORED` where a stamp has a missing pixel still, all its pixels are the same, or the engine
-        gives NaN.
+        NaN and `NOT_SCORED` where the engine gives NaN: a stamp has a missing pixel still, or all its pixels are the
+        same.
     """
-    low, high = stamps.min(axis=(1, 2)), stamps.max(axis=(1, 2))
-    scored = np.isfinite(low) & np.isfinite(high) & (low < high)  # min and max hand NaN on
-    probability = np.full(len(stamps), np.nan)
-    probability[scored] = engine.predict(stamps if scored.all() else stamps[scored])
+    probability = engine.predict(stamps)
     at_edge = (padded > 0) & (padded < np.prod(stamps.shape[1:]))
     flags = PADDED * at_edge + FILLED * (filled > 0) + NOT_SCORED * np.isnan(probability)
     return Scores(probability, flags.astype(np.int32))

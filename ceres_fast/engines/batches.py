@@ -181,8 +181,8 @@ class BatchedEngine(ABC):
         numpy.ndarray
             float64, shape (n,): what `ceres-fast classify` writes, scaled and rounded (`artifact.scaling.published`),
             so that ``predict(stamps) >= classifier.threshold`` says what it says. With `raw` float32. NaN for a stamp
-            with a pixel that is not finite (it touches no other stamp), and where the model gave none. (0,) for no
-            stamps.
+            with a pixel that is not finite (it touches no other stamp), for one whose pixels are all the same (not with
+            `raw`), and where the model gave none. (0,) for no stamps.
 
         Raises
         ------
@@ -200,7 +200,12 @@ class BatchedEngine(ABC):
             output = self._run(self._prepared(pixels[cut], whole[cut]))
             result[cut] = self._probability(output, cut.stop - cut.start)
         result[~whole] = np.nan
-        answers = result if raw else published(self.classifier.scaling, result)
+        if raw:
+            answers = result
+        else:
+            answers = published(self.classifier.scaling, result)
+            # Where all pixels are the same there is nothing to judge, whatever the network makes of a blank stamp.
+            answers[pixels.min(axis=(1, 2, 3)) == pixels.max(axis=(1, 2, 3))] = np.nan
         self.seconds += time.perf_counter() - started
         return answers
 
