@@ -14,12 +14,13 @@ from .. import __version__
 from ..catalogues import Names, check_folder, check_one_each
 from ..catalogues.static_sources import read_static
 from ..console import say, warn
-from ..errors import FURTHER, LOUD, CeresFastError, NanPolicy, OnError
+from ..errors import CeresFastError, NanPolicy, OnError
 from ..files import DISK, StrPath, as_paths, disk_errors, move_directory, sha256_of, write_text
 from ..frames.where import Where
 from ..selection.field import COUNTS
 from ..selection.rules import Rules
 from ..settings.guarantee import NEEDS
+from ..settings.records import RecordsOptions
 from ..stamps import CLASSES, PLANES
 from ..truth.skybot import SKYBOT, skybot_file
 from .assembly import read_tables, write_splits
@@ -41,7 +42,7 @@ from .sources import Source, find_sources
 from .sources import described as described_sources
 from .splits import FRACTIONS, Division, divide, group_stamps, leaks
 from .splits.calibration import calibration_text, sized_for
-from .summary import show_summary
+from .summary import show_summary, show_warnings
 from .units import ALERT_NAN, STAMP_NAN, Choice, FieldUnit, Unit
 
 SOURCES_FILE = "sources.sha256"
@@ -53,8 +54,8 @@ def build_records(
     out: StrPath,
     *,
     truth: StrPath | None = None,
-    name: str = "stamps",
-    shards: int = 8,
+    name: str = RecordsOptions.name,
+    shards: int = RecordsOptions.shards,
     fractions: Mapping[str, float] | None = None,
     calibration_asteroids: int | None = None,
     seed: int = 0,
@@ -265,18 +266,11 @@ def _make_parts(
     parts = pool.run(make, tasks, "cutting stamps")
     if reused := sum(part.reused for part in parts):
         say(f"{reused} of {len(parts)} parts were there already, from a build that was interrupted")
-    _show_warnings(parts)
+    show_warnings(parts)
     made = [(source, unit, part) for (source, unit), part in zip(units, parts, strict=True)]
     for source in sources:
         source.check(choice, _counts([source], [part for of, _, part in made if of is source]))
     return made
-
-
-def _show_warnings(parts: Sequence[Part]) -> None:
-    """Print the first warnings of all parts, as one process would have done."""
-    warnings = [message for part in parts for message in part.warnings if message != FURTHER]
-    for message in [*warnings[:LOUD], *([FURTHER] if len(warnings) > LOUD else [])]:
-        warn(message)
 
 
 def _counts(sources: Sequence[Source], parts: Sequence[Part]) -> Counter[str]:

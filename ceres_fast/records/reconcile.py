@@ -112,23 +112,3 @@ def imbalance(account: Balance) -> str:
     return (
         f"of {account['input']}, {accounted} are accounted for ({abs(missing)} too {'few' if missing > 0 else 'many'})"
     )
-
-
-def account_rows(accounts: Mapping[str, Balance]) -> list[tuple[str, int]]:
-    """Return the accounts as rows of a table: what, and how many."""
-    rows = []
-    for name, account in accounts.items():
-        into = "records" if name == "records" else "used" if name == "frames" else "stamps"
-        rows.append((_INPUTS[name], account["input"]))
-        rows += [(f"  {reason.replace('_', ' ')}", count) for reason, count in account["dropped"].items()]
-        rows.append((f"  = {into}", account["kept"]))
-    return rows
-
-
-_INPUTS = {
-    "frames": "frames",
-    "detections": "detections",
-    "stamp_files": "stamp files",
-    "alerts": "alerts",
-    "records": "stamps",
-}

@@ -1,13 +1,32 @@
-"""What a build of records says when it is done."""
+"""What a build of records prints: the warnings of its parts, the splits, and the accounts of the inputs."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..console import table, warn
+from ..errors import FURTHER, LOUD
 from ..selection.track_cost import TRACKS, cost_rows
 from .manifest import Manifest
-from .reconcile import ACCOUNTS, account_rows
+from .parts import Part
+from .reconcile import ACCOUNTS, Balance
+
+INPUTS = {
+    "frames": "frames",
+    "detections": "detections",
+    "stamp_files": "stamp files",
+    "alerts": "alerts",
+    "records": "stamps",
+}
+"""What goes into the account of that name, in words."""
+
+
+def show_warnings(parts: Sequence[Part]) -> None:
+    """Print the first warnings of all parts, as one process would have done."""
+    warnings = [message for part in parts for message in part.warnings if message != FURTHER]
+    for message in [*warnings[:LOUD], *([FURTHER] if len(warnings) > LOUD else [])]:
+        warn(message)
 
 
 def show_summary(manifest: Manifest, out: Path) -> None:
@@ -26,7 +45,7 @@ def show_summary(manifest: Manifest, out: Path) -> None:
     heading, cost = cost_rows(manifest.counts)
     if cost:
         table("What the rule for stationary detections costs, by synthetic asteroids", heading, cost)
-    told = {
+    shown = {
         name
         for key, account in ACCOUNTS.items()
         if key in manifest.reconciliation
@@ -35,7 +54,18 @@ def show_summary(manifest: Manifest, out: Path) -> None:
     others = [
         (name.replace("_", " "), count)
         for name, count in manifest.counts.items()
-        if name not in told and not name.startswith(TRACKS)
+        if name not in shown and not name.startswith(TRACKS)
     ]
     if others:
         table("Also counted", ("what", "count"), others)
+
+
+def account_rows(accounts: Mapping[str, Balance]) -> list[tuple[str, int]]:
+    """Return the accounts as rows of a table: what, and how many."""
+    rows = []
+    for name, account in accounts.items():
+        into = "records" if name == "records" else "used" if name == "frames" else "stamps"
+        rows.append((INPUTS[name], account["input"]))
+        rows += [(f"  {reason.replace('_', ' ')}", count) for reason, count in account["dropped"].items()]
+        rows.append((f"  = {into}", account["kept"]))
+    return rows

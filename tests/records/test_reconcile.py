@@ -2,7 +2,7 @@
 
 import pytest
 
-from ceres_fast.records.reconcile import ACCOUNTS, Made, account_rows, imbalance, reconcile
+from ceres_fast.records.reconcile import ACCOUNTS, Made, imbalance, reconcile
 
 FRAMES = {
     "frames_found": 7,
@@ -57,12 +57,6 @@ def test_a_stamp_that_is_not_written_is_found():
 def test_a_reason_without_an_account_is_found():
     with pytest.raises(AssertionError, match="stamp_files"):
         reconcile([Made("stamps", {"files": 3, "eaten_by_dog": 1}, 2)], {}, 2)
-
-
-def test_rows_of_the_table():
-    rows = account_rows(accounts())
-    assert rows[:4] == [("frames", 7), ("  bad frames", 2), ("  frames not selected", 1), ("  = used", 4)]
-    assert rows[-3:] == [("stamps", 32), ("  over quota", 12), ("  = records", 20)]
 
 
 def test_no_reason_counts_twice():
