@@ -1,7 +1,7 @@
 """Run an engine file of TensorRT or TensorRT-RTX on the GPU of this machine, one batch after another.
 
 A batch is copied to the GPU, run, copied back and waited for, on one stream. For throughput there are ONNX Runtime's
-TensorRT provider, which has caches and CUDA graphs of its own (`tensorrt_provider`), and Triton.
+TensorRT provider, which builds and keeps engines of its own (`tensorrt_provider`), and Triton.
 
 Nothing here has run on a GPU yet. mypy checks every call of TensorRT against NVIDIA's type stubs
 (tools/tensorrt-stubs); there are none for CUDA's module, so a test compares `CudaRuntime` with the module itself.
