@@ -59,7 +59,7 @@ def test_the_run_knows_its_export_by_its_hash(run: Path, capsys: pytest.CaptureF
     engine = engine_of(run)
     assert engine.classifier == before
     stamps = probe_stamps()
-    np.testing.assert_allclose(engine.predict(stamps), predict(load_model(after), stamps)[:, 1], atol=1e-4)
+    np.testing.assert_allclose(engine.predict(stamps, raw=True), predict(load_model(after), stamps)[:, 1], atol=1e-4)
 
 
 def test_three_planes(tmp_path: Path, tiny_classifier: None, tiny_records: Path) -> None:

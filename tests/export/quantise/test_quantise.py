@@ -60,13 +60,13 @@ def integer_layers(model: onnx.ModelProto) -> list[str]:
 
 def test_all_of_a_network_that_bears_it() -> None:
     before = MODEL.SerializeToString()
-    told: list[Trial] = []
-    made = quantise(MODEL, stamps(), scorer_on(MODEL, stamps(64), 0.5), report=told.append)
+    reported: list[Trial] = []
+    made = quantise(MODEL, stamps(), scorer_on(MODEL, stamps(64), 0.5), report=reported.append)
     assert MODEL.SerializeToString() == before
     assert (made.kept_float, made.weighted, made.weighted_int8) == ([], 8, 8)
     assert len(integer_layers(made.model)) == 8
     assert [trial.what for trial in made.trials] == ["all", "all"]
-    assert told == made.trials
+    assert reported == made.trials
     assert json.loads(json.dumps(made.as_dict()))["trials"][0]["what"] == "all"
     assert {each.key: each.value for each in made.model.metadata_props} == METADATA
     assert made.text() == f"int8: 8 of 8 layers, ranges by {made.method}, 2 graphs tried"
