@@ -17,7 +17,7 @@ import sys
 import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from os import PathLike
 from pathlib import Path
@@ -118,19 +118,23 @@ def check_fields(instance: Any) -> None:
 
 
 @cache
-def shape(kind: Any, *, required: bool = True) -> Any:
+def shape(kind: Any, *, defaults: bool = False) -> Any:
     """Return the TypedDict of what is stored of a dataclass, for `check`.
 
     Parameters
     ----------
     kind : type
         A dataclass. A field that is not compared (``field(compare=False)``) is not stored.
-    required : bool
-        Whether every key must be there.
+    defaults : bool
+        Whether a key may be missing where its field has a default.
     """
     hints = _hints(kind)
-    stored = {field.name: hints[field.name] for field in fields(kind) if field.compare}
-    return TypedDict(kind.__name__, stored, total=required)  # type: ignore[operator]
+    stored = {
+        field.name: NotRequired[hints[field.name]] if defaults and field.default is not MISSING else hints[field.name]
+        for field in fields(kind)
+        if field.compare
+    }
+    return TypedDict(kind.__name__, stored)  # type: ignore[operator]
 
 
 def plain(value: Any) -> None:

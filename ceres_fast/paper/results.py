@@ -9,7 +9,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, NotRequired, TypedDict
+
+from msgspec import Meta
 
 from .. import __version__
 from ..artifact.classifier import CLASSIFIER_FILE, Classifier, read_classifier
@@ -19,6 +21,7 @@ from ..errors import CeresFastError, InputError
 from ..evaluation.operating_point import OperatingPoint, measured
 from ..evaluation.predictions import PREDICTIONS, read_predictions
 from ..files import read_json, write_json
+from ..schema import Mismatch, check
 from ..training.members import SCORES, Member
 from ..training.runs import METRICS
 from .machine import machine
@@ -32,6 +35,20 @@ _TRIMMED = ("title", "split")
 
 _PLACES = ("records", "cache_dir", "on_error", "start_from", "weights")
 """Options that mean nothing on another machine, or stand elsewhere."""
+
+
+class EarlierRow(TypedDict):
+    """What is kept of a row."""
+
+    run: str
+    operating_point_problem: NotRequired[str | None]
+
+
+class Earlier(TypedDict):
+    """What is kept of the file, where the experiments go on."""
+
+    seconds: Annotated[float, Meta(ge=0)]
+    rows: list[EarlierRow]
 
 
 class Results:
@@ -57,7 +74,7 @@ class Results:
         self.unpromised = {
             member: problem
             for member in self.members
-            if isinstance(problem := earlier["rows"].get(member.folder.name, {}).get("operating_point_problem"), str)
+            if (problem := earlier["rows"].get(member.folder.name, {}).get("operating_point_problem")) is not None
         }
         self._before, self._begun = earlier["seconds"], time.perf_counter()
         self._rows = {member: self._row(member, None) for member in self.members}
@@ -133,12 +150,11 @@ class Results:
             return nothing
         try:
             found = read_json(self.path, what="what `ceres-fast experiments` wrote")
-            if not 0 <= found["seconds"] < math.inf:
-                raise ValueError(f"{found['seconds']} seconds")
-            return {"seconds": found["seconds"], "rows": {row["run"]: dict(row) for row in found["rows"]}}
-        except (CeresFastError, KeyError, TypeError, ValueError) as error:
+            check(found, Earlier, more="kept")
+        except (CeresFastError, Mismatch) as error:
             warn(f"{self.path}: cannot be read, and is written anew ({error}); the time before is not counted")
             return nothing
+        return {"seconds": found["seconds"], "rows": {row["run"]: row for row in found["rows"]}}
 
 
 def row(member: Member, stamps: int, unpromised: str | None = None) -> dict[str, Any]:

@@ -3,19 +3,114 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, NotRequired, TypedDict
+
+from msgspec import Meta
 
 from ...errors import InputError
 from ...files import read_json
-from .results_checks import ROW, WHOLE, Check
+from ...schema import Count, Mismatch, Number, check, plain, shape
 
 EXPERIMENTS_FILE = "experiments.json"
 _AGAIN = "give the same `ceres-fast experiments` command again"
 
 Key = tuple[str, str]
 """Backbone and experiment: what runs of several seeds have in common."""
+
+
+FolderName = Annotated[
+    str, Meta(pattern=r"^(?!\.\.?\Z|.:)[^/\\]+\Z", max_length=199, title="the bare name of a directory")
+]
+
+
+class ClassScores(TypedDict):
+    """Scores of one class."""
+
+    precision: Number
+    recall: Number
+    f1: Number
+
+
+class ScoresOfClasses(TypedDict):
+    """Scores of both classes."""
+
+    non_asteroid: ClassScores
+    asteroid: ClassScores
+
+
+class StoredScores(TypedDict):
+    """What is shown of `ceres_fast.evaluation.scores.Scores`."""
+
+    accuracy: Number
+    loss: Number
+    threshold: Number
+    confusion: tuple[tuple[Count, Count], tuple[Count, Count]]
+    classes: ScoresOfClasses
+
+
+class Point(TypedDict):
+    """What is shown of an `ceres_fast.evaluation.operating_point.OperatingPoint`."""
+
+    threshold: Number
+    max_loss: Number
+    confidence: Number
+    needs: Number
+    asteroids: Number
+    allowed: Number
+    lost: Number
+    left_per_1000: Number
+
+
+class AtPoint(TypedDict):
+    """What an operating point does on the test split; without asteroids there is no share of them."""
+
+    asteroids: Number
+    lost: Number
+    left_per_1000: Number
+    share: NotRequired[Number | None]
+    low: NotRequired[Number | None]
+    high: NotRequired[Number | None]
+
+
+class Distance(TypedDict):
+    """How far probabilities are from shares."""
+
+    ece: Number
+    brier: Number
+
+
+class Distances(TypedDict):
+    """The same before and after scaling."""
+
+    before: Distance
+    after: Distance
+
+
+class ClassCounts(TypedDict):
+    """Stamps of both classes."""
+
+    non_asteroid: Count
+    asteroid: Count
+
+
+class Records(TypedDict):
+    """The records of all runs, and their stamps by split."""
+
+    name: str
+    counts: dict[str, ClassCounts]
+
+
+class Whole(TypedDict):
+    """The file; its rows are compared one by one, so that errors say which."""
+
+    ceres_fast: str
+    records: Records
+    settings: Mapping[str, Any]
+    machine: Mapping[str, Any]
+    seconds: Number
+    rows: list[Any]
 
 
 @dataclass(frozen=True)
@@ -53,23 +148,23 @@ class Row:
     """
 
     backbone: str
-    experiment: int | str
-    seed: int
-    run: str
+    experiment: Count | str
+    seed: Count
+    run: FolderName
     finished: bool
     weights: str
     problem: str | None = None
-    seconds: float | None = None
-    prefix_seconds: float | None = None
-    epochs: int | None = None
-    best_epoch: int | None = None
-    stamps_per_second: float | None = None
+    seconds: Number | None = None
+    prefix_seconds: Number | None = None
+    epochs: Count | None = None
+    best_epoch: Count | None = None
+    stamps_per_second: Number | None = None
     history: tuple[Mapping[str, Any], ...] = ()
-    scores: Mapping[str, Any] | None = None
-    operating_point: Mapping[str, Any] | None = None
+    scores: StoredScores | None = None
+    operating_point: Point | None = None
     operating_point_problem: str | None = None
-    test_at_point: Mapping[str, Any] | None = None
-    reliability: Mapping[str, Any] | None = None
+    test_at_point: AtPoint | None = None
+    reliability: Distances | None = None
 
     @property
     def key(self) -> Key:
@@ -136,33 +231,29 @@ def read_results(path: Path) -> Results:
     InputError
         When it is missing, no JSON, or a value is not what it may be; it names the row (from 1) and the key.
     """
+    values = read_json(path, what="what `ceres-fast experiments` writes", action=_AGAIN)
+    number = None
     try:
-        value = read_json(path, what="what `ceres-fast experiments` writes")
-    except RecursionError as error:
-        raise InputError(path, "is nested too deeply", expected="what `ceres-fast experiments` writes") from error
-    _check(path, value, WHOLE, None)
-    for number, row in enumerate(value["rows"], 1):
-        _check(path, row, ROW, number)
-        if row["finished"] and row.get("scores") is None:
-            raise InputError(path, "is finished and has no scores", row=number, action=_AGAIN)
-    names = [row["run"] for row in value["rows"]]
+        check(values, Whole, more="kept")
+        check(values["records"]["counts"], dict[str, ClassCounts], at="records.counts")
+        rows = []
+        for number, each in enumerate(values["rows"], 1):  # noqa: B007 (the error says which)
+            rows.append(_row(each))
+    except Mismatch as error:
+        raise error.of_file(path, row=number, action=_AGAIN) from error
+    names = [row.run for row in rows]
     if len(set(names)) < len(names):
         raise InputError(path, "names a run twice", expected="a directory for each run", action=_AGAIN)
-    rows = tuple(map(_row, value["rows"]))
-    whole = {name: value[name] for name in ("records", "settings", "machine", "seconds")}
-    return Results(version=value["ceres_fast"], rows=rows, **whole)
+    whole = {name: values[name] for name in ("records", "settings", "machine", "seconds")}
+    return Results(version=values["ceres_fast"], rows=tuple(rows), **whole)
 
 
-def _row(values: Mapping[str, Any]) -> Row:
-    known = {name: values[name] for name in ROW if values.get(name) is not None}
-    return Row(**{**known, "history": tuple(known.get("history", ()))})
-
-
-def _check(path: Path, value: Any, checks: Mapping[str, Check], row: int | None) -> None:
-    if not isinstance(value, dict):
-        raise InputError(path, f"is a {type(value).__name__}", row=row, expected="an object", action=_AGAIN)
-    for name, (allowed, expected, needed) in checks.items():
-        given = value.get(name)
-        if (given is None and needed) or (given is not None and not allowed(given)):
-            problem = f"lacks {name}" if given is None else f"{name} cannot be used"
-            raise InputError(path, problem, row=row, expected=expected, action=_AGAIN)
+def _row(values: Any) -> Row:
+    # What a run has not come to is null, and as good as missing.
+    known = {name: value for name, value in values.items() if value is not None} if isinstance(values, dict) else values
+    check(known, shape(Row, defaults=True), more="kept")
+    plain({"run": known["run"]})
+    row = Row(**{name: known[name] for name in Row.__annotations__ if name in known})
+    if row.finished and row.scores is None:
+        raise Mismatch("scores", "is null", "the scores of a run that is finished")
+    return replace(row, history=tuple(row.history))

@@ -98,8 +98,12 @@ def points_table(results: Results) -> Table:
 def reliability_table(results: Results) -> Table:
     """Return expected calibration error and Brier score before and after the probabilities were scaled."""
     cells = [(name, when) for name in RELIABILITY for when in ("before", "after")]
+
+    def values(distances: Mapping[str, Any]) -> tuple[str, ...]:
+        return tuple(decimals(distances[when][name], 4) for name, when in cells)
+
     lines = [
-        Line(_heads(row), tuple(decimals(row.reliability[when][name], 4) for name, when in cells))
+        Line(_heads(row), values(row.reliability))
         if row.reliability
         else _without(row, "the probabilities were not scaled")
         for row in results.rows
