@@ -16,7 +16,7 @@ DOI = "10.20944/preprints202308.0047.v1"
 NON_ASTEROIDS, ASTEROIDS = 5983, 2331
 """Stamps of the paper's test set (its Table 1)."""
 
-DIGITS = 2
+PRINTED_DIGITS = 2
 """The paper prints ratios to this many digits, rounded: cut off, 23 of its 47 would be others, and not 3."""
 
 TITLES = {
@@ -119,12 +119,12 @@ def recomputed(row: Published) -> dict[str, float]:
 
 
 def misprints() -> list[Misprint]:
-    """Return the printed figures that differ from the recomputed ones, rounded to `DIGITS`, in the paper's order."""
+    """Return the printed figures that differ from the recomputed ones, in the paper's order."""
     return [
         Misprint(backbone, experiment, figure, printed, value)
         for (backbone, experiment), row in RESULTS.items()
         for figure, value in recomputed(row).items()
-        if (printed := getattr(row, figure)) is not None and printed != round(value, DIGITS)
+        if (printed := getattr(row, figure)) is not None and printed != round(value, PRINTED_DIGITS)
     ]
 
 
@@ -157,4 +157,4 @@ def metric_cells(backbone: str, experiment: str) -> list[str]:
         )
     ]
     loss = RESULTS[backbone, int(experiment)].loss
-    return [decimals(figure, DIGITS) for figure in (*per_class, (tn + tp) / sum(matrix), loss)]
+    return [decimals(figure, PRINTED_DIGITS) for figure in (*per_class, (tn + tp) / sum(matrix), loss)]

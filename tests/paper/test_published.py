@@ -9,7 +9,7 @@ import pytest
 
 from ceres_fast.evaluation import scores
 from ceres_fast.model.backbones import BACKBONES
-from ceres_fast.paper.published import ASTEROIDS, DIGITS, NON_ASTEROIDS, RESULTS, misprints, recomputed
+from ceres_fast.paper.published import ASTEROIDS, NON_ASTEROIDS, PRINTED_DIGITS, RESULTS, misprints, recomputed
 
 RATIOS = ("accuracy", "precision", "recall", "f1")
 
@@ -28,7 +28,7 @@ def test_every_experiment_of_every_backbone_is_there() -> None:
 
 def test_exactly_the_known_misprints_are_found() -> None:
     assert [
-        (each.backbone, each.experiment, each.figure, each.printed, round(each.recomputed, DIGITS))
+        (each.backbone, each.experiment, each.figure, each.printed, round(each.recomputed, PRINTED_DIGITS))
         for each in misprints()
     ] == MISPRINTS
 
@@ -55,7 +55,7 @@ def test_scoring_the_published_matrices_gives_what_is_printed(
     asteroid = found.classes["asteroid"]
     values = dict(zip(RATIOS, (found.accuracy, asteroid.precision, asteroid.recall, asteroid.f1), strict=True))
     assert values == pytest.approx({ratio: recomputed(row)[ratio] for ratio in RATIOS})
-    wrong = {ratio for ratio in RATIOS if getattr(row, ratio) not in (None, round(values[ratio], DIGITS))}
+    wrong = {ratio for ratio in RATIOS if getattr(row, ratio) not in (None, round(values[ratio], PRINTED_DIGITS))}
     assert wrong == {figure for *where, figure, _, _ in MISPRINTS if tuple(where) == name and figure in RATIOS}
     assert (asteroid.count, found.classes["non_asteroid"].count) == (ASTEROIDS, NON_ASTEROIDS)
 
@@ -63,6 +63,6 @@ def test_scoring_the_published_matrices_gives_what_is_printed(
 def test_the_paper_rounds_and_does_not_cut_off() -> None:
     printed = [(getattr(row, ratio), recomputed(row)[ratio]) for row in RESULTS.values() for ratio in RATIOS]
     printed = [(figure, value) for figure, value in printed if figure is not None]
-    rounded = sum(figure == round(value, DIGITS) for figure, value in printed)
-    cut = sum(figure == math.floor(value * 10**DIGITS) / 10**DIGITS for figure, value in printed)
+    rounded = sum(figure == round(value, PRINTED_DIGITS) for figure, value in printed)
+    cut = sum(figure == math.floor(value * 10**PRINTED_DIGITS) / 10**PRINTED_DIGITS for figure, value in printed)
     assert (len(printed), rounded, cut) == (47, 44, 24)
