@@ -98,9 +98,8 @@ _COLUMNS = {
 _RARE = ("rejected", "provisional")
 """Columns that are left out where nothing is in them."""
 
-_BUT_STATIC = "but the fixed sources of --static "
-
 _LONG = 24
+"""Exposures of which each has a line in the summary; of more, only the sum is printed."""
 
 
 @dataclass
@@ -218,28 +217,20 @@ class ClassifyRun:
         """Note a table that was written."""
         if not self.dry_run:
             self.result.written.append(written)
-        counts = scores.count(self.engine.classifier.threshold, self.keep_above)
-        self.result.counts[name] = counts
+        self.result.counts[name] = scores.count(self.engine.threshold, self.keep_above)
 
     def summary(self) -> None:
-        """Print the counts, the speed, and loudly what could not be classified."""
-        result = self.result
-        lines = [(Path(name).name, each) for name, each in result.counts.items()]
-        if len(lines) != 1:
-            lines = [*(lines if len(lines) <= _LONG else []), (f"all {len(lines)}", result.total)]
-        total = result.total
-        columns = {name: heading for name, heading in _COLUMNS.items() if name not in _RARE or total[name]}
-        headings = [heading.format(threshold=self.engine.classifier.threshold) for heading in columns.values()]
-        rows = [(name, *(each[count] for count in columns)) for name, each in lines]
-        table("Classified", ["", *headings], rows)
-        scored = result.total["rows"] - result.total["not_scored"] - result.total["stationary"]
-        speed = result.total["rows"] / result.seconds if result.seconds else 0.0
+        """Print the counts, the speed, what the rule for stationary detections costs, and what went wrong."""
+        self._print_counts()
+        result, total = self.result, self.result.total
+        scored = total["rows"] - total["not_scored"] - total["stationary"]
+        speed = total["rows"] / result.seconds if result.seconds else 0.0
         share = result.engine_seconds / result.seconds if result.seconds else 0.0
         say(
             f"{result.seconds:.1f} s, {speed:.0f} detections/s; {scored} scored, "
             f"{share:.0%} of the time in {self.engine.runtime}",
         )
-        self._say_cost()
+        self._print_cost()
         if result.failed:
             warn(
                 f"{len(result.failed)} inputs could not be classified; the catalogues of those that have one go on "
@@ -248,10 +239,21 @@ class ClassifyRun:
         if result.provisional:
             number = len(set(result.provisional))
             dropping = ", and no such row is dropped" if self.keep_above is not None else ""
-            nothing = f"nothing {_BUT_STATIC * (self.static is not None)}could be called stationary"
-            warn(f"in {number} exposure{'s' * (number > 1)} {nothing}: their scores are provisional{dropping}")
+            nothing = "nothing" if self.static is None else "nothing but the fixed sources of --static"
+            exposures = f"{number} exposure{'s' * (number > 1)}"
+            warn(f"in {exposures} {nothing} could be called stationary: their scores are provisional{dropping}")
 
-    def _say_cost(self) -> None:
+    def _print_counts(self) -> None:
+        """Print a line of counts per exposure, or of a long night only the sum."""
+        threshold, total = self.engine.threshold, self.result.total
+        lines = [(Path(name).name, each) for name, each in self.result.counts.items()]
+        if len(lines) != 1:
+            lines = [*(lines if len(lines) <= _LONG else []), (f"all {len(lines)}", total)]
+        columns = {name: heading for name, heading in _COLUMNS.items() if name not in _RARE or total[name]}
+        headings = [heading.format(threshold=threshold) for heading in columns.values()]
+        table("Classified", ["", *headings], [(name, *(each[count] for count in columns)) for name, each in lines])
+
+    def _print_cost(self) -> None:
         """Print what the rule for stationary detections costs."""
         heading, rows = cost_rows(self.result.cost)
         if rows:

@@ -56,6 +56,7 @@ class CatalogueJob:
     _rows_of_fields: list[tuple[str, np.ndarray]] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
+        # The CCDs of a mosaic are scored one after another, each with its own field: the table waits for the last.
         self._waiting = {info.hdu for info in self.infos}
 
     def detections(self, info: FrameInfo, run: ClassifyRun) -> Detections | None:
@@ -117,6 +118,7 @@ class CatalogueJob:
         """
         self._waiting.clear()
         self._rows_of_fields.clear()
+        # A search for tracks downstream removes what does not move, but cannot bring back what is missing here.
         if scored_rows(self.target, self.catalogue):
             run.failed(self.frame, error, f"{self.target}, as an earlier run classified it, is kept.")
             self._finish(KEPT, run)
