@@ -31,7 +31,7 @@ def network() -> Callable[[str], keras.Model]:
 
 @pytest.fixture
 def reuse_networks(network: Callable[[str], keras.Model], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let `build_model` take the backbone from `network`, "imagenet" weights being random ones."""
+    """Let `build_model` get the backbone from `network`, "imagenet" weights being random ones."""
 
     def given(backbone: Backbone, weights: str) -> keras.Model:
         return network(backbone.name)

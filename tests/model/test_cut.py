@@ -26,7 +26,7 @@ SHAPES = {
     ("inceptionv3", 3): [(7, 7, 256)],
     ("xception", 1): [(3, 3, 2048)],
     ("xception", 2): [(9, 9, 256)],
-    ("xception", 3): [(17, 17, 128)],  # the sum alone: its activation and itself are what is taken
+    ("xception", 3): [(17, 17, 128)],  # the sum alone: its activation and itself are what is cut
     ("inceptionresnetv2", 1): [(1, 1, 1536)],
     ("inceptionresnetv2", 2): [(7, 7, 128)],
     ("inceptionresnetv2", 3): [(7, 7, 320)],

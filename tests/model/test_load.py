@@ -73,7 +73,7 @@ def test_round_trip(tmp_path: Path, architecture: Architecture) -> None:
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(loaded(STAMPS)), expected)
 
 
-def test_nothing_is_taken_from_another_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_read_from_another_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither ImageNet weights nor a network are needed to load."""
     architecture = Architecture("xception", 2, "none", dense=4)
     model = build_model(architecture)

@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 
 from ceres_fast.model.stem import NORMALISATIONS, Normalise, Upscale
 
-# No detector counts millionths, and what is 1e-38 apart a network's arithmetic may take for equal.
+# No detector counts millionths, and what is 1e-38 apart a network's arithmetic may treat as equal.
 ADU = st.floats(-1000, 65535, width=32).map(lambda value: value if abs(value) > 1e-6 else 0.0)
 STAMPS = st.sampled_from([1, 3]).flatmap(lambda planes: arrays(np.float32, (2, 4, 6, planes), elements=ADU))
 
@@ -129,7 +129,7 @@ def test_upscaling_is_bilinear(size: int) -> None:
     np.testing.assert_allclose(images, np.repeat(expected[..., None], 3, axis=3), rtol=1e-5)
 
 
-def test_a_network_that_takes_32_pixels_sees_the_stamp_itself() -> None:
+def test_a_network_of_32_pixels_sees_the_stamp_itself() -> None:
     stamps = detected()
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(Upscale(32)(stamps)), np.repeat(stamps, 3, axis=3))
 
@@ -145,7 +145,7 @@ def test_each_plane_is_normalised_by_itself(kind: str) -> None:
     np.testing.assert_array_equal(together, alone)
 
 
-def test_three_planes_take_the_place_of_the_three_channels() -> None:
+def test_three_planes_become_the_three_channels() -> None:
     images = keras.ops.convert_to_numpy(Upscale(71)(three_planes()))
     assert images.shape == (5, 71, 71, 3)
     for channel, plane in enumerate(np.split(three_planes(), 3, axis=3)):

@@ -102,7 +102,7 @@ def test_without_the_variable_the_cache_is_looked_at(places: list[Path], monkeyp
         assert find_imagenet(SMALL) == places[2]
 
 
-def test_a_named_file_is_taken_before_all_others(places: list[Path], tmp_path: Path) -> None:
+def test_a_named_file_is_used_before_all_others(places: list[Path], tmp_path: Path) -> None:
     save(places[0], 1)
     for name in ("mine.weights.h5", "mine.h5"):
         assert value_of(load_base(SMALL, str(save(tmp_path / name, 5)))) == 5

@@ -90,7 +90,7 @@ class Signal(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.epoch = epoch + 1
-        self.checkpoint._beside.wait()
+        self.checkpoint._background.wait()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         if (self.epoch, batch) == (STOPPED_IN, 2):

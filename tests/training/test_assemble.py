@@ -92,13 +92,13 @@ def test_where_the_disk_has_no_room_it_goes_on_without(
 
 
 @pytest.mark.parametrize(
-    "told", [{"epochs": 1}, {"augment": "dihedral", "epochs": 8}, {"augment": "shift"}, {"prefix_cache": False}]
+    "changed", [{"epochs": 1}, {"augment": "dihedral", "epochs": 8}, {"augment": "shift"}, {"prefix_cache": False}]
 )
 def test_where_it_does_not_pay_nothing_is_cached(
-    told: dict[str, Any], random_weights: dict[str, Path], tiny_records: Path, tmp_path: Path
+    changed: dict[str, Any], random_weights: dict[str, Path], tiny_records: Path, tmp_path: Path
 ) -> None:
     weights, cache = str(random_weights["resnet152v2"]), tmp_path / "cache"
-    settings = Settings("resnet152v2", 2, weights, cache_dir=str(cache), **told)
+    settings = Settings("resnet152v2", 2, weights, cache_dir=str(cache), **changed)
     model, manifest = seeded_model(settings), load_manifest(tiny_records)
     assert source_of(model, manifest, settings).network is model
     assert not cache.exists()

@@ -44,7 +44,7 @@ class Training:
     def fit(self, epochs: int, *others: keras.callbacks.Callback, wait: bool = True) -> int:
         """Train up to an epoch, from the checkpoint that there is, and return the epoch it went on with."""
         first = self.checkpoint.restore(self.model)
-        waiting = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: wait and self.checkpoint._beside.wait())
+        waiting = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: wait and self.checkpoint._background.wait())
         callbacks = [self.feed, *others, self.report, self.best, self.stopping, self.checkpoint, waiting]
         with self.checkpoint:
             self.model.fit(

@@ -1,4 +1,4 @@
-"""A run's ``config.toml`` gives back what was told, says what is wrong with it, and holds no relative path."""
+"""A run's ``config.toml`` gives back the settings, says what is wrong with it, and holds no relative path."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
 
 @st.composite
 def all_settings(draw: st.DrawFn) -> Settings:
-    """Draw values of all settings, and take back what contradicts another."""
+    """Draw values of all settings, and undo what contradicts another."""
     values = {name: draw(strategy) for name, strategy in VALUES.items()}
     values["epochs"] += values["warmup_epochs"]
     if values["start_from"] is not None:
@@ -174,11 +174,11 @@ def test_contradictions_in_a_run_s_file(tmp_path: Path) -> None:
         RunConfig.read(tmp_path)
 
 
-def test_the_file_of_a_series_is_told_from_that_of_a_run(tmp_path: Path) -> None:
-    told = RunConfig(Path("records"), Settings("xception"))
-    told.write(tmp_path)
+def test_the_file_of_a_series_is_distinguished_from_that_of_a_run(tmp_path: Path) -> None:
+    config = RunConfig(Path("records"), Settings("xception"))
+    config.write(tmp_path)
     assert not is_of_series(tmp_path)
-    options = {"records": "records", "on_error": "stop", **dataclasses.asdict(told.settings)}
+    options = {"records": "records", "on_error": "stop", **dataclasses.asdict(config.settings)}
     write_config(tmp_path, {**options, "backbone": "all", "seeds": 1})
     assert is_of_series(tmp_path)
     with pytest.raises(InputError, match=r"config\.toml: is of a series of runs; expected that of one run"):

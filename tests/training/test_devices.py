@@ -47,7 +47,7 @@ def test_free_memory_of_this_machine() -> None:
     assert 1 << 20 < free < 1 << 50
 
 
-def test_memory_that_is_not_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_memory_that_is_not_known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     have(monkeypatch, CPU)
     monkeypatch.setattr(module, "_MEMORY", tmp_path / "meminfo")
     assert free_memory() is None

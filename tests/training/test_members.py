@@ -70,15 +70,15 @@ def two(tmp_path: Path) -> list[Member]:
 
 
 def done(fake: Fake, tmp_path: Path, steps: Sequence[Step] = STEPS) -> tuple[dict[str, str], list[str]]:
-    """Return what went wrong, and what was told."""
-    told: list[str] = []
+    """Return what went wrong, and which steps were reported."""
+    reported: list[str] = []
     problems = carry_out(
         two(tmp_path),
         steps,
-        lambda member, step, problem: told.append(f"{member.folder.name} {step.name} {problem}"),
+        lambda member, step, problem: reported.append(f"{member.folder.name} {step.name} {problem}"),
         again="it",
     )
-    return {member.folder.name: problem for member, problem in problems.items()}, told
+    return {member.folder.name: problem for member, problem in problems.items()}, reported
 
 
 def test_all_steps_of_one_after_all_of_another(fake: Fake, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -95,25 +95,25 @@ def test_all_steps_of_one_after_all_of_another(fake: Fake, tmp_path: Path, capsy
 
 def test_one_that_fails_holds_up_no_other(fake: Fake, tmp_path: Path) -> None:
     fake.fails = {"a first": Problem("no room.", "CeresFastError")}
-    problems, told = done(fake, tmp_path)
+    problems, reported = done(fake, tmp_path)
     assert problems == {"a": "first: no room."}
-    assert told == ["a first no room.", "b first None", "b second None"]
+    assert reported == ["a first no room.", "b first None", "b second None"]
 
 
 def test_an_answer_is_no_failure(fake: Fake, tmp_path: Path) -> None:
     fake.fails = {"a first": Problem("five.", "TooFew"), "b first": Problem("six.", "TooMany")}
-    problems, told = done(fake, tmp_path, [step("first", "TooFew"), step("second")])
+    problems, reported = done(fake, tmp_path, [step("first", "TooFew"), step("second")])
     assert problems == {"b": "first: six."}
-    assert told == ["a first five.", "a second None", "b first six."]
+    assert reported == ["a first five.", "a second None", "b first six."]
 
 
 def test_what_a_signal_ends_has_not_failed(fake: Fake, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     fake.stops_at = "a second"
-    told: list[str] = []
+    reported: list[str] = []
     with pytest.raises(SystemExit) as ended:
-        carry_out(two(tmp_path), STEPS, lambda member, step, problem: told.append(step.name), again="it")
+        carry_out(two(tmp_path), STEPS, lambda member, step, problem: reported.append(step.name), again="it")
     assert ended.value.code == 128 + signal.SIGTERM
-    assert told == ["first"]
+    assert reported == ["first"]
     assert fake.commands == [["a", "first"], ["a", "second"]]
     assert "stopped in run 1 of 2; go on with: it" in capsys.readouterr().err
 
@@ -147,9 +147,9 @@ def test_one_that_still_ends_is_waited_for(fake: Fake, tmp_path: Path, monkeypat
     thread = threading.Thread(target=ends)
     thread.start()
     assert goes_on.wait(60)
-    problems, told = done(fake, tmp_path)
+    problems, reported = done(fake, tmp_path)
     thread.join()
-    assert (problems, len(told)) == ({}, 4)
+    assert (problems, len(reported)) == ({}, 4)
     assert said[1] == f"{tmp_path / 'a'}: is in use by process 77 on elsewhere; waiting until that has ended"
 
 
@@ -203,8 +203,8 @@ def test_a_link_is_not_followed(member: Member, tmp_path: Path) -> None:
 
 def test_an_evaluation(member: Member) -> None:
     step = evaluation("test", OF)
-    told = ["evaluate", member.folder, "--split", "test", "--records", "records", "--on-error", "stop"]
-    assert step.arguments(member) == told
+    arguments = ["evaluate", member.folder, "--split", "test", "--records", "records", "--on-error", "stop"]
+    assert step.arguments(member) == arguments
     assert not step.done(member)
     (member.folder / "evaluation-test").mkdir(parents=True)
     (member.folder / "evaluation-test" / "scores.json").touch()

@@ -27,7 +27,7 @@ def test_without_a_name_it_is_the_time_and_what_is_trained(tmp_path: Path, monke
     assert run.is_dir()
 
 
-def test_runs_of_one_second_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runs_of_one_second_get_different_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Stopped(datetime):
         @classmethod
         def now(cls, zone: tzinfo | None = None) -> datetime:
@@ -40,13 +40,13 @@ def test_runs_of_one_second_are_told_apart(tmp_path: Path, monkeypatch: pytest.M
     assert made == [name, f"{name}-2", f"{name}-3"]
 
 
-def test_a_name_is_taken_with_the_folders_on_the_way(tmp_path: Path) -> None:
+def test_a_named_run_is_created_with_its_parent_folders(tmp_path: Path) -> None:
     assert create_run(tmp_path / "a" / "b", "xception", 1) == tmp_path / "a" / "b"
     assert (tmp_path / "a" / "b").is_dir()
 
 
 @pytest.mark.parametrize("make", [Path.mkdir, Path.touch], ids=["folder", "file"])
-def test_what_exists_is_never_taken(tmp_path: Path, make: object) -> None:
+def test_what_exists_is_never_used(tmp_path: Path, make: object) -> None:
     make(tmp_path / "run")
     with pytest.raises(CeresFastError, match=r"run: exists already, and a run is never overwritten\. Choose another"):
         create_run(tmp_path / "run", "xception", 1)
@@ -144,7 +144,7 @@ def test_where_nothing_can_be_locked_it_goes_on_with_a_warning(
     assert "stopped: cannot be locked (No locks available)" in capsys.readouterr().err
 
 
-def test_a_folder_of_several_is_taken_new_or_as_it_is(tmp_path: Path) -> None:
+def test_a_folder_of_several_runs_is_locked_new_or_as_it_is(tmp_path: Path) -> None:
     folder = tmp_path / "a" / "b"
     for _ in range(2):
         lock_folder(folder)

@@ -36,10 +36,10 @@ class Faked:
 
     def run(self, processes: Processes, command: Sequence[str]) -> Problem | None:
         assert tuple(command[: len(CHILD)]) == CHILD
-        told = list(command[len(CHILD) :])
-        self.commands.append(told)
-        asked = dict(zip(told[1::2], told[2::2], strict=True)) if told[0] == "train" else {}
-        run = Path(asked["--run"] if "--run" in asked else asked.get("--resume") or told[1])
+        command = list(command[len(CHILD) :])
+        self.commands.append(command)
+        asked = dict(zip(command[1::2], command[2::2], strict=True)) if command[0] == "train" else {}
+        run = Path(asked["--run"] if "--run" in asked else asked.get("--resume") or command[1])
         if "--run" in asked:
             run.mkdir()
             of = {**read_config(Path(asked["--config"])), "backbone": asked["--backbone"], "seed": int(asked["--seed"])}
@@ -184,8 +184,8 @@ def test_mean_and_sample_standard_deviation() -> None:
 def test_a_series_of_real_processes(tiny_records: Path, trained: Path, tmp_path: Path) -> None:
     weights = trained.parent.parent / "random.weights.h5"
     settings = Settings("xception", 2, str(weights), batch_size=8, epochs=3, dense=64)
-    told = {"records": str(tiny_records), "on_error": "stop", "seeds": 2, **dataclasses.asdict(settings)}
-    folder = train_series(told, tmp_path / "series")
+    options = {"records": str(tiny_records), "on_error": "stop", "seeds": 2, **dataclasses.asdict(settings)}
+    folder = train_series(options, tmp_path / "series")
     first, second = (run["best"] for run in json.loads((folder / "series.json").read_text())["runs"])
     alone = json.loads((trained / "metrics.json").read_text())["best"]
     assert first == {name: value for name, value in alone.items() if name.startswith("val_")}

@@ -35,7 +35,7 @@ def test_a_signal_says_where_it_was_and_how_to_go_on(
             os.kill(os.getpid(), number)
             pytest.fail("nothing was raised")
         except Exception:
-            pytest.fail("it was taken for an error")
+            pytest.fail("it was handled as an error")
         finally:
             assert signal.getsignal(number) == signal.SIG_DFL  # a second one ends it at once
             done.append("closed")

@@ -107,7 +107,7 @@ def test_a_run_may_go_on_with_the_cache_or_without(first: int) -> None:
     assert all(np.array_equal(*pair) for pair in zip(values_of(resumed), values, strict=True))
 
 
-def test_the_rate_is_that_which_the_run_is_told() -> None:
+def test_the_learning_rate_is_that_of_the_settings() -> None:
     before, after = made(OPTIMIZERS["adam"]), made(lambda model: keras.optimizers.Adam(0.002))
     fit(before, range(1))
     assign_variables(after, values_of(before))

@@ -79,7 +79,7 @@ def test_the_training_loss_is_weighted_and_that_of_validation_is_not() -> None:
     assert unweighted["loss"][0] == pytest.approx(losses[0].mean(), rel=1e-5)
 
 
-def test_rows_of_half_precision_are_taken_by_a_network_of_float32() -> None:
+def test_rows_of_half_precision_fit_a_network_of_float32() -> None:
     halves = HeldRows(45, CUT, np.float16)
     found = fit(trainer(suffix(0), halves, VALIDATION), epochs=1)
     rounded = HeldRows(45, CUT, values=halves.values)
@@ -181,7 +181,7 @@ def test_what_goes_wrong_in_a_feed_is_raised_by_fit(monkeypatch: pytest.MonkeyPa
                 fit(trainer(suffix(), TRAIN, VALIDATION))
 
 
-def test_several_devices_take_one_step_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_devices_do_one_step_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "replicas", lambda: 2)
     with pytest.raises(CeresFastError, match="2 devices can do only one step per execution"):
         trainer(suffix(), TRAIN, VALIDATION, steps_per_execution=4)

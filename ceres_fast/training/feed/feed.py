@@ -26,6 +26,10 @@ UNKNOWN = 1 << 30
 """Bytes that the rows may fill where it is not known how much memory is free."""
 
 _READ_AT_ONCE = 512
+"""Rows that are copied to the device at once."""
+
+_PARALLEL, _PREFETCHED = 4, 4
+"""Batches that are gathered at the same time, and batches that are ready before they are asked for."""
 
 
 def fits_on_device(*rows: Rows) -> bool:
@@ -53,10 +57,6 @@ def hold_on_device(rows: Rows) -> tf.Variable:
         part = tf.convert_to_tensor(rows.read(np.arange(start, end)))
         tf.raw_ops.ResourceStridedSliceAssign(ref=held.handle, begin=[start], end=[end], strides=[1], value=part)
     return held
-
-
-_PARALLEL, _PREFETCHED = 4, 4
-"""Batches gathered at the same time, and ready before they are asked for."""
 
 
 class Feed:

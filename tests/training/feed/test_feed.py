@@ -75,7 +75,7 @@ def test_without_shuffling_stamps_come_by_number(on_device: bool) -> None:
 
 @pytest.mark.parametrize("on_device", [False, True])
 @pytest.mark.parametrize("dtype", [np.float32, np.float16, ml_dtypes.bfloat16])
-def test_rows_of_several_tensors_are_taken_apart(on_device: bool, dtype: Any) -> None:
+def test_rows_of_several_tensors_are_split(on_device: bool, dtype: Any) -> None:
     shapes = ((2, 3, 4), (5,), (1, 1, 7))
     rows = HeldRows(11, shapes, dtype)
     tensors, _, _ = batches(Feed(rows, rows.labels(), 11, on_device=on_device))[0]
@@ -209,7 +209,7 @@ def test_all_rows_arrive(count: int, dtype: type) -> None:
     assert np.array_equal(held.numpy(), rows.values)
 
 
-def test_rows_may_take_a_quarter_of_the_free_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_may_fill_a_quarter_of_the_free_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     small, large = HeldRows(100), HeldRows(101)
     assert size(small) == 1600
     monkeypatch.setattr(module, "free_memory", lambda: 6400)
@@ -228,7 +228,7 @@ def test_where_free_memory_is_unknown_the_limit_is_small(monkeypatch: pytest.Mon
     assert not fits_on_device(rows)
 
 
-def test_several_devices_are_fed_from_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_several_devices_rows_stay_on_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
     assert fits_on_device(HeldRows(1))
     monkeypatch.setattr(module, "devices", lambda: ["GPU:0", "GPU:1"])
     assert not fits_on_device(HeldRows(1))
