@@ -6,7 +6,6 @@ package costs nothing, and scoring stamps needs no TensorFlow. docs/python.md sh
 
 import os
 import sys
-from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
@@ -40,6 +39,8 @@ if not os.environ.get(_TELEMETRY_OFF):
     os.environ[_TELEMETRY_OFF] = "1"
     if "onnxruntime" in sys.modules:  # imported before this package: what it does from now on can still be kept small
         sys.modules["onnxruntime"].disable_telemetry_events()
+
+TYPE_CHECKING = False  # so do type checkers know the name; importing `typing` for it would take longer than all of this
 
 if TYPE_CHECKING:
     from .api import dataset, keras_model, load, read_records
