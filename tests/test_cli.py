@@ -417,11 +417,15 @@ main()
 
 @pytest.mark.parametrize("command", ["train", "evaluate", "export", "build-records", "demo"])
 def test_without_the_training_extra_it_says_how_to_install_it(command: str, tmp_path: Path) -> None:
-    arguments = [command, str(tmp_path / "out")] if command == "demo" else [command]
-    done = run(*arguments, code=WITHOUT.format(blocked=sorted(EXTRAS["train"])))
+    from .tiny_networks import write_run
+
+    arguments = {"demo": [str(tmp_path / "out")]}.get(command, [])
+    if command == "export":  # which looks first for what it exports
+        arguments = [str(write_run(tmp_path / "run"))]
+    done = run(command, *arguments, code=WITHOUT.format(blocked=sorted(EXTRAS["train"])))
     assert done.returncode == 1, done.stderr
     assert done.stderr.splitlines()[-1].startswith("error: this command needs ")
-    assert done.stderr.endswith("Install it with: pip install 'ceres-fast[train]'\n")
+    assert "pip install '.[train]' in a checkout of ceres-fast, or" in done.stderr  # an index may not have the package
     assert done.stderr.count("\n") == 1
 
 

@@ -98,5 +98,8 @@ def main() -> None:
         extra = next((extra for extra, modules in EXTRAS.items() if module in modules), None)
         if extra is None:
             raise
-        say_error(f"this command needs {error.name}. Install it with: pip install 'ceres-fast[{extra}]'")
+        say_error(
+            f"this command needs {error.name}. Install what it needs: pip install '.[{extra}]' in a checkout of "
+            f"ceres-fast, or pip install 'ceres-fast[{extra}]' where a package index has it."
+        )
         sys.exit(1)

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
-from .options import (
-    RECORDS,
-    TRAINING,
-    Catalogues,
-    Chance,
-    Columns,
-    Needs,
-    OnError,
-    Overwrite,
-    RecordsFolder,
-    Seed,
-    Slowest,
-    Static,
+from ..settings.option import only
+from ..settings.records import RecordsOptions
+from ..settings.rules import RuleOptions
+from ..settings.shared import Shared
+from .from_settings import from_settings
+from .options import RECORDS, TRAINING, Columns, RecordsFolder
+
+
+@from_settings(
+    options=RecordsOptions,
+    rules=RuleOptions,
+    shared=only(Shared, "catalogues", "static", "needs", "on_error", "seed", "overwrite"),
 )
-
-
 def build_records(
     sources: Annotated[
         list[Path] | None,
@@ -33,25 +31,13 @@ def build_records(
         ),
     ] = None,
     records: RecordsFolder = RECORDS,
-    truth: Annotated[
-        Path | None,
-        typer.Option(
-            help="Known asteroids: an MPC 80-column report, ADES PSV or XML, CSV or ECSV; without it asteroids.csv in "
-            "the source. The word skybot asks the SkyBoT service (needs a network and --observatory).",
-        ),
-    ] = None,
-    observatory: Annotated[
-        str | None,
-        typer.Option(help="MPC code of the observatory that took the frames, where the truth has those of several."),
-    ] = None,
+    *,
+    options: RecordsOptions,
     columns: Columns = "",
-    catalogues: Catalogues = None,
     planes: Annotated[
         Literal["science", "science,template,difference"],
         typer.Option(help="Planes of the stamps. Only alert packets have all three."),
     ] = "science",
-    name: Annotated[str, typer.Option(help="First part of the shards' names.")] = "stamps",
-    shards: Annotated[int, typer.Option(min=1, help="Shards per split.")] = 8,
     where: Annotated[
         list[str] | None,
         typer.Option(
@@ -70,57 +56,16 @@ def build_records(
     fractions: Annotated[
         str | None,
         typer.Option(
-            metavar="TRAIN,VALIDATION,CALIBRATION,TEST",
-            help="Share of the stamps that each split gets; without it 0.7,0.1,0.1,0.1. With --hold-out the first "
-            "three share what is not held out.",
+            metavar="N,N,N,N",
+            help="Shares of the stamps that train, validation, calibration and test get; without it 0.7,0.1,0.1,0.1. "
+            "With --hold-out the first three share what is not held out.",
         ),
     ] = None,
-    calibration_asteroids: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            min=1,
-            help="Make the calibration split so large that it holds N asteroids, each seen in --needs exposures: 149 "
-            "guarantee a loss of at most 2 %. The other splits keep their proportions.",
-        ),
-    ] = None,
-    preset: Annotated[
-        str | None,
-        typer.Option(help="Draw the class counts of a published set: table1, or an eighth of it, table1/8."),
-    ] = None,
-    reject_flags: Annotated[
-        int,
-        typer.Option(
-            min=0,
-            max=65535,
-            help="Leave out detections with any of these bits of SExtractor's FLAGS (sum of 1 neighbours, 2 deblended, "
-            "4 saturated, 8 cut off at the edge, 16 and more: measurement incomplete). Such are not scored either.",
-        ),
-    ] = 0,
+    rules: RuleOptions,
     keep_stationary: Annotated[
         bool, typer.Option("--keep-stationary", help="Do not remove stationary detections.")
     ] = False,
-    slowest: Slowest = 0.1,
-    chance: Chance = 0.005,
-    static: Static = None,
-    needs: Needs = 3,
-    nan: Annotated[
-        Literal["error", "fill"] | None,
-        typer.Option(
-            help="Missing pixels: an error, or filled with the stamp's median and counted in the record. Without it "
-            "they are filled in alerts, and an error elsewhere.",
-        ),
-    ] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes; without it one per core. The records are the same.")
-    ] = None,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(metavar="tcp://HOST:PORT", help="A running Dask scheduler whose workers see the same paths."),
-    ] = None,
-    on_error: OnError = "stop",
-    seed: Seed = 0,
-    overwrite: Overwrite = False,
+    shared: dict[str, Any],
 ) -> None:
     """Compile labelled stamps into TFRecord shards and a manifest (default: of data/training)."""
     from ..catalogues import Names
@@ -132,25 +77,12 @@ def build_records(
     build_records(
         sources or [TRAINING],
         records,
-        truth=truth,
-        observatory=observatory,
         names=Names.parse(columns) if columns else None,
-        catalogues=catalogues,
         planes=planes.split(","),
-        name=name,
-        shards=shards,
         where=[parse_where(text) for text in where or []],
         hold_out=[parse_where(text, option="--hold-out") for text in hold_out or []],
         fractions=parse_fractions(fractions) if fractions else None,
-        calibration_asteroids=calibration_asteroids,
-        preset=preset,
-        rules=Rules(remove_stationary=not keep_stationary, slowest=slowest, chance=chance, reject_flags=reject_flags),
-        static=static,
-        needs=needs,
-        nan=nan,
-        workers=workers,
-        scheduler=scheduler,
-        on_error=on_error,
-        seed=seed,
-        overwrite=overwrite,
+        rules=Rules(remove_stationary=not keep_stationary, **asdict(rules)),
+        **asdict(options),
+        **shared,
     )

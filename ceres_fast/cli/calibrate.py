@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from ..settings.guarantee import Guarantee
+from ..settings.option import only
+from ..settings.shared import Shared
 from .from_settings import from_settings
-from .options import LATEST, RECORDS, OnError, RecordsFolder, Run
+from .options import LATEST, RECORDS, RecordsFolder, Run
 
 
-@from_settings(guarantee=Guarantee)
+@from_settings(guarantee=Guarantee, shared=only(Shared, "on_error"))
 def calibrate(
-    guarantee: Guarantee,
     run: Run = LATEST,
     records: RecordsFolder = RECORDS,
     scaling: Annotated[
@@ -25,7 +26,9 @@ def calibrate(
             "than training made of it), temperature, isotonic (any rising curve; needs many stamps), or none.",
         ),
     ] = "logistic",
-    on_error: OnError = "stop",
+    *,
+    guarantee: Guarantee,
+    shared: dict[str, Any],
 ) -> None:
     """Choose the threshold that loses at most a given share of asteroids, and store it in the classifier.
 
@@ -39,5 +42,5 @@ def calibrate(
         records,
         **asdict(guarantee),
         scaling=scaling,
-        on_error=on_error,
+        **shared,
     )

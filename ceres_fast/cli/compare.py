@@ -1,15 +1,20 @@
-"""Compare classifiers that were trained."""
+"""The command that compares classifiers."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any
 
 import typer
 
-from .options import Seed
+from ..settings.guarantee import Guarantee
+from ..settings.option import only
+from ..settings.shared import Shared
+from .from_settings import from_settings
+from .options import Split
 
 
+@from_settings(needs=only(Guarantee, "needs"), shared=only(Shared, "seed"))
 def compare(
     runs: Annotated[
         list[Path],
@@ -18,18 +23,15 @@ def compare(
             help="Run directories that `ceres-fast evaluate` has evaluated on the same records, two or more.",
         ),
     ],
-    split: Annotated[
-        Literal["test", "validation", "calibration", "train"], typer.Option(help="Split of the records.")
-    ] = "test",
-    needs: Annotated[
-        int, typer.Option(min=1, help="Exposures of an asteroid in a night that must be found, or else it is lost.")
-    ] = 3,
+    split: Split = "test",
     output: Annotated[
         Path | None, typer.Option(help="Folder for compare.txt, compare.json and compare.png.", metavar="DIR")
     ] = None,
-    seed: Seed = 0,
+    *,
+    needs: dict[str, Any],
+    shared: dict[str, Any],
 ) -> None:
     """Tell whether one classifier is better than another: paired differences with intervals, exact tests, a verdict."""
     from ..evaluation.compare.compare import compare
 
-    compare(runs, split=split, needs=needs, output=output, seed=seed)
+    compare(runs, split=split, output=output, **needs, **shared)

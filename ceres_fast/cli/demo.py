@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from .options import DEMO, Overwrite, Seed
+from ..settings.option import only
+from ..settings.shared import Shared
+from .from_settings import from_settings
+from .options import DEMO
 
 
+@from_settings(shared=only(Shared, "seed", "overwrite"))
 def demo(
     out: Annotated[Path, typer.Argument(help="Folder to make.")] = DEMO,
-    seed: Seed = 0,
-    overwrite: Overwrite = False,
+    *,
+    shared: dict[str, Any],
 ) -> None:
     """Do it all on a small simulated survey, without a network, and draw what was found and what was lost."""
     from ..demo import run_demo
 
-    run_demo(out, seed=seed, overwrite=overwrite)
+    run_demo(out, **shared)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
-from .options import DATA, Engine, MinArea, OnError, Overwrite, Threshold
+from ..settings.option import only
+from ..settings.shared import Shared
+from ..settings.survey import Detection
+from .from_settings import from_settings
+from .options import DATA
 
 
+@from_settings(detection=Detection, shared=only(Shared, "on_error", "overwrite"))
 def detect(
     sources: Annotated[
         list[Path] | None, typer.Argument(metavar="[FRAME|FOLDER]...", help="FITS frames, or folders with them.")
     ] = None,
-    engine: Engine = "sep",
     format_: Annotated[
         Literal["ASCII_HEAD", "FITS_LDAC", "FITS_1.0"],
         typer.Option("--format", help="Catalogue format (FITS_1.0 with the program SExtractor only)."),
@@ -23,25 +28,14 @@ def detect(
         Path | None,
         typer.Option(help="Folder for the catalogues; without it beside each frame, or in ../sextractor_cat."),
     ] = None,
-    threshold: Threshold = 1.5,
-    min_area: MinArea = 5,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes; without it one per core. The catalogues are the same.")
     ] = None,
-    on_error: OnError = "stop",
-    overwrite: Overwrite = False,
+    *,
+    detection: Detection,
+    shared: dict[str, Any],
 ) -> None:
     """Detect sources and write a catalogue with SExtractor's column names for every frame (default: of data)."""
     from ..detect import detect_frames
 
-    detect_frames(
-        sources or [DATA],
-        engine=engine,
-        format=format_,
-        output=output,
-        threshold=threshold,
-        min_area=min_area,
-        workers=workers,
-        on_error=on_error,
-        overwrite=overwrite,
-    )
+    detect_frames(sources or [DATA], format=format_, output=output, workers=workers, **asdict(detection), **shared)

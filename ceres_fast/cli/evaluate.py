@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any
 
 import typer
 
-from .options import LATEST, RECORDS, OnError, RecordsFolder, Run
+from ..settings.option import only
+from ..settings.shared import Shared
+from .from_settings import from_settings
+from .options import LATEST, RECORDS, RecordsFolder, Run, Split
 
 
+@from_settings(shared=only(Shared, "on_error"))
 def evaluate(
     run: Run = LATEST,
     records: RecordsFolder = RECORDS,
-    split: Annotated[
-        Literal["test", "validation", "calibration", "train"], typer.Option(help="Split of the records.")
-    ] = "test",
+    split: Split = "test",
     output: Annotated[
         Path | None, typer.Option(help="Folder for the report; without it evaluation-<split> in the run.")
     ] = None,
-    on_error: OnError = "stop",
+    *,
+    shared: dict[str, Any],
 ) -> None:
     """Evaluate a run: the paper's table, confusion matrix, areas under curves with intervals; text, JSON, PNG."""
     from ..evaluation.evaluate import evaluate
 
-    evaluate(run, records, split=split, output=output, on_error=on_error)
+    evaluate(run, records, split=split, output=output, **shared)

@@ -7,11 +7,14 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from .options import LATEST, RECORDS, Overwrite
+from ..settings.export import EngineBuild
+from ..settings.option import only
+from ..settings.shared import Shared
+from .from_settings import from_settings
+from .options import LATEST, RECORDS
 
-ENGINE = "Engine options"
 
-
+@from_settings(engine=EngineBuild, shared=only(Shared, "overwrite"))
 def export(
     run: Annotated[
         Path,
@@ -35,7 +38,6 @@ def export(
         Path | None,
         typer.Option(help="The file; for an engine also a folder, for Triton the repository. Without it, in the run."),
     ] = None,
-    overwrite: Overwrite = False,
     batch: Annotated[
         str | None,
         typer.Option(
@@ -43,48 +45,23 @@ def export(
             help="Batch sizes that an engine or a server is made fast for; the largest it takes (default: 1,64,1024).",
         ),
     ] = None,
-    workspace: Annotated[
-        int | None,
-        typer.Option(
-            min=1, metavar="MiB", help="Most scratch memory on the GPU (default: all).", rich_help_panel=ENGINE
-        ),
-    ] = None,
-    compute_capability: Annotated[
-        str,
-        typer.Option(
-            metavar="X.Y[,X.Y]",
-            help="TensorRT-RTX: the GPUs to build for, as in 8.0,8.6, or current (default: its own choice).",
-            rich_help_panel=ENGINE,
-        ),
-    ] = "",
-    version_compatible: Annotated[
-        bool,
-        typer.Option("--version-compatible", help="TensorRT: later versions may run it too.", rich_help_panel=ENGINE),
-    ] = False,
-    hardware_compatible: Annotated[
-        bool,
-        typer.Option("--hardware-compatible", help="TensorRT: other GPUs may run it too.", rich_help_panel=ENGINE),
-    ] = False,
-    timing_cache: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="TensorRT: keeps what was timed, for the next engine.", rich_help_panel=ENGINE
-        ),
-    ] = None,
     debug: Annotated[
         bool,
         typer.Option("--debug", help="Compare float16 or int8 with float32, layer by layer; needs polygraphy."),
     ] = False,
+    *,
+    engine: EngineBuild,
+    shared: dict[str, Any],
 ) -> None:
     """Export a classifier for other machines; fails where its ONNX file does not answer as Keras does."""
     from ..export import BATCHES, export
 
     given: dict[str, Any] = {
-        "workspace_mib": workspace,
-        "compute_capabilities": _words(compute_capability),
-        "version_compatible": version_compatible,
-        "hardware_compatible": hardware_compatible,
-        "timing_cache": timing_cache,
+        "workspace_mib": engine.workspace,
+        "compute_capabilities": _words(engine.compute_capability or ""),
+        "version_compatible": engine.version_compatible,
+        "hardware_compatible": engine.hardware_compatible,
+        "timing_cache": engine.timing_cache,
     }
     if batch is not None and to == "onnx":
         raise typer.BadParameter("--batch is for engines and servers: an ONNX file takes batches of any size.")
@@ -102,10 +79,10 @@ def export(
         precision=precision,
         records=records or (RECORDS if RECORDS.is_dir() else None),
         output=output,
-        overwrite=overwrite,
         batches=batches,
         options=options,
         debug=debug,
+        **shared,
     )
 
 

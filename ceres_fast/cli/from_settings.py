@@ -17,8 +17,8 @@ Source = type[Any] | Mapping[str, Option]
 """A settings class, or options by the names under which a command gets their values."""
 
 
-_ANY_NUMBER = 2**31
-"""A bound from here on is one of the machine, of which the help need not speak."""
+_NEXT_TO_0, _ANY_NUMBER = 1e-3, 2**31
+"""Of a lower bound up to the one and an upper bound from the other on, the help need not speak."""
 
 
 def from_settings(*, panels: Sequence[str] = (), **sources: Source) -> Callable[[Callable[..., None]], Any]:
@@ -35,7 +35,8 @@ def from_settings(*, panels: Sequence[str] = (), **sources: Source) -> Callable[
     Returns
     -------
     callable
-        Of a command, the function that typer sees: its signature has every option.
+        Of a command, the function that typer sees: its signature has every option, and its attribute ``options`` those
+        of the settings classes.
     """
 
     def decorate(command: Callable[..., None]) -> Any:
@@ -51,6 +52,9 @@ def from_settings(*, panels: Sequence[str] = (), **sources: Source) -> Callable[
         if panels:
             parameters.sort(key=lambda each: _place(each, panels))
         expanded.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        expanded.options = {  # type: ignore[attr-defined]
+            name: option for source in sources.values() for name, option in _options(source).items()
+        }
         expanded.__annotations__ = {each.name: each.annotation for each in parameters}
         return expanded
 
@@ -88,11 +92,14 @@ def _expanded(command: Callable[..., None], sources: Mapping[str, Source]) -> It
 
 
 def _parameter(name: str, option: Option) -> Parameter:
-    default = Parameter.empty if option.default is MISSING else option.default
-    kind = option.type
+    kind, default = option.type, option.default
     if option.choices:
         kind = Literal[tuple(map(str, option.choices))]
-        default = str(default)
+        if option.kind is not option.type:
+            kind = kind | None
+        default = default if default in (None, MISSING) else str(default)
+    if default is MISSING:
+        default = Parameter.empty
     return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, _declared(option)])
 
 
@@ -112,8 +119,8 @@ def _range(option: Option) -> str:
     """Return the bounds as the help shows them, where they do not go without saying."""
     least, most = option.meta.ge, option.meta.le
     if most is not None and most < _ANY_NUMBER:
-        return f" [{least}<=x<={most}]"
-    return f" [x>={least}]" if least else ""
+        return f" [x<={most}]" if least is None else f" [{least}<=x<={most}]"
+    return f" [x>={least}]" if least is not None and least > _NEXT_TO_0 else ""
 
 
 def _checking(option: Option) -> Callable[[Any], Any]:

@@ -8,16 +8,15 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from ..console import table as print_table
 from ..console import track, warn
 from ..errors import CeresFastError, InputError, OnError, Problems
 from ..frames.reading import find_frames, frame_stem
+from ..settings.survey import Detection, DetectionEngine
 from . import sep_engine, source_extractor
 from .workers import in_order
-
-EngineName = Literal["sep", "source-extractor"]
 
 
 @dataclass(frozen=True)
@@ -38,11 +37,11 @@ ENGINES = {
 def detect_frames(
     sources: Sequence[Path],
     *,
-    engine: EngineName = "sep",
+    engine: DetectionEngine = Detection.engine,
     format: str = "ASCII_HEAD",
     output: Path | None = None,
-    threshold: float = 1.5,
-    min_area: int = 5,
+    threshold: float = Detection.threshold,
+    min_area: int = Detection.min_area,
     workers: int | None = 1,
     on_error: OnError = "stop",
     overwrite: bool = False,

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from ..schema import Positive, check, check_fields
+from ..settings.rules import Chance, RejectFlags, RuleOptions, Slowest
 from ..stamps import CENTRE, STAMP_SIZE
 
 LABELLING = frozenset(
@@ -39,7 +40,6 @@ _RULE_1 = frozenset({"stationary_exposures", "chance_coincidence"})
 _NEW_IN_2 = ("stationary_rule", "slowest", "chance", "position_error")
 
 Whole = Annotated[int, Meta(ge=1)]
-Flags = Annotated[int, Meta(ge=0, le=65535, title="a sum of flags from 0 to 65535")]
 ThisVersion = Annotated[int, Meta(ge=STATIONARY_RULE, le=STATIONARY_RULE, title=str(STATIONARY_RULE))]
 
 
@@ -115,8 +115,8 @@ class Rules:
     centre: Whole = CENTRE
     remove_stationary: bool = True
     stationary_rule: ThisVersion = STATIONARY_RULE
-    slowest: Positive = 0.1
-    chance: Positive = 0.005
+    slowest: Slowest = RuleOptions.slowest
+    chance: Chance = RuleOptions.chance
     stationary_radius: Positive = 0.6
     stationary_radius_pixels: Positive = 1.5
     position_error: Positive = 0.3
@@ -125,7 +125,7 @@ class Rules:
     bad_column_alarm: Positive = 1e-4
     match_radius: Positive = 2.0
     track_exposures: Whole = 3
-    reject_flags: Flags = 0
+    reject_flags: RejectFlags = RuleOptions.reject_flags
     aside_radius: Positive = 5.0
     contest_ratio: Positive = 3.0
     flux_limit: Positive = 1.5

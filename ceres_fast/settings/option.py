@@ -12,7 +12,7 @@ it may be.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
@@ -73,7 +73,7 @@ def option(
         Any of ``ge``, ``gt``, ``le`` and ``lt``: the value is at least, above, at most, below.
     """
     shown = Shown(panel, metavar, name, unit, check, alone)
-    return msgspec.Meta(description=text, title=expected, extra={"shown": shown}, **bounds)  # type: ignore[arg-type]
+    return msgspec.Meta(description=text, title=expected, extra={"shown": shown}, **bounds)  # type: ignore[call-overload]
 
 
 @dataclass(frozen=True)
@@ -146,23 +146,32 @@ class Option:
     @property
     def expected(self) -> str:
         """What a value may be, as a message says it to a user."""
-        return expected(Annotated[self.type, self.meta])
+        if self.kind is Path and self.meta.title is None:
+            return "a path"
+        return expected(Annotated[self.kind, self.meta])
+
+
+def options_of(settings: type[Any]) -> Mapping[str, Option]:
+    """Return the options of a settings class by the names of their fields, in that order."""
+    return _options_of(settings)  # type: ignore[arg-type]  # mypy finds that a class has no hash
 
 
 @cache
-def options_of(settings: type[Any]) -> Mapping[str, Option]:
-    """Return the options of a settings class by the names of their fields, in that order."""
-    hints = get_type_hints(settings, include_extras=True)
+def _options_of(settings: Hashable) -> Mapping[str, Option]:
     found = {}
-    for field in fields(settings):
-        hint = hints[field.name]
-        if get_origin(hint) is not Annotated:
-            continue
-        kind, *annotations = get_args(hint)
-        for meta in annotations:
-            if isinstance(meta, msgspec.Meta) and "shown" in (meta.extra or {}):
-                found[field.name] = Option(field.name, kind, field.default, meta, meta.extra["shown"])
+    hints = get_type_hints(settings, include_extras=True)
+    for field in fields(settings):  # type: ignore[arg-type]
+        kind, *notes = get_args(hints[field.name]) if get_origin(hints[field.name]) is Annotated else (None,)
+        for meta in notes:
+            shown = isinstance(meta, msgspec.Meta) and (meta.extra or {}).get("shown")
+            if shown:
+                found[field.name] = Option(field.name, kind, field.default, meta, shown)
     return found
+
+
+def only(settings: type[Any], *names: str) -> dict[str, Option]:
+    """Return some options of a settings class."""
+    return {name: options_of(settings)[name] for name in names}
 
 
 def check_options(settings: Any) -> None:

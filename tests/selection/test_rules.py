@@ -11,7 +11,11 @@ from ceres_fast.selection.rules import STATIONARY_RULE, Rules
 positive = st.floats(min_value=1e-3, max_value=1e3)
 
 
-@given(st.builds(Rules, remove_stationary=st.booleans(), stationary_radius=positive, slowest=positive, chance=positive))
+@given(
+    st.builds(
+        Rules, remove_stationary=st.booleans(), stationary_radius=positive, slowest=positive, chance=st.floats(1e-3, 1)
+    )
+)
 def test_rules_survive_json(rules):
     assert Rules.from_dict(json.loads(json.dumps(rules.as_dict()))) == rules
     assert rules.differences(rules) == []

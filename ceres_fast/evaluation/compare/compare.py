@@ -7,13 +7,14 @@ from pathlib import Path
 
 from ...console import say
 from ...files import write_json, write_text
+from ...settings.guarantee import NEEDS
 from .comparison import Comparison, compare_answers
 from .report import as_text, draw_differences
 from .runs import read_answers
 
 
 def compare(
-    runs: Sequence[Path], *, split: str = "test", needs: int = 3, output: Path | None = None, seed: int = 0
+    runs: Sequence[Path], *, split: str = "test", needs: int = NEEDS, output: Path | None = None, seed: int = 0
 ) -> Comparison:
     """Compare evaluated runs in pairs and print what is shown.
 

@@ -12,6 +12,7 @@ from ...console import say, table, warn
 from ...errors import CeresFastError
 from ...files import StrPath, atomic_directory, refuse_existing, write_json, write_text
 from ...selection.track_cost import cost_rows
+from ...settings.records import Inspection
 from ...stamps import CLASSES
 from ..manifest import REBUILD, Manifest, load_manifest
 from ..pipeline import read_all
@@ -41,7 +42,12 @@ _PAIRS_SHOWN = 20
 
 
 def inspect_records(
-    records: StrPath, output: StrPath | None = None, *, seed: int = 0, number: int = 40, overwrite: bool = False
+    records: StrPath,
+    output: StrPath | None = None,
+    *,
+    seed: int = 0,
+    number: int = Inspection.number,
+    overwrite: bool = False,
 ) -> dict[str, Any]:
     """Prove that records are sound, and show what is in them.
 

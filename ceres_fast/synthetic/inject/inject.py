@@ -14,11 +14,12 @@ from astropy.table import vstack
 
 from ...console import say, track, warn
 from ...console import table as print_table
-from ...detect import EngineName, detect_frames
+from ...detect import detect_frames
 from ...errors import CeresFastError, OnError, Problems
 from ...files import atomic_directory, refuse_existing
 from ...frames.missing import companion_files
 from ...selection.rules import Rules
+from ...settings.survey import Detection, DetectionEngine, Injection
 from .completeness import Completeness
 from .conditions import DEPTH_SIGNAL
 from .fields import Field, Scorer, Scores, add_found, find_fields, plan_field, write_files
@@ -33,15 +34,15 @@ def inject_frames(
     sources: Sequence[Path],
     out: Path,
     *,
-    number_per_field: int = 100,
+    number_per_field: int = Injection.number_per_field,
     magnitude: tuple[float, float] | None = None,
-    rate: tuple[float, float] = (0.2, 10.0),
-    position_angle: tuple[float, float] = (0.0, 360.0),
+    rate: tuple[float, float] = Injection.rate,
+    position_angle: tuple[float, float] = Injection.position_angle,
     truth: Path | None = None,
     seed: int = 0,
-    engine: EngineName = "sep",
-    threshold: float = 1.5,
-    min_area: int = 5,
+    engine: DetectionEngine = Detection.engine,
+    threshold: float = Detection.threshold,
+    min_area: int = Detection.min_area,
     scorer: Scorer | None = None,
     slowest: float = Rules.slowest,
     on_error: OnError = "stop",

@@ -14,6 +14,7 @@ from ... import __version__
 from ...console import progress, say, table
 from ...errors import CeresFastError
 from ...files import atomic_directory, write_json
+from ...settings.survey import Simulation
 from .constants import CONSTANTS, Constants
 from .frame import View, render_exposure, write_frame
 from .pointing import Field, plan_field
@@ -68,9 +69,9 @@ class Plan:
 def simulate_survey(
     out: Path,
     *,
-    fields: int = 8,
-    exposures: int = 4,
-    held_out_fields: int = 2,
+    fields: int = Simulation.fields,
+    exposures: int = Simulation.exposures,
+    held_out_fields: int = Simulation.held_out_fields,
     seed: int = 0,
     small: bool = False,
     overwrite: bool = False,
