@@ -27,6 +27,10 @@ CLASSES = ("non_asteroid", "asteroid")
 """Class names in the order of their labels, 0 and 1."""
 
 
+NOT_MEASURED = 90
+"""Magnitudes from here on say "not measured": SExtractor writes 99."""
+
+
 @dataclass(frozen=True)
 class Column:
     """One thing known of a stamp, beside its pixels."""
@@ -76,6 +80,11 @@ COLUMNS = (
 def stamp_shape(planes: Sequence[str]) -> tuple[int, int, int]:
     """Return the shape of a stamp with these planes: (32, 32, planes), axes (y, x, plane)."""
     return (STAMP_SIZE, STAMP_SIZE, len(planes))
+
+
+def measured_magnitudes(magnitude: np.ndarray) -> np.ndarray:
+    """Return magnitudes (n,) with NaN where one was not measured."""
+    return np.where(magnitude < NOT_MEASURED, magnitude, np.nan)
 
 
 def empty_table(planes: Sequence[str] = PLANES[:1]) -> Table:

@@ -13,9 +13,10 @@ from matplotlib.figure import Figure
 
 from ..catalogues import read_catalogue
 from ..classify.scores import PROBABILITY
-from ..evaluation.figures import draw_stamps, save
+from ..evaluation.figures import MOST_STAMPS
 from ..frames.fits_files import frame_stem
 from ..frames.reading import find_frames, read_frame
+from ..pictures import ORANGE, SKY_BLUE, VERMILION, caption, draw_stamps, save
 from ..selection.field import survey_tables
 from ..selection.rules import Rules
 from ..truth import read_truth
@@ -24,9 +25,9 @@ NEEDED = 3
 """Exposures in which an asteroid must be kept so that a trajectory search can find it."""
 
 MARKS = (
-    (1, True, "asteroids found", "tab:green", "o"),
-    (1, False, "asteroids lost", "tab:red", "D"),
-    (0, True, "taken for asteroids", "tab:orange", "s"),
+    (1, True, "asteroids found", SKY_BLUE, "o"),
+    (1, False, "asteroids lost", VERMILION, "D"),
+    (0, True, "taken for asteroids", ORANGE, "s"),
 )
 """Label, whether called an asteroid, name, colour and shape of its mark."""
 
@@ -126,8 +127,10 @@ def draw_night(night: Night, folder: Path, pictures: Path) -> None:
     """
     for label, called, name, _, _ in MARKS:
         rows = night.rows(label, called)
-        stamps, probabilities = np.asarray(night.stamps["stamp"])[rows], np.asarray(night.stamps["probability"])[rows]
-        draw_stamps(stamps, probabilities, name, pictures / f"{name.replace(' ', '_')}.png")
+        shown = rows[:MOST_STAMPS]
+        captions = [caption(night.stamps, row, night.stamps["probability"][row]) for row in shown]
+        path = pictures / f"{name.replace(' ', '_')}.png"
+        draw_stamps(np.asarray(night.stamps["stamp"])[shown], captions, name, path, total=len(rows))
     frames, found = np.unique(night.stamps["frame"][night.rows(1, True)], return_counts=True)
     if len(frames):
         _draw_frame(night, folder, str(frames[np.argmax(found)]), pictures / "frame.png")

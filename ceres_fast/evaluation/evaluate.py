@@ -11,10 +11,11 @@ from ..artifact.classifier import read_classifier
 from ..console import say
 from ..errors import OnError
 from ..files import StrPath, write_json, write_text
+from ..pictures import caption, draw_stamps
 from ..records.manifest import load_manifest
 from ..settings.guarantee import NEEDS
 from .failures import draw, draw_worst, failures, summary, tables, write_worst
-from .figures import draw_confusion, draw_curves, draw_stamps
+from .figures import MOST_STAMPS, draw_confusion, draw_curves
 from .predictions import PREDICTIONS, Predictions, checked_manifest, predict_split, write_predictions
 from .scores import CONFIDENCE, Scores, score
 
@@ -91,8 +92,11 @@ def _draw(found: Predictions, stamps: np.ndarray, scores: Scores, title: str, fo
         rows = np.flatnonzero((found.labels == label) & (called == wanted))
         # The most wrong first: a user looks for what went wrong.
         rows = rows[np.argsort(found.probabilities[rows] * (1 if label else -1))]
-        path = folder / f"{name.replace(' ', '_')}.png"
-        draw_stamps(stamps[rows], found.probabilities[rows], name, path)
+        shown = rows[:MOST_STAMPS]
+        captions = [
+            caption(found.known, row, found.probabilities[row], without_row=f"prediction {row + 1}") for row in shown
+        ]
+        draw_stamps(stamps[shown], captions, name, folder / f"{name.replace(' ', '_')}.png", total=len(rows))
 
 
 def scores_text(scores: Scores, title: str) -> str:

@@ -8,7 +8,7 @@ from matplotlib import image
 from matplotlib.figure import Figure
 
 from ceres_fast.evaluation import figures, scores
-from ceres_fast.evaluation.figures import draw_confusion, draw_curves, draw_stamps
+from ceres_fast.evaluation.figures import draw_confusion, draw_curves
 from ceres_fast.evaluation.scores import score
 
 
@@ -82,25 +82,3 @@ def test_curves_go_through_the_threshold_s_point(
     curve, point = (line.get_xydata() for line in precision_recall.lines)
     assert np.abs(curve - point).max(axis=1).min() < 1e-12
     assert sum(patch.get_xy()[:, 1].max() > 0 for patch in histogram.patches) == 2
-
-
-@pytest.mark.parametrize(("count", "title"), [(0, "lost: none"), (1, "lost: 1 of 1"), (53, "lost: 40 of 53")])
-def test_stamps(tmp_path: Path, random: np.random.Generator, drawn: list[Figure], count: int, title: str) -> None:
-    stamps, probabilities = random.normal(500, 20, (count, 32, 32)).astype(np.float32), np.linspace(0, 1, count)
-    draw_stamps(stamps, probabilities, "lost", tmp_path / "a.png")
-    assert is_png(tmp_path / "a.png")
-    assert drawn[0].get_suptitle() == title
-    pictures = [axes for axes in drawn[0].axes if axes.images]
-    assert len(pictures) == min(count, 40)
-    for number, axes in enumerate(pictures):
-        np.testing.assert_array_equal(axes.images[0].get_array(), stamps[number])
-        assert axes.get_title() == f"{probabilities[number]:.2f}"
-        assert axes.images[0].origin == "lower"
-
-
-@pytest.mark.parametrize("level", [0, -100, 65535, 3e38])
-def test_constant_and_extreme_stamps(tmp_path: Path, level: float) -> None:
-    stamps = np.full((2, 32, 32), level, np.float32)
-    stamps[1, 16, 16] = 65535
-    draw_stamps(stamps, np.array([0.5, 1.0]), "odd", tmp_path / "a.png")
-    assert is_png(tmp_path / "a.png")

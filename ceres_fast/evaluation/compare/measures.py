@@ -20,6 +20,7 @@ class Measure:
 
     title: str
     better: int
+    unit: str = "share"
 
 
 MEASURES = {
@@ -27,9 +28,9 @@ MEASURES = {
     "recall": Measure("recall", 1),
     "precision": Measure("precision", 1),
     "non_asteroids_left": Measure("non-asteroids left", -1),
-    "roc_auc": Measure("ROC AUC", 1),
-    "average_precision": Measure("average precision", 1),
-    "loss": Measure("loss", -1),
+    "roc_auc": Measure("ROC AUC", 1, "area"),
+    "average_precision": Measure("average precision", 1, "area"),
+    "loss": Measure("loss", -1, "nats"),
 }
 """Shares from 0 to 1 but for the loss; the first four at each run's own threshold, the others without one.
 

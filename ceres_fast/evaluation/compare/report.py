@@ -9,7 +9,7 @@ from textwrap import wrap
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..figures import save
+from ...pictures import BLUE, GREY, VERMILION, save
 from ..scores import CONFIDENCE
 from .comparison import Comparison
 from .measures import MEASURES
@@ -29,7 +29,7 @@ HEADS = {
 }
 """Titles of `MEASURES` that fit above a column."""
 
-COLOURS = {0: "0.6", 1: "tab:blue", -1: "tab:red"}
+COLOURS = {0: GREY, 1: BLUE, -1: VERMILION}
 """Of no difference that is shown, one in favour of the second run, one in favour of the first."""
 
 
@@ -141,7 +141,7 @@ def draw_differences(pairs: Sequence[Pair], path: Path) -> None:
         _panel(axes, name, [pair.differences[name] for pair in pairs])
     panels[0].set_yticks(range(len(pairs)), [f"{pair.second} − {pair.first}" for pair in pairs])
     panels[0].set_ylim(len(pairs) - 0.5, -0.5)
-    figure.suptitle("blue: in favour of the run named first; red: of the other; grey: 0 is inside", size=9)
+    figure.suptitle("blue: the run named first is better; orange: the other is; grey: the interval contains 0", size=9)
     save(figure, path)
 
 
@@ -156,6 +156,6 @@ def _panel(axes: Axes, name: str, differences: Sequence[Difference]) -> None:
             axes.plot([found.low, found.high], [row, row], color=colour, lw=2)
         axes.plot([found.value], [row], "o", color=colour, ms=5)
     axes.set_title(measure.title, size=10)
-    axes.set_xlabel("more is better" if measure.better > 0 else "less is better", size=9)
+    axes.set_xlabel(f"{measure.unit}: {'more' if measure.better > 0 else 'less'} is better", size=9)
     axes.tick_params(axis="x", labelsize=8)
     axes.locator_params(axis="x", nbins=4)

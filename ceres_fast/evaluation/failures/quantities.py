@@ -7,12 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...stamps import measured_magnitudes
 from .bins import Binning, decades, flag_bits, names, ranges, steps
 
 Known = Mapping[str, np.ndarray]
-
-FAINTEST = 90
-"""Magnitudes from here on say "not measured": SExtractor writes 99."""
 
 _FINE = decades(
     ("1", "1.5", "2", "3", "4", "5", "6", "7", "8", "9"), ("1", "2", "3", "5", "7"), ("1", "2", "5"), ("1",)
@@ -62,7 +60,7 @@ def _column(name: str) -> Callable[[Known], np.ndarray]:
 
 
 def _magnitude(known: Known) -> np.ndarray:
-    return np.where(known["magnitude"] < FAINTEST, known["magnitude"], np.nan)
+    return measured_magnitudes(known["magnitude"])
 
 
 def _not_negative(name: str) -> Callable[[Known], np.ndarray]:

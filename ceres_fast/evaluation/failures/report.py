@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..figures import save
+from ...pictures import BLUE, GREEN, GREY, VERMILION, save
 from .measure import MEASURES
 
 MOST_LINES = 12
@@ -26,12 +26,12 @@ _LINE, _AROUND = 0.3, 1.1
 """Height of a bin, and of what is around the bins of a quantity, in inches."""
 
 _STYLES = {
-    "recall": ("o", "tab:blue", "recall of stamps"),
-    "asteroid_recall": ("D", "tab:green", "asteroids found in {needs} or more exposures"),
-    "purity": ("s", "0.6", "purity of what is called an asteroid"),
+    "recall": ("o", BLUE, "recall of stamps"),
+    "asteroid_recall": ("D", GREEN, "asteroids found in {needs} or more exposures"),
+    "purity": ("s", GREY, "purity of what is called an asteroid"),
 }
 
-_BELOW = "tab:red"
+_BELOW = VERMILION
 
 
 def summary(found: Mapping[str, Any]) -> str:
@@ -192,6 +192,7 @@ def _draw_panel(axes: Axes, title: str, bins: Sequence[Mapping[str, Any]], found
     axes.set_yticks(range(len(shown)), labels, parse_math=False)  # a name may hold a $
     axes.set_ylim(len(shown) - 0.5, -0.5)
     axes.tick_params(labelsize=8)
+    axes.set_xlabel("share", size=8)
     axes.grid(axis="x", color="0.9")
     axes.set_axisbelow(True)
     axes.set_title(title + (f": the {len(shown)} worst of {len(bins)}" if len(shown) < len(bins) else ""), size=10)

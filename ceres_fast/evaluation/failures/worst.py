@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from astropy.table import Column, Table
 from matplotlib.figure import Figure, SubFigure
 
 from ...files import atomic_file
+from ...pictures import caption, save, show_stamp
 from ...stamps import COLUMNS
-from ..figures import save, show_stamp
 from ..predictions import PROBABILITY, Predictions
-from .quantities import FAINTEST, trail_length
+from .quantities import trail_length
 
 LOST, TAKEN = "lost", "taken"
 """In the column ``error``: an asteroid below the threshold, and something else that is not."""
@@ -98,7 +97,17 @@ def draw_worst(predictions: Predictions, stamps: np.ndarray, threshold: float, p
         shown = some[:_SHOWN]
         number = f"the worst {len(shown)} of {len(some):,}" if len(shown) < len(some) else f"all {len(some)}"
         part.suptitle(f"{titles[error]}: {number if len(some) else 'none'} (threshold {threshold:g})")
-        _draw_part(part, count, stamps[shown], [caption(predictions, row) for row in shown])
+        words = [
+            caption(
+                predictions.known,
+                row,
+                predictions.probabilities[row],
+                longest=_LONGEST,
+                without_row=f"prediction {row + 1}",
+            )
+            for row in shown
+        ]
+        _draw_part(part, count, stamps[shown], words)
     save(figure, path)
 
 
@@ -108,20 +117,3 @@ def _draw_part(part: SubFigure, lines: int, stamps: np.ndarray, captions: list[s
     for axes, stamp, words in zip(part.axes, stamps, captions, strict=False):
         show_stamp(axes, stamp)
         axes.set_title(words, size=8, pad=3, parse_math=False)  # a name may hold a $
-
-
-def caption(predictions: Predictions, row: int) -> str:
-    """Return what a user needs to find a stamp again, in three or four lines; what is not known is left out."""
-    known: dict[str, Any] = {name: values[row] for name, values in predictions.known.items()}
-    first = f"P {predictions.probabilities[row]:.3f}"
-    if known["magnitude"] < FAINTEST:
-        first += f"   {known['magnitude']:.1f} mag"
-    frame = known["frame"] or Path(known["source"]).stem
-    place = f"row {known['row']}" if known["row"] >= 0 else f"prediction {row + 1}"
-    return "\n".join(filter(None, (first, _middle_left_out(known["designation"]), _middle_left_out(frame), place)))
-
-
-def _middle_left_out(name: str) -> str:
-    # Names of frames begin with the survey and end with what tells one from another.
-    half = _LONGEST // 2
-    return name if len(name) <= _LONGEST else f"{name[:half]}…{name[-half:]}"

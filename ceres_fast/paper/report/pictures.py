@@ -19,16 +19,16 @@ from matplotlib.ticker import MaxNLocator
 from ...console import warn
 from ...errors import CeresFastError, InputError
 from ...evaluation.formatting import decimals, is_number
+from ...pictures import BLUE, ORANGE, SERIES, show_stamp
 from .cells import RANDOM, finished, named, spread
 from .results import Key, Results, Row
 from .tables import COUNTS, NAMES, matrix, title
 
 DPI = 130
-CURVES = (("loss", "loss"), ("accuracy", "accuracy"), ("recall", "asteroid recall"))
-"""Columns of a history, and what the panel is called."""
+CURVES = (("loss", "loss (nats)"), ("accuracy", "accuracy (share)"), ("recall", "asteroid recall (share)"))
+"""Columns of a history, and what their axis is called."""
 
-RIGHT, WRONG = "#2b6cb0", "#dd6b20"
-"""Blue and orange: told apart by whoever sees colours otherwise, and in print."""
+RIGHT, WRONG = BLUE, ORANGE
 
 ROWS, COLUMNS = 3, 8
 
@@ -100,7 +100,7 @@ def asteroids_found(results: Results) -> Picture | None:
         axes.bar_label(bars, [f"{count:,.0f}" for count in counts], padding=3, size=8)
     axes.set_yticks(places, [_label(_name(rows)) for rows in groups])
     axes.invert_yaxis()
-    axes.set(xlabel="stamps of asteroids (test split)", xlim=(0, 1.12 * max(1, right.max(), wrong.max())))
+    axes.set(xlabel="number of stamps of asteroids (test split)", xlim=(0, 1.12 * max(1, right.max(), wrong.max())))
     axes.legend(frameon=False, ncols=2, loc="lower right", bbox_to_anchor=(1, 1))
     axes.spines[["top", "right"]].set_visible(False)
     told = "; ".join(
@@ -122,7 +122,7 @@ def learning_curves(results: Results) -> list[Picture]:
         figure = Figure(figsize=(10, 3.3), layout="constrained")
         for axes, (column, name) in zip(figure.subplots(1, len(CURVES)), CURVES, strict=True):
             _curves(axes, done, column)
-            axes.set(xlabel="epoch", title=name)
+            axes.set(xlabel="epoch", ylabel=name)
         figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False, fontsize=8)
         tag = f" ({RANDOM})" if any(row.random for rows in done.values() for row in rows) else ""
         caption = f"{title(backbone)}{tag}: learning curves; solid validation, dotted training, ring the epoch kept"
@@ -146,7 +146,7 @@ def _matrix(axes: Axes, rows: Sequence[Row], *, first: bool, last: bool) -> None
 
 def _curves(axes: Axes, done: Mapping[Key, Sequence[Row]], column: str) -> None:
     for number, (key, rows) in enumerate(done.items()):
-        colour = f"C{number}"
+        colour = SERIES[number % len(SERIES)]
         for place, row in enumerate(rows):
             label = None if place else _label(f"experiment {ascii(key[1])[1:-1][:20]}")
             epochs, validation = _numbers(row.history, "epoch"), _numbers(row.history, f"val_{column}")
@@ -247,8 +247,7 @@ def _picture(name: str, stamps: np.ndarray) -> Picture:
     for number, axes in enumerate(figure.subplots(down, COLUMNS, squeeze=False).flat):
         axes.set_axis_off()
         if number < len(stamps):
-            low, high = np.percentile(stamps[number], [1, 99.5])
-            axes.imshow(stamps[number], cmap="gray", origin="lower", vmin=low, vmax=max(high, low + 1e-6))
+            show_stamp(axes, stamps[number])
     caption = f"Stamps of {name}s, chosen at random from the test split; each from its 1st to its 99.5th percentile"
     alt = f"{len(stamps)} stamps of {name}s, 32 x 32 pixels each."
     return Picture(f"examples-{name}.png", caption, alt, png_of(figure))

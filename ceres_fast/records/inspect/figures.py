@@ -11,25 +11,21 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from ...files import atomic_file
+from ...pictures import BLUE, ORANGE, PURPLE, save, show_stamp
 from .report import known
 
-CLASS_COLOURS = {"asteroid": "tab:orange", "non_asteroid": "tab:blue"}
-SPLIT_COLOURS = {"train": "0.35", "validation": "tab:blue", "calibration": "tab:green", "test": "tab:red"}
+CLASS_COLOURS = {"asteroid": ORANGE, "non_asteroid": BLUE}
+SPLIT_COLOURS = {"train": "0.35", "validation": BLUE, "calibration": ORANGE, "test": PURPLE}
+SPLIT_LINES = {"train": "-", "validation": "-", "calibration": "--", "test": ":"}
 PANELS = (
-    ("magnitude", 1, "magnitude of asteroids", "linear"),
-    ("magnitude", 0, "magnitude of non-asteroids", "linear"),
+    ("magnitude", 1, "magnitude of asteroids (mag)", "linear"),
+    ("magnitude", 0, "magnitude of non-asteroids (mag)", "linear"),
     ("rate", 1, "rate of asteroids (arcsec/min)", "log"),
 )
 """Column, label, title and scale of a histogram."""
 
-_COLUMNS, _PAIRS = 10, 5
+_PAIRS = 5
 _BINS, _DECADES = 18, 5
-
-
-def _save(figure: Figure, path: Path) -> None:
-    with atomic_file(path) as temporary:
-        figure.savefig(temporary, dpi=120)
 
 
 def draw_distributions(splits: np.ndarray, columns: Mapping[str, np.ndarray], path: Path) -> None:
@@ -42,7 +38,7 @@ def draw_distributions(splits: np.ndarray, columns: Mapping[str, np.ndarray], pa
         rows = columns["label"] == label
         _draw_histogram(axes, names, splits[rows], known(columns, column)[rows], scale)
         axes.set_xlabel(title)
-    _save(figure, path)
+    save(figure, path)
 
 
 def _draw_classes(axes: Axes, names: Sequence[str], splits: np.ndarray, labels: np.ndarray) -> None:
@@ -55,7 +51,7 @@ def _draw_classes(axes: Axes, names: Sequence[str], splits: np.ndarray, labels: 
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
     axes.margins(x=0.15)
-    axes.set(xlabel="stamps")
+    axes.set(xlabel="number of stamps")
     # Above the axes: beside bars of any length there is no place that is always free.
     axes.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(CLASS_COLOURS))
 
@@ -86,10 +82,11 @@ def _draw_histogram(axes: Axes, names: Sequence[str], splits: np.ndarray, values
                 histtype="stepfilled" if name == "train" else "step",
                 lw=1.6,
                 color=SPLIT_COLOURS[name],
+                ls=SPLIT_LINES[name],
                 alpha=0.35 if name == "train" else 1,
                 label=f"{name} ({here.size:,})",
             )
-    axes.set_ylabel("share of the split")
+    axes.set_ylabel("share of the split's stamps")
     axes.legend(frameon=False, fontsize=9)
 
 
@@ -99,36 +96,6 @@ def _ticks(low: float, high: float) -> list[float]:
     digits = (1, 2, 5) if len(decades) <= _DECADES else (1,)
     inside = [tick for decade in decades for digit in digits if low <= (tick := digit * 10.0**decade) <= high]
     return inside or [float(f"{math.sqrt(low * high):.3g}")]
-
-
-def _show(axes: Axes, stamp: np.ndarray) -> None:
-    finite = stamp[np.isfinite(stamp)]
-    low, high = np.percentile(finite, [1, 99.5]) if finite.size else (0, 1)
-    axes.imshow(stamp, cmap="gray", origin="lower", vmin=low, vmax=max(high, np.nextafter(low, np.inf) + 1e-6))
-    axes.set_axis_on()
-    axes.set(xticks=[], yticks=[])
-
-
-def draw_stamps(
-    stamps: Sequence[np.ndarray], captions: Sequence[str], colours: Sequence[str], title: str, path: Path
-) -> None:
-    """Draw stamps (32, 32), row 1 below, with a caption above and a frame in the colour of the split each."""
-    rows = max(1, -(-len(stamps) // _COLUMNS))
-    figure = Figure(figsize=(_COLUMNS * 1.05, rows * 1.25 + 0.6), layout="constrained")
-    figure.suptitle(title if len(stamps) else f"{title}: none")
-    all_axes = figure.subplots(rows, _COLUMNS, squeeze=False).flat
-    for axes in all_axes:
-        axes.set_axis_off()
-    for axes, stamp, caption, colour in zip(figure.axes, stamps, captions, colours, strict=False):
-        _show(axes, stamp)
-        axes.set_title(caption, size=8, pad=2)
-        for spine in axes.spines.values():
-            spine.set(color=colour, linewidth=2)
-    handles = [figure.axes[0].plot([], [], color=colour, lw=3)[0] for colour in SPLIT_COLOURS.values()]
-    figure.legend(
-        handles, list(SPLIT_COLOURS), loc="outside lower center", ncols=len(handles), frameon=False, fontsize=8
-    )
-    _save(figure, path)
 
 
 def draw_pairs(pairs: Sequence[tuple[np.ndarray, np.ndarray]], captions: Sequence[tuple[str, str]], path: Path) -> None:
@@ -142,6 +109,8 @@ def draw_pairs(pairs: Sequence[tuple[np.ndarray, np.ndarray]], captions: Sequenc
             axes.set_axis_off()
     for number, (both, words) in enumerate(zip(pairs, captions, strict=True)):
         for axes, stamp, caption in zip(figure.axes[3 * number :], both, words, strict=False):
-            _show(axes, stamp)
+            show_stamp(axes, stamp)
+            axes.set_axis_on()
+            axes.set(xticks=[], yticks=[])
             axes.set_title(caption, size=7, pad=2)
-    _save(figure, path)
+    save(figure, path)

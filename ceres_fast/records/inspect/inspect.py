@@ -11,6 +11,7 @@ import numpy as np
 from ...console import say, table, warn
 from ...errors import CeresFastError
 from ...files import StrPath, atomic_directory, refuse_existing, write_json, write_text
+from ...pictures import caption, draw_stamps
 from ...selection.track_cost import cost_rows
 from ...settings.records import Inspection
 from ...stamps import CLASSES
@@ -19,13 +20,12 @@ from ..pipeline import read_all
 from ..schema import KINDS
 from ..shards import check_shards
 from ..splits import Leak, leaks
-from .figures import SPLIT_COLOURS, draw_distributions, draw_pairs, draw_stamps
+from .figures import SPLIT_COLOURS, draw_distributions, draw_pairs
 from .pixels import Pairs, Pixels, identical_pairs, near_pairs, read_pixels, read_some
 from .report import (
     Finding,
     as_text,
     class_numbers,
-    known,
     leaking,
     names_of,
     of_pairs,
@@ -177,15 +177,16 @@ def _draw(
     pairs = list(dict.fromkeys(rows for found in alike.values() for rows in found.rows()))[:_PAIRS_SHOWN]
     chosen = [_some(np.flatnonzero(columns["label"] == label), random, number) for label in range(len(CLASSES))]
     stamps = read_some(manifest, np.unique(np.concatenate([*chosen, np.array(pairs, np.int64).reshape(-1)])))
-    magnitudes = known(columns, "magnitude")
     for label, rows in enumerate(chosen):
         name = f"{CLASSES[label]}s"
         draw_stamps(
             [stamps[row] for row in rows.tolist()],
-            [f"{magnitudes[row]:.1f} mag" if np.isfinite(magnitudes[row]) else "" for row in rows],
-            [SPLIT_COLOURS[splits[row]] for row in rows],
-            f"{name.replace('_', '-')}: {len(rows)} of {(columns['label'] == label).sum():,}",
+            [caption(columns, row) for row in rows.tolist()],
+            name.replace("_", "-"),
             folder / f"{name}.png",
+            total=int((columns["label"] == label).sum()),
+            frames=[SPLIT_COLOURS[splits[row]] for row in rows],
+            legend=SPLIT_COLOURS,
         )
     if pairs:
         draw_pairs(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.spatial import cKDTree
 
-from ...stamps import CLASSES
+from ...stamps import CLASSES, measured_magnitudes
 from ..splits import Leak
 from ..splits.groups import places
 from ..splits.hold_out import nights
@@ -27,9 +27,6 @@ LEAKS = {
     "pixels": "stamps with exactly the pixels of one of another split",
 }
 """Kinds of leak, and what is counted."""
-
-MAGNITUDE_FAILED = 90
-"""SExtractor's MAG_AUTO is 99 where it failed."""
 
 _PERCENTILES = (5, 50, 95)
 
@@ -146,7 +143,7 @@ def class_numbers(columns: Mapping[str, np.ndarray]) -> dict[str, dict[str, Any]
 def known(columns: Mapping[str, np.ndarray], name: str) -> np.ndarray:
     """Return a column of numbers with NaN for whatever means "not known"."""
     values = columns[name]
-    return np.where(values < MAGNITUDE_FAILED, values, np.nan) if name == "magnitude" else values
+    return measured_magnitudes(values) if name == "magnitude" else values
 
 
 def _spread(values: np.ndarray) -> list[float] | None:

@@ -87,8 +87,8 @@ def _batches(groups: Sequence[list[FrameInfo]]) -> list[list[list[FrameInfo]]]:
 
 Scorer = Callable[[Path, Path], float]
 """Classifies the frames in a folder, writes their catalogues with `PROBABILITY` to the same places in another folder,
-and returns from what probability on a detection is called an asteroid. The caller hands it in, because this folder comes
-before the engines and may not import one."""
+and returns from what probability on a detection is called an asteroid. The caller hands it in, because this folder
+comes before the engines and may not import one."""
 
 
 @dataclass(frozen=True)

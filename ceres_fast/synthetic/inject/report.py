@@ -15,7 +15,11 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from ...console import say
 from ...console import table as print_table
 from ...files import atomic_file, write_json
+from ...pictures import SERIES, save
 from .completeness import Completeness
+
+MARKERS = ("o", "s", "^", "D")
+"""Of the stages, so that they can be told apart without colours too."""
 
 MAP_BINS = (6, 8)
 """Bins in rate and magnitude of the map of both."""
@@ -67,24 +71,27 @@ def draw_completeness(completeness: Completeness, path: Path) -> None:
     by_magnitude, by_rate, both = figure.subplots(1, 3)
     for axes, by in ((by_magnitude, "magnitude"), (by_rate, "rate")):
         for number, stage in enumerate(completeness.stages):
-            _points(axes, completeness, stage, by, f"C{number}")
+            _points(axes, completeness, stage, by, number)
         axes.set(ylim=(-0.03, 1.03), ylabel="share found (bars: 95 %)")
         axes.grid(alpha=0.3)
-    by_magnitude.set(xlabel="magnitude")
+    by_magnitude.set(xlabel="magnitude (mag)")
     by_magnitude.legend(frameon=False)
     by_rate.set(xlabel="rate (arcsec/min)", xscale="log")
     _plain_numbers(by_rate.xaxis)
     _map(figure, both, completeness)
-    with atomic_file(path) as temporary:
-        figure.savefig(temporary, dpi=110, metadata={"Software": None})  # no version: the same bytes everywhere
+    save(figure, path, dpi=110)
 
 
-def _points(axes: Axes, completeness: Completeness, stage: str, by: str, colour: str) -> None:
+def _points(axes: Axes, completeness: Completeness, stage: str, by: str, number: int) -> None:
+    colour, marker = SERIES[number], MARKERS[number]
     table = completeness.of_stage(stage, by)
     table = table[table["injected"] > 0]
-    middle = np.sqrt(table["low"] * table["high"]) if by == "rate" else (table["low"] + table["high"]) / 2
+    # Beside each other: stages that lose nothing would else hide one another.
+    place = 0.5 + 0.12 * (number - (len(completeness.stages) - 1) / 2)
+    low, high = np.asarray(table["low"]), np.asarray(table["high"])
+    middle = low ** (1 - place) * high**place if by == "rate" else low + place * (high - low)
     bars = np.array([table["share"] - table["share_low"], table["share_high"] - table["share"]])
-    axes.errorbar(middle, table["share"], np.maximum(bars, 0), fmt="o", ms=4, color=colour, capsize=2, label=stage)
+    axes.errorbar(middle, table["share"], np.maximum(bars, 0), fmt=marker, ms=4, color=colour, capsize=2, label=stage)
     limit = completeness.limits[stage]
     if by == "magnitude" and np.isfinite(limit.half):
         steps = np.linspace(table["low"].min(), table["high"].max(), 200)
@@ -109,6 +116,7 @@ def _map(figure: Figure, axes: Axes, completeness: Completeness) -> None:
             place = (magnitudes[column : column + 2].mean(), 10 ** rates[row : row + 2].mean())
             colour = "white" if share[row, column] < 0.6 else "black"
             axes.text(*place, f"{share[row, column]:.0%}\n{count:.0f}", color=colour, size=7, ha="center", va="center")
-    axes.set(xlabel="magnitude", ylabel="rate (arcsec/min)", yscale="log", title="moving: share found, number injected")
+    axes.set(xlabel="magnitude (mag)", ylabel="rate (arcsec/min)", yscale="log")
+    axes.set_title("moving: share found, number injected")
     _plain_numbers(axes.yaxis)
-    figure.colorbar(mesh, ax=axes)
+    figure.colorbar(mesh, ax=axes, label="share found")

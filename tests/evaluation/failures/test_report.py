@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from ceres_fast.evaluation.failures import draw, failures, report, summary, tables
 from ceres_fast.evaluation.failures.report import MOST_LINES, shown_bins
+from ceres_fast.pictures import BLUE, VERMILION
 
 from .cases import asteroids, made, survey
 
@@ -131,7 +132,7 @@ def test_panels(tmp_path: Path, drawn: list[Figure]) -> None:
         for line in axes.lines:
             points[line.get_marker()].append((line.get_xdata()[0], line.get_color()))
         assert points["o"] == [
-            (one["recall"]["value"], "tab:red" if "recall" in one["stands_out"] else "tab:blue")
+            (one["recall"]["value"], VERMILION if "recall" in one["stands_out"] else BLUE)
             for one in shown
             if one["recall"]
         ]

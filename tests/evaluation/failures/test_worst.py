@@ -12,8 +12,9 @@ from matplotlib import image
 from matplotlib.figure import Figure
 
 from ceres_fast.evaluation.failures import draw_worst, worst, write_worst
-from ceres_fast.evaluation.failures.worst import caption, worst_rows
+from ceres_fast.evaluation.failures.worst import worst_rows
 from ceres_fast.evaluation.predictions import Predictions
+from ceres_fast.pictures import caption
 from ceres_fast.stamps import COLUMNS
 
 from .cases import made, survey
@@ -97,7 +98,8 @@ def test_the_picture(tmp_path: Path, drawn: list[Figure]) -> None:
         f"taken for asteroids: the worst 18 of {len(found['taken']):,} (threshold 0.5)",
     ]
     for part, rows in zip(drawn[0].subfigs, found.values(), strict=True):
-        assert [axes.get_title() for axes in part.axes] == [caption(predictions, row) for row in rows[:18]]
+        captions = [caption(predictions.known, row, predictions.probabilities[row], longest=26) for row in rows[:18]]
+        assert [axes.get_title() for axes in part.axes] == captions
         for axes, row in zip(part.axes, rows, strict=False):
             np.testing.assert_array_equal(axes.images[0].get_array(), stamps[row, ..., 0])
         assert all(axes.title.get_size() >= 8 for axes in part.axes)
@@ -115,24 +117,10 @@ def test_names_in_a_picture_do_not_overlap(tmp_path: Path, drawn: list[Figure]) 
     assert all(box.x0 >= figure.x0 and box.x1 <= figure.x1 for box in boxes)
 
 
-@pytest.mark.parametrize(
-    ("known", "expected"),
-    [
-        (
-            {"designation": "2019 SC1", "frame": "F0001-3", "row": 812, "magnitude": 21.43},
-            "P 0.250   21.4 mag\n2019 SC1\nF0001-3\nrow 812",
-        ),
-        ({"frame": "F0001-3", "row": 812, "magnitude": 99.0}, "P 0.250\nF0001-3\nrow 812"),
-        ({"source": "stamps/asteroid/s001.fits"}, "P 0.250\ns001\nprediction 1"),
-        ({}, "P 0.250\nprediction 1"),
-        (
-            {"frame": "r1583472_field_E12_2019-10-26_ccd4", "row": 1},
-            "P 0.250\nr1583472_fiel…19-10-26_ccd4\nrow 1",
-        ),
-    ],
-)
-def test_captions(known: dict[str, object], expected: str) -> None:
-    assert caption(made([0.25], label=1, **known), 0) == expected
+def test_a_stamp_without_a_row_names_its_prediction(tmp_path: Path, drawn: list[Figure]) -> None:
+    predictions = made([0.9, 0.25], label=1, source=["s000.fits", "stamps/asteroid/s001.fits"])
+    draw_worst(predictions, stamps_of(predictions), 0.5, tmp_path / "worst.png")
+    assert drawn[0].subfigs[0].axes[0].get_title() == "P 0.250\ns001\nprediction 2"
 
 
 def test_strange_stamps_are_drawn(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from matplotlib import image
 from matplotlib.figure import Figure
 
 from ceres_fast.records.inspect import figures
-from ceres_fast.records.inspect.figures import draw_distributions, draw_pairs, draw_stamps
+from ceres_fast.records.inspect.figures import draw_distributions, draw_pairs
 from ceres_fast.records.splits import SPLITS
 
 
@@ -12,8 +12,8 @@ from ceres_fast.records.splits import SPLITS
 def drawn(monkeypatch):
     """Every figure that is saved."""
     kept: list[Figure] = []
-    save = figures._save
-    monkeypatch.setattr(figures, "_save", lambda figure, path: (kept.append(figure), save(figure, path)))
+    save = figures.save
+    monkeypatch.setattr(figures, "save", lambda figure, path: (kept.append(figure), save(figure, path)))
     return kept
 
 
@@ -51,20 +51,9 @@ def test_the_classes_of_each_split_are_counted(tmp_path, drawn):
     assert texts(drawn[0].axes[0]) == ["1", "2", "2", "1"]
 
 
-@pytest.mark.parametrize("count", [0, 1, 10, 11])
-def test_stamps(tmp_path, drawn, count):
-    stamps = list(np.random.default_rng(0).normal(0, 1, (count, 32, 32)))
-    draw_stamps(stamps, ["18.0 mag"] * count, ["tab:red"] * count, "asteroids", tmp_path / "a.png")
-    pictures = [axes for axes in drawn[0].axes if axes.images]
-    assert len(pictures) == count
-    assert all(axes.images[0].origin == "lower" for axes in pictures)
-    assert drawn[0].get_suptitle() == ("asteroids" if count else "asteroids: none")
-
-
 @pytest.mark.parametrize("value", [0, -5, 3e38, np.nan, np.inf])
-def test_constant_and_strange_stamps(tmp_path, value):
+def test_pairs_of_constant_and_strange_stamps(tmp_path, value):
     stamp = np.full((32, 32), value, np.float32)
-    draw_stamps([stamp], [""], ["tab:red"], "odd", tmp_path / "a.png")
     draw_pairs([(stamp, stamp)] * 6, [("one", "other")] * 6, tmp_path / "b.png")
     assert image.imread(tmp_path / "b.png").ndim == 3
 
