@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -12,8 +13,6 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
-import msgspec
 
 from .errors import CeresFastError, InputError
 
@@ -232,10 +231,12 @@ def parse_json(
     are refused. Of a key that stands twice, the last value counts.
     """
     try:
-        content = text.encode() if isinstance(text, str) else text
-        if len(content) > largest:
+        if len(text) > largest:
             raise ValueError(f"more than {largest:,} bytes")
-        value = msgspec.json.decode(content)
+        if isinstance(text, bytes):
+            text = text.decode()
+        # Not by msgspec, which refuses the halves of surrogate pairs that Python makes of file names that are no UTF-8.
+        value = json.loads(text, parse_constant=_no_number, parse_float=_finite)
         if deeper_than(DEEPEST, value):
             raise RecursionError
     except RecursionError as error:
@@ -244,6 +245,17 @@ def parse_json(
         raise InputError(where, f"is not valid JSON ({error})", expected=what, action=action) from error
     if not isinstance(value, dict):
         raise InputError(where, f"holds a {type(value).__name__}, not an object", expected=what, action=action)
+    return value
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"JSON has no {name}")
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise ValueError(f"{digits:.80} is too large a number")
     return value
 
 

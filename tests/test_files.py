@@ -299,13 +299,12 @@ def test_json_has_no_nan(old: Path, value: object) -> None:
 NO_JSON = {
     "empty": (b"", "is not valid JSON"),
     "cut": (b'{"a": ', "is not valid JSON"),
-    "not UTF-8": (b'{"a": "\xff"}', r"is not valid JSON \(Invalid UTF-8"),
+    "not UTF-8": (b'{"a": "\xff"}', r"is not valid JSON \(.utf-8. codec can.t decode"),
     "UTF-16": ('{"a": 1}'.encode("utf-16"), "is not valid JSON"),
-    "NaN": (b'{"a": NaN}', "is not valid JSON"),
+    "NaN": (b'{"a": NaN}', r"is not valid JSON \(JSON has no NaN"),
     "Infinity": (b'{"a": [-Infinity]}', "is not valid JSON"),
-    "a number above all": (b'{"a": 1e400}', r"is not valid JSON \(Number out of range"),
-    "a number of 10,000 digits": (b'{"a": ' + b"9" * 10_000 + b"}", r"is not valid JSON \(Integer value out of range"),
-    "half of a character": (b'{"a": "\\ud800"}', "is not valid JSON"),
+    "a number above all": (b'{"a": 1e400}', r"is not valid JSON \(1e400 is too large a number"),
+    "a number of 10,000 digits": (b'{"a": ' + b"9" * 10_000 + b"}", r"is not valid JSON \(Exceeds the limit"),
     "lists in lists": (b'{"a": ' + b"[" * 100_000, "is nested too deeply"),
     "objects in objects": (b'{"a": ' * 100_000, "is nested too deeply"),
     "deeper than formats are": (b'{"a": ' + b"[" * (DEEPEST + 1) + b"]" * (DEEPEST + 1) + b"}", "is nested too deeply"),
@@ -348,6 +347,12 @@ json_values = st.recursive(
 def test_json_is_read_as_python_reads_it(value: object) -> None:
     text = json.dumps({"a": value})
     assert repr(parse_json(text, Path("x"), what="any")) == repr(json.loads(text))
+
+
+def test_a_file_name_that_is_no_utf_8_comes_back(tmp_path: Path) -> None:
+    name = os.fsdecode(b"stamps-\xff")
+    write_json(tmp_path / "a.json", {"name": name})
+    assert read_json(tmp_path / "a.json", what="a test") == {"name": name}
 
 
 def test_the_last_of_two_values_counts() -> None:

@@ -183,12 +183,12 @@ def write_report(out: Path) -> Path:
 def as_html(page: Page) -> str:
     """Return the report as one HTML page."""
     templates = html_templates(PACKAGE)
-    return templates.get_template("index.html.j2").render(page=page, data_uri=_data_uri)
+    return _unicode(templates.get_template("index.html.j2").render(page=page, data_uri=_data_uri))
 
 
 def as_markdown(page: Page) -> str:
     """Return the report as Markdown; its pictures are files beside it."""
-    return markdown_templates(PACKAGE).get_template("report.md.j2").render(page=page)
+    return _unicode(markdown_templates(PACKAGE).get_template("report.md.j2").render(page=page))
 
 
 def as_csv(results: Results) -> str:
@@ -199,7 +199,7 @@ def as_csv(results: Results) -> str:
     writer = csv.DictWriter(stream, fieldnames=list(names), lineterminator="\n")
     writer.writeheader()
     writer.writerows(lines)
-    return stream.getvalue()
+    return _unicode(stream.getvalue())
 
 
 def _flat(row: Row) -> dict[str, Any]:
@@ -214,6 +214,11 @@ def _flat(row: Row) -> dict[str, Any]:
     if row.test_at_point:
         line |= {f"test_{name}": row.test_at_point.get(name) for name in ("asteroids", "lost", "left_per_1000")}
     return line
+
+
+def _unicode(text: str) -> str:
+    # JSON can hold half of a surrogate pair, which no file of text can.
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _data_uri(picture: Picture) -> Markup:
