@@ -23,7 +23,8 @@ from .results import Results
 
 AGAIN = "the same command"
 
-_SHOWN = ("roc_auc", "average_precision", "recall", "precision")
+_SHOWN = {"roc_auc": "ROC AUC", "average_precision": "av. prec.", "recall": "recall", "precision": "precision"}
+"""Scores in the table that is printed at the end, and what they are called there."""
 
 
 def run_experiments(out: Path, plan: Plan) -> Path:
@@ -61,7 +62,7 @@ def run_experiments(out: Path, plan: Plan) -> Path:
     results = Results(out, plan)
     results.write()
 
-    def told(member: Member, step: Step, problem: Problem | None) -> None:
+    def note(member: Member, step: Step, problem: Problem | None) -> None:
         if problem and problem.kind in step.answers:
             results.unpromised[member] = str(problem)
             say(f"{member.folder}: goes on without an operating point")
@@ -71,11 +72,13 @@ def run_experiments(out: Path, plan: Plan) -> Path:
             _report(out)
             _clear_cache(out, results, member)
 
-    carry_out(results.members, _steps(out, plan, results), told, again=AGAIN)
-    _report(out)
+    carry_out(results.members, _steps(out, plan, results), note, again=AGAIN)
+    report = _report(out)
     _show(results)
     refuse_failed(out, results.problems(), len(results.members), AGAIN)
-    say(f"written to {out / EXPERIMENTS_FILE}")
+    say(f"numbers in {out / EXPERIMENTS_FILE}")
+    if report:
+        say(f"the report, for a browser: {report}")
     return out / EXPERIMENTS_FILE
 
 
@@ -106,11 +109,13 @@ def _steps(out: Path, plan: Plan, results: Results) -> Sequence[Step]:
     )
 
 
-def _report(out: Path) -> None:
+def _report(out: Path) -> Path | None:
+    """Write the report, and return where it is; where it cannot be written, the runs that are left are worth more."""
     try:
-        write_report(out)
-    except CeresFastError as error:  # the runs that are left are worth more
+        return write_report(out)
+    except CeresFastError as error:
         warn(f"the report cannot be written now: {error}")
+        return None
 
 
 def _clear_cache(out: Path, results: Results, member: Member) -> None:
@@ -134,10 +139,18 @@ def _show(results: Results) -> None:
             found.setdefault(f"{row['backbone']} {row['experiment']}", []).append(
                 {name: value for name, value in values.items() if value is not None}
             )
-    columns = [*_SHOWN, "seconds"]
     rows = [
-        [name, len(found[name]), *(with_spread(means[column]) if column in means else "—" for column in columns)]
+        [
+            name,
+            len(found[name]),
+            *(with_spread(means[column]) if column in means else "—" for column in _SHOWN),
+            with_spread(means["seconds"], decimals=0),
+        ]
         for name, means in summary(found).items()
     ]
     if rows:
-        table("Test split, threshold 0.5: mean ± standard deviation over the seeds", ["run", "runs", *columns], rows)
+        table(
+            "Test split, threshold 0.5: mean ± standard deviation over the seeds",
+            ["run", "runs", *_SHOWN.values(), "seconds"],
+            rows,
+        )

@@ -188,6 +188,6 @@ def _show(members: Sequence[Member]) -> None:
     table("Best epochs on the validation split: mean ± standard deviation over the seeds", columns, rows)
 
 
-def with_spread(found: Mapping[str, float | None]) -> str:
+def with_spread(found: Mapping[str, float | None], decimals: int = 4) -> str:
     """Return mean and, where there is one, spread: ``1.2500 ± 0.1250``."""
-    return " ± ".join(f"{value:.4f}" for value in (found["mean"], found["std"]) if value is not None)
+    return " ± ".join(f"{value:.{decimals}f}" for value in (found["mean"], found["std"]) if value is not None)

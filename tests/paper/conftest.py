@@ -137,7 +137,7 @@ def reports(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     def write_report(out: Path) -> Path:
         found = json.loads((out / "experiments.json").read_text())
         written.append(sum(row["finished"] for row in found["rows"]))
-        return out
+        return out / "report" / "index.html"
 
     monkeypatch.setattr("ceres_fast.paper.run.write_report", write_report)
     return written

@@ -49,7 +49,8 @@ def test_all_of_them(
     printed = " ".join(capsys.readouterr().out.split())
     assert "features of frozen layers take up to" in printed
     assert "xception 2" in printed
-    assert "roc_auc" in printed
+    assert "ROC AUC" in printed
+    assert printed.endswith(f"the report, for a browser: {out / 'report' / 'index.html'}")
 
     commands.told.clear()
     run_experiments(out, plan())
@@ -62,7 +63,9 @@ def test_seeds_have_mean_and_spread(
 ) -> None:
     run_experiments(tmp_path / "out", plan(backbones="xception", experiments="2", seeds=3))
     assert list(rows(tmp_path / "out")) == [f"xception-experiment2-seed{seed}" for seed in range(3)]
-    assert "±" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "±" in printed
+    assert max(map(len, printed.split("Test split")[1].splitlines()[:-3])) <= 80
 
 
 def test_one_that_fails_is_kept_as_failed_and_tried_again(
@@ -219,7 +222,9 @@ def test_a_report_that_cannot_be_written_holds_up_nothing(
     monkeypatch.setattr("ceres_fast.paper.run.write_report", fails)
     run_experiments(tmp_path / "out", plan())
     assert len(commands.told) == 12
-    assert "the report cannot be written now: the disk is full" in capsys.readouterr().err
+    said = capsys.readouterr()
+    assert "the report cannot be written now: the disk is full" in said.err
+    assert "browser" not in said.out
 
 
 OTHER = """

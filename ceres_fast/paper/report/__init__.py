@@ -1,5 +1,5 @@
 """The report of the experiments: a page for a browser, the same as Markdown, and a table for other programs."""
 
-from .page import INDEX, write_report
+from .page import write_report
 
-__all__ = ["INDEX", "write_report"]
+__all__ = ["write_report"]
