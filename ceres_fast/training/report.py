@@ -17,6 +17,7 @@ from rich.progress import TaskID
 from ..console import progress, say
 from ..errors import CeresFastError
 from ..files import atomic_file
+from ..pictures import BLUE, GREY, ORANGE, save
 from .runs import CONFIG
 
 HISTORY = "history.csv"
@@ -151,15 +152,14 @@ def draw_learning_curves(rows: Sequence[dict[str, float]], best_epoch: int, path
     """
     figure = Figure(figsize=(11, 3.4), layout="constrained")
     epochs = [row["epoch"] for row in rows]
-    for axes, (key, title) in zip(figure.subplots(1, len(PANELS)), PANELS, strict=True):
-        axes.plot(epochs, [row[key] for row in rows], "o-", ms=3, label="training")
-        axes.plot(epochs, [row[f"val_{key}"] for row in rows], "s-", ms=3, label="validation")
-        axes.axvline(best_epoch, color="0.6", ls=":", label="kept")
-        axes.set(xlabel="epoch", title=title)
+    for axes, (key, label) in zip(figure.subplots(1, len(PANELS)), PANELS, strict=True):
+        axes.plot(epochs, [row[key] for row in rows], "o-", color=BLUE, ms=3, label="training")
+        axes.plot(epochs, [row[f"val_{key}"] for row in rows], "s--", color=ORANGE, ms=3, label="validation")
+        axes.axvline(best_epoch, color=GREY, ls=":", label="kept epoch")
+        axes.set(xlabel="epoch", ylabel=label)
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.legend(frameon=False)
-    with atomic_file(path) as temporary:
-        figure.savefig(temporary, dpi=120)
+    save(figure, path)
 
 
 def require_tensorboard() -> None:

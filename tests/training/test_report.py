@@ -179,7 +179,7 @@ def test_curves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, epochs: int) ->
     rows = history(epochs)
     draw_learning_curves(rows, 1, tmp_path / "figures" / "curves.png")
     assert matplotlib.image.imread(tmp_path / "figures" / "curves.png").shape[2] == 4
-    assert [axes.get_title() for axes in drawn[0].axes] == ["loss", "accuracy", "asteroid recall"]
+    assert [axes.get_ylabel() for axes in drawn[0].axes] == ["loss", "accuracy", "asteroid recall"]
     for axes, name in zip(drawn[0].axes, ("loss", "accuracy", "recall"), strict=True):
         training, validation, kept = axes.lines
         np.testing.assert_array_equal(training.get_xydata(), [(row["epoch"], row[name]) for row in rows])
