@@ -69,7 +69,7 @@ def lost(comparison: Comparison, needs: int, counts: Counter[str]) -> None:
     """Count synthetic asteroids by rate, and those left in too few exposures by both rules."""
     rates, places, own = tracks_of(comparison)
     inside = np.isfinite(np.stack(places, axis=1)[..., 0])
-    rules = {"now": comparison.judge(places, own).stays, "before": before(comparison, places, own)}
+    rules = {"now": comparison.apply(places, own).stays, "before": before(comparison, places, own)}
     for low, high in pairwise(rate_edges(comparison.rules.slowest)):
         asked = (inside.sum(axis=1) >= needs) & (rates >= low) & (rates < high)
         name = f"{low:g}-{high:g}"
@@ -140,7 +140,7 @@ def real_field(path: Path, step: int, slowest: float) -> dict[str, Any]:
         for each in comparison.plane.footprints
     ]
     nowhere = [np.zeros((len(each), len(exposures)), bool) for each in places]
-    judged = comparison.judge(places, nowhere)
+    judged = comparison.apply(places, nowhere)
     source = [_on_source(comparison, e, each) for e, each in enumerate(places)]
     there = [_on_source(comparison, e, each) for e, each in enumerate(comparison.plane.places)]
     stays, compared, at_source = map(np.concatenate, (judged.stays, judged.compared, source))

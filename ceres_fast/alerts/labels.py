@@ -1,7 +1,7 @@
 """What an alert is called: from the survey's own association, artefact score and detection history.
 
 A label is believed only where all of these agree; everything else is set aside, by reason. A detection seen once or
-twice with a good score may be an asteroid that nobody knows yet, so it is never called non-asteroid.
+twice with a good score may be an unknown asteroid, so it is never called non-asteroid.
 """
 
 from __future__ import annotations

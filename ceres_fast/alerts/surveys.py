@@ -27,7 +27,7 @@ class Survey:
     name : str
         Of the survey.
     candidate : str
-        Record of the packet that describes the detection; it tells the survey.
+        Record of the packet that describes the detection; it identifies the survey.
     known : callable
         Packet to columns of a stamp table.
     evidence : callable
@@ -89,7 +89,7 @@ _ZTF_MIDDLE = 1540
 def _ztf_known(packet: Packet) -> dict[str, Any]:
     candidate = packet["candidate"]
     exposure = _number(candidate, "exptime", 1e-3)
-    exposure = _ZTF_EXPOSURE if math.isnan(exposure) else exposure  # not told before schema 3.2
+    exposure = _ZTF_EXPOSURE if math.isnan(exposure) else exposure  # not in the packet before schema 3.2
     frame = _text(candidate.get("pdiffimfilename")).rpartition("/")[2].partition("_scimref")[0]
     return {
         "field": _text(candidate.get("field")),
@@ -135,7 +135,7 @@ def _ztf_centre(packet: Packet, shape: tuple[int, int], header: fits.Header) -> 
 
 
 def _centre(side: int, position: float) -> float:
-    """A cut-out may lack what is outside the CCD: near its low edge the centre is told from the other end."""
+    """A cut-out may lack what is outside the CCD: near its low edge the centre is counted from the other end."""
     if not _ZTF_CENTRE <= side <= _ZTF_SIDE:
         raise ValueError(f"is {side} pixels wide or high, not {_ZTF_CENTRE} to {_ZTF_SIDE}")
     if side < _ZTF_SIDE and math.isnan(position):

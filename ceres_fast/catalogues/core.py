@@ -66,7 +66,7 @@ class Catalogue:
 def column(catalogue: Catalogue, *names: str) -> np.ndarray | None:
     """Return the first of some columns that is there (whatever its case), as float64, missing values NaN; else None.
 
-    Columns are asked for by SExtractor's names; where the user gave another (`Catalogue.names`), that one is meant.
+    Columns are named as SExtractor names them; where the user gave another name (`Catalogue.names`), that one is read.
 
     Raises
     ------
@@ -207,8 +207,8 @@ def _only_finite(sky: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.nda
 def rows_of(catalogue: Catalogue, info: FrameInfo) -> np.ndarray:
     """Return the rows (from 0) of a catalogue that belong to a CCD, int64.
 
-    SExtractor numbers all images of a file, masks and weights too; `detect` and others number the CCDs. Which it was
-    is told by how many there are.
+    SExtractor numbers all images of a file, masks and weights too; `detect` and others number the CCDs. Which it
+    was follows from how many there are.
 
     Raises
     ------

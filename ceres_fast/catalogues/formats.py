@@ -52,7 +52,7 @@ SUFFIXES = {name: known.suffix for name, known in FORMATS.items()}
 
 
 def read_catalogue(path: Path, names: Names | None = None) -> Catalogue:
-    """Read a catalogue; its format is told from its content.
+    """Read a catalogue; its format is recognised by its content.
 
     Parameters
     ----------

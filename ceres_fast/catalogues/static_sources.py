@@ -88,7 +88,7 @@ def _tables(path: Path) -> list[Table]:
                 return [Table.read(path, format=format_)]
             with fits.open(path) as hdus:
                 return [Table.read(hdu) for hdu in hdus if isinstance(hdu, fits.BinTableHDU | fits.TableHDU)]
-    except Exception as error:  # each format raises its own types, and that of text tells all that it has tried
+    except Exception as error:  # each format raises its own types, and that of text lists all that it has tried
         lines = (str(error).strip() or repr(error)).splitlines()
         why = "no format of text fits" if len(lines) > 9 else lines[0]
         raise InputError(

@@ -112,9 +112,9 @@ def shape_of(header: fits.Header) -> tuple[int, int]:
 
 
 def _names(hdus: fits.HDUList, ccds: Sequence[int]) -> list[str]:
-    """Return a name for each CCD of a mosaic: what tells them all apart, of their keywords, EXTNAME and number.
+    """Return a name for each CCD of a mosaic: the first of keyword, EXTNAME and number that differs for all of them.
 
-    Only their own headers are asked: a DETECTOR in the primary header is that of the whole mosaic.
+    Only their own headers are read: a DETECTOR in the primary header is that of the whole mosaic.
     """
     keywords = TEXT_KEYWORDS["ccd"]
     by_keyword = [text(readable_header(hdus[number].header, keywords), "ccd") for number in ccds]

@@ -10,7 +10,7 @@ from ..errors import InputError
 from .info import FrameInfo
 
 NIGHT_GAP = 0.4
-"""Days without an exposure that end a night. Nights are told by the gap between them, not by a date, because UTC
+"""Days without an exposure that end a night. Nights are separated by the gap between them, not by a date, because UTC
 noon falls into the night at some longitudes and headers do not say the longitude in one way."""
 
 SAME_TIME = 0.5

@@ -257,7 +257,7 @@ def _head(path: Path, hdus: fits.HDUList, layout: Layout, hdu: int) -> FrameHead
 
 
 def _name(path: Path) -> Path:
-    """Return what tells names of files apart: one may be given in several ways."""
+    """Return the same path for a file however it is named: one may be given in several ways."""
     return path.parent.resolve() / path.name
 
 

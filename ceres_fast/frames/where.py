@@ -56,7 +56,7 @@ def equal(value: object, wanted: str) -> bool:
     if text == wanted.strip():
         return True
     try:
-        return Decimal(text) == Decimal(wanted)  # as floats, ids of 18 digits would be taken for their neighbours
+        return Decimal(text) == Decimal(wanted)  # as floats, ids of 18 digits would equal their neighbours
     except InvalidOperation:
         return False
 

@@ -133,7 +133,7 @@ def write_splits(
 
 
 class PartStamps:
-    """The stamps of several parts as one array of which rows are asked for; only these are read.
+    """The stamps of several parts as one array: only the rows that are indexed are read.
 
     Parameters
     ----------

@@ -158,7 +158,7 @@ def _local(count: int) -> Iterator[Any]:
     with ExitStack() as opened:
         opened.enter_context(dask.config.set(quiet))
         with interrupts_ignored():
-            # Dask would stop or restart workers that hold much memory; here none does, and the system is the judge.
+            # Dask would stop or restart workers that hold much memory; that is left to the system.
             cluster = LocalCluster(
                 n_workers=count,
                 threads_per_worker=1,

@@ -1,4 +1,4 @@
-"""How many asteroids a promise of few losses needs: one-sided tolerance limits, whatever the distribution.
+"""How many asteroids a guaranteed loss needs: one-sided tolerance limits, whatever the distribution.
 
 Of n asteroids that are exchangeable with those to come, let the threshold be the (k + 1)-th smallest of the
 probabilities at which each is lost. The share of all asteroids that is lost is then at most that of a
@@ -18,7 +18,7 @@ from ..settings.guarantee import SMALLEST
 
 
 def needed(max_loss: float, confidence: float) -> int:
-    """Return how many asteroids the promise needs: 149 for 0.02 and 0.95.
+    """Return how many asteroids the guarantee needs: 149 for 0.02 and 0.95.
 
     With fewer, all of them may by chance survive a threshold that loses more: (1 - max_loss)^n > 1 - confidence.
 

@@ -11,13 +11,14 @@ Counts = tuple[np.ndarray, np.ndarray]
 """For each place in how many exposures something is seen, and how many looked."""
 
 LEAST_PLACES = 2_000
-"""So many of them decide how many exposures are asked for; places at which fewer exposures looked are put together."""
+"""So many random places are needed to decide how many exposures must show something; places that fewer exposures cover
+are put together until there are so many."""
 
 LEAST = 1e-16
-"""Smaller probabilities are not told apart: they are the rounding of 1 less the rest."""
+"""Smaller probabilities are all given as this one: below it, 1 less the rest is rounding."""
 
 _MOST = 1000
-"""Numbers above this are taken for it: with fewer expected, all of them are as good as impossible."""
+"""Larger numbers count as this one: where fewer are expected, all of them are as good as impossible."""
 
 
 def needed_by_chance(by_chance: Sequence[Counts], most: int, chance: float) -> np.ndarray:
@@ -30,7 +31,7 @@ def needed_by_chance(by_chance: Sequence[Counts], most: int, chance: float) -> n
     most : int
         How many may look at a place.
     chance : float
-        What share of the places may be taken for occupied (`smallest`).
+        What share of the places may seem to be occupied (`smallest`).
 
     Returns
     -------
@@ -52,7 +53,8 @@ def needed_by_chance(by_chance: Sequence[Counts], most: int, chance: float) -> n
         there = np.flatnonzero(needed)
         places = np.isin(looked, waiting)
         needed[waiting] = needed[there[0]] if len(there) else smallest(seen[places], max(waiting), chance)
-    for number in np.setdiff1d(np.arange(1, most), looked)[::-1]:  # nobody knows: no fewer than where more looked
+    # Where no random place has been covered so often: no fewer than where more exposures looked.
+    for number in np.setdiff1d(np.arange(1, most), looked)[::-1]:
         needed[number] = max(needed[number], needed[number + 1])
     return np.clip(needed, 1, np.maximum(np.arange(most + 1), 1))
 

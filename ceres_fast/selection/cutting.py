@@ -56,7 +56,7 @@ def _bad_stamp(exposure: Detections, row: int, filled: int, can_fill: bool) -> I
 
 
 def _known(labelled: Labelled, rows: np.ndarray) -> dict[str, object]:
-    """Return the columns of a stamp table that frame, catalogue and truth tell."""
+    """Return the columns of a stamp table that come from frame, catalogue and truth."""
     exposure, match, known = labelled.exposure, labelled.accepted, labelled.known
     info = exposure.info
     asteroid = match.asteroid[rows]

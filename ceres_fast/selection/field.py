@@ -35,16 +35,15 @@ COUNTS = {
     "frames": "frames used",
     "bad_frames": "frames left out because they or their catalogues cannot be used",
     "frames_not_selected": "frames left out by --where",
-    "single_exposures": "frames without a second exposure: what is stationary cannot be told",
+    "single_exposures": "frames without a second exposure, in which no stationary detection can be found",
     "empty_catalogues": "exposures of which no detection is known",
     "detections": "detections in the catalogues",
     "bad_frame_detections": "detections in frames left out",
     "not_selected": "detections left out by --where",
     "rejected_flags": "detections left out by --reject-flags",
     "stationary": "stationary detections",
-    "not_compared": "detections of which nobody knows whether they are stationary: no exposure far enough away in time "
-    "looked there",
-    "contested": "detections that two asteroids, or two detections of one, lay claim to",
+    "not_compared": "detections that may be stationary: no exposure far enough away in time covers their place",
+    "contested": "detections that may be either of two asteroids, or that compete with another for one asteroid",
     "flux_mismatch": "detections at the place of an asteroid that are much brighter than it",
     "set_aside": "detections near a known asteroid that cannot be called either class",
     "outside_frame": "detections outside the frame",
@@ -180,7 +179,7 @@ def field_stamps(
     ------
     InputError
         For a bad frame, catalogue or stamp; it names the file, and the row of the catalogue. For a field in which
-        stationary detections cannot be told: nearly all are, none is, or the exposures are too near in time.
+        stationary detections cannot be found: nearly all are, none is, or the exposures are too near in time.
     """
     counts: Counter[str] = Counter(files=2 * sum(info.part == 0 for info in frames))
     problems = Problems(on_error)

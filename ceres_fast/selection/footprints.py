@@ -124,7 +124,7 @@ def _on_sky(
     exposure: Detections, pixels: np.ndarray, places: np.ndarray, centre: tuple[float, float]
 ) -> Footprint | None:
     if not np.isfinite(places).all(axis=1).any():
-        return None  # clouds, a broken catalogue: nobody would have seen what is there
+        return None  # clouds, or a broken catalogue: what is there would not have been detected
     if exposure.wcs is not None and min(exposure.info.shape) > 0:
         ny, nx = exposure.info.shape
         pixels = np.stack(np.meshgrid(np.linspace(1, nx, 4), np.linspace(1, ny, 4)), axis=-1).reshape(-1, 2)

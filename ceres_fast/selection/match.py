@@ -37,10 +37,10 @@ class Matches:
     asteroid : numpy.ndarray
         Shape (n,), int64: row of the table of known asteroids, −1 where the detection is none of them.
     reason : numpy.ndarray
-        Shape (n,), str: one of `REASONS` where a detection can be called neither class, else empty. ``contested``: two
-        detections, or two asteroids, lay claim to each other; ``flux_mismatch``: much brighter than the asteroid
-        at its place; ``set_aside``: near a known asteroid and not it for certain, or of an asteroid that is not
-        validated or seen in too few exposures, or without a position.
+        Shape (n,), str: one of `REASONS` where a detection can be called neither class, else empty. ``contested``:
+        two detections may be one asteroid, or two asteroids one detection; ``flux_mismatch``: much brighter than the
+        asteroid at its place; ``set_aside``: near a known asteroid and not it for certain, or of an asteroid that is
+        not validated or seen in too few exposures, or without a position.
     """
 
     asteroid: np.ndarray
@@ -132,7 +132,7 @@ def set_aside_short_tracks(known: Sequence[Table], matches: Sequence[Matches], r
     matches : sequence of Matches
         What they were matched to.
     rules : Rules
-        For `track_exposures`; of fewer exposures all are asked for.
+        For `track_exposures`; where there are fewer exposures, all must show the asteroid.
     """
     least = min(rules.track_exposures, len(matches))
     names = [np.append(table["designation"], "")[match.asteroid] for table, match in zip(known, matches, strict=True)]

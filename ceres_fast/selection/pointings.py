@@ -39,13 +39,15 @@ the two decides: the narrow one knows the halo of a bright star, the wide one is
 class Pointings:
     """The exposures of a field that can be compared on the detector.
 
-    Two exposures are compared where they are on the sky, too, and point to places that differ by more than the radius
-    of matching: else everything on the sky is at its pixel. (A WCS may be off by more than that; what is seen at one
-    pixel at two times is then a star, or an asteroid that has not left its place yet.) None are where the telescope may
-    have followed an asteroid: where all pointings drift at one rate (with two exposures nobody knows), the asteroid
-    stays on its pixel. Where the telescope followed one and was dithered or set anew between, it stays on its pixel in
-    some of the exposures: what is seen in three or more whose pointings move at one rate, and in few others, is not
-    called a hot pixel.
+    Two exposures are compared on the detector where they are compared on the sky, too, and where they point to places
+    that differ by more than the radius of matching: otherwise everything on the sky is at its pixel. (A WCS may be
+    off by more than that. What is seen at one pixel at two times is then a star, or an asteroid that has not left its
+    place yet.)
+
+    No exposures are compared where the telescope may have followed an asteroid, which then stays on its pixel: where
+    all pointings drift at one rate (with two exposures this cannot be excluded). Where the telescope followed an
+    asteroid and was dithered or set anew between, the asteroid stays on its pixel in some of the exposures. So what
+    is seen in three or more exposures whose pointings move at one rate, and in few others, is not called a hot pixel.
 
     Parameters
     ----------

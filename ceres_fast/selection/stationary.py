@@ -41,7 +41,7 @@ class Stationary:
         Which detections are stationary, shape (n,), bool.
     compared : list of numpy.ndarray
         At which detections the rule could be applied, shape (n,), bool: exposures far enough away in time looked there.
-        Of the rest nothing is known: nobody looked, which is not the same as nothing was there.
+        The rest may be stationary or not: no such exposure covers their place.
     """
 
     stays: list[np.ndarray]
@@ -128,8 +128,8 @@ class Comparison:
         random = self._random_places()
         counts_there, persistent = self._count_random(random)
         self._choose(random, counts_there, persistent, counts)
-        self.found = self._judge(self.plane.places, counts)
-        self.random = self._judge_random(random, counts_there, persistent)
+        self.found = self._apply(self.plane.places, counts)
+        self.random = self._apply_to_random(random, counts_there, persistent)
 
     def _count_detections(self) -> list[Counts]:
         """Count what is seen at the place of each detection; and how deep each exposure is: `_depth`."""
@@ -142,7 +142,7 @@ class Comparison:
         return counts
 
     def _count_random(self, random: Sequence[np.ndarray]) -> tuple[list[Counts], list[np.ndarray]]:
-        """Count what is seen at random places, and tell which of them are at persistent sources."""
+        """Count what is seen at random places, and find which of them are at persistent sources."""
         counts, persistent = [], []
         for e, places in enumerate(random):
             seen = self.shown(e, places)
@@ -157,7 +157,7 @@ class Comparison:
         persistent: Sequence[np.ndarray],
         counts: Sequence[Counts],
     ) -> None:
-        """Choose how many exposures are asked for, so that chance is rare enough: `needed`, `_needed_both_sides`."""
+        """Choose in how many exposures something must be seen for chance to be rare: `needed`, `_needed_both_sides`."""
         self.pointings.choose(self._pixels(random))
         on_sky = (1 - SHARE_OF_CHANCE * self.pointings.differ) * self.rules.chance
         by_chance = [
@@ -177,8 +177,8 @@ class Comparison:
         ]
         self._needed_both_sides = smallest(np.concatenate(sides), len(self.minutes), on_sky)
 
-    def judge(self, places: Sequence[np.ndarray], own: Sequence[np.ndarray]) -> Stationary:
-        """Judge objects that are not in the catalogues, as if they were.
+    def apply(self, places: Sequence[np.ndarray], own: Sequence[np.ndarray]) -> Stationary:
+        """Apply the rule to objects that are not in the catalogues, as if they were.
 
         Parameters
         ----------
@@ -190,7 +190,7 @@ class Comparison:
         """
         shown = [self.shown(e, each) | own[e] for e, each in enumerate(places)]
         counts = [self._counts(e, *each) for e, each in enumerate(zip(places, shown, strict=True))]
-        return self._judge(places, counts, own)
+        return self._apply(places, counts, own)
 
     @property
     def typical_minutes(self) -> float:
@@ -231,7 +231,7 @@ class Comparison:
         """Tell which places are occupied in enough of the exposures that looked, (n,) bool."""
         return (looked > 0) & (number >= self.needed[looked])
 
-    def _judge(
+    def _apply(
         self,
         places: Sequence[np.ndarray],
         counts: Sequence[Counts],
@@ -292,12 +292,12 @@ class Comparison:
             for each in self.plane.footprints
         ]
 
-    def _judge_random(
+    def _apply_to_random(
         self, random: Sequence[np.ndarray], counts: Sequence[Counts], persistent: Sequence[np.ndarray]
     ) -> RandomPlaces:
-        judged = self._judge(random, counts)
-        # Known fixed sources are asked for everywhere.
-        stays, compared = np.concatenate(judged.stays), np.concatenate(judged.compared) | (self._static is not None)
+        found = self._apply(random, counts)
+        # Fixed sources from a catalogue are known at any place, whether or not an exposure covers it.
+        stays, compared = np.concatenate(found.stays), np.concatenate(found.compared) | (self._static is not None)
         known = np.concatenate(
             [mask | self._on_static(e, each) for e, (mask, each) in enumerate(zip(persistent, random, strict=True))]
         )

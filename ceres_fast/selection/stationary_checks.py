@@ -16,8 +16,8 @@ LEAST_ROWS = 100
 NEARLY_ALL = 0.999
 """More than this share of stationary detections is not believed: noise and cosmic rays alone are more than the rest."""
 
-LEAST_JUDGED = 0.5
-"""Where fewer of a field's detections can be judged, its exposures are not comparable as a whole."""
+LEAST_COMPARED = 0.5
+"""Where the rule applies to a smaller share of a field's detections, its exposures are not comparable as a whole."""
 
 SIGMAS = 4
 """Where no more detections are stationary than random places are, and this many times the error, none is."""
@@ -66,18 +66,20 @@ def check_field(exposures: Sequence[Detections], found: Stationary, comparison: 
 def why_not_compared(exposures: Sequence[Detections], found: Stationary, comparison: Comparison | None) -> str:
     """Say why the exposures of a field cannot be compared, and which cadence would do.
 
-    Empty where most of its detections can be judged, or fewer than two exposures have any.
+    Empty where the rule applies to most of its detections, or fewer than two exposures have any.
     """
     with_rows = [e for e, exposure in enumerate(exposures) if len(exposure.x)]
     if comparison is None or len(with_rows) < 2:
         return ""
-    rows, judged = (sum(int(count) for count in counts) for counts in zip(*map(_judged, found.compared), strict=True))
+    rows = sum(len(mask) for mask in found.compared)
+    compared = sum(int(mask.sum()) for mask in found.compared)
     if comparison.partners[np.ix_(with_rows, with_rows)].any():
-        if judged >= LEAST_JUDGED * rows:
+        if compared >= LEAST_COMPARED * rows:
             return ""
         return (
-            f"{rows - judged} of the {rows} detections of its {_exposures(exposures)} are where no other exposure, far "
-            "enough away in time, is known to have looked (they point elsewhere, or have no positions on the sky)"
+            f"{rows - compared} of the {rows} detections of its {_exposures(exposures)} are where no other "
+            "exposure, far enough away in time, is known to have looked (they point elsewhere, or have no positions on "
+            "the sky)"
         )
     apart = np.abs(comparison.minutes[:, None] - comparison.minutes)
     known = np.isfinite(apart) & ~np.eye(len(apart), dtype=bool)
@@ -97,10 +99,6 @@ def why_not_compared(exposures: Sequence[Detections], found: Stationary, compari
     with np.errstate(divide="ignore"):
         rate = slowest * (comparison.minutes_needed[known] / apart[known]).min()
     return f"{text}, or --slowest {_rounded_up(rate, 2)}"
-
-
-def _judged(compared: np.ndarray) -> tuple[int, int]:
-    return len(compared), int(compared.sum())
 
 
 def _rounded_up(value: float, digits: int) -> str:
@@ -126,7 +124,7 @@ def _nearly_all(comparison: Comparison) -> dict[str, str]:
     taken = (random.by_chance + random.on_sources) / max(random.compared, 1)
     if taken > DENSE:
         action = (
-            f"the field is so dense that {taken:.0%} of random places are taken for occupied; give "
+            f"the field is so dense that {taken:.0%} of random places seem to be occupied; give "
             "more exposures, raise SExtractor's threshold, or take sharper ones"
         )
         return {"expected": expected, "action": action}

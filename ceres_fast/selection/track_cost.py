@@ -16,7 +16,7 @@ FASTEST = 10.0
 """arcsec/min: the fastest synthetic asteroids."""
 
 LAST_BIN = 0.8
-"""The last bin by rate begins below this share of the fastest, lest it be too narrow."""
+"""The last bin by rate begins below this share of the fastest, so that it is not too narrow."""
 
 PLACES = 40_000
 """Places of synthetic asteroids in a field, all exposures together."""
@@ -42,8 +42,8 @@ def track_cost(comparison: Comparison, needs: int = NEEDS) -> Counter[str]:
     """Put synthetic asteroids through the rule, with the field's own detections and times.
 
     They start at a random place of a random exposure in a random direction and move at a constant rate; half of the
-    error of positions (`Rules.position_error`, which is 2 sigma) is added. An asteroid is taken to be detected in every
-    exposure that looked where it is; of which it is lost because nobody detects it is another matter.
+    error of positions (`Rules.position_error`, which is 2 sigma) is added. An asteroid counts as detected in every
+    exposure that covers its place: the loss in detection is not part of this cost.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def track_cost(comparison: Comparison, needs: int = NEEDS) -> Counter[str]:
         return counts
     rates, places, own = tracks_of(comparison)
     inside = np.isfinite(np.stack(places, axis=1)[..., 0])
-    left = (inside & ~np.stack(comparison.judge(places, own).stays, axis=1)).sum(axis=1)
+    left = (inside & ~np.stack(comparison.apply(places, own).stays, axis=1)).sum(axis=1)
     counted = inside.sum(axis=1) >= asked
     for low, high in pairwise(rate_edges(comparison.rules.slowest)):
         chosen = counted & (rates >= low) & (rates < high)
@@ -83,7 +83,7 @@ def tracks_of(comparison: Comparison) -> tuple[np.ndarray, list[np.ndarray], lis
     rates : numpy.ndarray
         arcsec/min, shape (n,).
     places, own : list of numpy.ndarray
-        What `Comparison.judge` takes: where they are in each exposure, and which other exposures show them there.
+        What `Comparison.apply` takes: where they are in each exposure, and which other exposures show them there.
     """
     edges = rate_edges(comparison.rules.slowest)
     number = max(LEAST_TRACKS, PLACES // len(comparison.minutes) // (len(edges) - 1))

@@ -33,10 +33,10 @@ def check_times(truth: Table, frames: Sequence[FrameInfo], rules: Rules) -> None
 
 def check_observatory(truth: Table, frames: Sequence[FrameInfo]) -> None:
     """Warn when the validated observations are of one observatory, and the frames say that another took them."""
-    told = set(map(str, truth["observatory"][np.asarray(truth["validated"], bool)])) - {""}
+    of_truth = set(map(str, truth["observatory"][np.asarray(truth["validated"], bool)])) - {""}
     named = {info.observatory for info in frames if observatories.exists(info.observatory)}
-    if told and named and not told & named:
-        of, by = (", ".join(observatories.describe(code) for code in sorted(codes)) for codes in (told, named))
+    if of_truth and named and not of_truth & named:
+        of, by = (", ".join(observatories.describe(code) for code in sorted(codes)) for codes in (of_truth, named))
         warn(
             f"{truth.meta.get('path', 'the truth table')}: its observations are of {of}, and the frames say {by}. From "
             'elsewhere on Earth a main-belt asteroid is up to 9" away: pass the observations of these frames'

@@ -1,6 +1,6 @@
 """Observations in ADES, the form with values between bars.
 
-Lines are told apart by ``ades.psvtoxml.parsePSVLine`` of the iau-ades package. Its whole-file function is not used:
+Lines are parsed by ``ades.psvtoxml.parsePSVLine`` of the iau-ades package. Its whole-file function is not used:
 it ends the process at a bad line, and keeps its state, so that a second file cannot be read. Format:
 https://github.com/IAU-ADES/ADES-Master
 """

@@ -49,7 +49,7 @@ FORMATS = (
     Format("MPC 80-column", mpc80.tells, mpc80.rows),
     Format("table", tables.tells, tables.rows),
 )
-"""The formats, told from content: the first that recognises the text reads it."""
+"""The formats, recognised by content: the first that recognises the text reads it."""
 
 
 def read_truth(path: Path, *, observatory: str | None = None, on_error: OnError = "stop") -> Table:
@@ -59,7 +59,7 @@ def read_truth(path: Path, *, observatory: str | None = None, on_error: OnError 
     ----------
     path : pathlib.Path
         MPC 80-column, ADES PSV, ADES XML, or a table with a header (CSV, ECSV or what astropy recognises); the format
-        is told from the content.
+        is recognised by the content.
     observatory : str, optional
         Code of the observatory that took the frames. Its observations are used, and those that name none. Of objects
         that only others observed it is known that they exist, but from elsewhere they are seen some arcsec away: they

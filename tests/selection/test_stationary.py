@@ -191,7 +191,7 @@ def test_in_a_real_field_chance_is_rare_and_stars_are_found(positions, step):
         print_.places(random.uniform(print_.low, print_.high, (60_000 // number, 2)))
         for print_ in comparison.plane.footprints
     ]
-    judged = comparison.judge(places, [np.zeros((len(each), number), bool) for each in places])
+    judged = comparison.apply(places, [np.zeros((len(each), number), bool) for each in places])
     of_sources = [
         (shown > 1) & (shown / looked >= 0.5) for shown, looked in (seen(e, each) for e, each in enumerate(places))
     ]

@@ -56,13 +56,13 @@ def test_asteroids_at_the_slowest_rate_are_kept_and_far_slower_ones_are_lost():
         places = [spot + np.array([[rate * t, 0]]) for t in FOUR]
         all_places = np.array(places)[:, 0]
         own = [np.hypot(*(all_places - place).T)[None] <= comparison.radii[e] for e, place in enumerate(places)]
-        assert [mask[0] for mask in comparison.judge(places, own).stays] == [lost] * 4
+        assert [mask[0] for mask in comparison.apply(places, own).stays] == [lost] * 4
 
 
 def test_an_asteroid_that_is_not_seen_is_not_stationary():
     comparison = compare(*survey(FOUR, 100).exposures)
     nowhere = [np.full((3, 2), np.nan)] * 4
-    judged = comparison.judge(nowhere, [np.zeros((3, 4), bool)] * 4)
+    judged = comparison.apply(nowhere, [np.zeros((3, 4), bool)] * 4)
     assert not np.concatenate(judged.stays).any()
     assert not np.concatenate(judged.compared).any()
 

@@ -64,10 +64,10 @@ def places(columns: Mapping[str, np.ndarray]) -> np.ndarray:
     """Return where each stamp was cut from, str (n,).
 
     ``field NAME/CCD``, ``field NAME`` (where a CCD of the field is unknown), ``file NAME``, ``sky RA DEC``, or
-    ``unknown place``: stamps of which nothing is known cannot be told apart, and stay together.
+    ``unknown place``: stamps of which nothing is known may all be of one place, and stay together.
     """
     field, ccd = columns["field"], columns["ccd"]
-    # A field of which one stamp lacks its CCD cannot be told apart by CCD.
+    # Where one stamp of a field lacks its CCD, it may be of any of them: the whole field is one place.
     by_ccd = ~np.isin(field, np.unique(field[ccd == ""]))
     of_field = np.where(by_ccd, _joined("field ", field, "/", ccd), _joined("field ", field))
     of_file = np.where(columns["source"] == "", _sky_cells(columns), _joined("file ", columns["source"]))
