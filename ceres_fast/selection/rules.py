@@ -56,7 +56,7 @@ class Rules:
     centre : int
         0-based row and column of the stamp's pixel that holds the detection.
     remove_stationary : bool
-        Remove stationary detections, where the exposures of a field are far enough apart in time to tell them.
+        Remove stationary detections, where the exposures of a field are far enough apart in time to find them.
     stationary_rule : int
         Version of the rule for stationary detections (`STATIONARY_RULE`). Detections that went through another one are
         not the same, so records and classifiers of another version are refused.
@@ -101,7 +101,8 @@ class Rules:
     timing_error : float
         Uncertainty of the times of exposures and of observations; in s.
     track_hours : float
-        Observations farther than this in time from an exposure do not tell where the asteroid is in it; in hours.
+        Observations farther than this in time from an exposure are not used to predict where the asteroid is in it; in
+        hours. Over two hours the turning of the Earth bends the path of a main-belt asteroid by less than 1 arcsec.
     extrapolation : float
         How far beyond its observations the motion of an asteroid is known well enough for `aside_radius`, in units of
         the time between the first and the last. Farther, `match_radius` is added to it for each such unit (what an
@@ -109,6 +110,14 @@ class Rules:
     unknown_rate : float
         How fast an asteroid that was observed once may be; in arcsec/min. In the other exposures detections are set
         aside within the distance it can have moved.
+
+    Notes
+    -----
+    `slowest` is the rate of an object 20 au from the Sun at opposition, where the motion of the Earth is most of it:
+    148 (1 - R^-0.5) / (R - 1) arcsec/h at R au. Main-belt asteroids move at 0.5 arcsec/min, so that `unknown_rate` is
+    twice that. `track_exposures` is what a trajectory search needs to link an asteroid. The other numbers are this
+    package's own choice; ``docs/survey.md`` says what the rule for stationary detections does with them, measured on
+    simulated and on real fields (``benchmarks/results/stationary.json``).
     """
 
     stamp_size: Whole = STAMP_SIZE
