@@ -94,7 +94,8 @@ def detect_frames(
     write = partial(_write, chosen.write_catalogue, format=format, threshold=threshold, min_area=min_area)
     outcomes = in_order(write, list(zip(frames, targets, strict=True)), workers, _killed)
     written = []
-    # Closed at the first error, so that the other processes end before it is shown.
+    # Outcomes come in the order of the frames, so that the first error, and the order of the warnings, do not depend on
+    # which process is the fastest. Closed at that error, so that the other processes end before it is shown.
     with closing(outcomes):
         for target in track(targets, "detecting"):
             outcome = next(outcomes)

@@ -115,6 +115,7 @@ class Comparison:
         self.rules, self.plane = rules, plane_of(exposures)
         self.minutes = np.array([info.mjd for info in infos]) * 1440
         self.radii = _radii(infos, rules)
+        # The radius and the error of positions, which the slowest asteroid must have left behind, over its rate.
         self.minutes_needed = self.radii * (1 + rules.position_error / rules.stationary_radius) / rules.slowest
         self.partners = np.abs(self.minutes[:, None] - self.minutes) >= self.minutes_needed
         np.fill_diagonal(self.partners, False)
@@ -160,10 +161,14 @@ class Comparison:
         """Choose in how many exposures something must be seen for chance to be rare: `needed`, `_needed_both_sides`."""
         self.pointings.choose(self._pixels(random))
         on_sky = (1 - SHARE_OF_CHANCE * self.pointings.differ) * self.rules.chance
+        # At persistent sources something is seen because it is there, not by chance. An asteroid that passes one is lost
+        # in that exposure however many must show it, so these places say nothing about how many that should be.
         by_chance = [
             (number[~mask], looked[~mask]) for (number, looked), mask in zip(counts_there, persistent, strict=True)
         ]
         self.needed = needed_by_chance(by_chance, len(self.minutes), on_sky)
+        # The second test is of what lies between two stationary detections in time; its number is chosen at the random
+        # places that the first test leaves, so that both together stay within `Rules.chance`.
         first = [self._enough(*each) for each in counts]
         self._flagged = self._points([each[mask] for each, mask in zip(self.plane.places, first, strict=True)])
         self._in_once = [~mask for mask in first]

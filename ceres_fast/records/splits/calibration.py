@@ -108,6 +108,8 @@ def sized_for(division: Division, columns: Mapping[str, np.ndarray], asteroids: 
     first = seen_asteroids(columns, needs)
     share = round(np.clip(asteroids / max(len(first), 1), SMALLEST_STEP, LARGEST_SHARE), _DIGITS)
     most = 0
+    # Half of what is missing is added at a time: a whole group may jump in at once, and a share that is larger than
+    # needed takes asteroids from training for nothing.
     while share <= LARGEST_SHARE and asteroids <= len(first):
         sized = replace(division, fractions=_with_calibration(division.fractions, share))
         with warnings_kept():  # about what is held out; they are printed when the stamps are divided for good
