@@ -280,7 +280,7 @@ def test_a_damaged_shard_is_left_out_where_that_is_asked_for(
     manifest = load_manifest(records)
     left = manifest.splits["train"]["shards"][0]
     others = left["count"] - left["asteroids"]
-    assert f"train {others} non-asteroid + {left['asteroids']} asteroid" in printed.out
+    assert f"train: {others} non-asteroid and {left['asteroids']} asteroid stamps" in printed.out
     assert len(history(tmp_path / "run")) == 2
 
 
