@@ -19,10 +19,8 @@ from ..frames.reading import find_frames, read_frame
 from ..pictures import ORANGE, SKY_BLUE, VERMILION, caption, draw_stamps, save
 from ..selection.field import survey_tables
 from ..selection.rules import Rules
+from ..settings.guarantee import NEEDS
 from ..truth import read_truth
-
-NEEDED = 3
-"""Exposures in which an asteroid must be kept so that a trajectory search can find it."""
 
 MARKS = (
     (1, True, "asteroids found", SKY_BLUE, "o"),
@@ -66,8 +64,8 @@ class Night:
     def summary(self) -> list[tuple[str, object]]:
         """Return rows of a table: what became of the asteroids and of everything else."""
         counts = self.counts
-        detected = sum(count >= NEEDED for count in self.tracks(called=False).values())
-        found = sum(count >= NEEDED for count in self.tracks(called=True).values())
+        detected = sum(count >= NEEDS for count in self.tracks(called=False).values())
+        found = sum(count >= NEEDS for count in self.tracks(called=True).values())
         aside = counts["lost_contested"] + counts["lost_flux"] + counts["lost_set_aside"] + counts["lost_other"]
         return [
             ("validated asteroids, once per exposure", counts["validated"]),
@@ -76,7 +74,7 @@ class Night:
             ("  without a certain label", aside),
             ("  lost by the classifier", len(self.rows(1, called=False))),
             ("  called asteroids", len(self.rows(1, called=True))),
-            (f"asteroids to be found in {NEEDED} exposures or more", detected),
+            (f"asteroids to be found in {NEEDS} exposures or more", detected),
             ("  found", found),
             ("everything else that moved or was seen once", counts["non_asteroid"]),
             ("  taken for asteroids", len(self.rows(0, called=True))),

@@ -24,7 +24,8 @@ from .found import check_night, draw_night
 FIELDS, HELD_OUT_FIELDS = 24, 4
 EPOCHS = 15
 SLOWEST = 0.2
-"""arcsec/min; four exposures in 18.6 min tell asteroids of this rate or faster from stars. There are no slower ones."""
+"""arcsec/min; in four exposures within 18.6 min, asteroids of this rate or faster move away from where a
+star would stay. There are no slower ones."""
 MARK = Path("data/survey.json")
 
 

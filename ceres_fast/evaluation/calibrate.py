@@ -67,7 +67,7 @@ def calibrate(
     Returns
     -------
     OperatingPoint
-        What ``classifier.json`` and the ONNX file that it names hold now. ``calibration/`` in the run tells about it:
+        What ``classifier.json`` and the ONNX file that it names hold now. ``calibration/`` in the run describes it:
         ``report.txt``, ``calibration.json`` and ``reliability.png``.
 
     Raises

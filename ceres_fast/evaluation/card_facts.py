@@ -1,4 +1,4 @@
-"""What is told in the model card of a run: read from its files and, where they are at hand, from its records."""
+"""The facts of a model card: read from the files of a run and, where they are at hand, from its records."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ RANGES = {
     "exposure": "exposure time, s",
     "pixel_scale": "pixel scale, arcsec/pixel",
 }
-"""Columns of which the card tells where the middle 90 % of the training stamps are."""
+"""Columns of which the card says where the middle 90 % of the training stamps are."""
 
 _OF_ASTEROIDS = ("magnitude", "rate")
 _PERCENTILES = (5, 50, 95)
@@ -65,7 +65,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class TrainingRecords:
-    """What is told of the records.
+    """What the card says of the records.
 
     Attributes
     ----------
@@ -140,12 +140,14 @@ def settings(classifier: Classifier) -> dict[str, Any]:
     InputError
         When it is not TOML.
     """
-    told = _config(classifier)
-    return {name: value for name, value in told.items() if not (isinstance(value, str) and Path(value).is_absolute())}
+    options = _config(classifier)
+    return {
+        name: value for name, value in options.items() if not (isinstance(value, str) and Path(value).is_absolute())
+    }
 
 
 def training_records(classifier: Classifier, records: Path | None) -> TrainingRecords | None:
-    """Return what is to be told of the records that a classifier was trained on; None, with a warning, without them.
+    """Return what the card says of the records of a classifier; None, with a warning, without them.
 
     Parameters
     ----------
@@ -167,7 +169,7 @@ def training_records(classifier: Classifier, records: Path | None) -> TrainingRe
     except InputError as error:
         if records is not None:
             raise
-        warn(f"{error} The card tells little of the data; name them with --records")
+        warn(f"{error} The card says little about the data; name them with --records")
         return None
     columns = read_columns(manifest, "train", ("label", "filter", "field", "ccd", "mjd", *RANGES))
     ranges = {meaning: found for name, meaning in RANGES.items() if (found := _range(columns, name))}

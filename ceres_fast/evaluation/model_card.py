@@ -36,7 +36,7 @@ def write_card(run: Path, records: Path | None = None, *, overwrite: bool = Fals
     Parameters
     ----------
     run : pathlib.Path
-        Run directory (or its ``classifier.json``), evaluated on what the card is to tell of: every
+        Run directory (or its ``classifier.json``), evaluated on what the card is to show: every
         ``evaluation-<split>`` in it that was made with the classifier as it is now.
     records : pathlib.Path, optional
         Folder of the records it was trained on; without it the one that its ``config.toml`` names, if they are there.

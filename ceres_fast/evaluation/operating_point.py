@@ -131,7 +131,7 @@ def choose(
     Notes
     -----
     The guarantee is for asteroids like those of the calibration split: of the same survey, found by the same detection
-    in `needs` exposures or more, independent of each other. Those of one field are not quite: a warning tells of fewer
+    in `needs` exposures or more, independent of each other. Those of one field are not quite: a warning names fewer
     than `FEW_FIELDS` fields, or more than `MANY_A_FIELD` asteroids in each on average.
     """
     names, probability, _ = critical(predictions, needs)
@@ -144,8 +144,8 @@ def choose(
     fields = len(np.unique(fields_of(predictions, names)))
     if fields < FEW_FIELDS or len(names) > MANY_A_FIELD * fields:
         warn(
-            f"the {len(names)} asteroids that the threshold is chosen on come from "
-            f"{counted(fields, 'field')}{', each in one night' if fields > 1 else ', in one night'}. "
+            f"the threshold is chosen on {counted(len(names), 'asteroid')} from {counted(fields, 'field')}, "
+            f"{'each in' if fields > 1 else 'of'} one night. "
             f"Those of one field share seeing and sky: with fewer than {FEW_FIELDS} fields, or more than "
             f"{MANY_A_FIELD} asteroids a field, more than {max_loss:g} of all asteroids are lost more often than a "
             f"confidence of {confidence:g} says. More fields help; more asteroids of the same fields do not"

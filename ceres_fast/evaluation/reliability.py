@@ -148,7 +148,7 @@ def fit(method: str, labels: np.ndarray, probabilities: np.ndarray) -> dict[str,
             f"--scaling {method} cannot be fitted: all {len(labels)} stamps of the split are of one class. Build "
             "records with both in it, or pass --scaling none."
         )
-    # As `scaled` takes them.
+    # In the precision in which `scaled` computes.
     return METHODS[method](np.asarray(labels), np.asarray(probabilities, np.float32).astype(np.float64))
 
 
@@ -166,8 +166,8 @@ def _least_loss(labels: np.ndarray, probabilities: np.ndarray, biases: tuple[flo
     """Return temperature and bias of the least cross-entropy; in 1 / temperature and bias it has one minimum only."""
     odds = logit(probabilities)
     asteroids = np.count_nonzero(labels)
-    # Platt's targets (1999): as if one stamp more of each class had been seen. Of classes that a threshold tells
-    # apart without an error, the least loss would else be at temperature 0.
+    # Platt's targets (1999): as if one stamp more of each class had been seen. Where a threshold separates the
+    # classes without an error, the least loss would else be at temperature 0.
     targets = np.where(labels == 1, (asteroids + 1) / (asteroids + 2), 1 / (len(labels) - asteroids + 2))
 
     def loss(values: np.ndarray) -> tuple[float, np.ndarray]:

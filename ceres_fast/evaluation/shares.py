@@ -33,7 +33,7 @@ def share(chosen: np.ndarray, design: float = 1.0) -> Share | None:
     chosen : numpy.ndarray of bool
         Shape (n,).
     design : float
-        Design effect, 1 or more: n answers tell as much as n / design independent ones.
+        Design effect, 1 or more: n answers say as much as n / design independent ones.
 
     Notes
     -----
@@ -65,7 +65,7 @@ def correlation(answers: np.ndarray, owners: np.ndarray) -> float:
     float
         Correlation of pairs of exposures of an asteroid about the mean of all, in [0, 1]. What faintness or a bad CCD
         makes alike is in it, so that it is rather too large within a bin, and intervals rather too wide. 1 where it
-        cannot be told: all answers are the same, or no asteroid has two exposures.
+        cannot be known: all answers are the same, or no asteroid has two exposures.
     """
     total = np.bincount(owners)
     pairs = float((total * (total - 1)).sum())

@@ -112,7 +112,7 @@ RECOMPUTED: dict[str, Callable[[Published], float]] = {
 def recomputed(row: Published) -> dict[str, float]:
     """Return every figure of `RECOMPUTED`, with all its digits.
 
-    Wrong calls are told from right ones and the size of the class, so that a matrix with a misprint in TN or FN is put
+    Wrong calls are the size of the class less the right ones, so that a matrix with a misprint in TN or FN is put
     right.
     """
     return {figure: compute(row) for figure, compute in RECOMPUTED.items()}

@@ -169,9 +169,9 @@ def test_few_fields_are_warned_of(
     assert chosen.fields == fields
     said = " ".join(capsys.readouterr().err.split())
     assert (
-        "come from 1 field, in one night." if fields == 1 else f"come from {fields} fields, each"
+        "from 1 field, of one night." if fields == 1 else f"from {fields} fields, each in one night."
     ) in said or not warned
-    assert ("come from" in said) == warned
+    assert ("the threshold is chosen on" in said) == warned
 
 
 def test_fields_of_asteroids_that_are_left_out_do_not_count() -> None:

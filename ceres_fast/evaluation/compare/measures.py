@@ -56,7 +56,7 @@ class Asteroids:
 
 
 def asteroids(predictions: Predictions, needs: int) -> Asteroids:
-    """Return the asteroids of a split, sorted by name: those that `survivors` tells about."""
+    """Return the asteroids of a split, sorted by name: those of `survivors`."""
     names, probability, _ = critical(predictions, needs)
     enough = ~np.isnan(probability)
     every, first = np.unique(predictions.asteroids, return_index=True)

@@ -117,7 +117,7 @@ def _notes(comparison: Comparison) -> list[str]:
         "independent, which the exposures of one asteroid are not. A difference at the threshold is called shown when "
         "its interval does not contain 0 and p is below 0.05, one in ranking when the intervals of both areas do not "
         "contain 0. Lost, recall, precision and left depend on each run's own threshold. A verdict is about these "
-        "classifiers: how much chance in training moves them, only more seeds tell."
+        "classifiers: only more seeds show how much chance in training moves them."
     )
 
 

@@ -141,7 +141,7 @@ class Bin:
     words : str
         What follows "asteroids" in a sentence: ``of 21 to 21.5 mag``.
     holds : callable
-        Takes values of the quantity (n,) and tells which are in the bin, bool (n,).
+        Takes values of the quantity (n,) and returns which are in the bin, bool (n,).
     low, high : float, optional
         Range, `high` not included; None where it is open or there is none.
     """

@@ -27,7 +27,7 @@ class _Answers:
 
     called: np.ndarray  # bool (n,)
     owners: np.ndarray  # int (n,): which asteroid, -1 for non-asteroids
-    judged: np.ndarray  # bool (m,): has the exposures that are needed
+    linkable: np.ndarray  # bool (m,): has as many exposures as a trajectory search needs
     found: np.ndarray  # bool (m,): in as many exposures as are needed
     alike: float  # correlation of the stamps of an asteroid
     purity: bool  # whether there are both classes, so that purity means something
@@ -71,7 +71,7 @@ def failures(predictions: Predictions, threshold: float, needs: int = NEEDS) -> 
         "confidence": CONFIDENCE,
         "stamps": len(answers.called),
         "asteroids": len(answers.found),
-        "asteroids_with_too_few_exposures": int((~answers.judged).sum()),
+        "asteroids_with_too_few_exposures": int((~answers.linkable).sum()),
         "stamps_per_asteroid": float(answers.is_asteroid.sum() / max(len(answers.found), 1)),
         "correlation_of_stamps": answers.alike,
         **{name: _plain(value) for name, value in overall.items()},
@@ -113,23 +113,23 @@ def _answers(predictions: Predictions, threshold: float, needs: int) -> _Answers
     owners[rows] = owner
     critical_names, probability, _ = critical(predictions, needs)
     place = np.searchsorted(names, critical_names)
-    judged, found = np.zeros((2, len(names)), bool)
-    judged[place] = np.isfinite(probability)
+    linkable, found = np.zeros((2, len(names)), bool)
+    linkable[place] = np.isfinite(probability)
     found[place] = probability >= threshold
     purity = 0 < len(rows) < len(called)
-    return _Answers(called, owners, judged, found, correlation(called[rows], owner), purity)
+    return _Answers(called, owners, linkable, found, correlation(called[rows], owner), purity)
 
 
 def _measures(answers: _Answers, stamps: np.ndarray, asteroids: np.ndarray) -> dict[str, Share | None]:
     """Return recall, purity and recall per asteroid among some stamps, bool (n,), and some asteroids, bool (m,)."""
-    theirs, chosen, judged = stamps & answers.is_asteroid, stamps & answers.called, asteroids & answers.judged
+    theirs, chosen, linkable = stamps & answers.is_asteroid, stamps & answers.called, asteroids & answers.linkable
     return {
         "recall": share(answers.called[theirs], design_effect(answers.owners[theirs], answers.alike)),
         # All exposures of an asteroid are of one class: what is called an asteroid is wholly alike.
         "purity": share(answers.is_asteroid[chosen], design_effect(answers.owners[chosen], 1))
         if answers.purity
         else None,
-        "asteroid_recall": share(answers.found[judged]),
+        "asteroid_recall": share(answers.found[linkable]),
     }
 
 
@@ -145,7 +145,7 @@ def _bins(quantity: Quantity, values: np.ndarray, owners: np.ndarray) -> list[Bi
 
 
 def _reason_to_leave_out(quantity: Quantity, values: np.ndarray, bins: list[Bin], answers: _Answers) -> str:
-    """Return why a quantity can tell nothing, or ""."""
+    """Return why a quantity shows nothing, or ""."""
     theirs = values[answers.is_asteroid]
     known = theirs[~is_unknown(theirs)]
     if not len(theirs):

@@ -35,7 +35,7 @@ class Quantity:
     of_asteroids : bool
         Whether it exists for asteroids only, so that purity has no meaning.
     per_asteroid : bool
-        Whether the median over its exposures tells something about an asteroid as a whole.
+        Whether the median over its exposures describes an asteroid as a whole.
     overlapping : bool
         Whether a stamp may be in more than one bin.
     """

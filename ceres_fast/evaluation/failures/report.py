@@ -72,6 +72,8 @@ def _by_chance(found: Mapping[str, Any]) -> str:
         for one in quantity["bins"]
         for measure in MEASURES
     )
+    if not looked_at:
+        return f"No quantity divides the asteroids into bins: nothing was compared. {_likeness(found)}"
     expected = looked_at * (1 - found["confidence"]) / 2
     return (
         f"{looked_at} values were compared: where nothing is wrong, about {expected:.0f} would stand out by chance. "
@@ -90,7 +92,10 @@ def _likeness(found: Mapping[str, Any]) -> str:
 
 
 def _left_out(found: Mapping[str, Any]) -> str:
-    return "Not looked at: " + "; ".join(f"{name}: {reason}" for name, reason in found["left_out"].items()) + "."
+    names: dict[str, list[str]] = {}
+    for name, reason in found["left_out"].items():
+        names.setdefault(reason, []).append(name)
+    return "Not looked at: " + "; ".join(f"{', '.join(some)}: {reason}" for reason, some in names.items()) + "."
 
 
 def _paragraph(text: str, indent: str = "") -> str:

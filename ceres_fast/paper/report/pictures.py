@@ -81,9 +81,9 @@ def confusion_matrices(results: Results) -> Picture | None:
             _matrix(axes, groups[key], first=column == 0, last=row == len(down) - 1)
         else:
             axes.set_axis_off()
-    told = "; ".join(f"{_name(rows)}: {_counted(rows)}" for rows in groups.values())
+    counts = "; ".join(f"{_name(rows)}: {_counted(rows)}" for rows in groups.values())
     caption = "Confusion matrices of all experiments on the test split, coloured by the share of the true class"
-    return Picture("confusion.png", caption + _seeds(results), f"Confusion matrices. {told}.", png_of(figure))
+    return Picture("confusion.png", caption + _seeds(results), f"Confusion matrices. {counts}.", png_of(figure))
 
 
 def asteroids_found(results: Results) -> Picture | None:
@@ -103,12 +103,12 @@ def asteroids_found(results: Results) -> Picture | None:
     axes.set(xlabel="number of stamps of asteroids (test split)", xlim=(0, 1.12 * max(1, right.max(), wrong.max())))
     axes.legend(frameon=False, ncols=2, loc="lower right", bbox_to_anchor=(1, 1))
     axes.spines[["top", "right"]].set_visible(False)
-    told = "; ".join(
+    numbers = "; ".join(
         f"{_name(rows)}: {good:,.0f} correct, {bad:,.0f} incorrect"
         for rows, good, bad in zip(groups, right, wrong, strict=True)
     )
     caption = "Stamps of asteroids that are called right and wrong" + _seeds(results)
-    return Picture("asteroids.png", caption, f"{caption}. {told}.", png_of(figure))
+    return Picture("asteroids.png", caption, f"{caption}. {numbers}.", png_of(figure))
 
 
 def learning_curves(results: Results) -> list[Picture]:
@@ -126,7 +126,7 @@ def learning_curves(results: Results) -> list[Picture]:
         figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False, fontsize=8)
         tag = f" ({RANDOM})" if any(row.random for rows in done.values() for row in rows) else ""
         caption = f"{title(backbone)}{tag}: learning curves; solid validation, dotted training, ring the epoch kept"
-        found.append(Picture(f"learning-{place + 1}.png", caption, f"{caption}. {_told(done)}.", png_of(figure)))
+        found.append(Picture(f"learning-{place + 1}.png", caption, f"{caption}. {_losses(done)}.", png_of(figure)))
     return found
 
 
@@ -181,7 +181,7 @@ def _seeds(results: Results) -> str:
     return " (means over the seeds)" if any(len(rows) > 1 for rows in results.groups().values()) else ""
 
 
-def _told(done: Mapping[Key, Sequence[Row]]) -> str:
+def _losses(done: Mapping[Key, Sequence[Row]]) -> str:
     return "; ".join(
         f"experiment {key[1]}: {len(row.history)} epochs, validation loss of the last "
         f"{decimals(row.history[-1].get('val_loss'))}"

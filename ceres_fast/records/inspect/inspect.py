@@ -73,8 +73,8 @@ def inspect_records(
     dict
         What ``report.json`` holds: ``records``, ``manifest_sha256``, ``stamps``, ``sound``, ``splits``, ``classes``,
         ``stationary_cost`` (``rate``, ``needed``, ``tracks``, ``lost``: what the rule for stationary detections costs
-        synthetic asteroids), ``not_compared`` (stamps with too little background to tell whether their noise is
-        another's), ``findings`` (``what``, ``count``, ``examples``, ``leak``).
+        synthetic asteroids), ``not_compared`` (stamps with too little background to compare their
+        noise), ``findings`` (``what``, ``count``, ``examples``, ``leak``).
 
     Raises
     ------

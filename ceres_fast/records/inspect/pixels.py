@@ -97,7 +97,7 @@ def _batches(manifest: Manifest) -> Iterator[tuple[int, np.ndarray]]:
 
 
 def noise_of(stamps: np.ndarray) -> np.ndarray:
-    """Return what tells two cut-outs of the same pixels from two that only look alike: the noise of the background.
+    """Return the noise of the background: it differs in two cut-outs that only look alike.
 
     Two stars look alike, and the brighter they are the more so; the noise beside them does not. So the mean of 3x3
     pixels is taken away, sources are masked, and what is left is counted in standard deviations, cut at 3. A stamp that

@@ -103,7 +103,7 @@ def strange_values(pixels: Pixels, columns: Mapping[str, np.ndarray], splits: np
         ("stamps of which more than half lies outside the frame", columns["padded"] > HALF),
         ("stamps of which more than half was missing and is filled", columns["filled"] > HALF),
         ("stamps with a pixel scale more than 20 % from the median", np.abs(scale / usual - 1) > 0.2),
-        ("stamps without field and position, told apart by their file only", placeless),
+        ("stamps without field and position, distinguished by their file only", placeless),
     ):
         rows = np.flatnonzero(found)
         if rows.size:
@@ -125,7 +125,7 @@ def split_numbers(splits: np.ndarray, columns: Mapping[str, np.ndarray]) -> dict
 
 
 def class_numbers(columns: Mapping[str, np.ndarray]) -> dict[str, dict[str, Any]]:
-    """Return {class: what a network could tell the classes by without looking at the source}.
+    """Return {class: by what a network could separate the classes without looking at the source}.
 
     Shares of padded and filled stamps, and 5, 50 and 95 % of magnitude, rate, pixel scale and seeing (None: unknown).
     """

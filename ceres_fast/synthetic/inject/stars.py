@@ -26,7 +26,7 @@ WIDTHS = 0.15
 """Share by which a star's width may differ from that of most stars; cosmic rays are narrower, galaxies wider."""
 
 MERGED = 2
-"""FLAGS bit of a deblended detection: whether its neighbour matters is told by its light."""
+"""FLAGS bit of a deblended detection: whether its neighbour matters depends on its light (`CLEAN`)."""
 
 ROUND = 0.3
 """Largest ellipticity of a star."""
