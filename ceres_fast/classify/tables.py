@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from os import PathLike
 from pathlib import Path
 from typing import overload
 
 import numpy as np
+from astropy import units
 from astropy.table import Table
 
 from ..catalogues import Catalogue, Names
+from ..catalogues.names import PIXEL_COLUMNS, SKY_COLUMNS
 from ..engines import Engine, load
-from ..errors import CeresFastError
+from ..errors import CeresFastError, InputError
 from ..files import StrPath, as_paths
 from ..frames.reading import read_headers
 from .account import ClassifyRun
 from .exposures import CatalogueJob, classify_exposures
 from .inputs import check_planes, check_scale, read_static_sources, rules_of
 from .scores import Scores
+
+_UNITS = {units.pix: (*chain(*PIXEL_COLUMNS), "FWHM_IMAGE"), units.deg: (*chain(*SKY_COLUMNS),)}
+"""The unit in which columns are read; others are numbers without one, or in one that decides nothing here."""
 
 
 @overload
@@ -65,7 +71,8 @@ def classify_table(
     frame : path or sequence of paths
         One FITS frame, or the frames of one or several fields.
     catalogue : path, astropy.table.Table, or a sequence of them
-        The detections of each frame, in the order of the frames; columns as SExtractor names them.
+        The detections of each frame, in the order of the frames; columns as SExtractor names them. The quantities of
+        a ``QTable`` are in pixels and degrees.
     classifier : path or Engine
         A run folder, an exported file, or what `ceres_fast.load` returned.
     names : Names, optional
@@ -85,7 +92,8 @@ def classify_table(
     Raises
     ------
     InputError
-        For a frame, catalogue or classifier that cannot be used; it names the file and the row.
+        For a frame, catalogue or classifier that cannot be used, and for a frame that is given twice; it names the
+        file and the row.
     CeresFastError
         When the numbers of frames and catalogues differ.
 
@@ -107,6 +115,7 @@ def classify_table(
     catalogues = [catalogue] if isinstance(catalogue, str | PathLike | Table) else list(catalogue)
     if len(frames) != len(catalogues):
         raise CeresFastError(f"{len(frames)} frames and {len(catalogues)} catalogues: give one catalogue per frame.")
+    _check_once(frames)
     engine = load(Path(classifier)) if isinstance(classifier, str | PathLike) else classifier
     check_planes(engine.classifier, engine.path)
     run = ClassifyRun(engine=engine, rules=rules_of(engine.classifier, engine.path, slowest), names=names or Names())
@@ -114,9 +123,17 @@ def classify_table(
     jobs = [_table_job(*pair) for pair in zip(frames, catalogues, strict=True)]
     check_scale([info for job in jobs for info in job.infos], engine.classifier)
     classify_exposures(jobs, run)
-    # A bad input has raised, so that each job has its table.
-    tables = [job.table for job in jobs if job.table is not None]
+    tables = [job.result for job in jobs]
     return tables[0] if isinstance(frame, str | PathLike) else tables
+
+
+def _check_once(frames: Iterable[Path]) -> None:
+    """Refuse a frame that is given twice: its exposures would be compared with themselves."""
+    named: dict[Path, Path] = {}
+    for frame in frames:
+        if (other := named.setdefault(frame.resolve(), frame)) is not frame:
+            spelt = "" if str(other) == str(frame) else f", as {other} before"
+            raise InputError(frame, f"is given twice{spelt}", expected="each frame once", action="leave one out")
 
 
 def _table_job(frame: Path, catalogue: StrPath | Table) -> TableJob:
@@ -140,12 +157,31 @@ class TableJob(CatalogueJob):
     given: Table | None = None
     table: Table | None = field(default=None, init=False)
 
+    @property
+    def result(self) -> Table:
+        """`table`, which is there when all exposures are classified: a bad input has raised by then."""
+        if self.table is None:
+            raise AssertionError(f"this is a fault of ceres-fast, please report it: {self.frame} has got no table")
+        return self.table
+
     def _open(self, run: ClassifyRun) -> Catalogue:
         if self.given is None:
             return super()._open(run)
-        return Catalogue(self.catalogue, "", self.given, None, names=run.names)
+        return Catalogue(self.catalogue, "", _numbers(self.catalogue, self.given, run.names), None, names=run.names)
 
     def _write(self, catalogue: Catalogue, scores: Scores, keep: np.ndarray | None, run: ClassifyRun) -> None:
-        self.table = catalogue.table.copy()
+        self.table = (catalogue.table if self.given is None else self.given).copy()
         for name, values in scores.columns().items():
             self.table[name] = values
+
+
+def _numbers(path: Path, table: Table, names: Names) -> Table:
+    """Return a table of numbers for one that may hold quantities, once these are in the units that are read."""
+    for unit, columns in _UNITS.items():
+        read = {names.own(name).upper() for name in columns}
+        given = [name for name in table.colnames if name.upper() in read and isinstance(table[name], units.Quantity)]
+        for name in given:
+            if table[name].unit not in (unit, units.dimensionless_unscaled):
+                problem, expected = f"is in {table[name].unit}", f"{unit.long_names[0]}s, or no unit"
+                raise InputError(path, problem, row=f"column {name}", expected=expected)
+    return Table(table, copy=False)

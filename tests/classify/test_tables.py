@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from astropy.table import Table
+from astropy import units
+from astropy.io import fits
+from astropy.table import QTable, Table
 
 from ceres_fast.catalogues import FORMATS, find_catalogue, read_catalogue
 from ceres_fast.classify import classify, classify_table
@@ -99,3 +101,34 @@ def test_bad_input_is_named(night: Path, model: Path) -> None:
     frames[2].write_bytes(b"")
     with pytest.raises(InputError, match=r"F0001-3\.fits"):
         classify_table(frames, [catalogue_of(frame) for frame in frames], model)
+
+
+def test_a_frame_given_twice_is_named(night: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = write_field(night, 2)
+    for frame in frames:  # of such frames no two are known to be of one field, so that nothing else finds it
+        with fits.open(frame, mode="update") as hdus:
+            del hdus[0].header["OBJECT"], hdus[0].header["MJD-OBS"]
+    table = read_catalogue(catalogue_of(frames[0])).table
+    with pytest.raises(InputError, match=r"F0001-1\.fits: is given twice; expected each frame once"):
+        classify_table([frames[0], frames[1], frames[0]], [table] * 3, model)
+    monkeypatch.chdir(frames[0].parent)
+    with pytest.raises(InputError, match=rf"^F0001-1\.fits: is given twice, as {frames[0]} before"):
+        classify_table([frames[0], frames[0].name], [table] * 2, model)
+
+
+def test_quantities_are_in_pixels_and_degrees(night: Path, model: Path) -> None:
+    frames = write_field(night)
+    tables = [read_catalogue(catalogue_of(frame)).table for frame in frames]
+    given = [QTable(table) for table in tables]
+    for table in given:
+        for name, unit in (("X_IMAGE", "pix"), ("Y_IMAGE", "pix"), ("ALPHA_J2000", "deg"), ("DELTA_J2000", "deg")):
+            if name in table.colnames:
+                table[name] = units.Quantity(table[name], unit)
+        table["FLUX"] = np.arange(len(table)) * units.adu
+    found = classify_table(frames, given, model)
+    for table, expected in zip(found, classify_table(frames, tables, model), strict=True):
+        assert_same(Table(table[expected.colnames]), expected)
+        assert (table["X_IMAGE"].unit, table["FLUX"].unit) == (units.pix, units.adu)
+    given[1]["X_IMAGE"] = given[1]["X_IMAGE"].value * units.arcsec
+    with pytest.raises(InputError, match=r"F0001-2\.fits, column X_IMAGE: is in arcsec; expected pixels, or no unit"):
+        classify_table(frames, given, model)
