@@ -141,7 +141,7 @@ class Frames(Source):
             paths = dict.fromkeys(file for info in infos for file in _files_of(info.path, self.catalogues))
             files = self.named(paths)
             first = self._name_of(infos[0].path) + infos[0].brackets
-            # Several CCDs are in one mosaic and its catalogue; the SHA-256 of a file is computed once, by its first unit.
+            # Several CCDs share a mosaic and its catalogue; only the first of their units computes the SHA-256 of a file.
             new = tuple(file for file in files if file not in listed)
             listed.update(new)
             units.append(

@@ -161,8 +161,8 @@ class Comparison:
         """Choose in how many exposures something must be seen for chance to be rare: `needed`, `_needed_both_sides`."""
         self.pointings.choose(self._pixels(random))
         on_sky = (1 - SHARE_OF_CHANCE * self.pointings.differ) * self.rules.chance
-        # At persistent sources something is seen because it is there, not by chance. An asteroid that passes one is lost
-        # in that exposure however many must show it, so these places say nothing about how many that should be.
+        # At persistent sources something is seen because it is there, not by chance. An asteroid that passes one is
+        # lost in that exposure however many must show it, so these places say nothing about how many that should be.
         by_chance = [
             (number[~mask], looked[~mask]) for (number, looked), mask in zip(counts_there, persistent, strict=True)
         ]
