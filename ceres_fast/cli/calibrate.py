@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any, Literal
+from typing import Any
 
-import typer
-
-from ..settings.guarantee import Guarantee
+from ..settings.guarantee import Calibration
 from ..settings.option import only
 from ..settings.shared import Shared
 from .from_settings import from_settings
 from .options import LATEST, RECORDS, RecordsFolder, Run
 
 
-@from_settings(guarantee=Guarantee, shared=only(Shared, "on_error"))
+@from_settings(calibration=Calibration, shared=only(Shared, "on_error"))
 def calibrate(
     run: Run = LATEST,
     records: RecordsFolder = RECORDS,
-    scaling: Annotated[
-        Literal["logistic", "temperature", "isotonic", "none"],
-        typer.Option(
-            metavar="HOW",
-            help="Make probabilities into shares: logistic (a temperature, and a shift for another share of asteroids "
-            "than training made of it), temperature, isotonic (any rising curve; needs many stamps), or none.",
-        ),
-    ] = "logistic",
     *,
-    guarantee: Guarantee,
+    calibration: Calibration,
     shared: dict[str, Any],
 ) -> None:
     """Choose the threshold that loses at most a given share of asteroids, and store it in the classifier.
@@ -37,10 +27,4 @@ def calibrate(
     """
     from ..evaluation.calibrate import calibrate
 
-    calibrate(
-        run,
-        records,
-        **asdict(guarantee),
-        scaling=scaling,
-        **shared,
-    )
+    calibrate(run, records, **asdict(calibration), **shared)

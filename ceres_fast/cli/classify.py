@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from ..settings.classify import ClassifyOptions
+from ..settings.classifier import ClassifyOptions
 from ..settings.option import only
 from ..settings.shared import Shared
 from .from_settings import from_settings

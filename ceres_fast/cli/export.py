@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from ..settings.export import EngineBuild
+from ..settings.classifier import EngineBuild
 from ..settings.option import only
 from ..settings.shared import Shared
 from .from_settings import from_settings

@@ -18,7 +18,7 @@ from ..errors import CeresFastError, OnError
 from ..files import StrPath, write_json, write_text
 from ..records.manifest import Manifest, load_manifest
 from ..records.pipeline import read_columns
-from ..settings.guarantee import Guarantee
+from ..settings.guarantee import Calibration
 from ..stamps import COLUMNS
 from ..training.runs import lock_run
 from .figures import draw_reliability
@@ -39,10 +39,10 @@ def calibrate(
     run: StrPath,
     records: StrPath,
     *,
-    max_loss: float = Guarantee.max_loss,
-    confidence: float = Guarantee.confidence,
-    needs: int = Guarantee.needs,
-    scaling: str = "logistic",
+    max_loss: float = Calibration.max_loss,
+    confidence: float = Calibration.confidence,
+    needs: int = Calibration.needs,
+    scaling: str = Calibration.scaling,
     on_error: OnError = "stop",
 ) -> OperatingPoint:
     """Fit the scaling of a classifier's probabilities, choose its threshold, and store both in it.

@@ -1,7 +1,7 @@
 """The options of an operating point: which loss of asteroids is guaranteed not to be exceeded, and what a loss is."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from .option import option
 
@@ -31,3 +31,17 @@ class Guarantee:
     needs: Annotated[int, option("An asteroid is lost when fewer of its exposures are left.", metavar="N", ge=1)] = (
         NEEDS
     )
+
+
+@dataclass(frozen=True)
+class Calibration(Guarantee):
+    """What `ceres-fast calibrate` does to a classifier."""
+
+    scaling: Annotated[
+        Literal["logistic", "temperature", "isotonic", "none"],
+        option(
+            "Make probabilities into shares: logistic (a temperature, and a shift for another share of asteroids than "
+            "training made of it), temperature, isotonic (any rising curve; needs many stamps), or none.",
+            metavar="HOW",
+        ),
+    ] = "logistic"

@@ -1,4 +1,4 @@
-"""The options of `ceres-fast classify`."""
+"""The options of the commands that make a classifier ready for other machines and use it: export, classify."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,6 +6,9 @@ from typing import Annotated, Literal
 
 from .option import option
 from .rules import RuleOptions
+
+_ENGINE = "Engine options"
+"""Group of the help."""
 
 SLOWEST = option(
     "Rate of the slowest asteroid that is wanted; without it that of the classifier's rules, else "
@@ -51,3 +54,30 @@ class ClassifyOptions:
     dry_run: Annotated[
         bool, option("Write nothing; say for each field what would be dropped, and why.", alone=True)
     ] = False
+
+
+@dataclass(frozen=True)
+class EngineBuild:
+    """How an engine of TensorRT or TensorRT-RTX is built; what is not given is their choice."""
+
+    workspace: Annotated[
+        int | None, option("Most scratch memory on the GPU (default: all).", panel=_ENGINE, metavar="MiB", ge=1)
+    ] = None
+    compute_capability: Annotated[
+        str | None,
+        option(
+            "TensorRT-RTX: the GPUs to build for, as in 8.0,8.6, or current (default: its own choice).",
+            panel=_ENGINE,
+            metavar="X.Y[,X.Y]",
+        ),
+    ] = None
+    version_compatible: Annotated[
+        bool, option("TensorRT: later versions may run it too.", panel=_ENGINE, alone=True)
+    ] = False
+    hardware_compatible: Annotated[bool, option("TensorRT: other GPUs may run it too.", panel=_ENGINE, alone=True)] = (
+        False
+    )
+    timing_cache: Annotated[
+        Path | None,
+        option("TensorRT: keeps what was timed, for the next engine.", panel=_ENGINE, metavar="FILE"),
+    ] = None
