@@ -141,7 +141,7 @@ class Frames(Source):
             paths = dict.fromkeys(file for info in infos for file in _files_of(info.path, self.catalogues))
             files = self.named(paths)
             first = self._name_of(infos[0].path) + infos[0].brackets
-            # Several CCDs share a mosaic and its catalogue; only the first of their units computes the SHA-256 of a file.
+            # CCDs of a mosaic share its files; only the first of their units computes the SHA-256 of each.
             new = tuple(file for file in files if file not in listed)
             listed.update(new)
             units.append(
