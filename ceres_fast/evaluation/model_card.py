@@ -17,7 +17,18 @@ from ..artifact.classifier import Classifier, read_classifier
 from ..files import read_json, refuse_existing, write_text
 from ..stamps import CLASSES, STAMP_SIZE
 from .card_facts import Evaluation, evaluations, settings, training_records
-from .formatting import decimals, interval, is_number, markdown_templates, one_line, plain, seconds, share, value_of
+from .formatting import (
+    counted,
+    decimals,
+    interval,
+    is_number,
+    markdown_templates,
+    one_line,
+    plain,
+    seconds,
+    share,
+    value_of,
+)
 
 CARD = "README.md"
 
@@ -77,6 +88,7 @@ def write_card(run: Path, records: Path | None = None, *, overwrite: bool = Fals
             reliability=_reliability(classifier.folder),
             failures=(classifier.folder / "evaluation-test" / "failures.png").is_file(),
             version=__version__,
+            counted=counted,
             decimals=decimals,
             interval=interval,
             plain=plain,

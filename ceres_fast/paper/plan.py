@@ -1,4 +1,4 @@
-"""What an experiment folder is told: which runs, of which records, with which options; and that it stays so."""
+"""The plan of a folder of experiments: which runs, of which records, with which options; and that it stays so."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from ..settings.guarantee import Guarantee
 from ..settings.training import OPTIONS
 from ..training.config import RunConfig, as_written, read_config, write_config
 from ..training.members import Member
+from ..training.report import require_tensorboard
 from ..training.runs import CONFIG
-from ..training.tensorboard import require_tensorboard
 
 PLAN = "plan.toml"
 CACHE = "cache"
 """Folder of the prefix cache in that of the experiments, unless another is named."""
 
 EACH = ("backbone", "experiment", "seed")
-"""Options of `ceres-fast train` that tell the runs apart."""
+"""Options of `ceres-fast train` by which the runs differ."""
 
 _NEEDED = ("train", "validation", "test")
 
@@ -86,15 +86,15 @@ class Plan:
             write_config(out, self.options)
             write_text(out / PLAN, tomli_w.dumps(self._as_dict()))
         began = _read(out / PLAN) | _read(out / CONFIG)
-        told = self._as_dict() | as_written(self.options)
-        if began.get("manifest_sha256") != told["manifest_sha256"]:
+        now = self._as_dict() | as_written(self.options)
+        if began.get("manifest_sha256") != now["manifest_sha256"]:
             raise CeresFastError(
                 f"{out}: was begun with other records than {self.manifest.folder} holds now. Choose another --out."
             )
-        for name in sorted(began.keys() | told.keys()):
-            if began.get(name) != told.get(name):
+        for name in sorted(began.keys() | now.keys()):
+            if began.get(name) != now.get(name):
                 raise CeresFastError(
-                    f"{out}: was begun with {name} = {_shown(began.get(name))}, and this says {_shown(told.get(name))}."
+                    f"{out}: was begun with {name} = {_shown(began.get(name))}, and this says {_shown(now.get(name))}."
                     " The same command goes on with it; for other options choose another --out."
                 )
 
