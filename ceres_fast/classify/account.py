@@ -24,6 +24,7 @@ from .scores import WHY, Scores, reasons
 
 CLASSIFIED, PASSED_ON, KEPT = "classified", "passed on unfiltered", "kept as an earlier run classified them"
 NO_CATALOGUE, SAME_CATALOGUE, UNREADABLE = "without a catalogue", "with the catalogue of another", "unreadable folders"
+SEVERAL_CATALOGUES, NO_FRAME = "with several catalogues, which go on", "catalogues of frames that were not given"
 
 GOES_ON = (CLASSIFIED, PASSED_ON, KEPT)
 """What becomes of files whose detections are in the output; whatever else becomes of one, it is left out."""
@@ -36,7 +37,7 @@ class Account:
     Attributes
     ----------
     found : collections.Counter of pathlib.Path
-        FITS files, catalogues whose frame is not there, and folders that cannot be read.
+        FITS files, catalogues whose frame is not there or has several, and folders that cannot be read.
     fates : dict of pathlib.Path to str
         One of `GOES_ON`, or why a file is left out.
     """

@@ -136,15 +136,19 @@ def classify(
     )
     read_static_sources(static, run)
     with run.timed():
-        found = find_inputs(inputs, catalogue, run, None if catalogues is None else Path(catalogues))
+        catalogues = None if catalogues is None else Path(catalogues)
+        found = find_inputs(inputs, catalogue, run, catalogues)
         jobs = {
-            frame: CatalogueJob(frame, table, frame_target(frame, table, inputs, output, wanted), infos)
+            frame: CatalogueJob(
+                frame, table, frame_target(frame, table, inputs, output, wanted, frame in found.several), infos
+            )
             for frame, (infos, table) in found.frames.items()
         }
         stamps = stamps_target(output, wanted)
         targets = [job.target for job in jobs.values()] + [stamps] * bool(found.stamps)
         originals = [*found.stamps, *jobs, *(job.catalogue for job in jobs.values()), model]
-        places = (place for frame in jobs for place in catalogue_places(frame))
+        folders = (None,) if catalogues is None else (None, catalogues)
+        places = (place for frame in jobs for folder in folders for place in catalogue_places(frame, folder))
         check_targets(targets, originals, places, overwrite or dry_run)
         check_scale(found.infos, engine.classifier)
         if found.stamps:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from ..frames.fits_files import files_below
 from ..frames.reading import FrameInfo, list_frames, read_headers
 from ..selection.rules import Rules
 from ..stamps import CENTRE, STAMP_SIZE
-from .account import NO_CATALOGUE, SAME_CATALOGUE, UNREADABLE, ClassifyRun
+from .account import NO_CATALOGUE, NO_FRAME, SAME_CATALOGUE, SEVERAL_CATALOGUES, UNREADABLE, Account, ClassifyRun
 from .scores import FLAGS, PROBABILITY
 
 SCALE_TOLERANCE = 0.1
@@ -36,6 +36,9 @@ SCALE_TOLERANCE = 0.1
 
 LARGEST_STAMP = 4 * STAMP_SIZE
 """An image up to this side, in pixels, without a catalogue counts as a stamp of the wrong size, not as a frame."""
+
+_NAMED = 3
+"""How many catalogues of frames that were not given are named."""
 
 
 @dataclass
@@ -47,9 +50,12 @@ class Inputs:
     stamps : list of pathlib.Path
         FITS stamps.
     frames : dict
-        By frame (or by the catalogue of a frame that is not there): what is known of its CCDs, and its catalogue.
+        By frame (or by the catalogue of a frame that is not there, or that has several): what is known of its CCDs,
+        and its catalogue.
     broken : dict
         Those of `frames` that cannot be classified, and why.
+    several : set
+        Those of `frames` that are one of several catalogues of a frame, which differ by their endings alone.
     infos : list of FrameInfo
         All CCDs.
     """
@@ -57,6 +63,7 @@ class Inputs:
     stamps: list[Path] = field(default_factory=list)
     frames: dict[Path, tuple[list[FrameInfo], Path]] = field(default_factory=dict)
     broken: dict[Path, InputError] = field(default_factory=dict)
+    several: set[Path] = field(default_factory=set)
     infos: list[FrameInfo] = field(default_factory=list)
 
 
@@ -101,9 +108,13 @@ def find_inputs(
     for path in listing.frames:
         try:
             table = catalogue or find_catalogue(path, catalogues)
-        except InputError as error:  # several catalogues, of which none can be preferred
-            account.put(path, NO_CATALOGUE)
-            run.failed(path, error, "Left out.")
+        except InputError as error:  # several catalogues, of which none can be preferred: the rows of all go on
+            if run.on_error == "stop":
+                raise
+            account.put(path, SEVERAL_CATALOGUES)
+            for each in filter(Path.is_file, catalogue_places(path, catalogues)):
+                found.frames[each], found.broken[each] = ([], each), error
+                found.several.add(each)
             continue
         try:
             infos = [info for info, _, _ in read_headers(path)]
@@ -126,25 +137,55 @@ def find_inputs(
             run.failed(path, _same_catalogue(path, other, table), "Left out.")
         else:
             found.frames[path] = (infos, table)
-    orphans = [] if catalogue else _without_frame(sources, listing.frames, found.stamps, run.names)
+    account.found.update(found.several)
+    theirs = _their_places(listing.frames, catalogues)
+    orphans = [] if catalogue else _without_frame(sources, listing.frames, found.stamps, theirs, run.names)
     for path in orphans:
         found.frames[path], found.broken[path] = ([], path), _no_frame(path)
         if run.on_error == "stop":
             raise found.broken[path]
     account.found.update(orphans)
     for path, why in listing.passed_over.items():
-        if path not in orphans:
+        if path not in found.frames:
             account.found.update([path])
             account.put(path, why)
+    if catalogues is not None:
+        _leave_others(catalogues, theirs, account)
     return found
 
 
-def _without_frame(sources: Sequence[Path], files: Sequence[Path], stamps: Sequence[Path], names: Names) -> list[Path]:
+def _their_places(files: Iterable[Path], catalogues: Path | None) -> set[Path]:
+    """Return where catalogues of frames may be: those that are looked for, and those beside frames that need none."""
+    folders = (None,) if catalogues is None else (None, catalogues)
+    return {place.resolve() for file in files for folder in folders for place in catalogue_places(file, folder)}
+
+
+def _leave_others(folder: Path, theirs: Set[Path], account: Account) -> None:
+    """Leave out what is named as a catalogue of no frame that was given, and say so: a part of a night may be meant."""
+    known = {Path(os.path.realpath(path)) for path in account.found} | theirs
+    others = [
+        file
+        for file in sorted(folder.iterdir())
+        if file.name.lower().endswith(ENDINGS)
+        and not file.name.startswith(".")
+        and file.is_file()
+        and Path(os.path.realpath(file)) not in known
+    ]
+    if others:
+        first = ", ".join(file.name for file in others[:_NAMED]) + (", …" if len(others) > _NAMED else "")
+        warn(f"{folder}: {len(others)} of its catalogues are of no frame that was given, and are left out: {first}")
+    account.found.update(others)
+    for file in others:
+        account.put(file, NO_FRAME)
+
+
+def _without_frame(
+    sources: Sequence[Path], files: Sequence[Path], stamps: Sequence[Path], theirs: Set[Path], names: Names
+) -> list[Path]:
     """Return the catalogues in folders whose frame is not there: beside frames, or where NEARBY keeps catalogues.
 
     A table is a catalogue of detections when it has positions in pixels; one with probabilities was classified before.
     """
-    theirs = {place.resolve() for file in files for place in catalogue_places(file)}
     folders = {file.parent.resolve() for file in set(files) - set(stamps)}
     found: dict[Path, Path] = {}
     for source in filter(Path.is_dir, sources):

@@ -35,13 +35,22 @@ def format_of(output: Path, wanted: TableFormat | None) -> TableFormat | None:
 
 
 def frame_target(
-    frame: Path, catalogue: Path, inputs: Sequence[Path], output: Path, wanted: TableFormat | None
+    frame: Path,
+    catalogue: Path,
+    inputs: Sequence[Path],
+    output: Path,
+    wanted: TableFormat | None,
+    whole_name: bool = False,
 ) -> Path:
-    """Return where a frame's table goes: in a folder, to its catalogue's place relative to the input folder."""
+    """Return where a frame's table goes: in a folder, to its catalogue's place relative to the input folder.
+
+    In another format it has the frame's name, or, with `whole_name`, that of the catalogue before the format's ending.
+    """
     if is_file(output):
         return output
     place = output / _relative(catalogue, inputs)
-    return place if wanted is None else place.with_name(frame_stem(frame) + SUFFIXES[wanted])
+    stem = catalogue.name if whole_name else frame_stem(frame)
+    return place if wanted is None else place.with_name(stem + SUFFIXES[wanted])
 
 
 def stamps_target(output: Path, wanted: TableFormat | None) -> Path:

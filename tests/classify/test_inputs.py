@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 from astropy.io import fits
 
+from ceres_fast.catalogues import read_catalogue, write_table
 from ceres_fast.classify import classify
-from ceres_fast.errors import InputError
+from ceres_fast.classify.outputs import TableFormat
+from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.stamps import PLANES
 
 from ..survey_files import STARS, header, pixels, write_field
@@ -128,3 +131,80 @@ def test_a_slower_asteroid_than_in_training_is_said(
     write_field(night)
     assert classify([night], model, output=out, slowest=0.06).total["stationary"] == 12
     assert "--slowest 0.06 is less than the 0.1 arcsec/min" in capsys.readouterr().err
+
+
+# ---- a folder with the catalogues of all frames
+
+
+def move_catalogues(frames: list[Path], folder: Path) -> Path:
+    """Move the catalogues of frames into a folder."""
+    folder.mkdir(parents=True)
+    for frame in frames:
+        shutil.move(frame.parents[1] / "sextractor_cat" / f"{frame.stem}.cat", folder)
+    return folder
+
+
+@pytest.mark.parametrize("place", ["sextractor_cat", "F0001/resamp", "F0001/catalogues"])
+def test_catalogues_that_are_named_are_no_orphans_inside_the_source(
+    night: Path, model: Path, out: Path, place: str
+) -> None:
+    frames = write_field(night)
+    folder = night / place
+    if place == "F0001/resamp":  # frames of another folder have their catalogues beside these
+        (night / "more").mkdir()
+        for frame in frames[1:]:
+            shutil.copy(frame.parents[1] / "sextractor_cat" / f"{frame.stem}.cat", folder)
+            shutil.move(frame, night / "more")
+            (frame.parents[1] / "sextractor_cat" / f"{frame.stem}.cat").unlink()
+        shutil.move(frames[0].parents[1] / "sextractor_cat" / "F0001-1.cat", folder)
+    else:
+        move_catalogues(frames, folder)
+    result = classify([night], model, output=out, catalogues=folder)
+    assert (result.status, len(result.written), result.total["rows"]) == (0, 3, 15)
+
+
+@pytest.mark.parametrize("given", ["CSV", "ECSV"])
+def test_a_folder_of_catalogues_is_no_output(night: Path, model: Path, tmp_path: Path, given: TableFormat) -> None:
+    folder = move_catalogues(write_field(night), tmp_path / "catalogues")
+    before = sorted(folder.iterdir())
+    with pytest.raises(CeresFastError, match="would be taken for the catalogue of a frame from then on"):
+        classify([night], model, output=folder, catalogues=folder, format=given)
+    assert sorted(folder.iterdir()) == before
+
+
+def test_catalogues_of_no_frame_that_was_given_are_counted(
+    night: Path, model: Path, out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frames = write_field(night)
+    folder = move_catalogues(frames, tmp_path / "catalogues")
+    for name in ("gone1", "gone2", "gone3"):
+        shutil.copy(folder / "F0001-1.cat", folder / f"{name}.cat")
+    (folder / "notes.txt").write_text("no catalogue")
+    result = classify(frames[:2], model, output=out, catalogues=folder)
+    said = capsys.readouterr()
+    assert (
+        f"{folder}: 4 of its catalogues are of no frame that was given, and are left out: F0001-3.cat, gone1.cat, "
+        "gone2.cat, …"
+    ) in said.err
+    assert "files found: 6 = 2 classified + 4 left out (4 catalogues of frames that were not given)" in said.out
+    assert (result.status, result.total["rows"]) == (0, 10)
+
+
+@pytest.mark.parametrize("given", [None, "CSV"])
+@pytest.mark.parametrize("inside", [False, True])
+def test_all_catalogues_of_a_frame_go_on_where_none_can_be_preferred(
+    night: Path, model: Path, out: Path, tmp_path: Path, given: TableFormat | None, inside: bool
+) -> None:
+    frames = write_field(night)
+    folder = move_catalogues(frames, (night if inside else tmp_path) / "sextractor_cat")
+    more = read_catalogue(folder / "F0001-2.cat")
+    write_table(more.table[:2], folder / "F0001-2.ldac", "FITS_LDAC")
+    with pytest.raises(InputError, match=r"F0001-2\.fits: has 2 catalogues in .*: F0001-2\.cat, F0001-2\.ldac"):
+        classify([night], model, output=out, catalogues=folder)
+    result = classify([night], model, output=out, catalogues=folder, format=given, on_error="skip")
+    assert result.total["rows"] == 3 * 5 + 2
+    names = ["F0001-2.cat", "F0001-2.ldac"]
+    assert [path.name for path in result.failed] == names
+    end = "" if given is None else ".csv"
+    assert {f"{name}{end}" for name in names} < {path.name for path in result.written}
+    assert result.status == 3

@@ -225,14 +225,14 @@ def test_catalogues_in_a_folder_of_their_own_are_found_by_name(
     for one, other in zip(result.written, beside.written, strict=True):
         assert one.read_bytes() == other.read_bytes()
 
-    # What is missing there, or there twice, is said, and costs only its own frame.
+    # What is missing there, or there twice, is said, and costs only its own frame; of two catalogues both go on.
     (found / "M1.cat").unlink()
     shutil.copy(found / "M2.cat", found / "M2.ldac")
     with pytest.raises(InputError, match=rf"M1\.fits: holds 3 CCDs and has no catalogue; expected .* in {found}"):
         classify([night], model, catalogues=found, output=tmp_path / "third")
     result = classify([night], model, catalogues=found, output=tmp_path / "third", on_error="skip")
-    assert [path.name for path in result.written] == ["M3.cat"]
-    assert result.failed == frames[:2]
+    assert [path.name for path in result.written] == ["M2.cat", "M2.ldac", "M3.cat"]
+    assert result.failed == [frames[0], found / "M2.cat", found / "M2.ldac"]
     for wrong, message in (({"catalogue": found / "M3.cat"}, "give one of them"), ({}, "none: does not exist")):
         with pytest.raises(CeresFastError, match=message):
             classify([night], model, catalogues=found / "none", output=out, **wrong)
