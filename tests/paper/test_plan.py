@@ -163,5 +163,3 @@ def test_an_empty_split(tiny_records: Path, tmp_path: Path) -> None:
     path.write_text(json.dumps(manifest))
     with pytest.raises(InputError, match=r"manifest\.json: .*test"):
         planned(tmp_path / "out", options={"records": str(records)}, guarantee=Guarantee())
-
-
