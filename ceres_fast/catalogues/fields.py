@@ -39,6 +39,7 @@ def read_infos(
     for path in paths:
         try:
             heads = read_headers(path)
+            find_catalogue(path, catalogues)  # of several in a folder that is named, none can be preferred
         except InputError as error:
             counts["frames_found"] += 1
             leave_out(path, error, problems, counts, catalogues)

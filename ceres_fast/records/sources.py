@@ -14,7 +14,7 @@ from typing import Any
 from astropy.table import Table
 
 from ..alerts import alert_units, is_alerts
-from ..catalogues import find_catalogue
+from ..catalogues import catalogue_places
 from ..catalogues.fields import grouped, read_infos
 from ..console import warn, warnings_kept
 from ..errors import CeresFastError, InputError, OnError
@@ -215,9 +215,12 @@ def _refuse_planes(source: Source, choice: Choice) -> None:
 
 
 def _files_of(frame: Path, catalogues: Path | None) -> list[Path]:
-    """Return the files that decide what the stamps of a frame are: itself, its catalogue, its masks and weights."""
-    catalogue = find_catalogue(frame, catalogues)
-    return [frame, *([catalogue] if catalogue else []), *companion_files(frame)]
+    """Return the files that decide what the stamps of a frame are: itself, its catalogue, its masks and weights.
+
+    Where it has several catalogues in a folder that is named, it has no stamps, because of all of them.
+    """
+    there = [place for place in catalogue_places(frame, catalogues) if place.is_file()]
+    return [frame, *(there[:1] if catalogues is None else there), *companion_files(frame)]
 
 
 def _look(

@@ -509,6 +509,11 @@ def test_catalogues_in_one_folder_give_the_same_stamps(frames, tmp_path):
     (tmp_path / "found" / "F0001-1.csv").write_text("x")
     with pytest.raises(InputError, match=r"has 2 catalogues in .*found: .*\.cat, .*\.csv"):
         build_records([night], tmp_path / "other", catalogues=tmp_path / "found")
+    rules = Rules(slowest=0.2)  # two exposures of a field are enough to see such move
+    fewer = build_records([night], tmp_path / "other", catalogues=tmp_path / "found", on_error="skip", rules=rules)
+    assert (fewer.counts["bad_frames"], fewer.counts["frames_found"]) == (1, made.counts["frames_found"])
+    of = made.classes
+    assert 0 < sum(fewer.counts[name] for name in of) < sum(made.counts[name] for name in of)
 
 
 def test_a_folder_of_catalogues_must_be_there_and_is_for_frames(class_folders, tmp_path, capsys):
