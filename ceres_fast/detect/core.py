@@ -67,7 +67,8 @@ def detect_frames(
         Processes of this machine, each with one frame in memory; 1 works in this process, None starts one per core.
         The catalogues are the same, and so is the order of what is printed.
     on_error : {"stop", "skip"}
-        Whether a bad frame, or one whose process is killed, ends the work or is left out.
+        Whether a bad frame, or one whose process is killed, ends the work or is left out. Where it ends the work of
+        several processes, catalogues of frames that come after the bad one may be there.
     overwrite : bool
         Whether existing catalogues are replaced.
 

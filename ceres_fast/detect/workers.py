@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -28,6 +29,13 @@ Result = TypeVar("Result")
 
 ENDING = 10.0
 """Seconds that a worker has to clean up when the work is given up; then it is killed."""
+
+
+class WorkerFault(Exception):  # noqa: N818 - a fault of this package, and none of the user's
+    """An error of another process in words: of which task, and what; a note holds its traceback.
+
+    The error itself stays there: whether its class can be sent to this process is not known.
+    """
 
 
 @dataclass(frozen=True)
@@ -103,8 +111,6 @@ def _outcome(function: Callable[[Task], Result], task: Task) -> Outcome[Result]:
         try:
             return Outcome(warnings, function(task))
         except Exception as error:
-            if not isinstance(error, CeresFastError):  # a fault of this package, whose traceback stays in the worker
-                error.add_note(traceback.format_exc())
             return Outcome(warnings, _error=error)
 
 
@@ -130,7 +136,7 @@ def _with_processes(
                     connection = cast(Connection, ready)
                     process, of = busy.pop(connection)
                     try:
-                        done[of] = connection.recv()
+                        done[of] = pickle.loads(connection.recv_bytes())
                         idle.append((process, connection))
                     except (EOFError, OSError):
                         done[of] = Outcome([], _error=killed(tasks[of], _ending(process)))
@@ -159,7 +165,24 @@ def _work(function: Callable[[Any], Any], connection: Connection) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that temporary files and the program's process go, too
     with suppress(EOFError, OSError):
         while True:
-            connection.send(_outcome(function, connection.recv()))
+            task = connection.recv()
+            connection.send_bytes(_packed(_outcome(function, task), task))
+
+
+def _packed(outcome: Outcome[Any], task: Any) -> bytes:
+    """Return an outcome as bytes that the other process can read; what it may be unable to read is put in words."""
+    error = outcome._error
+    if error is None or isinstance(error, CeresFastError):
+        try:
+            packed = pickle.dumps(outcome)
+            pickle.loads(packed)  # whether it can be read shows only when it is
+            return packed
+        except Exception as unfit:
+            error = error or unfit
+    files = ", ".join(map(str, task)) if isinstance(task, tuple) else str(task)
+    fault = WorkerFault(f"{files}: {type(error).__name__}: {error}")
+    fault.add_note("".join(traceback.format_exception(error)))
+    return pickle.dumps(Outcome(outcome.warnings, _error=fault))
 
 
 def _ending(process: BaseProcess) -> str:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 
 from ceres_fast.console import warn
 from ceres_fast.detect import detect_frames
-from ceres_fast.detect.workers import in_order
+from ceres_fast.detect.workers import WorkerFault, in_order
 from ceres_fast.errors import CeresFastError, InputError
 
 TASKS = list(range(12))
@@ -68,11 +69,51 @@ def test_outcomes_come_in_the_order_of_the_tasks_with_their_warnings_and_the_dea
     assert said == [others.get(number, 2 * number) for number in TASKS]
 
 
+class TwoWords(Exception):  # noqa: N818
+    """An exception that is unpickled from one word, and made from two."""
+
+    def __init__(self, one: str, other: str) -> None:
+        super().__init__(f"{one} {other}")
+
+
+class Refused(CeresFastError):  # noqa: N818
+    """A user's error that cannot be unpickled either."""
+
+    def __init__(self, one: str, other: str) -> None:
+        super().__init__(f"{one} {other}")
+
+
+def unfit(number: int) -> object:
+    """Fail in ways that cannot be sent to another process."""
+    if number == 1:
+        raise TwoWords("a", "b")
+    if number == 2:
+        error = ValueError("a lock")
+        error.lock = threading.Lock()  # type: ignore[attr-defined]
+        raise error
+    if number == 3:
+        raise Refused("c", "d")
+    return threading.Lock() if number == 4 else number
+
+
 @pytest.mark.slow
 def test_a_fault_keeps_its_traceback() -> None:
-    with pytest.raises(ZeroDivisionError) as caught:
+    with pytest.raises(WorkerFault, match="0: ZeroDivisionError: 0") as caught:
         next(in_order(fault, TASKS, 2, killed)).get()
     assert "in fault" in caught.value.__notes__[0]
+
+
+@pytest.mark.slow
+def test_what_cannot_be_sent_is_put_in_words_and_costs_only_its_task() -> None:
+    said: list[object] = []
+    for outcome in in_order(unfit, list(range(6)), 2, killed):
+        try:
+            said.append(outcome.get())
+        except WorkerFault as error:
+            said.append(str(error))
+    assert said[:4] == [0, "1: TwoWords: a b", "2: ValueError: a lock", "3: Refused: c d"]
+    assert str(said[4]).startswith("4: TypeError: cannot pickle")
+    assert said[5] == 5
 
 
 @pytest.mark.slow
