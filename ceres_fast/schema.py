@@ -138,7 +138,7 @@ def shape(kind: Any, *, defaults: bool = False) -> Any:
 
 
 def plain(value: Any) -> None:
-    """Make sure that data are finite numbers and text that can be printed, at any depth.
+    """Make sure that data are finite numbers and text that can be printed, under names (`Word`), at any depth.
 
     Text that moves a terminal's cursor, or turns the direction of writing, could make a message say something else.
 
@@ -149,7 +149,9 @@ def plain(value: Any) -> None:
     """
     if deeper_than(DEEPEST, value):
         raise Mismatch("", "is nested too deeply", f"at most {DEEPEST} objects in each other")
-    for key, each in _leaves(value, ()):
+    for key, each, is_name in _leaves(value, ()):
+        if is_name and not _fits(each, Word):
+            raise Mismatch(_spelt(key[:-1]), f"has the key {shown(each)}", f"for a key {expected(Word)}")
         if isinstance(each, str) and not each.isprintable():
             raise Mismatch(_spelt(key), f"is {shown(each)}", "text that can be printed")
         if isinstance(each, int | float) and not abs(each) <= LARGEST_NUMBER:
@@ -289,11 +291,13 @@ def _objects(value: Any, kind: Any, key: Key) -> Iterator[tuple[Key, Mapping[str
             yield from _objects(inside, _inner(kind, value, step), (*key, step))
 
 
-def _leaves(value: Any, key: Key) -> Iterator[tuple[Key, Any]]:
+def _leaves(value: Any, key: Key) -> Iterator[tuple[Key, Any, bool]]:
+    """Yield what is at the ends of data, and the names of keys: where each is, itself, and whether it is a name."""
     if not isinstance(value, Mapping | list | tuple):
-        yield key, value
+        yield key, value, False
     for step, inside in _inside(value):
-        yield (*key, step), step
+        if isinstance(value, Mapping):
+            yield (*key, step), step, True
         yield from _leaves(inside, (*key, step))
 
 

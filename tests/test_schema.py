@@ -237,6 +237,8 @@ def test_other_versions_are_refused(version: Any) -> None:
         ({"a": [1, "\x1b[31mred"]}, r"a\[1\] is '.x1b"),
         ({"a": {"b\n": 1}}, r"a\.b.n is"),
         ({"a": "\u202egnp"}, r"a is '.u202e"),
+        ({"a": {"": 1}}, "a has the key '', expected for a key a name of 1 to 199 characters"),
+        ({"a": [{"k" * 200: 1}]}, r"a\[0\] has the key 'kkk"),
         ({"a": math.nan}, "a is nan, expected a number"),
         ({"a": -math.inf}, "a is -inf"),
         ({"a": 10**400}, "a is 1000"),
@@ -251,7 +253,7 @@ def test_data_that_are_not_plain_are_refused(value: Any, message: str) -> None:
 
 
 def test_plain_data() -> None:
-    plain({"a": [1, 2.5, True, None, "Größe", {"b": ()}], "c": -1e308})
+    plain({"a": [1, 2.5, True, None, "Größe", {"b": (), "k" * 199: "", "v": "v" * 300}], "c": -1e308})
 
 
 def test_what_is_expected_in_words() -> None:
