@@ -8,6 +8,7 @@ in it does. (Setting the class of a module is documented: docs.python.org/3/refe
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import sys
 from collections.abc import Callable
@@ -25,7 +26,9 @@ def make_callable(module: str, function: Callable[..., Any]) -> None:
     function : callable
         What calling it does.
     """
-    made = type("CallableModule", (ModuleType,), {"__call__": staticmethod(function)})
+    # Copied and pickled by its name, as functions are: another process imports it.
+    copied = {"__reduce__": lambda self: (importlib.import_module, (self.__name__,))}
+    made = type("CallableModule", (ModuleType,), {"__call__": staticmethod(function), **copied})
     there = sys.modules[module]
     there.__class__ = made
     there.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]  # help() and editors show it

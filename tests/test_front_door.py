@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import doctest
 import json
+import pickle
 import shutil
 import subprocess
 import sys
@@ -94,6 +96,14 @@ except TypeError as error:
     print(error)
 """
     assert run_python(code).startswith(f"{name}() missing")
+
+
+@pytest.mark.parametrize("name", ["classify", "export"])
+def test_what_can_be_called_can_be_copied_and_sent_to_other_processes(name: str) -> None:
+    function = getattr(ceres_fast, name)
+    assert copy.deepcopy(function) is function
+    assert copy.copy(function) is function
+    assert pickle.loads(pickle.dumps(function)) is function
 
 
 # ---- types
