@@ -381,6 +381,7 @@ def test_what_cannot_be_meant_is_refused_before_anything_is_imported(arguments: 
     [
         (["detect", "nowhere"], "nowhere: does not exist"),
         (["classify", "nowhere.fits", "--model", "none.onnx"], "does not exist"),
+        (["build-records", "nowhere", "--fractions", ""], "--fractions : expected 4 numbers, for train"),
     ],
 )
 def test_a_problem_of_the_user_is_one_line(arguments: list[str], message: str, tmp_path: Path) -> None:

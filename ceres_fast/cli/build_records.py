@@ -81,7 +81,7 @@ def build_records(
         planes=planes.split(","),
         where=[parse_where(text) for text in where or []],
         hold_out=[parse_where(text, option="--hold-out") for text in hold_out or []],
-        fractions=parse_fractions(fractions) if fractions else None,
+        fractions=None if fractions is None else parse_fractions(fractions),
         rules=Rules(remove_stationary=not keep_stationary, **asdict(rules)),
         **asdict(options),
         **shared,

@@ -163,7 +163,7 @@ def build_records(
         raise CeresFastError(
             f"--preset {preset} decides the sizes of the splits; leave out --fractions and --calibration-asteroids."
         )
-    division = Division(fractions or FRACTIONS, seed, hold_out, preset)
+    division = Division(FRACTIONS if fractions is None else fractions, seed, hold_out, preset)
     _check_out(out, overwrite)
     if truth == SKYBOT:
         truth = skybot_file(sources, observatory, out.with_name(f"{out.name}-skybot.csv"), on_error=on_error)

@@ -111,7 +111,13 @@ def sized_for(division: Division, columns: Mapping[str, np.ndarray], asteroids: 
     # Half of what is missing is added at a time: a whole group may jump in at once, and a share that is larger than
     # needed takes asteroids from training for nothing.
     while share <= LARGEST_SHARE and asteroids <= len(first):
-        sized = replace(division, fractions=_with_calibration(division.fractions, share))
+        fractions = _with_calibration(division.fractions, share)
+        if nothing := [split for split, fraction in fractions.items() if not fraction > 0]:
+            raise CeresFastError(
+                f"--calibration-asteroids {asteroids}: the calibration split may need a share of {share:g}, of which "
+                f"--fractions leave nothing for {nothing[0]}. Ask for fewer, or give {nothing[0]} a larger share."
+            )
+        sized = replace(division, fractions=fractions)
         with warnings_kept():  # about what is held out; they are printed when the stamps are divided for good
             splits, _ = divide(columns, sized)
         found = int((splits[first] == "calibration").sum())

@@ -84,6 +84,13 @@ def test_more_than_there_are_is_refused(wanted: int, message: str) -> None:
         sized_for(Division(FRACTIONS, 0), survey(), wanted, 3)
 
 
+def test_fractions_of_which_nothing_is_left_are_refused_by_the_option() -> None:
+    fractions = dict.fromkeys(FRACTIONS, 0.0001) | {"train": 0.9997}
+    message = r"asteroids 200: .* a share of 0\.6667, of which --fractions leave nothing for validation\. Ask for fewer"
+    with pytest.raises(CeresFastError, match=message):
+        sized_for(Division(fractions, 0), survey(), 200, 3)
+
+
 @pytest.mark.parametrize(
     ("fields", "exposures", "needs", "message"),
     [
