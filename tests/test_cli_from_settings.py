@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -94,6 +95,31 @@ def test_help_has_panels_defaults_and_metavars() -> None:
     assert "--no-gloss" in printed
     for words in ("What it is painted with.", "FROM TO", "[default: gloss]", "[default: wall]", "<1|2|3>"):
         assert words in printed
+
+
+@pytest.mark.parametrize(
+    ("bounds", "shown"),
+    [
+        ({"ge": 0}, "N [x>=0]"),
+        ({"ge": 1}, "N [x>=1]"),
+        ({"gt": 0}, "N [x>0]"),
+        ({"ge": 0, "le": 2**32 - 1}, "N [x>=0]"),
+        ({"ge": 1, "le": 8}, "N [1<=x<=8]"),
+        ({"gt": 0, "le": 1}, "N [x<=1]"),
+        ({}, "N"),
+    ],
+)
+def test_help_shows_the_bounds_of_a_number(bounds: dict[str, float], shown: str) -> None:
+    kind = Annotated[int, option("Some number.", metavar="N", **bounds)]
+    settings = make_dataclass("Numbers", [("number", kind, field(default=1))], frozen=True)
+
+    @from_settings(some=settings)
+    def show(some: Any) -> None: ...
+
+    app = typer.Typer()
+    app.command()(show)
+    printed = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "100"}).output
+    assert re.search(r"--number +(N.*?) +Some number", printed)[1].strip() == shown  # type: ignore[index]
 
 
 def test_a_mapping_gives_a_dict_and_another_panel() -> None:

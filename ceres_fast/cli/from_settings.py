@@ -17,8 +17,8 @@ Source = type[Any] | Mapping[str, Option]
 """A settings class, or options by the names under which a command gets their values."""
 
 
-_NEXT_TO_0, _ANY_NUMBER = 1e-3, 2**31
-"""Of a lower bound up to the one and an upper bound from the other on, the help need not speak."""
+_ANY_NUMBER = 2**31
+"""Of an upper bound from this on, the help need not speak."""
 
 
 def from_settings(*, panels: Sequence[str] = (), **sources: Source) -> Callable[[Callable[..., None]], Any]:
@@ -120,7 +120,12 @@ def _range(option: Option) -> str:
     least, most = option.meta.ge, option.meta.le
     if most is not None and most < _ANY_NUMBER:
         return f" [x<={most}]" if least is None else f" [{least}<=x<={most}]"
-    return f" [x>={least}]" if least is not None and least > _NEXT_TO_0 else ""
+    if option.meta.lt is not None:  # of a share, which its help calls one
+        return ""
+    if option.meta.gt is not None:
+        return f" [x>{option.meta.gt:g}]"
+    # Where the help says what the bound itself means ("0: off"), it is known, and the row has no room for it.
+    return "" if least is None or f"{least:g}:" in option.help else f" [x>={least:g}]"
 
 
 def _checking(option: Option) -> Callable[[Any], Any]:
