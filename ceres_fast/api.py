@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .errors import CeresFastError
 from .files import StrPath
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def dataset(records: StrPath, split: str, *, batch_size: int = 128, columns: Seq
     from .records.manifest import load_manifest
     from .records.pipeline import stamp_dataset
 
-    return stamp_dataset(load_manifest(Path(records)), split, batch_size, columns=columns)
+    return stamp_dataset(load_manifest(Path(records)), split, batch_size, columns=_several(columns))
 
 
 def read_records(records: StrPath, split: str, columns: Sequence[str] | None = None) -> Table:
@@ -188,7 +189,7 @@ def read_records(records: StrPath, split: str, columns: Sequence[str] | None = N
 
     manifest = load_manifest(Path(records))
     known = {column.name: (column.unit, column.meaning) for column in COLUMNS if column.name in manifest.columns}
-    names = list(known if columns is None else columns)
+    names = list(known if columns is None else _several(columns))
     values = read_columns(manifest, split, names)
     about = {**known, "stamp": ("ADU", "pixels, axes (y, x, plane)")}
     table = Table()
@@ -196,3 +197,10 @@ def read_records(records: StrPath, split: str, columns: Sequence[str] | None = N
         unit, meaning = about[name]
         table[name] = Column(values[name], unit=unit.replace("ADU", "adu") or None, description=meaning)
     return table
+
+
+def _several(columns: Sequence[str]) -> Sequence[str]:
+    """Refuse a name where several are expected: its letters would be read as names."""
+    if isinstance(columns, str):
+        raise CeresFastError(f"columns is {columns!r}: expected a sequence of names, such as [{columns!r}].")
+    return columns

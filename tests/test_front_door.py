@@ -106,6 +106,28 @@ def test_what_can_be_called_can_be_copied_and_sent_to_other_processes(name: str)
     assert pickle.loads(pickle.dumps(function)) is function
 
 
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"format": "xml"}, "--format xml: expected CSV or ECSV"),
+        ({"on_error": "ignore"}, "--on-error ignore: expected stop or skip"),
+        ({"needs": 0}, "--needs 0: expected a whole number of at least 1"),
+        ({"needs": -1}, "--needs -1: expected a whole number of at least 1"),
+        ({"slowest": float("nan")}, "--slowest nan: expected a number above 0"),
+    ],
+)
+def test_arguments_that_cannot_be_meant_are_refused(tmp_path: Path, wrong: dict[str, object], message: str) -> None:
+    opened = open_peak_model(tmp_path)
+    with pytest.raises(ceres_fast.CeresFastError, match=message):
+        ceres_fast.classify(tmp_path, opened, output=tmp_path / "out", **wrong)  # type: ignore[arg-type]
+    if "slowest" in wrong:
+        with pytest.raises(ceres_fast.CeresFastError, match=message):
+            ceres_fast.classify_table([], [], opened, **wrong)  # type: ignore[arg-type]
+    elif "format" not in wrong:
+        with pytest.raises(ceres_fast.CeresFastError, match=message):
+            ceres_fast.build_records(tmp_path, tmp_path / "records", **wrong)  # type: ignore[arg-type]
+
+
 # ---- types
 
 
@@ -243,6 +265,9 @@ def test_records_are_read(tiny_records: Path) -> None:
     np.testing.assert_array_equal(np.concatenate([pair[0] for pair in pairs]), stamps["stamp"])
     np.testing.assert_array_equal(np.concatenate([pair[1] for pair in pairs]), table["label"])
     np.testing.assert_array_equal(np.concatenate([pair[2]["mjd"] for pair in pairs]), table["mjd"])
+    for read in (ceres_fast.read_records, ceres_fast.dataset):
+        with pytest.raises(ceres_fast.CeresFastError, match=r"columns is 'label': expected .* such as \['label'\]"):
+            read(tiny_records, "test", columns="label")
     with pytest.raises(ceres_fast.CeresFastError, match="no column 'colour'"):
         ceres_fast.read_records(tiny_records, "test", ["colour"])
     with pytest.raises(ceres_fast.InputError, match="does not exist"):

@@ -18,8 +18,9 @@ from ..errors import LOUD, InputError, OnError
 from ..selection.rules import Rules
 from ..selection.stationary import RandomPlaces
 from ..selection.track_cost import cost_rows
+from ..settings.classifier import TableFormat
 from ..settings.guarantee import NEEDS
-from .outputs import TableFormat, write_divided
+from .outputs import write_divided
 from .scores import WHY, Scores, reasons
 
 CLASSIFIED, PASSED_ON, KEPT = "classified", "passed on unfiltered", "kept as an earlier run classified them"

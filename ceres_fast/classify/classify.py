@@ -16,13 +16,19 @@ from ..engines import AUTO, Engine, load
 from ..errors import CeresFastError, InputError, OnError
 from ..files import StrPath, as_paths, atomic_file
 from ..frames.stamp_folders import read_stamp
+from ..settings.classifier import ClassifyOptions, TableFormat
 from ..settings.guarantee import NEEDS
+from ..settings.option import check_arguments, only, options_of
+from ..settings.shared import Shared
 from ..stamps import STAMP_SIZE
 from .account import CLASSIFIED, KEPT, PASSED_ON, ClassifyRun, Result, say_fields
 from .exposures import CatalogueJob, classify_exposures
 from .inputs import check_planes, check_scale, find_inputs, read_static_sources, rules_of
-from .outputs import TableFormat, check_targets, dropped_path, format_of, frame_target, stamps_target
+from .outputs import check_targets, dropped_path, format_of, frame_target, stamps_target
 from .scores import CHUNK, PROBABILITY, Scores, lowest_kept, score
+
+OPTIONS = {**options_of(ClassifyOptions), **only(Shared, "needs", "on_error")}
+"""What arguments may be."""
 
 FORMATS = {"CSV": "ascii.csv", "ECSV": "ascii.ecsv"}
 """Formats of the table of stamps, and astropy's names for them."""
@@ -113,6 +119,9 @@ def classify(
     >>> result.total["rows"], result.total["asteroids"]
     (15, 3)
     """
+    check_arguments(
+        OPTIONS, format=format, on_error=on_error, provider=provider, slowest=slowest, needs=needs, rebuild=rebuild
+    )
     inputs, output, catalogue = as_paths(inputs), Path(output), None if catalogue is None else Path(catalogue)
     engine = load(Path(model), provider=provider, rebuild=rebuild) if isinstance(model, str | PathLike) else model
     model = Path(model) if isinstance(model, str | PathLike) else engine.path

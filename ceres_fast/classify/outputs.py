@@ -8,17 +8,14 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
 from operator import or_
 from pathlib import Path
-from typing import Literal, get_args
 
 import numpy as np
 
 from ..catalogues import ENDINGS, SUFFIXES, Catalogue, column, read_catalogue
 from ..errors import CeresFastError, InputError
 from ..frames.fits_files import frame_stem
+from ..settings.classifier import TableFormat
 from .scores import PROBABILITY
-
-TableFormat = Literal["CSV", "ECSV"]
-TABLE_FORMATS: tuple[TableFormat, ...] = get_args(TableFormat)
 
 _BY_SUFFIX: dict[str, TableFormat] = {".csv": "CSV", ".ecsv": "ECSV"}
 _FILE_SUFFIXES = (*_BY_SUFFIX, ".cat", ".ldac", ".fits", ".txt")

@@ -19,6 +19,8 @@ from ..engines import Engine, load
 from ..errors import CeresFastError, InputError
 from ..files import StrPath, as_paths
 from ..frames.reading import read_headers
+from ..settings.classifier import ClassifyOptions
+from ..settings.option import check_arguments, only
 from .account import ClassifyRun
 from .exposures import CatalogueJob, classify_exposures
 from .inputs import check_planes, check_scale, read_static_sources, rules_of
@@ -116,6 +118,7 @@ def classify_table(
     if len(frames) != len(catalogues):
         raise CeresFastError(f"{len(frames)} frames and {len(catalogues)} catalogues: give one catalogue per frame.")
     _check_once(frames)
+    check_arguments(only(ClassifyOptions, "slowest"), slowest=slowest)
     engine = load(Path(classifier)) if isinstance(classifier, str | PathLike) else classifier
     check_planes(engine.classifier, engine.path)
     run = ClassifyRun(engine=engine, rules=rules_of(engine.classifier, engine.path, slowest), names=names or Names())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
@@ -26,10 +26,6 @@ def classify(
     ] = None,
     columns: Columns = "",
     output: Annotated[Path, typer.Option(help="A file for one table, a folder for several.")] = CLASSIFIED,
-    format_: Annotated[
-        Literal["CSV", "ECSV"] | None,
-        typer.Option("--format", help="Format of the output; without it the catalogue's own (CSV for stamps)."),
-    ] = None,
     *,
     options: ClassifyOptions,
     shared: dict[str, Any],
@@ -46,7 +42,6 @@ def classify(
         model or run,
         names=Names.parse(columns) if columns else None,
         output=output,
-        format=format_,
         **asdict(options),
         **shared,
     )

@@ -20,7 +20,9 @@ from ..frames.where import Where
 from ..selection.field import COUNTS
 from ..selection.rules import Rules
 from ..settings.guarantee import NEEDS
+from ..settings.option import check_arguments, only, options_of
 from ..settings.records import RecordsOptions
+from ..settings.shared import Shared
 from ..stamps import CLASSES, PLANES
 from ..truth.skybot import SKYBOT, skybot_file
 from .assembly import read_tables, write_splits
@@ -44,6 +46,9 @@ from .splits import FRACTIONS, Division, divide, group_stamps, leaks
 from .splits.calibration import calibration_text, sized_for
 from .summary import show_summary, show_warnings
 from .units import ALERT_NAN, STAMP_NAN, Choice, FieldUnit, Unit
+
+OPTIONS = {**options_of(RecordsOptions), **only(Shared, "needs", "on_error")}
+"""What arguments may be."""
 
 SOURCES_FILE = "sources.sha256"
 _OURS = re.compile(rf"{re.escape(MANIFEST)}|{re.escape(SOURCES_FILE)}|.+\.tfrecord-\d{{5}}-of-\d{{5}}")
@@ -159,6 +164,7 @@ def build_records(
     truth, static = (None if path is None else Path(path) for path in (truth, static))
     catalogues = None if catalogues is None else Path(catalogues)
     _check_arguments(name, shards)
+    check_arguments(OPTIONS, on_error=on_error, nan=nan, needs=needs)
     if preset is not None and (fractions is not None or calibration_asteroids is not None):
         raise CeresFastError(
             f"--preset {preset} decides the sizes of the splits; leave out --fractions and --calibration-asteroids."

@@ -19,11 +19,17 @@ SLOWEST = option(
     expected="a number above 0",
 )
 
+TableFormat = Literal["CSV", "ECSV"]
+
 
 @dataclass(frozen=True)
 class ClassifyOptions:
     """Which rows are kept, and what the classifier runs on."""
 
+    format: Annotated[
+        TableFormat | None,
+        option("Format of the output; without it the catalogue's own (CSV for stamps)."),
+    ] = None
     catalogue: Annotated[
         Path | None, option("Catalogue of the one frame given; without it looked for beside the frame.")
     ] = None

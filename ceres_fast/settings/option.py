@@ -188,6 +188,28 @@ def check_options(settings: Any) -> None:
             raise CeresFastError(f"{each.flag} {value}: expected {each.expected}.")
 
 
+def check_arguments(options: Mapping[str, Option], **values: Any) -> None:
+    """Make sure that arguments of a function, which have the names and meanings of options, may be meant.
+
+    Parameters
+    ----------
+    options : mapping of str to Option
+        Of settings classes (`options_of`, `only`).
+    **values : object
+        Some of them; numbers of NumPy are numbers.
+
+    Raises
+    ------
+    CeresFastError
+        As `check_options`.
+    """
+    for name, value in values.items():
+        each = options[name]
+        plain = getattr(value, "item", lambda value=value: value)()  # NumPy is not imported for the command line's help
+        if not each.allows(plain):
+            raise CeresFastError(f"{each.flag} {value}: expected {each.expected}.")
+
+
 def as_arguments(settings: Any) -> list[object]:
     """Return an instance of a settings class as arguments of the command that has its options."""
     flags = {name: each.flag for name, each in options_of(type(settings)).items()}

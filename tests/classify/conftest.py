@@ -7,8 +7,8 @@ from astropy.table import Table
 
 from ceres_fast.catalogues import read_catalogue
 from ceres_fast.classify import Result, classify
-from ceres_fast.classify.outputs import TableFormat
 from ceres_fast.selection.rules import Rules
+from ceres_fast.settings.classifier import TableFormat
 
 from ..tiny_models import classifier, peak_model, written
 

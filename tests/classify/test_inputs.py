@@ -10,8 +10,8 @@ from astropy.io import fits
 
 from ceres_fast.catalogues import read_catalogue, write_table
 from ceres_fast.classify import classify
-from ceres_fast.classify.outputs import TableFormat
 from ceres_fast.errors import CeresFastError, InputError
+from ceres_fast.settings.classifier import TableFormat
 from ceres_fast.stamps import PLANES
 
 from ..survey_files import STARS, header, pixels, write_field

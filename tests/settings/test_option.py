@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import pytest
 
 from ceres_fast.errors import CeresFastError
 from ceres_fast.settings.guarantee import Guarantee
-from ceres_fast.settings.option import as_arguments, check_options, option, options_of
+from ceres_fast.settings.option import as_arguments, check_arguments, check_options, option, options_of
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,15 @@ def test_a_wrong_value_is_named_with_its_option() -> None:
     check_options(Paint("red"))
     with pytest.raises(CeresFastError, match=r"^--drying-time 0: expected a number above 0\.$"):
         check_options(Paint("red", hours=0))
+
+
+def test_a_wrong_argument_of_a_function_is_named() -> None:
+    options = options_of(Paint)
+    check_arguments(options, hours=np.float64(2), coats=np.int64(3), colour="red", note=None)
+    with pytest.raises(CeresFastError, match=r"^--colour green: expected red or blue\.$"):
+        check_arguments(options, hours=2, colour="green")
+    with pytest.raises(CeresFastError, match=r"^--drying-time nan: expected a number above 0\.$"):
+        check_arguments(options, hours=np.float32("nan"))
 
 
 def test_settings_as_arguments_of_a_command() -> None:
