@@ -364,6 +364,8 @@ def test_the_names_of_train_s_options_fit_a_narrow_terminal(width: int) -> None:
         ["train", "--epochs", "0"],
         ["train", "--dropout", "1"],
         ["classify", "--keep-above", "1.5"],
+        ["calibrate", "--max-loss", "2"],
+        ["experiments", "--epochs", "0"],
         ["simulate", "--seed", "-1"],
         ["evaluate", "--split", "night"],
         ["train", "--colour", "red"],
