@@ -11,9 +11,9 @@ import numpy as np
 from astropy.io import fits
 
 from ceres_fast.files import atomic_directory, sha256_of
+from ceres_fast.records.examples import parse
 from ceres_fast.records.manifest import Manifest, class_counts, load_manifest, shard_name, write_manifest
 from ceres_fast.records.pipeline import stamp_dataset
-from ceres_fast.records.schema import parse
 from ceres_fast.stamps import CLASSES
 from ceres_fast.tensorflow_quiet import tf
 

@@ -26,6 +26,7 @@ from ..settings.shared import Shared
 from ..stamps import CLASSES, PLANES
 from ..truth.skybot import SKYBOT, skybot_file
 from .assembly import read_tables, write_splits
+from .examples import described as described_columns
 from .manifest import (
     FORMAT_VERSION,
     MANIFEST,
@@ -39,7 +40,6 @@ from .manifest import (
 from .parts import LOCK, PARTS, RECORDS, Part, PartMaker, clear_others, partial_folder
 from .reconcile import Made, reconcile
 from .scheduler import Workers
-from .schema import described as described_columns
 from .sources import Source, find_sources
 from .sources import described as described_sources
 from .splits import FRACTIONS, Division, divide, group_stamps, leaks

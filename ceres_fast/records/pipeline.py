@@ -9,8 +9,8 @@ import numpy as np
 
 from ..errors import CeresFastError, InputError, OnError
 from ..tensorflow_quiet import tf
+from .examples import KINDS, empty, parse
 from .manifest import REBUILD, Manifest
-from .schema import KINDS, empty, parse
 from .shards import check_shards, check_size
 from .splits import leaks
 from .splits.groups import LEAK_COLUMNS

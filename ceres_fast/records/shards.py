@@ -14,8 +14,8 @@ from ..console import warn
 from ..errors import CeresFastError, InputError, OnError, Problems
 from ..files import atomic_file, sha256_of
 from ..tensorflow_quiet import tf
+from .examples import serialise
 from .manifest import REBUILD, Manifest, Shard, class_counts
-from .schema import serialise
 
 _FRAMING = 16
 """Bytes that TFRecord adds to a record: length (8), its CRC (4), the data's CRC (4)."""

@@ -10,10 +10,10 @@ import pytest
 from ceres_fast.alerts import tables
 from ceres_fast.alerts.labels import REASONS
 from ceres_fast.records.build import build_records
+from ceres_fast.records.examples import KINDS
 from ceres_fast.records.manifest import Manifest
 from ceres_fast.records.pipeline import read_columns
 from ceres_fast.records.reconcile import ACCOUNTS
-from ceres_fast.records.schema import KINDS
 from ceres_fast.records.splits.hold_out import LINKED, UNKNOWN
 from ceres_fast.records.splits.quotas import OVER
 from ceres_fast.selection import field as night

@@ -14,8 +14,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from ...errors import InputError
+from ...records.examples import parse
 from ...records.manifest import REBUILD, Manifest
-from ...records.schema import parse
 from ...records.shards import check_size, damage
 from ...tensorflow_quiet import tf
 
