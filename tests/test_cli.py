@@ -117,7 +117,7 @@ def test_choices_are_the_package_s_tables() -> None:
     assert choices("build_records", "nan") == set(get_args(NanPolicy))
     assert choices("detect", "engine") == ENGINES.keys()
     assert choices("detect", "format_") == {name for engine in ENGINES.values() for name in engine.formats}
-    assert choices("classify", "format_") <= set(FORMATS)
+    assert choices("classify", "format") <= set(FORMATS)
     stopping = [name for name in COMMANDS if "on_error" in options(name)]
     assert {"detect", "train", "evaluate", "classify", "build-records"} <= set(stopping)
     for command in stopping:

@@ -15,9 +15,9 @@ from ...pictures import caption, draw_stamps
 from ...selection.track_cost import cost_rows
 from ...settings.records import Inspection
 from ...stamps import CLASSES
+from ..examples import KINDS
 from ..manifest import REBUILD, Manifest, load_manifest
 from ..pipeline import read_all
-from ..schema import KINDS
 from ..shards import check_shards
 from ..splits import Leak, leaks
 from .figures import SPLIT_COLOURS, draw_distributions, draw_pairs
