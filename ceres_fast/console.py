@@ -15,13 +15,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import partial
-from typing import Any, TextIO, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
 
 from rich.cells import cell_len
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 PLAIN = {"≥": ">=", "≤": "<=", "−": "-", "–": "-", "—": "-", "±": "+-", "×": "x", "·": ".", "→": "->", "»": ">>"}
 """What is shown for characters that a screen lacks, where Unicode itself does not say it (as "..." for "…")."""
@@ -182,6 +184,9 @@ def progress() -> Progress:
     The speed is the mean over the last 1,000 steps that were reported. Rich would take those of the last 30 s, and
     never say how much time is left where a step takes longer than that.
     """
+    # Imported here: `ceres-fast --help` draws no bar, and is to be there at once.
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(30),
