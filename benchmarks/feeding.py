@@ -33,9 +33,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.fed import SOURCES, SPLIT, Source, fed, parts_of
 from benchmarks.machine import write_result
 from benchmarks.measured import isolated
+from benchmarks.sources import SOURCES, SPLIT, Source, parts_of, trainer_of
 from benchmarks.subset import subset
 from benchmarks.weights import weights_of
 from ceres_fast.console import say, table
@@ -99,7 +99,7 @@ def _finished(values: Any) -> None:
 def speed(records: Path, settings: Settings, repeats: int) -> dict[str, dict[str, list[float]]]:
     """Measure all sources in turn; the first round is not counted."""
     manifest = load_manifest(records)
-    loops = {name: Loop(fed(manifest, settings, source), settings.jit) for name, source in SOURCES.items()}
+    loops = {name: Loop(trainer_of(manifest, settings, source), settings.jit) for name, source in SOURCES.items()}
     measured: dict[str, dict[str, list[float]]] = {name: defaultdict(list) for name in loops}
     for repeat in range(repeats + 1):
         for name, loop in loops.items():
@@ -122,7 +122,7 @@ def summary(figures: dict[str, list[float]], stamps: int) -> dict[str, Any]:
 
 def peak_of_epoch(records: Path, settings: Settings, source: Source) -> dict[str, float]:
     """Train one streamed epoch; returns the most that was resident, and the size of the rows, in MB."""
-    loop = Loop(fed(load_manifest(records), settings, source), settings.jit)
+    loop = Loop(trainer_of(load_manifest(records), settings, source), settings.jit)
     loop.waiting()
     return {"peak_mb": _peak(), "rows_mb": round(size(loop.feed.rows) / 2**20, 1)}
 

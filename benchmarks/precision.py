@@ -29,11 +29,11 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.fed import parts_of
 from benchmarks.machine import write_result
 from benchmarks.measured import isolated, run_pipeline
 from benchmarks.operations import Operations, operations
 from benchmarks.peaks import measure
+from benchmarks.sources import parts_of
 from benchmarks.subset import subset
 from benchmarks.training_results import DTYPES
 from benchmarks.weights import NOTE, weights_of

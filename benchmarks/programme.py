@@ -34,11 +34,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.bounds import Work, bound
-from benchmarks.fed import parts_of
 from benchmarks.machine import write_result
 from benchmarks.measured import Measured, isolated, run_pipeline
 from benchmarks.operations import Operations, classifier_operations
 from benchmarks.peaks import measure
+from benchmarks.sources import parts_of
 from benchmarks.subset import FITTED_SPLITS, subset, whole_training
 from benchmarks.training_results import DTYPES
 from benchmarks.weights import NOTE, weights_of

@@ -52,7 +52,7 @@ def parts_of(model: keras.Model) -> Cut:
     return parts
 
 
-def fed(manifest: Manifest, settings: Settings, source: Source) -> Trainer:
+def trainer_of(manifest: Manifest, settings: Settings, source: Source) -> Trainer:
     """Return a compiled trainer of the training split; features that are not cached are computed."""
     keras.utils.set_random_seed(settings.seed)
     model = build_model(settings, manifest.planes)
