@@ -174,6 +174,12 @@ def file_name(*suffixes: str) -> Meta:
     )
 
 
+def as_python(value: Any) -> Any:
+    """Return a number of NumPy as one of Python, which is what msgspec compares; all else as it is."""
+    # By its method, as this module is read for `--help`, for which NumPy is not imported.
+    return value.item() if hasattr(value, "item") and not getattr(value, "shape", ()) else value
+
+
 def shown(value: object) -> str:
     """Return a value in a line of ASCII, cut where it is long."""
     text = ascii(value)

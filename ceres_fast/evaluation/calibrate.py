@@ -18,6 +18,7 @@ from ..errors import CeresFastError, OnError
 from ..files import StrPath, write_json, write_text
 from ..records.manifest import Manifest, load_manifest
 from ..records.pipeline import read_columns
+from ..schema import as_python
 from ..settings.guarantee import Calibration
 from ..stamps import COLUMNS
 from ..training.runs import lock_run
@@ -89,6 +90,7 @@ def calibrate(
     if scaling not in METHODS:
         raise CeresFastError(f"--scaling {scaling}: expected one of {', '.join(METHODS)}.")
     run, records = Path(run), Path(records)
+    max_loss, confidence, needs = map(as_python, (max_loss, confidence, needs))  # as classifier.json holds them
     classifier = _read(run)
     assert classifier.folder is not None
     lock_run(classifier.folder)

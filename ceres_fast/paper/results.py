@@ -254,7 +254,9 @@ def _at_point(member: Member, classifier: Classifier) -> dict[str, Any]:
     assert classifier.operating_point is not None
     point = OperatingPoint.from_dict(classifier.operating_point)
     probabilities = found.probabilities if scaling else scaled(classifier.scaling, found.probabilities)
-    calibration = read_json(member.folder / "calibration" / "calibration.json", what="what `ceres-fast calibrate` wrote")
+    calibration = read_json(
+        member.folder / "calibration" / "calibration.json", what="what `ceres-fast calibrate` wrote"
+    )
     return {
         "operating_point": point.as_dict(),
         "test_at_point": measured(type(found)(found.known, probabilities, found.about), point),

@@ -25,7 +25,7 @@ class Labelled:
     stays : numpy.ndarray
         Shape (n,), bool: which are stationary.
     known : astropy.table.Table
-        Where the known asteroids are in this exposure (`truth.known_at`); ``match.asteroid`` is a row of it.
+        Where the known asteroids are in this exposure (`tracks.known_at`); ``match.asteroid`` is a row of it.
     match : Matches
         Which detections are asteroids, by their places alone.
     accepted : Matches
@@ -42,7 +42,7 @@ class Labelled:
     def reason(self) -> np.ndarray:
         """Why a detection is no stamp, shape (n,), str; empty where it is one.
 
-        ``stationary``, ``rejected_flags`` or one of `truth.REASONS`, the first that applies.
+        ``stationary``, ``rejected_flags`` or one of `match.REASONS`, the first that applies.
         """
         kept = np.where(self.exposure.rejected, "rejected_flags", self.accepted.reason)
         return np.where(self.stays, "stationary", kept)

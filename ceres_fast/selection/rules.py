@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from ..schema import Positive, check, check_fields
+from ..schema import Positive, as_python, check, check_fields
 from ..settings.rules import Chance, RejectFlags, RuleOptions, Slowest
 from ..stamps import CENTRE, STAMP_SIZE
 
@@ -144,6 +144,8 @@ class Rules:
     unknown_rate: Positive = 1.0
 
     def __post_init__(self) -> None:
+        for field in fields(self):
+            object.__setattr__(self, field.name, as_python(getattr(self, field.name)))
         check_fields(self)
         for field in fields(self):
             # 2 and 2.0 are the same radius, and are written alike: rules are compared as text too.

@@ -22,7 +22,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 import msgspec
 
 from ..errors import CeresFastError
-from ..schema import expected
+from ..schema import as_python, expected
 
 
 @dataclass(frozen=True)
@@ -177,15 +177,18 @@ def only(settings: type[Any], *names: str) -> dict[str, Option]:
 def check_options(settings: Any) -> None:
     """Make sure that every option of an instance of a settings class has a value that may be meant.
 
+    A number of NumPy is kept as one of Python, which a configuration file can hold.
+
     Raises
     ------
     CeresFastError
         When one has not; the message names the option, its value and what is expected.
     """
     for each in options_of(type(settings)).values():
-        value = getattr(settings, each.field)
+        value = as_python(getattr(settings, each.field))
         if not each.allows(value):
             raise CeresFastError(f"{each.flag} {value}: expected {each.expected}.")
+        object.__setattr__(settings, each.field, value)
 
 
 def check_arguments(options: Mapping[str, Option], **values: Any) -> None:
@@ -205,8 +208,7 @@ def check_arguments(options: Mapping[str, Option], **values: Any) -> None:
     """
     for name, value in values.items():
         each = options[name]
-        plain = getattr(value, "item", lambda value=value: value)()  # NumPy is not imported for the command line's help
-        if not each.allows(plain):
+        if not each.allows(as_python(value)):
             raise CeresFastError(f"{each.flag} {value}: expected {each.expected}.")
 
 

@@ -114,7 +114,7 @@ class Report(keras.callbacks.Callback):
         shown = [f"{row[name]:.4f}" for name in ("loss", "val_loss", "val_accuracy", "val_recall")]
         say(self._line(f"{epoch + 1}/{self.epochs}", *shown, f"{row['stamps_per_second']:,.0f}"))
         if not (math.isfinite(row["loss"]) and math.isfinite(row["val_loss"])):
-            # The first of the callbacks in `fit`: nothing of such an epoch is kept, neither weights nor a checkpoint.
+            # Before what keeps the best epoch, and before the checkpoint: neither keeps such an epoch.
             raise CeresFastError(f"{self.run}: the loss is not finite after epoch {epoch + 1}. {self._advice(epoch)}")
 
     def _line(self, *cells: str) -> str:

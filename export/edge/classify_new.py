@@ -26,14 +26,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from os.path import commonpath
 from pathlib import Path
+from typing import get_args
 
 from new_exposures import Exposure, Field, State, fields_of, signature
 
-from ceres_fast.classify.outputs import TABLE_FORMATS, frame_target, scored_rows, write_divided
+from ceres_fast.classify.outputs import frame_target, scored_rows, write_divided
 from ceres_fast.console import guard_output, say
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.files import copy_file, disk_errors
 from ceres_fast.locks import Busy, lock
+from ceres_fast.settings.classifier import TableFormat
 
 CLASSIFY = [sys.executable, "-m", "ceres_fast", "classify"]
 ATTEMPTS = 3
@@ -119,7 +121,9 @@ class Work:
     def _classified(self, exposure: Exposure, place: Path) -> Path | None:
         """Return the table with probabilities of an exposure's detections, in whatever format; None without one."""
         catalogue = Path(exposure.catalogue)
-        targets = [frame_target(Path(exposure.frame), catalogue, [], place, each) for each in (None, *TABLE_FORMATS)]
+        targets = [
+            frame_target(Path(exposure.frame), catalogue, [], place, each) for each in (None, *get_args(TableFormat))
+        ]
         return next((target for target in targets if scored_rows(target, catalogue)), None)
 
     def _finish(self, each: Field, how: str) -> None:

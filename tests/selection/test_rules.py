@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -110,3 +111,9 @@ def test_other_versions_are_refused(version):
 def test_what_decides_what_is_stationary_matters_for_classifying():
     for change in ({"slowest": 0.2}, {"chance": 0.01}, {"position_error": 0.5}, {"remove_stationary": False}):
         assert len(Rules().differences(Rules(**change))) == 1
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    rules = Rules(slowest=np.float64(0.2), reject_flags=np.int64(4))
+    assert rules == Rules(slowest=0.2, reject_flags=4)
+    assert [type(value) for value in (rules.slowest, rules.reject_flags)] == [float, int]

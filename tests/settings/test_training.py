@@ -6,6 +6,7 @@ import dataclasses
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 
 from ceres_fast.errors import CeresFastError
@@ -140,3 +141,10 @@ def test_what_starts_from_a_run_or_weights_is_pretrained() -> None:
     assert Settings("xception").pretrained
     assert Settings("xception", start_from="runs/x").pretrained
     assert not Settings("xception", weights="none").pretrained
+
+
+def test_numbers_of_numpy_are_kept_as_those_of_python() -> None:
+    settings = Settings("xception", learning_rate=np.float64(0.1), batch_size=np.int64(4))
+    assert [type(value) for value in (settings.learning_rate, settings.batch_size)] == [float, int]
+    with pytest.raises(CeresFastError, match="--batch-size 0: expected a whole number of at least 1"):
+        Settings("xception", batch_size=np.int64(0))

@@ -91,12 +91,12 @@ def compare_pairs(runs: Sequence[Answers], needs: int, seed: int) -> tuple[np.nd
     numbers = list(combinations(range(len(runs)), 2))
     first, second = np.transpose(numbers)
     differences = _differences(values[second] - values[first], samples[second] - samples[first])
-    counted = _counted(runs[0], needs)
+    counted = [_counted(runs[a], runs[b], needs) for a, b in numbers]
     tests = _tests(runs, numbers, needs)
     return values, [
-        Pair(runs[a].letter, runs[b].letter, same, found if same else _opened(found, counted, len(numbers)), test)
-        for (a, b), same, found, test in zip(
-            numbers, (_same(runs[a], runs[b]) for a, b in numbers), differences, tests, strict=True
+        Pair(runs[a].letter, runs[b].letter, same, found if same else _opened(found, count, len(numbers)), test)
+        for (a, b), same, found, count, test in zip(
+            numbers, (_same(runs[a], runs[b]) for a, b in numbers), differences, counted, tests, strict=True
         )
     ]
 
@@ -115,11 +115,13 @@ def _differences(values: np.ndarray, samples: np.ndarray) -> list[dict[str, Diff
     return [{name: Difference(*map(_plain, row)) for name, row in zip(MEASURES, pair, strict=True)} for pair in table]
 
 
-def _counted(run: Answers, needs: int) -> dict[str, int]:
+def _counted(one: Answers, other: Answers, needs: int) -> dict[str, int]:
     """Return how many independent things each share is of; what is not a share is not in it."""
-    labels, units = run.predictions.labels, run.predictions.units
+    labels, units = one.predictions.labels, one.predictions.units
     asteroids, others = (len(np.unique(units[labels == label])) for label in (1, 0))
-    of_asteroids = {"asteroids_lost": len(survivors(run, needs)), "recall": asteroids, "precision": asteroids}
+    # Precision is a share of what is called an asteroid; of two runs the one that calls fewer says less.
+    called = min(len(np.unique(units[run.called == 1])) for run in (one, other))
+    of_asteroids = {"asteroids_lost": len(survivors(one, needs)), "recall": asteroids, "precision": called}
     return of_asteroids | {"non_asteroids_left": others}
 
 

@@ -127,3 +127,15 @@ def test_runs_that_both_lose_none_of_28_may_still_differ() -> None:
         "B may lose from 12.3% fewer to 12.3% more of them than A"
         in verdict_of(compare_pairs(runs[:2], 3, 0)[1][0], 3).words
     )
+
+
+@pytest.mark.usefixtures("few_resamples")
+def test_precision_is_a_share_of_what_is_called() -> None:
+    known = survey(asteroids=100, others=60, exposures=1)
+    probabilities = np.zeros(len(known["label"]))
+    probabilities[np.flatnonzero(known["label"] == 1)[:2]] = 1.0
+    # Two runs that each call two stamps, and are right: that says little about others that they would call.
+    runs = [answers(known, probabilities, "A"), answers(known, probabilities * 0.9, "B")]
+    _, [pair] = compare_pairs(runs, needs=1, seed=0)
+    found = pair.differences["precision"]
+    assert found.high == pytest.approx(1 - 0.025 ** (1 / 2))
