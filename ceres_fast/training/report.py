@@ -73,20 +73,21 @@ class Report(keras.callbacks.Callback):
         return f"in epoch {self._epoch} of {self.epochs}" if self._epoch else "before the first epoch"
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Start the clock where it was stopped, and print the heading of the lines to come."""
+        """Start the clock where it was stopped."""
         self._begun = time.perf_counter() - self.seconds
         if self.rows:
             self._write()
-        say(self._line("", "training", "validation", "", "", ""))
-        say(self._line("epoch", "loss", "loss", "accuracy", "asteroid recall", "stamps/s"))
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Start the clock of the epoch, and show the bar."""
+        """Start the clock of the epoch, and show the bar; before the first, print the heading of the lines to come."""
         self._epoch = epoch + 1
         self._trained = math.nan
         self._started = time.perf_counter()
         steps, description = self.params["steps"], f"epoch {epoch + 1}/{self.epochs}"
         if self._task is None:
+            # Not earlier: a resumed run may have no epoch left.
+            say(self._line("", "training", "validation", "", "", ""))
+            say(self._line("epoch", "loss", "loss", "accuracy", "asteroid recall", "stamps/s"))
             # A resumed run begins in the middle: the steps of before are done, and do not count for the speed.
             self._task = self.bar.add_task(description, total=steps * self.epochs, completed=steps * epoch)
         self.bar.update(self._task, description=description)
