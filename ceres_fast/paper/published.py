@@ -11,8 +11,6 @@ from dataclasses import dataclass
 
 from ..evaluation.formatting import decimals
 
-DOI = "10.20944/preprints202308.0047.v1"
-
 NON_ASTEROIDS, ASTEROIDS = 5983, 2331
 """Stamps of the paper's test set (its Table 1)."""
 

@@ -185,10 +185,7 @@ def check_options(settings: Any) -> None:
         When one has not; the message names the option, its value and what is expected.
     """
     for each in options_of(type(settings)).values():
-        value = as_python(getattr(settings, each.field))
-        if not each.allows(value):
-            raise CeresFastError(f"{each.flag} {value}: expected {each.expected}.")
-        object.__setattr__(settings, each.field, value)
+        object.__setattr__(settings, each.field, _checked(each, getattr(settings, each.field)))
 
 
 def check_arguments(options: Mapping[str, Option], **values: Any) -> None:
@@ -207,9 +204,15 @@ def check_arguments(options: Mapping[str, Option], **values: Any) -> None:
         As `check_options`.
     """
     for name, value in values.items():
-        each = options[name]
-        if not each.allows(as_python(value)):
-            raise CeresFastError(f"{each.flag} {value}: expected {each.expected}.")
+        _checked(options[name], value)
+
+
+def _checked(option: Option, value: Any) -> Any:
+    """Return a value that may be meant, a number of NumPy as one of Python; refuse any other."""
+    plain = as_python(value)
+    if not option.allows(plain):
+        raise CeresFastError(f"{option.flag} {value}: expected {option.expected}.")
+    return plain
 
 
 def as_arguments(settings: Any) -> list[object]:

@@ -7,7 +7,7 @@ import pytest
 from matplotlib import image
 from matplotlib.figure import Figure
 
-from ceres_fast.evaluation import figures, scores
+from ceres_fast.evaluation import scores
 from ceres_fast.evaluation.figures import draw_confusion, draw_curves
 from ceres_fast.evaluation.scores import score
 
@@ -25,20 +25,6 @@ def random() -> np.random.Generator:
 def is_png(path: Path) -> bool:
     pixels = image.imread(path)
     return path.read_bytes().startswith(b"\x89PNG") and pixels.ndim == 3 and len(np.unique(pixels)) > 10
-
-
-@pytest.fixture
-def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
-    """Every figure that is saved."""
-    kept: list[Figure] = []
-    save = figures.save
-
-    def keep(figure: Figure, path: Path) -> None:
-        kept.append(figure)
-        save(figure, path)
-
-    monkeypatch.setattr(figures, "save", keep)
-    return kept
 
 
 def texts(figure: Figure) -> list[str]:

@@ -10,7 +10,7 @@ import pytest
 from matplotlib import image
 from matplotlib.figure import Figure
 
-from ceres_fast.evaluation.failures import draw, failures, report, summary, tables
+from ceres_fast.evaluation.failures import draw, failures, summary, tables
 from ceres_fast.evaluation.failures.report import MOST_LINES, shown_bins
 from ceres_fast.pictures import BLUE, VERMILION
 
@@ -101,20 +101,6 @@ def test_they_fit_on_a_terminal(words: str) -> None:
 
 def test_no_tables() -> None:
     assert tables(failures(made([0.9], label=0), 0.5)) == ""
-
-
-@pytest.fixture
-def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
-    """Every figure that is saved."""
-    kept: list[Figure] = []
-    save = report.save
-
-    def keep(figure: Figure, path: Path) -> None:
-        kept.append(figure)
-        save(figure, path)
-
-    monkeypatch.setattr(report, "save", keep)
-    return kept
 
 
 def test_panels(tmp_path: Path, drawn: list[Figure]) -> None:

@@ -11,27 +11,13 @@ from astropy.table import Table
 from matplotlib import image
 from matplotlib.figure import Figure
 
-from ceres_fast.evaluation.failures import draw_worst, worst, write_worst
+from ceres_fast.evaluation.failures import draw_worst, write_worst
 from ceres_fast.evaluation.failures.worst import worst_rows
 from ceres_fast.evaluation.predictions import Predictions
 from ceres_fast.pictures import caption
 from ceres_fast.stamps import COLUMNS
 
 from .cases import made, survey
-
-
-@pytest.fixture
-def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
-    """Every figure that is saved."""
-    kept: list[Figure] = []
-    save = worst.save
-
-    def keep(figure: Figure, path: Path) -> None:
-        kept.append(figure)
-        save(figure, path)
-
-    monkeypatch.setattr(worst, "save", keep)
-    return kept
 
 
 def stamps_of(predictions: Predictions) -> np.ndarray:
