@@ -15,8 +15,8 @@ from ..console import track, warn
 from ..errors import CeresFastError, InputError, OnError, Problems
 from ..frames.reading import find_frames, frame_stem
 from ..settings.survey import Detection, DetectionEngine
+from ..workers import in_order
 from . import sep_engine, source_extractor
-from .workers import in_order
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 from .. import __version__
 from ..console import progress
-from ..detect.workers import interrupts_ignored
 from ..errors import CeresFastError
+from ..workers import interrupts_ignored
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")

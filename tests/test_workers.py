@@ -15,8 +15,8 @@ import pytest
 
 from ceres_fast.console import warn
 from ceres_fast.detect import detect_frames
-from ceres_fast.detect.workers import WorkerFault, in_order
 from ceres_fast.errors import CeresFastError, InputError
+from ceres_fast.workers import WorkerFault, in_order
 
 TASKS = list(range(12))
 
@@ -200,7 +200,7 @@ def test_ctrl_c_ends_everything_and_leaves_nothing_behind(
     temporary.mkdir()
     program(f"echo running >> {tmp_path}/running; exec sleep 600")
     (tmp_path / "program.py").write_text(INTERRUPTED)
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "TMPDIR": str(temporary)}
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1]), "TMPDIR": str(temporary)}
     command = [sys.executable, str(tmp_path / "program.py"), str(tmp_path / "night")]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, env=environment, start_new_session=True, **pipes) as process:

@@ -1,7 +1,7 @@
-"""Frames to processes of this machine, and what comes of each back in the order of the frames.
+"""Tasks to processes of this machine, and what comes of each back in the order of the tasks.
 
 Dask, which spreads the building of records, is not part of a core install, and detecting is. The executor of
-`concurrent.futures` is not used because it does not say which frame a worker had that was killed.
+`concurrent.futures` is not used because it does not say which task a worker had that was killed.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Generic, TypeVar, cast
 
-from ..console import warnings_kept
-from ..errors import CeresFastError
+from .console import warnings_kept
+from .errors import CeresFastError
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
