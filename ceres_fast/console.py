@@ -115,12 +115,40 @@ def say(message: str, style: str | None = None) -> None:
     console.print(message, style=style)
 
 
+class _Once(str):
+    """A warning of a kind that is printed once; it keeps its kind on the way from a worker."""
+
+    kind: str
+
+
+_printed: set[str] = set()
+"""The kinds of warnings that were printed."""
+
+
 def warn(message: str) -> None:
     """Print a warning on standard error, or keep it where `warnings_kept` asks for that."""
     if (kept := _kept.get()) is not None:
         kept.append(message)
         return
+    if isinstance(message, _Once):
+        if message.kind in _printed:
+            return
+        _printed.add(message.kind)
     errors.print(Text("warning: ", "bold yellow") + Text(message))
+
+
+def warn_once(kind: str, message: str) -> None:
+    """Warn of the first input that is odd in a way that many may be; the message names it.
+
+    Where warnings are kept, each block keeps one of a kind, whatever others have said: it may become part of an account
+    of the block, and must not depend on which process was the first.
+    """
+    kept = _kept.get()
+    if kept is not None and any(isinstance(other, _Once) and other.kind == kind for other in kept):
+        return
+    once = _Once(message)
+    once.kind = kind
+    warn(once)
 
 
 def say_error(message: str) -> None:

@@ -1,6 +1,7 @@
 """What is printed: results on standard output, warnings and progress on standard error, brackets as they are."""
 
 import io
+import pickle
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -85,6 +86,23 @@ def test_warnings_can_be_kept_for_later(capsys: pytest.CaptureFixture[str]) -> N
     console.warn("three")
     assert (outer, inner) == (["one"], ["two"])
     assert capsys.readouterr().err == "warning: three\n"
+
+
+def test_a_warning_of_a_kind_is_printed_once(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console, "_printed", set())
+    with console.warnings_kept() as first:
+        console.warn_once("padding", "a.fits: is odd")
+        console.warn_once("padding", "b.fits: is odd")
+    with console.warnings_kept() as second:  # of another worker, perhaps
+        console.warn_once("padding", "c.fits: is odd")
+    assert (first, second) == (["a.fits: is odd"], ["c.fits: is odd"])
+    for message in pickle.loads(pickle.dumps([*first, *second])):
+        console.warn(message)
+    console.warn_once("padding", "d.fits: is odd")
+    console.warn_once("scale", "d.fits: is odd, too")
+    assert capsys.readouterr().err == "warning: a.fits: is odd\nwarning: d.fits: is odd, too\n"
 
 
 def test_colons_in_a_path_are_no_pictures(capsys: pytest.CaptureFixture[str]) -> None:
