@@ -12,6 +12,7 @@ from astropy.io import fits
 from ..errors import InputError
 from .fits_files import check_whole, each_hdu, readable_header
 from .info import TEXT_KEYWORDS, text
+from .pixels import planes
 
 KINDS = {
     "weight": ("weight", "weights", "wht", "ivm", "ivar", "invvar"),
@@ -49,9 +50,8 @@ def kind_of_extension(name: str) -> tuple[str | None, str]:
 
 
 def images(hdus: fits.HDUList) -> list[int]:
-    """Return the numbers of the HDUs that hold a two-dimensional image, counted from 0."""
-    flat = (number for number, hdu in enumerate(each_hdu(hdus)) if hdu.is_image and hdu.header.get("NAXIS") == 2)
-    return [number for number in flat if min(shape_of(hdus[number].header)) > 0]
+    """Return the numbers of the HDUs that hold a two-dimensional image (`pixels.planes`), counted from 0."""
+    return [number for number, hdu in enumerate(each_hdu(hdus)) if hdu.is_image and planes(hdu.header) == 1]
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,13 @@ def layout_of(path: Path, hdus: fits.HDUList) -> Layout:
     check_whole(path, hdus)
     ccds = [number for number in numbers if kind_of_extension(hdus[number].name)[0] is None]
     if not ccds:
-        action = "copy it again or leave it out"
-        raise InputError(path, "has no two-dimensional image", expected="the image of a CCD", action=action)
+        problem, action = "has no two-dimensional image", "copy it again or leave it out"
+        sizes = ((planes(hdu.header), number) for number, hdu in enumerate(hdus) if hdu.is_image)
+        most, number = max(sizes, default=(0, 0))
+        if most > 1:
+            problem += f": its HDU {number} is a cube of {most} planes"
+            action = "write the planes that are frames to files of their own"
+        raise InputError(path, problem, expected="the image of a CCD", action=action)
     return Layout(ccds, numbers, _names(hdus, ccds) if len(ccds) > 1 else [""])
 
 

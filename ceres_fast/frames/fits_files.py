@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import os
+import re
 import warnings
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from astropy.io import fits
 
-from ..console import warn
+from ..console import warn, warn_once
 from ..errors import CeresFastError, InputError
 
 SUFFIXES = (".fits", ".fit", ".fts")
 ENDINGS = tuple(suffix + packed for packed in (".gz", ".fz", "") for suffix in SUFFIXES)
 
 _EXTENSION = b"XTENSION"
+_BLOCK, _CARD = 2880, 80
+_LONGEST_HEADER = 100 * _BLOCK
 
 
 def fits_files(folder: Path) -> list[Path]:
@@ -76,34 +80,83 @@ def frame_stem(path: Path) -> str:
 
 def readable_header(header: fits.Header, keywords: Collection[str] | None = None) -> fits.Header:
     """Return a copy of a header, or of some of its keywords, without cards that break the standard beyond reading."""
-    cards = []
-    for card in header.cards if keywords is None else [header.cards[name] for name in keywords if name in header]:
-        with suppress(fits.VerifyError, ValueError):
-            card.value, card.comment  # noqa: B018 - astropy reads a card when its value is asked for
-            cards.append(card)
-    return fits.Header(cards, copy=True)
+    cards = header.cards if keywords is None else [header.cards[name] for name in keywords if name in header]
+    return fits.Header([card for card in cards if _is_readable(card)], copy=True)
+
+
+def writable_header(header: fits.Header, place: Path | str) -> fits.Header:
+    """Return a copy of a frame's header that can be written: cards that break the standard beyond repair are left out.
+
+    What can be read is not always what may be written: a keyword with a byte that is not ASCII has a value, too.
+
+    Parameters
+    ----------
+    header : astropy.io.fits.Header
+        As `readable_header` returns it.
+    place : pathlib.Path or str
+        Whose it is, for a warning.
+    """
+    cards = [_repaired(card) for card in header.cards]
+    if lost := [card.keyword for card, repaired in zip(header.cards, cards, strict=True) if repaired is None]:
+        more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+        warn_once(
+            "cards",
+            f"{place}: the card {lost[0]!a}{more} of its header may not be written by the FITS standard, and is left "
+            "out of what is made from the frame. Other frames with such cards are not named",
+        )
+    return fits.Header([card for card in cards if card is not None])
+
+
+def _is_readable(card: fits.Card) -> bool:
+    try:
+        card.value, card.comment  # noqa: B018 - astropy reads a card when its value is asked for
+    except (fits.VerifyError, ValueError):
+        return False
+    return True
+
+
+def _repaired(card: fits.Card) -> fits.Card | None:
+    """Return a card as the standard has it, None where that cannot be."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            card = fits.Card.fromstring(str(card))
+            card.verify("silentfix+exception")
+            return fits.Card.fromstring(str(card))
+    except (fits.VerifyError, ValueError):
+        return None
+
+
+@contextmanager
+def fits_errors(path: Path | str) -> Iterator[None]:
+    """Turn whatever astropy raises of a FITS file into an InputError that names it."""
+    try:
+        yield
+    except (CeresFastError, AssertionError, MemoryError):
+        raise
+    except Exception as error:  # astropy raises a dozen unrelated types of a damaged file, CFITSIO one of its own
+        problem = f"is not a readable FITS file ({_first_line(error)})"
+        raise InputError(path, problem, expected="a whole FITS file", action="copy it again or leave it out") from error
 
 
 @contextmanager
 def open_fits(path: Path) -> Iterator[fits.HDUList]:
-    """Open a FITS file; whatever is wrong with it is raised as an InputError, and odd headers pass silently."""
-    try:
-        # memmap fails on scaled integers and compressed images, and a mapped slice keeps the whole frame alive.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            warnings.filterwarnings("error", message=".*truncated")
-            # astropy leaves a file that it cannot read open; this one is closed here.
-            with path.open("rb") as stream, fits.open(stream, memmap=False) as hdus:
-                yield hdus
-    except FileNotFoundError as error:
-        raise InputError(path, "does not exist", expected="a FITS file") from error
-    except (CeresFastError, AssertionError, MemoryError):
-        raise
-    except Exception as error:  # astropy raises a dozen unrelated types of a damaged file, CFITSIO one of its own
+    """Open a FITS file; whatever is wrong with it is raised as an InputError, and odd headers pass silently.
+
+    Images have the numbers that are stored: `pixels.pixels` makes ADU of them. A file that is cut off is opened;
+    `check_whole` refuses it.
+    """
+    with fits_errors(path), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         if not path.is_file():
-            raise InputError(path, "is not a file", expected="a FITS file") from error
-        problem = f"is not a readable FITS file ({_first_line(error)})" if path.stat().st_size else "is empty"
-        raise InputError(path, problem, expected="a whole FITS file", action="copy it again or leave it out") from error
+            problem = "is not a file" if path.exists() else "does not exist"
+            raise InputError(path, problem, expected="a FITS file")
+        if not path.stat().st_size:
+            raise InputError(path, "is empty", expected="a whole FITS file", action="copy it again or leave it out")
+        # astropy leaves a file that it cannot read open; this one is closed here. memmap fails on compressed images,
+        # and a mapped slice keeps the whole frame alive.
+        with path.open("rb") as stream, fits.open(stream, memmap=False, do_not_scale_image_data=True) as hdus:
+            yield hdus
 
 
 def each_hdu(hdus: fits.HDUList) -> Iterator[fits.PrimaryHDU]:
@@ -117,18 +170,53 @@ def each_hdu(hdus: fits.HDUList) -> Iterator[fits.PrimaryHDU]:
 
 
 def check_whole(path: Path, hdus: fits.HDUList) -> None:
-    """Make sure that nothing is left out silently: astropy takes a broken header, or a cut gzip file, for the end.
+    """Make sure that nothing is left out silently: astropy takes a broken header, or a cut file, for the end.
+
+    Some cameras do not fill the last block of their files, which harms nothing: that is said once.
 
     Raises
     ------
     InputError
-        When an open file goes on after its last HDU that can be read.
+        When an open file goes on after its last HDU that can be read, or ends before that HDU does.
     """
-    last = hdus[-1].fileinfo()
-    last["file"].seek(last["datLoc"] + last["datSpan"])
-    if last["file"].read(len(_EXTENSION)) == _EXTENSION:  # a cut gzip file raises EOFError here
-        problem = f"its extension {len(hdus)} cannot be read"
-        raise InputError(path, problem, expected="a whole FITS file", action="copy it again or leave it out")
+    *_, hdu = each_hdu(hdus)
+    last = hdu.fileinfo()
+    file, start, end = last["file"], last["datLoc"], last["datLoc"] + last["datSpan"]
+    file.seek(max(end - 1, 0))
+    if file.read(1):
+        rest = file.read(_LONGEST_HEADER)
+        if not rest or not _EXTENSION.startswith(rest[: len(_EXTENSION)]):
+            return
+        if not _is_empty_header(rest):
+            problem = f"its extension {len(hdus)} cannot be read"
+            raise InputError(path, problem, expected="a whole FITS file", action="copy it again or leave it out")
+    else:
+        file.seek(0, os.SEEK_END)  # a cut gzip file raises EOFError here
+        there = file.tell() - start
+        file.seek(last["hdrLoc"])
+        wanted = _data_bytes(fits.Header.fromfile(file))
+        if there < wanted:
+            cut = f"it is cut off: {max(there, 0):,} of the {wanted:,} bytes of its HDU {len(hdus) - 1} are there"
+            problem = f"is not a readable FITS file ({cut})"
+            raise InputError(path, problem, expected="a whole FITS file", action="copy it again or leave it out")
+    warn_once(
+        "padding",
+        f"{path}: its last block is not filled to {_BLOCK} bytes, as the FITS standard asks; nothing else is missing, "
+        "and it is read. Other files like it are not named",
+    )
+
+
+def _is_empty_header(end: bytes) -> bool:
+    """Tell whether a file's last bytes are the whole header of an extension without data, but for its padding."""
+    cards = [end[start : start + _CARD] for start in range(0, len(end), _CARD)]
+    return cards[-1].rstrip() == b"END" and any(re.match(rb"NAXIS *= +0 *(/|$)", card) for card in cards)
+
+
+def _data_bytes(header: fits.Header) -> int:
+    """Return how long the data of an HDU are, without padding (FITS standard 4.0, equation 2)."""
+    axes = [header[f"NAXIS{axis}"] for axis in range(1, header["NAXIS"] + 1)]
+    values = math.prod(axes) if axes else 0
+    return abs(header["BITPIX"]) // 8 * header.get("GCOUNT", 1) * (header.get("PCOUNT", 0) + values)
 
 
 def _first_line(error: BaseException) -> str:

@@ -20,6 +20,7 @@ from ..errors import InputError
 from .ccd_images import KINDS, Layout, images, kind_of_extension, kind_of_file, shape_of
 from .fits_files import ENDINGS, frame_stem, open_fits
 from .info import FrameInfo
+from .pixels import numbers, pixels
 
 NO_DATA = ("MP_BAD", "MP_NO_DATA")
 """Keywords whose value is the number of a bit that means that the pixel holds nothing of the sky."""
@@ -110,7 +111,9 @@ def _apply(data: np.ndarray, name: str, kind: str | None, hdu: fits.ImageHDU, in
         problem = f"is a map of {nx}x{ny} pixels"
         expected = f"{data.shape[1]}x{data.shape[0]}, as {info.place} has"
         raise InputError(name, problem, expected=expected, action="make it again or remove it")
-    missing = _BLANK[kind or ""](hdu.data, hdu.header)
+    # A weight that is not known is none; of masks every number counts, as their bits do.
+    values = pixels(hdu, name) if kind == "weight" else numbers(hdu)
+    missing = _BLANK[kind or ""](values, hdu.header)
     if missing is None:
         _say_once(
             "bits",

@@ -20,6 +20,7 @@ from .ccd_images import Layout, header_of, kind_of_file, layout_of, shape_of
 from .fits_files import SUFFIXES, check_whole, each_hdu, files_below, frame_stem, is_fits_name, open_fits, warn_unread
 from .info import FrameInfo, middle, number, text
 from .missing import blank_missing
+from .pixels import pixels
 
 __all__ = [
     "Frame",
@@ -108,7 +109,7 @@ def read_frame(path: Path, hdu: int | None = None) -> Frame:
         if info.shape[0] * info.shape[1] > MOST_PACKED * path.stat().st_size:
             problem = f"its header says {info.shape[1]}x{info.shape[0]} pixels, more than the file can hold"
             raise InputError(info.place, problem, expected="a whole frame")
-        data = np.array(hdus[info.hdu].data, dtype=np.float32)
+        data = pixels(hdus[info.hdu], info.place)
         if data.shape != info.shape:
             problem = f"has {data.shape} pixels where its header says {info.shape}"
             raise InputError(info.place, problem, expected="a whole frame")

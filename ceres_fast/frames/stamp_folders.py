@@ -15,8 +15,9 @@ from astropy.table import Table
 from ..errors import CeresFastError, InputError, NanPolicy, Problems
 from ..stamps import CLASSES, STAMP_SIZE, empty_table, stamp_table
 from .cut import fill_missing
-from .fits_files import fits_files, frame_stem, open_fits, readable_header
+from .fits_files import check_whole, each_hdu, fits_files, frame_stem, open_fits, readable_header
 from .info import middle, number, text
+from .pixels import pixels
 from .where import Where, keeps
 
 CLASS_FOLDERS = {
@@ -103,9 +104,9 @@ def read_stamp(path: Path, *, nan: NanPolicy = "error") -> StampFile:
 
 def _opened(path: Path) -> tuple[np.ndarray | None, fits.Header]:
     with open_fits(path) as hdus:
-        hdu = next((hdu for hdu in hdus if hdu.is_image and hdu.header.get("NAXIS", 0) > 0), None)
-        header = fits.Header() if hdu is None else readable_header(hdu.header)
-        return None if hdu is None else hdu.data, header
+        hdu = next((hdu for hdu in each_hdu(hdus) if hdu.is_image and hdu.header.get("NAXIS", 0) > 0), None)
+        check_whole(path, hdus)
+        return (None, fits.Header()) if hdu is None else (pixels(hdu, path), readable_header(hdu.header))
 
 
 def _checked(path: Path, data: np.ndarray | None, header: fits.Header, nan: NanPolicy) -> StampFile:
@@ -113,20 +114,19 @@ def _checked(path: Path, data: np.ndarray | None, header: fits.Header, nan: NanP
     if data is None or data.shape != (STAMP_SIZE, STAMP_SIZE):
         found = "has no image" if data is None else f"is {'x'.join(map(str, data.shape[::-1]))} pixels"
         raise InputError(path, found, expected=f"a stamp of {size} pixels")
-    stamp = np.array(data, dtype=np.float32)
-    good = stamp[np.isfinite(stamp)]
-    if good.size < stamp.size and nan == "error":
+    good = data[np.isfinite(data)]
+    if good.size < data.size and nan == "error":
         raise InputError(
             path,
-            f"{stamp.size - good.size} of {stamp.size} pixels are missing (NaN)",
+            f"{data.size - good.size} of {data.size} pixels are missing (NaN)",
             expected="a value in every pixel",
             action="pass --nan fill to put the stamp's median there, or --on-error skip to leave such stamps out",
         )
     if good.size == 0 or good.min() == good.max():
         problem = "all pixels are missing (NaN)" if good.size == 0 else f"every pixel is {good[0]:g}"
         raise InputError(path, problem, expected="an image", action="leave it out, or pass --on-error skip")
-    filled = fill_missing(stamp[None])[0]
-    return StampFile(stamp, header, int(filled))
+    filled = fill_missing(data[None])[0]
+    return StampFile(data, header, int(filled))
 
 
 def is_class_folders(path: Path) -> bool:

@@ -24,7 +24,7 @@ def with_nan(stamp):
 BAD = {
     "wrong size": (STAMP[:-1], "is 32x31 pixels"),
     "too large": (np.zeros((64, 64), np.float32), "is 64x64 pixels"),
-    "cube": (np.zeros((1, 32, 32), np.float32), "is 32x32x1 pixels"),
+    "cube": (np.zeros((3, 32, 32), np.float32), "is 32x32x3 pixels"),
     "constant": (np.full((32, 32), 7, np.float32), "every pixel is 7"),
     "all missing": (np.full((32, 32), np.nan, np.float32), "missing"),
     "some missing": (with_nan(STAMP), "5 of 1024 pixels are missing"),
