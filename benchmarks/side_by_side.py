@@ -4,15 +4,14 @@
     python -m benchmarks.side_by_side --before ../before --records RECORDS --night NIGHT --repeats 5
 
 *help*: `ceres-fast --help`. *train*: `ceres-fast train` on the bottleneck with its features in the prefix cache, random
-weights. *feeding*: stamps/s of a pass over raw stamps, in an order that seed and epoch decide (`benchmarks.feeding` of
-each checkout). *classify*: `ceres-fast classify` of a night with one exported classifier, which the other checkout
-reads as well. Whole processes; the first round is not counted. A ratio above 1: this checkout is slower.
+weights. *feeding*: passes over raw stamps from the records, in an order that seed and epoch decide, to batches of
+tensors; the seconds of a stamp. *classify*: `ceres-fast classify` of a night with one exported classifier, which the
+other checkout reads as well. Whole processes; the first round is not counted. A ratio above 1: this checkout is slower.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import subprocess
@@ -30,6 +29,28 @@ from ceres_fast.console import table
 HERE = Path(__file__).resolve().parents[1]
 CLI = "from ceres_fast.cli import main; main()"
 
+FEEDING = """
+import sys, time
+from pathlib import Path
+from statistics import median
+from ceres_fast.records.manifest import load_manifest
+from ceres_fast.records.pipeline import read_columns
+from ceres_fast.training.feed.feed import Feed
+from ceres_fast.training.feed.rows import RecordRows
+manifest = load_manifest(Path(sys.argv[1]))
+labels = read_columns(manifest, "train", ["label"])["label"]
+rows = RecordRows(manifest, "train")
+feed = Feed(rows, labels, 128, seed=0, shuffle=True, variants=1, on_device=False)
+seconds = []
+for epoch in range(11):
+    feed.epoch, began = epoch, time.perf_counter()
+    for batch in feed.dataset():
+        pass
+    seconds.append(time.perf_counter() - began)
+print(median(seconds[1:]) / rows.count)
+"""
+"""What a checkout runs to feed itself; it prints seconds a stamp."""
+
 
 class Checkout:
     """A checkout whose commands are run by this Python."""
@@ -38,16 +59,15 @@ class Checkout:
         self.root, self.folder = root.resolve(), folder
         folder.mkdir()
 
-    def run(self, *arguments: str | Path, module: str | None = None) -> float:
-        """Run a command of the package, or a module of its benchmarks, and return the seconds that it took."""
-        start = ["-m", module] if module else ["-c", CLI]
+    def run(self, *arguments: str | Path, program: str = CLI) -> tuple[float, str]:
+        """Run a command of the package, or a program, and return the seconds that it took and what it printed."""
         environment = os.environ | {"PYTHONPATH": str(self.root)}
-        command = [sys.executable, *start, *map(str, arguments)]
+        command = [sys.executable, "-c", program, *map(str, arguments)]
         began = time.perf_counter()
         done = subprocess.run(command, env=environment, cwd=self.folder, capture_output=True, text=True)
         if done.returncode:
             sys.exit(f"{self.root}: {' '.join(map(str, arguments))}: {done.stderr[-2000:]}")
-        return time.perf_counter() - began
+        return time.perf_counter() - began, done.stdout
 
 
 def ways(records: Path, night: Path) -> dict[str, Callable[[Checkout, str], float]]:
@@ -57,21 +77,17 @@ def ways(records: Path, night: Path) -> dict[str, Callable[[Checkout, str], floa
     def train(checkout: Checkout, round_: str) -> float:
         weights = checkout.folder.parent / "random.weights.h5"
         given = [weights if each == "WEIGHTS" else each for each in training]
-        return checkout.run(*given, "--run", f"runs/{round_}", "--cache-dir", "cache")
+        return checkout.run(*given, "--run", f"runs/{round_}", "--cache-dir", "cache")[0]
 
     def feeding(checkout: Checkout, round_: str) -> float:
-        output = checkout.folder / f"feeding-{round_}.json"
-        sizes = ["--stamps", "4096", "--sizes", "--repeats", "3"]
-        where = ["--folder", checkout.folder / "feeding", "--output", output]
-        checkout.run("--records", records, *sizes, *where, module="benchmarks.feeding")
-        return 1 / json.loads(output.read_text())["sources"]["records, streamed"]["alone"]
+        return float(checkout.run(records, program=FEEDING)[1])
 
     def classify(checkout: Checkout, round_: str) -> float:
         model = checkout.folder.parent / "classifier.onnx"
-        return checkout.run("classify", night, "--model", model, "--output", f"classified-{round_}")
+        return checkout.run("classify", night, "--model", model, "--output", f"classified-{round_}")[0]
 
     return {
-        "help": lambda checkout, round_: checkout.run("--help"),
+        "help": lambda checkout, round_: checkout.run("--help")[0],
         "train": train,
         "feeding": feeding,
         "classify": classify,
