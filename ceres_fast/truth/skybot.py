@@ -8,19 +8,22 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterator, Sequence
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from astropy.table import Table, vstack
 
 from ..catalogues.fields import read_infos
-from ..console import say
+from ..console import say, warn_once
 from ..errors import CeresFastError, InputError, OnError
 from ..frames.exposures import group_exposures
 from ..frames.info import FrameInfo
 from ..frames.reading import find_frames, read_header
+from ..frames.sky import to_sky
 from . import observatories
 from .core import read_truth, write_truth
+from .found import code
 
 CERTAIN = 1.0
 """An asteroid whose predicted place is less certain than this (arcsec) is known, but not validated."""
@@ -33,6 +36,9 @@ MARGIN = 0.02
 
 NOT_VALIDATED = ("Comet", "Planet", "Satellite")
 """How the classes begin of what is known and no asteroid."""
+
+OBSERVER = "observer"
+"""The parameter of an answer that holds the code of the observatory, and what the service is asked with."""
 
 STEP = 1.0
 """Hours between predictions for a field; between them places are interpolated."""
@@ -113,10 +119,11 @@ def query_skybot(centre: tuple[float, float], radius: float, mjd: float, observa
     Raises
     ------
     CeresFastError
-        When astroquery is missing, or the service cannot be reached or answers something else.
+        When astroquery is missing, the service cannot be reached or answers something else, or its answer is for
+        another observatory than the one asked for.
     """
     try:
-        from astroquery.imcce import Skybot
+        from astroquery.imcce import Skybot, conf
     except ImportError as error:
         raise CeresFastError("asking SkyBoT needs astroquery. Install ceres-fast[skybot].") from error
     from astropy import units
@@ -126,15 +133,47 @@ def query_skybot(centre: tuple[float, float], radius: float, mjd: float, observa
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # astroquery warns of an empty cone, and of columns that it converts
-            found = Skybot.cone_search(
-                SkyCoord(*centre, unit="deg"), radius * units.deg, Time(mjd, format="mjd"), location=observatory
+            asked = Skybot.cone_search(
+                SkyCoord(*centre, unit="deg"), radius * units.deg, Time(mjd, format="mjd"), get_query_payload=True
             )
+            # astroquery names the observatory "-loc" (its issue 3515). The service does not know that, and answers,
+            # without a word, with places seen from the centre of the Earth.
+            asked = {key: value for key, value in asked.items() if key != "-loc"} | {"-observer": observatory}
+            answer = Skybot._request("GET", conf.skybot_server, params=asked, timeout=conf.timeout, cache=False)
+            answer.raise_for_status()
+            found = Skybot._parse_result(answer)
+            if len(found):
+                _check_observer(answer.content, observatory)
         return from_skybot(found, mjd, observatory)
     except (OSError, ValueError, TypeError, KeyError, SyntaxError, IndexError) as error:  # requests' are OSErrors
         reason = (str(error) or type(error).__name__).strip().splitlines()[0][:200]
         raise CeresFastError(
             f"SkyBoT could not be asked ({reason}). Try again where there is a network, or pass --truth FILE."
         ) from error
+
+
+def _check_observer(answer: bytes, observatory: str) -> None:
+    """Raise CeresFastError when an answer says that it is for another observatory; warn when it does not say it."""
+    from astropy.io.votable import parse
+
+    values = [
+        str(parameter.value).strip()
+        for resource in parse(BytesIO(answer), verify="ignore").resources
+        for parameter in (*resource.params, *(param for table in resource.tables for param in table.params))
+        if OBSERVER in (str(parameter.name).lower(), str(parameter.ID).lower())
+    ]
+    if not values:
+        warn_once(
+            "SkyBoT without observer",
+            "SkyBoT's answer does not say for which observatory it is. Seen from elsewhere, an asteroid is some arcsec "
+            "away: look whether build-records finds the asteroids where they are expected",
+        )
+    elif other := next((value for value in values if code(value) != code(observatory)), None):
+        raise CeresFastError(
+            f"SkyBoT was asked what {observatories.describe(observatory)} sees, and answered for the observatory "
+            f"{observatories.describe(other)}: places of asteroids are some arcsec off. Pass --truth FILE with "
+            "observed places, or with those of another service."
+        )
 
 
 def from_skybot(found: Table, mjd: float, observatory: str) -> Table:
@@ -172,7 +211,7 @@ def cone(info: FrameInfo) -> tuple[tuple[float, float], float]:
     if wcs is None or math.isnan(info.mjd):
         raise InputError(info.path, "has no coordinates, or no time", expected="a WCS and MJD-OBS or DATE-OBS")
     ny, nx = info.shape
-    ra, dec = wcs.all_pix2world((nx + 1) / 2, (ny + 1) / 2, 1)
+    ra, dec = to_sky(wcs, (nx + 1) / 2, (ny + 1) / 2)
     return (float(ra), float(dec)), math.hypot(nx, ny) / 2 * info.pixel_scale / 3600 + MARGIN
 
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from astropy.table import MaskedColumn, QTable
 
+from ceres_fast.console import warnings_kept
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.frames.reading import read_info
 from ceres_fast.truth.skybot import cone, from_skybot, query_skybot, skybot_file, truth_from_skybot
@@ -28,6 +29,26 @@ def answer(ra=10.0, uncertainty=(0.1, 5.0, 0.1, np.nan)):
     return table
 
 
+def respond(monkeypatch, answers, observer="950"):
+    """Let the service answer with tables, for an observatory, and return the parameters of the requests."""
+    asked = []
+    parameter = f'<PARAM ID="observer" name="Observer" datatype="char" arraysize="*" value="{observer}"/>'
+
+    class Response:
+        content = f'<VOTABLE version="1.3"><RESOURCE>{parameter if observer else ""}</RESOURCE></VOTABLE>'.encode()
+
+        def raise_for_status(self):
+            pass
+
+    def request(method, url, *, params, **_):
+        asked.append(params)
+        return Response()
+
+    monkeypatch.setattr(imcce.Skybot, "_request", request)
+    monkeypatch.setattr(imcce.Skybot, "_parse_result", lambda _: answers(len(asked)))
+    return asked
+
+
 def test_an_answer_becomes_rows_of_a_truth_table():
     table = from_skybot(answer(), 60310.9, "950")
     assert table["designation"].tolist() == ["433", "2014 AA", "C/2015 A1", "7"]
@@ -39,24 +60,48 @@ def test_an_answer_becomes_rows_of_a_truth_table():
 
 
 def test_a_night_is_asked_once_and_kept(field, tmp_path, monkeypatch):
-    asked = []
-
-    def cone_search(coo, rad, epoch, *, location):
-        asked.append((coo.ra.deg, rad.to_value("deg"), epoch.utc.mjd, location))
-        return answer(ra=10 + len(asked) / 1000)
-
-    monkeypatch.setattr(imcce.Skybot, "cone_search", cone_search)
+    asked = respond(monkeypatch, lambda number: answer(ra=10 + number / 1000))
     infos = [read_info(path) for path in field.frames]
     table = truth_from_skybot(infos, "950", tmp_path / "known.csv")
     assert len(asked) == 2
-    assert [mjd for _, _, mjd, _ in asked] == pytest.approx([infos[0].mjd, infos[-1].mjd])
-    assert {location for *_, location in asked} == {"950"}
-    assert asked[0][0] == pytest.approx(359.999, abs=0.01)
-    assert 0.5 * np.hypot(160, 200) * 0.4 / 3600 < asked[0][1] < 0.05
+    assert [float(each["-ep"]) - 2400000.5 for each in asked] == pytest.approx([infos[0].mjd, infos[-1].mjd])
+    assert asked[0]["-ra"] == pytest.approx(359.999, abs=0.01)
+    assert 0.5 * np.hypot(160, 200) * 0.4 / 3600 < asked[0]["-rd"] < 0.05
     assert len(table) == 8
     assert set(table["observatory"]) == {"950"}
     again = truth_from_skybot(infos, "950", tmp_path / "known.csv")
     assert (len(asked), len(again)) == (2, 8)
+
+
+def test_the_service_is_asked_for_an_observatory_as_it_wants_it(monkeypatch):
+    asked = respond(monkeypatch, lambda _: answer())
+    query_skybot((10.0, 5.0), 0.1, 60310.9, "950")
+    assert asked[0]["-observer"] == "950"
+    assert "-loc" not in asked[0]
+
+
+@pytest.mark.parametrize(("observer", "code"), [("500", "950"), ("I11", "950"), ("950", "I11")])
+def test_an_answer_for_another_observatory_is_refused(monkeypatch, observer, code):
+    respond(monkeypatch, lambda _: answer(), observer)
+    with pytest.raises(CeresFastError, match=rf"asked what {code} .* answered for the observatory {observer} \("):
+        query_skybot((10.0, 5.0), 0.1, 60310.9, code)
+
+
+@pytest.mark.parametrize(("observer", "code"), [("950", "950"), (" 950 ", "950"), ("6", "006"), ("006", "006")])
+def test_an_answer_for_the_observatory_is_taken(monkeypatch, observer, code):
+    respond(monkeypatch, lambda _: answer(), observer)
+    assert len(query_skybot((10.0, 5.0), 0.1, 60310.9, code)) == 4
+
+
+def test_an_answer_that_does_not_say_for_whom_it_is_is_taken_with_a_warning_and_an_empty_one_as_it_is(monkeypatch):
+    respond(monkeypatch, lambda _: answer(), "")
+    with warnings_kept() as warned:
+        assert len(query_skybot((10.0, 5.0), 0.1, 60310.9, "950")) == 4
+    assert "does not say for which observatory" in warned[0]
+    respond(monkeypatch, lambda _: QTable(), "500")
+    with warnings_kept() as warned:
+        assert len(query_skybot((10.0, 5.0), 0.1, 60310.9, "950")) == 0
+    assert not warned
 
 
 @pytest.mark.parametrize("error", [OSError("no route to host"), ValueError("not a table"), SyntaxError("E19")])
@@ -64,7 +109,7 @@ def test_no_network_is_a_clear_error_and_nothing_is_written(field, tmp_path, mon
     def fails(*_, **__):
         raise error
 
-    monkeypatch.setattr(imcce.Skybot, "cone_search", fails)
+    monkeypatch.setattr(imcce.Skybot, "_request", fails)
     with pytest.raises(CeresFastError, match=rf"SkyBoT could not be asked \({error}\).*--truth FILE"):
         query_skybot((10.0, 5.0), 0.1, 60310.9, "950")
     with pytest.raises(CeresFastError, match="SkyBoT"):
@@ -73,7 +118,7 @@ def test_no_network_is_a_clear_error_and_nothing_is_written(field, tmp_path, mon
 
 
 def test_an_empty_sky_and_an_unknown_site_are_said(field, tmp_path, monkeypatch):
-    monkeypatch.setattr(imcce.Skybot, "cone_search", lambda *_, **__: QTable())
+    respond(monkeypatch, lambda _: QTable())
     infos = [read_info(field.frames[0])]
     with pytest.raises(CeresFastError, match="knows no asteroid"):
         truth_from_skybot(infos, "950", tmp_path / "known.csv")
@@ -88,11 +133,11 @@ def test_a_frame_without_coordinates_is_named(write_frame):
 
 
 def test_frames_of_a_folder_are_asked_for_and_the_file_is_used_again(field, tmp_path, monkeypatch):
-    monkeypatch.setattr(imcce.Skybot, "cone_search", lambda *_, **__: answer())
+    respond(monkeypatch, lambda _: answer())
     path = tmp_path / "known.csv"
     assert skybot_file([field.frames[0].parent], "950", path) == path
     before = path.read_bytes()
-    monkeypatch.setattr(imcce.Skybot, "cone_search", None)
+    monkeypatch.setattr(imcce.Skybot, "_request", None)
     skybot_file([field.frames[0].parent], "950", path)
     assert path.read_bytes() == before
     with pytest.raises(CeresFastError, match="--observatory CODE"):
