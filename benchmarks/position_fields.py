@@ -13,6 +13,7 @@ from scipy.special import erf
 
 from ceres_fast.catalogues.detections import Detections
 from ceres_fast.frames.info import FrameInfo
+from ceres_fast.frames.sky import to_sky
 
 SHAPE, SCALE, SEEING = (4100, 2048), 0.33, 1.2
 """A CCD of the INT's camera: (ny, nx), arcsec per pixel, FWHM in arcsec."""
@@ -56,7 +57,7 @@ def simulated(
         header.update({"CRPIX1": nx / 2 + shift[0], "CRPIX2": ny / 2 + shift[1], "CD1_2": 0.0, "CD2_1": 0.0})
         header.update({"CD1_1": -SCALE / 3600, "CD2_2": SCALE / 3600})
         wcs = WCS(header)
-        ra, dec = wcs.all_pix2world(x, y, 1)
+        ra, dec = to_sky(wcs, x, y)
         info = FrameInfo(Path("f"), "f", "F", mjd=60000 + minute / 1440, pixel_scale=SCALE, seeing=SEEING, shape=SHAPE)
         exposures.append(detections(x, y, ra, dec, info, wcs))
         which.append(np.append(seen[inside], np.full(len(noise), -1)))

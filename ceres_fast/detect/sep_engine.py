@@ -10,8 +10,8 @@ from astropy.table import Table
 
 from ..catalogues import write_tables
 from ..errors import InputError
-from ..frames.info import number
 from ..frames.reading import Frame, read_frame, read_headers
+from ..frames.sky import to_sky
 
 PIXEL_STACK = 4_000_000
 SUB_OBJECTS = 65_536
@@ -113,8 +113,7 @@ def _measure(
     half, _ = sep.flux_radius(data, x, y, 6.0 * a, 0.5, normflux=np.where(flux > 0, flux, np.nan), mask=mask, subpix=5)
     positive = flux > 0
     safe = np.where(positive, flux, 1.0)
-    zero_point = number(frame.header, "zero_point")
-    zero_point = 0.0 if np.isnan(zero_point) else zero_point
+    zero_point = 0.0 if np.isnan(frame.info.zero_point) else frame.info.zero_point
     columns = {
         "NUMBER": np.arange(1, len(x) + 1),
         "MAG_AUTO": np.where(positive, zero_point - 2.5 * np.log10(safe), 99.0),
@@ -132,7 +131,7 @@ def _measure(
         "FLAGS": _flags(frame, objects, flags | kron_flags),
     }
     if frame.wcs is not None:
-        ra, dec = frame.wcs.all_pix2world(x, y, 0) if len(x) else (x, y)
+        ra, dec = to_sky(frame.wcs, x, y, origin=0)
         columns |= {"ALPHA_J2000": ra, "DELTA_J2000": dec}
     return columns
 

@@ -21,7 +21,6 @@ from ..catalogues import FORMATS, Catalogue, read_catalogue, write_tables
 from ..console import warn
 from ..errors import CeresFastError, InputError
 from ..files import atomic_file
-from ..frames.info import number
 from ..frames.reading import Frame, read_frame, read_headers
 
 PROGRAMS = ("source-extractor", "sex", "sextractor")
@@ -139,13 +138,13 @@ def _knows_sky(frame: Frame) -> bool:
 
 def _write_pixels(frame: Frame, folder: Path) -> dict[str, object]:
     """Write the pixels, and the weights where some are missing; return the options that say what they are."""
-    info, zero_point = frame.info, number(frame.header, "zero_point")
+    info = frame.info
     options: dict[str, object] = {
         "GAIN": _known(info.gain, 0.0),
         "SATUR_LEVEL": _known(info.saturation, NO_SATURATION),
         "PIXEL_SCALE": _known(info.pixel_scale, 1.0),
         "SEEING_FWHM": _known(info.seeing, 1.2),
-        "MAG_ZEROPOINT": _known(zero_point, 0.0),
+        "MAG_ZEROPOINT": _known(info.zero_point, 0.0),
     }
     good = np.isfinite(frame.data)
     header = frame.header.copy(strip=True)

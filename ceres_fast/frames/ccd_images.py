@@ -11,8 +11,8 @@ from astropy.io import fits
 
 from ..errors import InputError
 from .fits_files import check_whole, each_hdu, readable_header
-from .info import TEXT_KEYWORDS, text
 from .pixels import planes
+from .quantities import TEXT_KEYWORDS, text
 
 KINDS = {
     "weight": ("weight", "weights", "wht", "ivm", "ivar", "invvar"),
@@ -122,7 +122,7 @@ def _names(hdus: fits.HDUList, ccds: Sequence[int]) -> list[str]:
     Only their own headers are read: a DETECTOR in the primary header is that of the whole mosaic.
     """
     keywords = TEXT_KEYWORDS["ccd"]
-    by_keyword = [text(readable_header(hdus[number].header, keywords), "ccd") for number in ccds]
+    by_keyword = [text(readable_header(hdus[number].header, keywords), "ccd").value for number in ccds]
     by_extension = ["" if number == 0 else hdus[number].name for number in ccds]
     for names in (by_keyword, by_extension):
         if all(names) and len(set(names)) == len(ccds):

@@ -1,42 +1,36 @@
-"""What the header of a frame says, found through a table of keywords that cameras use for it."""
+"""What is known of a frame without its pixels, and where in its header it stands."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
-import re
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
-from astropy.io import fits
-
-TEXT_KEYWORDS = {
-    "field": ("OBJECT", "FIELD", "FIELDID", "TARGNAME", "TARGET"),
-    "ccd": ("CCDNAME", "CCD_NAME", "CCDID", "CCD_ID", "CCDNUM", "RCID", "CHIPNAME", "CHIPID", "DETECTOR", "IMAGEID"),
-    "filter": ("FILTER", "FILTER1", "WFFBAND", "INSFILTE", "FILTNAM", "BAND"),
-    "observatory": ("OBSCODE", "MPCCODE", "MPC_CODE", "OBSERVAT"),
-}
-"""Keywords for names, the first that is there wins. RCID: ZTF; WFFBAND: INT/WFC."""
-
-NUMBER_KEYWORDS = {
-    "exposure": ("EXPTIME", "EXPOSURE", "TEXP", "ITIME"),
-    "pixel_scale": ("SECPPIX", "PIXSCALE", "PIXSCAL1", "SCALE", "CCDSCALE", "PIXSCL"),
-    "seeing": ("SEEING", "SEEINGAS", "IQ_FWHM"),
-    "gain": ("GAIN", "EGAIN", "CCDGAIN", "GAINEFF", "GAIN1", "GAINA"),
-    "zero_point": ("MAGZPT",),
-    "saturation": ("SATURATE", "SATLEVEL", "SATURAT", "SATLEV", "SATURATA", "MAXLIN"),
-}
-"""Keywords for positive numbers in the units of `FrameInfo`."""
-
-MID_KEYWORDS = ("MJD-MID", "MJD_MID", "MJDMID", "MJD-AVG")
-START_KEYWORDS = ("MJD-OBS", "MJD_OBS", "MJD-BEG", "MJDSTART", "MJD")
-DATE_KEYWORDS = ("DATE-OBS", "DATE-BEG", "DATEOBS")
-CLOCK_KEYWORDS = ("UTSTART", "UTC-OBS", "UT-OBS", "TIME-OBS", "UTOBS", "UT", "UTC")
-
-_MJD_ZERO = datetime(1858, 11, 17, tzinfo=UTC)
+from .camera import GENERIC, Camera
+from .cards import Doubt
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """What a header says of a quantity, and where.
+
+    Parameters
+    ----------
+    quantity : str
+        A field of `FrameInfo`.
+    origin : str
+        The keyword, or keywords, that the value is of, with the value as it is written where it was in another unit;
+        "WCS" for the pixel scale of coordinates; empty where no value is known.
+    doubts : tuple of Doubt
+        What is there and was passed over.
+    """
+
+    quantity: str
+    origin: str = ""
+    doubts: tuple[Doubt, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
 class FrameInfo:
     """What is known of a frame without its pixels; NaN or the empty string where the header does not say.
 
@@ -58,8 +52,14 @@ class FrameInfo:
         FWHM of the stars, arcsec.
     gain : float
         electron/ADU.
+    read_noise : float
+        electron.
     saturation : float
         ADU.
+    zero_point : float
+        Magnitude of 1 ADU in this exposure.
+    airmass : float
+        Of the exposure.
     shape : tuple of int
         (ny, nx).
     observatory : str
@@ -74,6 +74,14 @@ class FrameInfo:
         Which of the file's images each of its CCDs is, from 0: masks and weights are images too.
     images : int
         How many images the file has.
+    centre : tuple of float
+        Right ascension and declination (deg) of its middle, by its WCS.
+    no_sky : str
+        The card that says that it is no exposure of the sky (dark, bias, flat …); empty for all others.
+    camera : Camera
+        The profile it was read with.
+    readings : tuple of Reading
+        Where each value comes from.
     """
 
     path: Path
@@ -86,7 +94,10 @@ class FrameInfo:
     pixel_scale: float = math.nan
     seeing: float = math.nan
     gain: float = math.nan
+    read_noise: float = math.nan
     saturation: float = math.nan
+    zero_point: float = math.nan
+    airmass: float = math.nan
     shape: tuple[int, int] = (0, 0)
     hdu: int = 0
     extension: str = ""
@@ -94,6 +105,10 @@ class FrameInfo:
     order: tuple[int, ...] = (0,)
     images: int = 1
     observatory: str = ""
+    centre: tuple[float, float] = (math.nan, math.nan)
+    no_sky: str = ""
+    camera: Camera = dataclasses.field(default=GENERIC, compare=False, repr=False)
+    readings: tuple[Reading, ...] = dataclasses.field(default=(), compare=False, repr=False)
 
     @property
     def parts(self) -> int:
@@ -115,51 +130,11 @@ class FrameInfo:
         """MJD of the last noon (UTC) before the exposure, as a whole number; −1 where the time is not known."""
         return -1 if math.isnan(self.mjd) else math.floor(self.mjd - 0.5)
 
+    @property
+    def doubts(self) -> tuple[Doubt, ...]:
+        """What the header says and cannot be believed, or not be read."""
+        return tuple(doubt for reading in self.readings for doubt in reading.doubts)
 
-def text(header: fits.Header, name: str) -> str:
-    """Return a name of `TEXT_KEYWORDS` from a header, or the empty string."""
-    found = (str(header[key]).strip() for key in TEXT_KEYWORDS[name] if key in header)
-    return next((value for value in found if value), "")
-
-
-def number(header: fits.Header, name: str) -> float:
-    """Return a positive number of `NUMBER_KEYWORDS` from a header, or NaN."""
-    values = (_number(header.get(key)) for key in NUMBER_KEYWORDS[name])
-    return next((value for value in values if value > 0), math.nan)
-
-
-def middle(header: fits.Header) -> float:
-    """Return the middle of the exposure as MJD (UTC), or NaN."""
-    for key in MID_KEYWORDS:
-        if (value := _number(header.get(key))) > 0:
-            return value
-    half = number(header, "exposure") / 2 / 86400
-    start = next((value for key in START_KEYWORDS if (value := _number(header.get(key))) > 0), _start_by_date(header))
-    return start if math.isnan(half) else start + half
-
-
-def _number(value: object) -> float:
-    try:
-        return float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return math.nan
-
-
-def _start_by_date(header: fits.Header) -> float:
-    for key in DATE_KEYWORDS:
-        date = str(header.get(key, "")).strip()
-        if re.fullmatch(r"\d{4}-\d\d-\d\d", date):
-            clock = next((str(header[name]).strip() for name in CLOCK_KEYWORDS if name in header), "")
-            date = f"{date}T{clock}"
-        if "T" in date and not math.isnan(mjd := _mjd(date)):
-            return mjd
-    return math.nan
-
-
-def _mjd(date: str) -> float:
-    try:
-        moment = datetime.fromisoformat(date)
-    except ValueError:
-        return math.nan
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return (moment - _MJD_ZERO).total_seconds() / 86400
+    def why_unknown(self, quantity: str) -> str:
+        """Return what the header says of a quantity without a value, for a message: "" or "MJD-OBS = 'soon' …"."""
+        return "; ".join(doubt.text for each in self.readings if each.quantity == quantity for doubt in each.doubts)

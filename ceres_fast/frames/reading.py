@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,21 +12,22 @@ from typing import NamedTuple
 import numpy as np
 from astropy.io import fits
 from astropy.wcs import WCS
-from astropy.wcs.utils import proj_plane_pixel_area
 
 from ..errors import CeresFastError, InputError
+from .camera import GENERIC, Camera
 from .ccd_images import Layout, header_of, kind_of_file, layout_of, shape_of
 from .fits_files import SUFFIXES, check_whole, each_hdu, files_below, frame_stem, is_fits_name, open_fits, warn_unread
-from .info import FrameInfo, middle, number, text
+from .info import FrameInfo, Reading
 from .missing import blank_missing
 from .pixels import pixels
+from .sky import celestial, to_sky
+from .understand import understand
 
 __all__ = [
     "Frame",
     "FrameHeader",
     "FrameInfo",
     "Listing",
-    "celestial",
     "find_frames",
     "frame_stem",
     "list_frames",
@@ -80,7 +80,7 @@ class Frame:
     header: fits.Header
 
 
-def read_frame(path: Path, hdu: int | None = None) -> Frame:
+def read_frame(path: Path, hdu: int | None = None, camera: Camera = GENERIC) -> Frame:
     """Read the image of one CCD: plain, gzipped or tile-compressed FITS, scaled integers (BZERO) or floats.
 
     Only the pixels of that CCD are read, and those of the maps that say which are missing (`missing`).
@@ -91,6 +91,8 @@ def read_frame(path: Path, hdu: int | None = None) -> Frame:
         A FITS file with the two-dimensional image of a CCD, or of several.
     hdu : int, optional
         Number of the HDU with the image, from 0; may be left out where the file holds one CCD.
+    camera : Camera
+        The profile of the camera, where it has one.
 
     Returns
     -------
@@ -105,7 +107,7 @@ def read_frame(path: Path, hdu: int | None = None) -> Frame:
     """
     with open_fits(path) as hdus:
         layout = layout_of(path, hdus)
-        info, header, wcs = _head(path, hdus, layout, layout.only(path, hdu))
+        info, header, wcs = _head(path, hdus, layout, layout.only(path, hdu), camera)
         if info.shape[0] * info.shape[1] > MOST_PACKED * path.stat().st_size:
             problem = f"its header says {info.shape[1]}x{info.shape[0]} pixels, more than the file can hold"
             raise InputError(info.place, problem, expected="a whole frame")
@@ -122,23 +124,23 @@ def read_frame(path: Path, hdu: int | None = None) -> Frame:
     return Frame(info, data, wcs, header)
 
 
-def read_headers(path: Path) -> list[FrameHeader]:
+def read_headers(path: Path, camera: Camera = GENERIC) -> list[FrameHeader]:
     """Return what is known of each CCD in a file, in their order, without reading pixels; raises as `read_frame`."""
     with open_fits(path) as hdus:
         layout = layout_of(path, hdus)
-        return [_head(path, hdus, layout, ccd) for ccd in layout.ccds]
+        return [_head(path, hdus, layout, ccd, camera) for ccd in layout.ccds]
 
 
-def read_header(path: Path, hdu: int | None = None) -> FrameHeader:
+def read_header(path: Path, hdu: int | None = None, camera: Camera = GENERIC) -> FrameHeader:
     """Return what is known of one CCD without reading its pixels; arguments and errors as `read_frame`."""
     with open_fits(path) as hdus:
         layout = layout_of(path, hdus)
-        return _head(path, hdus, layout, layout.only(path, hdu))
+        return _head(path, hdus, layout, layout.only(path, hdu), camera)
 
 
-def read_info(path: Path, hdu: int | None = None) -> FrameInfo:
+def read_info(path: Path, hdu: int | None = None, camera: Camera = GENERIC) -> FrameInfo:
     """Return what the header of one CCD says, without reading its pixels; arguments and errors as `read_frame`."""
-    return read_header(path, hdu).info
+    return read_header(path, hdu, camera).info
 
 
 @dataclass(frozen=True)
@@ -209,52 +211,40 @@ def relative_to_sources(path: Path, sources: Sequence[Path]) -> Path:
     return next((place for place in inside if ".." not in place.parts), Path(path.name))
 
 
-def celestial(header: fits.Header) -> WCS | None:
-    """Return the celestial coordinates of a header, or None where it has none that can be used.
-
-    With distortions as TPV, as SIP (also where CTYPE does not say so), and as SCAMP's TAN with PVi_j.
-    """
-    if not str(header.get("CTYPE1", "")).strip():
-        return None
-    if "A_ORDER" in header and not str(header["CTYPE1"]).endswith("-SIP"):
-        header = header.copy()
-        header["CTYPE1"], header["CTYPE2"] = f"{header['CTYPE1']}-SIP", f"{header.get('CTYPE2', '')}-SIP"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            wcs = WCS(header)
-            usable = wcs.naxis == 2 and wcs.has_celestial and math.isfinite(proj_plane_pixel_area(wcs))
-        except Exception:  # wcslib raises a dozen unrelated types, and a frame without coordinates is still a frame
-            return None
-    return wcs if usable else None
-
-
-def _head(path: Path, hdus: fits.HDUList, layout: Layout, hdu: int) -> FrameHeader:
+def _head(path: Path, hdus: fits.HDUList, layout: Layout, hdu: int, camera: Camera) -> FrameHeader:
     header = header_of(hdus, layout, hdu)
-    wcs = celestial(header)
-    scale = number(header, "pixel_scale") if wcs is None else math.sqrt(proj_plane_pixel_area(wcs)) * 3600
+    wcs, doubts = celestial(header)
+    found = understand(header, wcs, camera)
     part, parts = layout.ccds.index(hdu), len(layout.ccds)
+    shape = shape_of(header)
+    values = {name: each.value for name, each in found.items()}
+    if parts > 1:
+        values["ccd"] = layout.names[part]
     info = FrameInfo(
         path=path,
         frame=f"{frame_stem(path)}[{hdu}]" if parts > 1 else frame_stem(path),
-        field=text(header, "field"),
-        ccd=layout.names[part] if parts > 1 else text(header, "ccd"),
-        mjd=middle(header),
-        exposure=number(header, "exposure"),
-        filter=text(header, "filter"),
-        pixel_scale=scale,
-        seeing=number(header, "seeing"),
-        gain=number(header, "gain"),
-        saturation=number(header, "saturation"),
-        shape=shape_of(header),
+        **values,
+        shape=shape,
         hdu=hdu,
         extension=hdus[hdu].name if hdu else "",
         part=part,
         order=tuple(layout.images.index(ccd) for ccd in layout.ccds),
         images=len(layout.images),
-        observatory=text(header, "observatory"),
+        centre=_centre(wcs, shape),
+        camera=camera,
+        readings=(
+            *(Reading(name, each.origin, each.doubts) for name, each in found.items()),
+            Reading("centre", "" if wcs is None else "WCS", doubts),
+        ),
     )
     return FrameHeader(info, header, wcs)
+
+
+def _centre(wcs: WCS | None, shape: tuple[int, int]) -> tuple[float, float]:
+    if wcs is None:
+        return math.nan, math.nan
+    ra, dec = to_sky(wcs, (shape[1] + 1) / 2, (shape[0] + 1) / 2)
+    return float(ra), float(dec)
 
 
 def _name(path: Path) -> Path:

@@ -14,10 +14,11 @@ from astropy.table import Table
 
 from ..errors import CeresFastError, InputError, NanPolicy, Problems
 from ..stamps import CLASSES, STAMP_SIZE, empty_table, stamp_table
+from .cards import Doubt, say_doubts
 from .cut import fill_missing
 from .fits_files import check_whole, each_hdu, fits_files, frame_stem, open_fits, readable_header
-from .info import middle, number, text
 from .pixels import pixels
+from .understand import understand
 from .where import Where, keeps
 
 CLASS_FOLDERS = {
@@ -51,23 +52,18 @@ HEADER_COLUMNS: dict[str, Callable[[fits.Header], Any]] = {
     "designation": _named("SSNAME", "DESIG", "ASTEROID"),
     "field": _named("FIELD", "FIELDID", "OBJECT"),
     "frame": _named("FRAME", "ORIGFILE"),
-    "ccd": lambda header: text(header, "ccd"),
     "x": _valued("X_IMAGE", "XPOS"),
     "y": _valued("Y_IMAGE", "YPOS"),
     "ra": _valued("RA"),
     "dec": _valued("DEC"),
-    "mjd": middle,
-    "exposure": lambda header: number(header, "exposure"),
-    "filter": lambda header: text(header, "filter"),
-    "pixel_scale": lambda header: number(header, "pixel_scale"),
-    "seeing": lambda header: number(header, "seeing"),
-    "gain": lambda header: number(header, "gain"),
-    "saturation": lambda header: number(header, "saturation"),
     "magnitude": _valued("MAG", "MAG_AUTO"),
     "rate": _valued("RATE"),
     "position_angle": _valued("POSANG"),
 }
 """Columns of a stamp table and how each is found in the header of a stamp."""
+
+UNDERSTOOD = ("ccd", "mjd", "exposure", "filter", "pixel_scale", "seeing", "gain", "saturation")
+"""Columns that are found as in the header of a frame."""
 
 
 class StampFile(NamedTuple):
@@ -188,6 +184,7 @@ def stamp_files_table(
     counts: Counter[str] = Counter(files=len(files))
     rows: list[dict[str, Any]] = []
     stamps: list[np.ndarray] = []
+    doubts: list[tuple[str, tuple[Doubt, ...]]] = []
     for file, label in files:
         with problems.skipping(counts, "bad_stamps"):
             data, header = _opened(file)
@@ -199,7 +196,11 @@ def stamp_files_table(
             stamps.append(stamp)
             rows.append({"label": label, "source": file.relative_to(folder).as_posix(), "filled": filled, "padded": 0})
             rows[-1].update({name: find(header) for name, find in HEADER_COLUMNS.items()})
+            found = understand(header)
+            rows[-1].update({name: found[name].value for name in UNDERSTOOD})
+            doubts += [(str(file), found[name].doubts) for name in UNDERSTOOD]
             rows[-1]["frame"] = rows[-1]["frame"] or frame_stem(file)
+    say_doubts(doubts)
     if not stamps:
         return empty_table(), counts
     return stamp_table(np.stack(stamps), **{name: [row[name] for row in rows] for name in rows[0]}), counts

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..catalogues.detections import Detections
 from ..frames.info import FrameInfo
+from ..frames.sky import to_sky
 from .neighbours import sky_centre, tangent_plane
 
 LEAST_FOR_FIT = 6
@@ -128,7 +129,7 @@ def _on_sky(
     if exposure.wcs is not None and min(exposure.info.shape) > 0:
         ny, nx = exposure.info.shape
         pixels = np.stack(np.meshgrid(np.linspace(1, nx, 4), np.linspace(1, ny, 4)), axis=-1).reshape(-1, 2)
-        ra, dec = exposure.wcs.all_pix2world(*pixels.T, 1)
+        ra, dec = to_sky(exposure.wcs, *pixels.T)
         places = tangent_plane(ra, dec, centre)
     good = np.isfinite(pixels).all(axis=1) & np.isfinite(places).all(axis=1)
     if good.sum() < LEAST_FOR_FIT:

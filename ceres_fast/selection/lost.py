@@ -9,6 +9,7 @@ import numpy as np
 from astropy.table import Table
 
 from ..catalogues.detections import Detections
+from ..frames.sky import to_pixels
 from .labels import Labelled
 from .neighbours import pairs_within, tangent_plane
 
@@ -84,7 +85,7 @@ def _inside(known: Table, rows: np.ndarray, exposure: Detections) -> np.ndarray:
     ny, nx = exposure.info.shape
     # A gnomonic projection also has a solution for the far side of the sky.
     near = np.isfinite(tangent_plane(ra, dec, tuple(exposure.wcs.wcs.crval))).all(axis=1)
-    x, y = exposure.wcs.all_world2pix(ra, dec, 1, quiet=True)
+    x, y = to_pixels(exposure.wcs, ra, dec)
     return near & (x >= 0.5) & (x < nx + 0.5) & (y >= 0.5) & (y < ny + 0.5)
 
 

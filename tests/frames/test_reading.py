@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.frames.reading import (
     PASSED_OVER,
-    celestial,
     find_frames,
     frame_stem,
     list_frames,
@@ -270,99 +269,6 @@ def test_links_to_one_frame_count_once(tmp_path, write_frame):
 @pytest.mark.parametrize("name", ["a.b-1.fits", "a.b-1.FITS.fz", "a.b-1.fit.gz", "a.b-1.fts"])
 def test_stem(tmp_path, name):
     assert frame_stem(tmp_path / name) == "a.b-1"
-
-
-CENTRE = (150.0, 2.0)
-PIXEL = 0.3 / 3600
-PLACES = np.array([[1.0, 1.0], [1024.0, 2048.0], [2048.0, 4096.0], [500.5, 3999.25]])
-
-
-def distorted(projection, **cards):
-    plain = {
-        "NAXIS": 2,
-        "NAXIS1": 2048,
-        "NAXIS2": 4096,
-        "CTYPE1": f"RA---{projection}",
-        "CTYPE2": f"DEC--{projection}",
-        "CRVAL1": CENTRE[0],
-        "CRVAL2": CENTRE[1],
-        "CRPIX1": 3000.0,
-        "CRPIX2": -500.0,
-        "CD1_1": -PIXEL,
-        "CD1_2": 0.0,
-        "CD2_1": 0.0,
-        "CD2_2": PIXEL,
-    }
-    return fits.Header({**plain, **cards})
-
-
-def deprojected(xi, eta):
-    """Gnomonic projection undone, in degrees (Calabretta & Greisen 2002, section 5.1.3)."""
-    ra0, dec0 = np.radians(CENTRE)
-    xi, eta = np.radians(xi), np.radians(eta)
-    below = np.cos(dec0) - eta * np.sin(dec0)
-    ra = ra0 + np.arctan2(xi, below)
-    return np.degrees(ra), np.degrees(np.arctan2(np.sin(dec0) + eta * np.cos(dec0), np.hypot(xi, below)))
-
-
-PV = {1: {0: 1e-5, 1: 1.0004, 2: -0.0002, 4: 0.003, 5: -0.001, 7: 0.05}, 2: {1: 0.9997, 2: 0.0001, 6: 0.002, 10: -0.04}}
-
-
-def polynomial(axis, x, y):
-    """The terms of TPV, source: FITS convention "TPV World Coordinate System", which SCAMP writes as TAN."""
-    r = np.hypot(x, y)
-    terms = [1, x, y, r, x**2, x * y, y**2, x**3, x**2 * y, x * y**2, y**3]
-    return sum(value * terms[number] for number, value in PV[axis].items())
-
-
-@pytest.mark.parametrize("projection", ["TPV", "TAN"])
-def test_polynomials_of_tpv_and_scamp_are_applied(projection):
-    cards = {f"PV{axis}_{number}": value for axis in PV for number, value in PV[axis].items()}
-    wcs = celestial(distorted(projection, **cards))
-    x, y = -PIXEL * (PLACES[:, 0] - 3000), PIXEL * (PLACES[:, 1] + 500)
-    expected = deprojected(polynomial(1, x, y), polynomial(2, y, x))
-    found = wcs.all_pix2world(PLACES, 1).T
-    np.testing.assert_allclose(found, expected, atol=1e-9)
-    bare = celestial(distorted("TAN")).all_pix2world(PLACES, 1).T
-    assert np.abs(found - bare).max() > 3 * PIXEL
-    np.testing.assert_allclose(wcs.all_world2pix(found.T, 1), PLACES, atol=1e-3)
-
-
-@pytest.mark.parametrize("projection", ["TAN-SIP", "TAN"])
-def test_polynomials_of_sip_are_applied(projection, capfd):
-    cards = {"A_ORDER": 3, "B_ORDER": 2, "A_2_0": 2e-6, "A_1_2": 1e-10, "B_0_2": -1e-6, "B_1_1": 5e-7}
-    wcs = celestial(distorted(projection, **cards))
-    u, v = PLACES[:, 0] - 3000, PLACES[:, 1] + 500
-    x = -PIXEL * (u + 2e-6 * u**2 + 1e-10 * u * v**2)
-    y = PIXEL * (v - 1e-6 * v**2 + 5e-7 * u * v)
-    found = wcs.all_pix2world(PLACES, 1).T
-    np.testing.assert_allclose(found, deprojected(x, y), atol=1e-9)
-    np.testing.assert_allclose(wcs.all_world2pix(found.T, 1), PLACES, atol=1e-3)
-    assert capfd.readouterr().err == ""
-
-
-small = st.floats(-1e-3, 1e-3)
-
-
-@settings(max_examples=30, deadline=None)
-@given(
-    terms=st.lists(small, min_size=8, max_size=8),
-    place=st.tuples(st.floats(1, 2048), st.floats(1, 4096)),
-    projection=st.sampled_from(["TPV", "TAN"]),
-)
-def test_distorted_coordinates_go_there_and_back(terms, place, projection):
-    numbers = (2, 4, 5, 6)
-    cards = {"PV1_1": 1.0, "PV2_1": 1.0} | {
-        f"PV{axis}_{number}": terms[4 * (axis - 1) + k] for axis in (1, 2) for k, number in enumerate(numbers)
-    }
-    wcs = celestial(distorted(projection, **cards))
-    there = wcs.all_pix2world([place], 1)
-    np.testing.assert_allclose(wcs.all_world2pix(there, 1), [place], atol=1e-3)
-
-
-@pytest.mark.parametrize("cards", [{"CTYPE1": "LINEAR"}, {"CTYPE2": "RA---TAN"}, {"CRVAL2": 95.0}, {"CTYPE1": " "}])
-def test_coordinates_that_cannot_be_used_are_none(cards):
-    assert celestial(distorted("TAN", **cards)) is None
 
 
 def test_frames_are_named_by_their_place_in_a_source(tmp_path, monkeypatch):

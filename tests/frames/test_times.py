@@ -1,44 +1,175 @@
-"""What headers say, in the words of many cameras."""
+"""When an exposure was taken, in the words of many cameras."""
 
 import math
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from astropy.io import fits
+from astropy.time import Time
+from hypothesis import given
+from hypothesis import strategies as st
 
-from ceres_fast.frames.info import middle, number, text
+from ceres_fast.frames.cards import Found
+from ceres_fast.frames.times import middle, read_date
+
+MJD_ZERO = datetime(1858, 11, 17, tzinfo=UTC)
 
 
 def header(**cards):
-    return fits.Header({name.replace("_", "-"): value for name, value in cards.items()})
+    made = fits.Header()
+    for name, value in cards.items():
+        made[name.replace("_", "-")] = value
+    return made
+
+
+def middle_of(exposure=math.nan, **cards) -> Found[float]:
+    return middle(header(**cards), exposure)
 
 
 @pytest.mark.parametrize(
-    ("cards", "mjd"),
+    ("exposure", "cards", "mjd"),
     [
-        ({"MJD_OBS": 60000.5, "EXPTIME": 86.4}, 60000.5005),
-        ({"MJD_OBS": "60000.5", "EXPTIME": "86.4"}, 60000.5005),
-        ({"MJD_MID": 60000.25, "MJD_OBS": 60000.0, "EXPTIME": 60}, 60000.25),
-        ({"DATE_OBS": "2023-02-25T12:00:00", "EXPTIME": 864}, 60000.505),
-        ({"DATE_OBS": "2023-02-25T12:00:00.500Z"}, 60000.5 + 0.5 / 86400),
-        ({"DATE_OBS": "2023-02-25", "UTSTART": "12:00:00.0"}, 60000.5),
-        ({"MJD_OBS": 0.0, "DATE_OBS": "2023-02-25T12:00:00"}, 60000.5),
-        ({"DATE_OBS": "26/07/102", "TIME_OBS": "19:36:37"}, math.nan),
-        ({"DATE_OBS": "2023-02-25"}, math.nan),
-        ({"MJD_OBS": "soon"}, math.nan),
-        ({}, math.nan),
+        (86.4, {"MJD_OBS": 60000.5}, 60000.5005),
+        (86.4, {"MJD_OBS": "60000.5"}, 60000.5005),
+        (60, {"MJD_MID": 60000.25, "MJD_OBS": 60000.0}, 60000.25),
+        (864, {"DATE_OBS": "2023-02-25T12:00:00"}, 60000.505),
+        (math.nan, {"DATE_OBS": "2023-02-25T12:00:00.500Z"}, 60000.5 + 0.5 / 86400),
+        (math.nan, {"DATE_OBS": "2023-02-25", "UTSTART": "12:00:00.0"}, 60000.5),
+        (math.nan, {"MJD_OBS": 0.0, "DATE_OBS": "2023-02-25T12:00:00"}, 60000.5),
+        (math.nan, {"DATE_OBS": "26/07/102", "TIME_OBS": "19:36:37"}, 52481.817094907),
+        (math.nan, {"DATE_OBS": "2023-02-25"}, math.nan),
+        (math.nan, {"MJD_OBS": "soon"}, math.nan),
+        (math.nan, {}, math.nan),
+        (60, {"JD": 2460001.0}, 60000.5 + 30 / 86400),
+        (60, {"MJD_OBS": 2460001.0}, 60000.5 + 30 / 86400),
+        (60, {"DATE_END": "2023-02-25T12:00:00"}, 60000.5 - 30 / 86400),
+        (math.nan, {"DATE_OBS": "2023-02-25T12:00:00", "DATE_END": "2023-02-25T12:01:00"}, 60000.5 + 30 / 86400),
+        (math.nan, {"DATE_OBS": "2023-02-25T12:00:60"}, 60000.5 + 60 / 86400),
+        (60, {"DATE_OBS": ("2023-02-25T12:00:00", "middle of the exposure")}, 60000.5),
+        (60, {"DATE_OBS": ("2023-02-25T12:00:00", "end of exposure, UTC")}, 60000.5 - 30 / 86400),
+        (60, {"MJD_OBS": (60000.5, "MIDAS desc.: O_TIME(4)")}, 60000.5 + 30 / 86400),
+        (math.nan, {"DATE_OBS": "2023-02-25", "UTC": (43200.0, "12:00:00.000 UTC at start (sec)")}, 60000.5),
+        (math.nan, {"DATE_OBS": "2023-02-25", "UT": (12.0, "[h] start")}, 60000.5),
     ],
 )
-def test_middle_of_the_exposure(cards, mjd):
-    assert middle(header(**cards)) == pytest.approx(mjd, abs=1e-9, nan_ok=True)
+def test_middle_of_the_exposure(exposure, cards, mjd):
+    assert middle_of(exposure, **cards).value == pytest.approx(mjd, abs=1e-9, nan_ok=True)
 
 
-def test_impossible_numbers_are_unknown():
-    assert math.isnan(number(header(GAIN="n/a", SEEING=-999.0), "gain"))
-    assert math.isnan(number(header(SEEING=-999.0), "seeing"))
-    assert number(header(GAIN=0.0, EGAIN=1.5), "gain") == 1.5
+@pytest.mark.parametrize("scale", ["TAI", "TT", "TDT", "ET", "TDB", "TCB", "TCG", "tai "])
+def test_the_time_scale_is_honoured(scale):
+    name = {"tdt": "tt", "et": "tt"}.get(scale.strip().lower(), scale.strip().lower())
+    right = Time(60000.5, format="mjd", scale=name).utc.mjd
+    assert middle_of(60, TIMESYS=scale, MJD_MID=60000.5).value == pytest.approx(right, abs=1e-9)
+    assert middle_of(60, TIMESYS=scale, DATE_AVG="2023-02-25T12:00:00").value == pytest.approx(right, abs=1e-9)
 
 
-def test_names_are_text_without_blanks():
-    assert text(header(FIELD=570), "field") == "570"
-    assert text(header(OBJECT="  ", FIELD="F 1 "), "field") == "F 1"
-    assert text(header(), "ccd") == ""
+def test_gps_is_19_seconds_behind_tai():
+    assert middle_of(60, TIMESYS="GPS", MJD_MID=60000.5).value == pytest.approx(60000.5 - 18 / 86400, abs=1e-9)
+
+
+def test_what_says_utc_is_utc_whatever_the_time_scale():
+    assert middle_of(60, TIMESYS="TAI", DATE_AVG="2023-02-25T12:00:00Z").value == pytest.approx(60000.5, abs=1e-9)
+    clock = middle_of(60, TIMESYS="TAI", DATE_OBS="2023-02-25", UTSTART=("12:00:00", "middle"))
+    assert clock.value == pytest.approx(60000.5 + 30 / 86400, abs=1e-9)
+
+
+def test_an_unknown_time_scale_is_said():
+    found = middle_of(60, TIMESYS="LOCAL", MJD_MID=60000.5)
+    assert found.value == 60000.5
+    assert "TIMESYS = 'LOCAL'" in found.doubts[0].text
+
+
+def test_a_rounded_mjd_loses_to_a_date_with_milliseconds():
+    found = middle_of(60, MJD_OBS=58107.067, DATE_OBS="2017-12-19T18:36:12.404-0700")
+    assert found.value == pytest.approx(58107.066810231 + 30 / 86400, abs=1e-8)
+    assert found.origin == "DATE-OBS"
+    assert found.doubts == ()
+
+
+def test_a_precise_mjd_wins_over_a_date_in_whole_seconds():
+    found = middle_of(60, MJD_OBS=60000.500004629, DATE_OBS="2023-02-25T12:00:00")
+    assert found.origin == "MJD-OBS"
+
+
+def test_digits_count_as_they_are_written():
+    card = fits.Card.fromstring("MJD-OBS =       58107.06681000 / start")
+    found = middle(fits.Header([card, ("DATE-OBS", "2017-12-20T01:36:12")]), 60.0)
+    assert found.origin == "MJD-OBS"
+
+
+def test_times_that_contradict_each_other_are_said():
+    found = middle_of(60, MJD_OBS=60000.50001, DATE_OBS="2023-02-25T13:00:00")
+    assert found.value == pytest.approx(60000.50001 + 30 / 86400)
+    assert "MJD-OBS = 60000.50001 and DATE-OBS = '2023-02-25T13:00:00' differ by 3,599 s; MJD-OBS is used" in (
+        found.doubts[0].text
+    )
+
+
+def test_what_cannot_be_read_is_not_absent():
+    for cards in ({"DATE_OBS": "tonight"}, {"DATE_OBS": "2023-13-45T00:00:00"}, {"MJD_OBS": -1.0}, {"MJD_OBS": True}):
+        (doubt,) = middle_of(60, **cards).doubts
+        keyword, value = next(iter(header(**cards).items()))
+        assert keyword in doubt.text
+        assert str(value) in doubt.text
+
+
+def test_what_a_header_does_not_know_is_absent():
+    assert middle_of(60, DATE_OBS="", MJD_OBS="N/A") == Found(math.nan) or middle_of(60, DATE_OBS="").doubts == ()
+
+
+def test_a_start_without_an_exposure_time_is_said():
+    assert "taken for the middle" in middle_of(math.nan, MJD_OBS=60000.5).doubts[0].text
+
+
+SPELLINGS = (
+    "{y:04}-{m:02}-{d:02}", "{y:04}/{m:02}/{d:02}", "{y:04}-{m}-{d}", "{y:04}.{m:02}.{d:02}", "{y:04}{m:02}{d:02}",
+    "{d:02}-{month}-{y:04}", "{y:04} {month} {d}", "{d} {month} {y:04}",
+)  # fmt: skip
+CLOCKS = ("{H:02}:{M:02}:{S:02}.{ms:03}", "{H}:{M:02}:{S:02}.{ms:03}", "{H:02}:{M:02}:{S:02},{ms:03}",
+          "{H:02} {M:02} {S:02}.{ms:03}", "{H:02}h{M:02}m{S:02}.{ms:03}s", "{H:02}{M:02}{S:02}.{ms:03}")  # fmt: skip
+
+
+@given(
+    st.datetimes(datetime(1980, 1, 1), datetime(2079, 12, 31)),
+    st.sampled_from(SPELLINGS),
+    st.sampled_from(CLOCKS),
+    st.sampled_from(["T", " ", "  ", "t"]),
+    st.sampled_from(["", "Z", " UTC", "+00:00", "-0700", "+05:30"]),
+)
+def test_dates_in_every_spelling(moment, spelling, clock, between, zone):
+    moment = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+    names = {"y": moment.year, "m": moment.month, "d": moment.day, "month": f"{moment:%b}", "H": moment.hour,
+             "M": moment.minute, "S": moment.second, "ms": moment.microsecond // 1000}  # fmt: skip
+    text = f"{spelling} {clock}".replace(" {H", f"{between}{{H").format(**names) + zone
+    offsets = {"-0700": timedelta(hours=-7), "+05:30": timedelta(hours=5, minutes=30)}
+    right = (moment.replace(tzinfo=UTC) - offsets.get(zone, timedelta(0)) - MJD_ZERO).total_seconds() / 86400
+    assert middle_of(math.nan, DATE_OBS=text).value == pytest.approx(right, abs=2e-9)
+
+
+@given(st.dates(date(1980, 1, 1), date(1999, 12, 31)))
+def test_the_old_form_of_the_standard_is_of_the_last_century(day):
+    assert read_date(f"{day:%d/%m/%y}").day == day
+
+
+@pytest.mark.parametrize(
+    ("text", "day", "doubtful"),
+    [
+        ("09/04/92", date(1992, 4, 9), False),
+        ("26/07/102", date(2002, 7, 26), True),
+        ("03/02/15", date(2015, 2, 3), True),
+        ("13/02/2015", date(2015, 2, 13), False),
+        ("02/13/2015", date(2015, 2, 13), False),
+        ("03/02/2015", date(2015, 2, 3), True),
+        ("03/03/2015", date(2015, 3, 3), False),
+    ],
+)
+def test_dates_with_the_day_first(text, day, doubtful):
+    found = read_date(text)
+    assert (found.day, found.doubtful) == (day, doubtful)
+
+
+@given(st.text(max_size=30))
+def test_any_text_is_a_date_or_none(text):
+    found = read_date(text)
+    assert found is None or 1 <= found.day.year <= 9999

@@ -11,7 +11,7 @@ from astropy.wcs import WCS
 
 from ...detect import detect_frame
 from ...errors import InputError
-from ...frames.info import FrameInfo, number
+from ...frames.info import FrameInfo
 from ...frames.reading import Frame
 from ..simulate.render import Profile
 from .stars import measure_stars
@@ -73,8 +73,7 @@ def measure(frame: Frame, *, threshold: float, min_area: int) -> Conditions:
     psf = measure_stars(frame, level, detections)
     steps = np.arange(-40, 41, dtype=np.float32)
     weight = float(np.square(psf.profile(steps[None, :], steps[:, None])).sum())
-    zero_point = number(frame.header, "zero_point")
-    zero_point = 0.0 if math.isnan(zero_point) else zero_point
+    zero_point = 0.0 if math.isnan(frame.info.zero_point) else frame.info.zero_point
     noise = float(background.globalrms)
     if not noise > 0:
         raise InputError(frame.info.path, "its sky has no noise", expected="a frame as a camera takes it")

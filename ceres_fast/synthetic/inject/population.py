@@ -16,6 +16,7 @@ from astropy.wcs import WCS
 from ...errors import InputError
 from ...files import atomic_file
 from ...frames.info import FrameInfo
+from ...frames.sky import to_pixels, to_sky
 from ...truth import read_truth
 from ..simulate.survey import TRUTH_COLUMNS
 
@@ -76,7 +77,7 @@ class Asteroids:
 
     def pixels(self, wcs: WCS, mjd: float) -> tuple[np.ndarray, np.ndarray]:
         """Return the 1-based position in a frame, distortions included; NaN where the frame's WCS has none."""
-        x, y = wcs.all_world2pix(*self.sky(mjd), 1, quiet=True)
+        x, y = to_pixels(wcs, *self.sky(mjd))
         return np.asarray(x), np.asarray(y)
 
     def take(self, rows: np.ndarray) -> Asteroids:
@@ -121,7 +122,7 @@ def draw_asteroids(
     ra, dec = np.empty((n, TRIES)), np.empty((n, TRIES))
     for number, coordinates in enumerate(wcs):
         chosen = exposure == number
-        ra[chosen], dec[chosen] = coordinates.all_pix2world(x[chosen], y[chosen], 1)
+        ra[chosen], dec[chosen] = to_sky(coordinates, x[chosen], y[chosen])
     epoch = np.array([info.mjd for info in infos])[exposure]
     each = [np.repeat(values, TRIES) for values in (bright, rate, angle)]
     tried = Asteroids(each[0], each[1], each[2], ra.ravel(), dec.ravel(), epoch.ravel())

@@ -1,0 +1,340 @@
+"""What each quantity of a frame is called, in which units it comes, and what of it can be believed: one table.
+
+A quantity is looked for under its keywords in order of trust; the first whose value can be read, has a unit that is
+understood and is plausible is used. Whatever is there and is passed over is a `Doubt`, never silence. A camera's
+profile may name keywords that are tried before these, and their units (`camera.Camera`).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from astropy.io import fits
+
+from .camera import GENERIC, Camera
+from .cards import Doubt, Found, note_of, raw_number, shown, word_of
+
+TEXT_KEYWORDS = {
+    "field": ("OBJECT", "FIELD", "FIELDID", "TARGNAME", "TARGET"),
+    "ccd": ("CCDNAME", "CCD_NAME", "CCDID", "CCD_ID", "CCDNUM", "RCID", "CHIPNAME", "CHIPID", "DETECTOR", "IMAGEID"),
+    "filter": ("FILTER", "FILTER1", "WFFBAND", "INSFILTE", "FILTNAM", "BAND"),
+    "observatory": ("OBSCODE", "MPCCODE", "MPC_CODE", "OBSERVAT"),
+}
+"""Keywords for names, the first that is there wins. RCID: ZTF; WFFBAND: INT/WFC."""
+
+Convert = Callable[[float, Mapping[str, float]], float]
+"""A value in another unit to one in the unit of the quantity, given the quantities that were found before it."""
+
+
+def _times(factor: float) -> Convert:
+    return lambda value, known: value * factor
+
+
+def _by(quantity: str, power: int = 1) -> Convert:
+    return lambda value, known: value * known.get(quantity, math.nan) ** power
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A unit in which a quantity may come.
+
+    Parameters
+    ----------
+    name : str
+        As profiles of cameras name it.
+    words : str
+        Regular expression: how comments of cards name it.
+    convert : callable or None
+        To the unit of the quantity; None where a value in this unit says nothing of the quantity.
+    """
+
+    name: str
+    words: str
+    convert: Convert | None
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A number that headers give.
+
+    Parameters
+    ----------
+    unit : str
+        In which it is returned; a value without a word about its unit is in this one.
+    keywords : tuple of str
+        In order of trust.
+    plausible : tuple of float
+        The smallest and the largest value that can be meant.
+    units : tuple of Unit
+        In which it may come.
+    told : frozenset of str
+        Keywords that are used only where the comment says the unit, because cameras do not agree.
+    doubt : callable, optional
+        Given a value without a word about its unit, says why it cannot be meant; "" where it can.
+    """
+
+    unit: str
+    keywords: tuple[str, ...]
+    plausible: tuple[float, float]
+    units: tuple[Unit, ...]
+    told: frozenset[str] = field(default=frozenset())
+    doubt: Callable[[float], str] = lambda value: ""
+
+
+def _is_setting(value: float) -> str:
+    """A whole number of 20 or more is what the user of an amateur's camera sets, in its own steps."""
+    setting = "is a setting of the camera, not electrons per ADU (no unit, a whole number of 20 or more)"
+    return setting if value >= 20 and value.is_integer() else ""
+
+
+_ELECTRON, _ADU = r"(?:\be-?(?![a-z])|electrons?|elec\b|\bel\b)", r"(?:adus?\b|\bdn\b|counts?|\bcts?\b|a/d)"
+
+QUANTITIES: Mapping[str, Quantity] = {
+    "exposure": Quantity(
+        "s",
+        ("EXPTIME", "EXPOSURE", "XPOSURE", "TEXP", "EXP_TIME", "EXPOSED", "ITIME", "EXPDUR", "TELAPSE"),
+        (1e-6, 1e6),
+        (
+            Unit("ms", r"\bms\b|\bmsec|millisec", _times(1e-3)),
+            Unit("us", r"\bus\b|\busec|µs|microsec", _times(1e-6)),
+            Unit("s", r"\bs\b|\bsecs?\b|\bseconds?\b", _times(1)),
+            Unit("min", r"\bmins?\b|\bminutes?\b", _times(60)),
+            Unit("h", r"\bhours?\b|\bhrs?\b", _times(3600)),
+            Unit("d", r"\bdays?\b", _times(86400)),
+        ),
+    ),
+    "pixel_scale": Quantity(
+        "arcsec",
+        ("SECPPIX", "SECPIX", "PIXSCALE", "PIXSCAL1", "SECPIX1", "SCALE", "CCDSCALE", "PIXSCL", "IM_SCALE", "PLTSCALE"),
+        (1e-3, 1e3),
+        (
+            Unit("mas", r"\bmas\b|milliarcsec", _times(1e-3)),
+            Unit("arcsec", r"arc-?\s?sec|\basec|\bsec|\bas\b|\"|''", _times(1)),
+            Unit("arcmin", r"arc-?\s?min|\bamin", _times(60)),
+            Unit("deg", r"\bdeg", _times(3600)),
+            Unit("rad", r"\brad", _times(math.degrees(1) * 3600)),
+            Unit("arcsec/mm", r"/\s?mm|per mm", None),
+        ),
+        told=frozenset(("PLTSCALE",)),
+    ),
+    "seeing": Quantity(
+        "arcsec",
+        ("SEEING", "SEEINGAS", "IQ_FWHM", "L1SEESEC", "L1FWHM", "FWHM", "FWHM_AVG", "AVG_FWHM"),
+        (0.01, 300),
+        (
+            Unit("pixel", r"\bpix|\bpx\b", _by("pixel_scale")),
+            Unit("mas", r"\bmas\b|milliarcsec", _times(1e-3)),
+            Unit("arcsec", r"arc-?\s?sec|\basec|\bas\b|\"|''", _times(1)),
+            Unit("deg", r"\bdeg", _times(3600)),
+        ),
+        told=frozenset(("FWHM", "FWHM_AVG", "AVG_FWHM")),
+    ),
+    "gain": Quantity(
+        "electron/ADU",
+        ("EGAIN", "GAIN", "CCDGAIN", "GAINEFF", "GAIN1", "GAINA", "HIERARCH ESO DET OUT1 CONAD"),
+        (1e-3, 1e5),
+        (
+            Unit("electron/ADU", rf"{_ELECTRON}\s*(?:/|\bper\b|\bto\b)\s*{_ADU}", _times(1)),
+            Unit("ADU/electron", rf"{_ADU}\s*(?:/|\bper\b)\s*{_ELECTRON}", lambda value, known: 1 / value),
+            Unit("setting", r"\bdb\b|setting|sensor|\biso\b|camera.?s? gain|gain value", None),
+        ),
+        doubt=_is_setting,
+    ),
+    "read_noise": Quantity(
+        "electron",
+        ("RDNOISE", "READNOIS", "READNOI", "RON", "READNOISE", "RDNOISEA", "RDNOISE1", "ENOISE"),
+        (1e-2, 1e4),
+        (
+            Unit("ADU", _ADU, _by("gain")),
+            Unit("electron", _ELECTRON, _times(1)),
+        ),
+    ),
+    "saturation": Quantity(
+        "ADU",
+        ("SATURATE", "SATLEVEL", "SATURAT", "SATLEV", "SATURATA", "MAXLIN"),
+        (1e-6, 1e30),
+        (
+            Unit("ADU", _ADU, _times(1)),
+            Unit("electron", _ELECTRON, _by("gain", -1)),
+        ),
+    ),
+    "zero_point": Quantity(
+        "mag",
+        ("MAGZPT", "MAGZERO", "MAGZP", "MAG_ZP", "ZEROPT", "ZEROPNT", "ZEROPOIN", "ZPT", "ZP", "ZPOINT", "PHOTZP"),
+        (1, 60),
+        (
+            Unit(
+                "mag of 1 ADU/s",
+                r"per sec|/\s?s(ec)?\b|\b1\s?s(ec)?\b|one second|second exposure",
+                lambda value, known: value + 2.5 * math.log10(known.get("exposure", math.nan)),
+            ),
+        ),
+    ),
+    "airmass": Quantity("", ("AIRMASS", "SECZ", "AMSTART", "AIRMASS1"), (0.99, 100), ()),
+}
+"""What is read from headers, each after what it may need: a saturation in electrons needs the gain."""
+
+FOCAL_LENGTHS = ("FOCALLEN", "FOCLEN", "FOCALLENGTH", "FOCAL")
+"""Of the telescope, mm."""
+
+PIXEL_SIZES = (("XPIXSZ", True), ("XPIXELSZ", True), ("PIXSIZE1", False), ("PIXSIZE", False), ("PIXELSIZ", False))
+"""Of a pixel of the image, micrometres, and whether it is that after binning."""
+
+_ARCSEC = math.degrees(1) * 3600
+_IN_BRACKETS = re.compile(r"[\[(]([^\])]*)[\])]")
+_PER_PIXEL = re.compile(r"(?:/|\bper\b)\s*(?:pix\w*|px\b)", re.I)
+
+
+def text(header: fits.Header, name: str, camera: Camera = GENERIC) -> Found[str]:
+    """Return a name of `TEXT_KEYWORDS`; the words that a camera ignores in names of fields are taken out."""
+    for keyword in (*camera.keywords.get(name, ()), *TEXT_KEYWORDS[name]):
+        value = word_of(header, keyword)
+        for pattern in camera.field_ignore if name == "field" else ():
+            value = re.sub(pattern, "", value).strip(" -_,;:")
+        if value:
+            return Found(value, keyword)
+    return Found("")
+
+
+def number(
+    header: fits.Header, name: str, known: Mapping[str, float] | None = None, camera: Camera = GENERIC
+) -> Found[float]:
+    """Return a number of `QUANTITIES`, in its unit.
+
+    Parameters
+    ----------
+    header : astropy.io.fits.Header
+        Of the image.
+    name : str
+        The quantity.
+    known : mapping of str to float
+        Quantities that were found before it: of the same image.
+    camera : Camera
+        Which keywords to try first, and their units.
+    """
+    quantity, doubts = QUANTITIES[name], []
+    for keyword in dict.fromkeys((*camera.keywords.get(name, ()), *quantity.keywords)):
+        if not word_of(header, keyword):
+            continue
+        value, _ = raw_number(header, keyword)
+        unit = _unit_of(header, keyword, quantity, camera)
+        if unit is None and keyword in quantity.told and keyword not in camera.units:
+            continue  # another quantity has this keyword as well
+        if (problem := _problem(value, unit, quantity)) is not None:
+            doubts.append(Doubt(keyword, f"{shown(header, keyword)} {problem}"))
+            continue
+        given = value
+        value = unit.convert(value, known or {}) if unit and unit.convert else value
+        if math.isnan(value):
+            doubts.append(
+                Doubt(
+                    keyword,
+                    f"{shown(header, keyword)} is in {unit and unit.name}, which needs more to be"
+                    f" known for {quantity.unit}",
+                )
+            )
+            continue
+        low, high = quantity.plausible
+        if not low <= value <= high:
+            inside = f"; expected {low:g} to {high:g} {quantity.unit}".rstrip()
+            doubts.append(Doubt(keyword, f"{shown(header, keyword)} is not plausible{inside}"))
+            continue
+        converted = f" ({given:g} {unit.name})" if unit and value != given else ""
+        return Found(value, keyword + converted, tuple(doubts))
+    return Found(math.nan, "", tuple(doubts))
+
+
+def _problem(value: float, unit: Unit | None, quantity: Quantity) -> str | None:
+    if math.isnan(value):
+        return "cannot be read; expected a number"
+    if unit is not None and unit.convert is None:
+        return f"is in another unit ({unit.name}); expected {quantity.unit}"
+    if value <= 0:
+        return "is not plausible; expected a number above 0"
+    return (quantity.doubt(value) or None) if unit is None else None
+
+
+def _unit_of(header: fits.Header, keyword: str, quantity: Quantity, camera: Camera) -> Unit | None:
+    """Return the unit that a profile, or the comment of the card, says; None where neither does, or it is not clear."""
+    if keyword in camera.units:
+        return next((unit for unit in quantity.units if unit.name == camera.units[keyword]), None)
+    comment = note_of(header, keyword)
+    for words in (*_IN_BRACKETS.findall(comment), comment):
+        # "0.3 arcsec/pixel" speaks of the scale, but for the scale itself.
+        words = words if quantity.unit != "arcsec" else _PER_PIXEL.sub("", words)
+        named = [unit for unit in quantity.units if re.search(unit.words, words, re.I)]
+        if len(named) == 1:
+            return named[0]
+    return None
+
+
+def scale_of_optics(header: fits.Header) -> Found[float]:
+    """Return the pixel scale (arcsec) of focal length and pixel size, as cameras without a WCS give them."""
+    focal = next(((key, value) for key in FOCAL_LENGTHS if (value := raw_number(header, key)[0]) > 0), None)
+    pixel = next(
+        ((key, value, binned) for key, binned in PIXEL_SIZES if (value := raw_number(header, key)[0]) > 0), None
+    )
+    if focal is None or pixel is None:
+        return Found(math.nan)
+    size, origin = pixel[1], f"{focal[0]}, {pixel[0]}"
+    if not pixel[2] and (binning := raw_number(header, "XBINNING")[0]) > 1:
+        size, origin = size * binning, f"{origin}, XBINNING"
+    scale = _ARCSEC * size / 1000 / focal[1]
+    low, high = QUANTITIES["pixel_scale"].plausible
+    if not low <= scale <= high:
+        return Found(math.nan, "", (Doubt(focal[0], f"{shown(header, origin)} give {scale:.3g} arcsec per pixel"),))
+    return Found(scale, origin)
+
+
+KINDS_OF_FRAMES = ("IMAGETYP", "OBSTYPE", "PICTTYPE", "IMGTYPE", "FRAMETYP", "FRAME", "OBS_TYPE", "EXPTYPE", "FLAVOR")
+KINDS_OF_FRAMES += ("HIERARCH ESO DPR TYPE", "HIERARCH ESO DPR CATG")
+"""Keywords that say whether a frame shows the sky."""
+
+NO_SKY = frozenset(
+    [
+        "dark",
+        "darks",
+        "bias",
+        "biases",
+        "zero",
+        "zeros",
+        "flat",
+        "flats",
+        "skyflat",
+        "domeflat",
+        "twiflat",
+        "flatfield",
+        "dflat",
+        "sflat",
+        "focus",
+        "lamp",
+        "arc",
+        "calib",
+        "comp",
+    ]
+)
+"""Words for frames that show no sky, or not one with sharp stars."""
+
+_SKY = frozenset(["light", "lights", "object", "science", "sci", "target", "corrected", "subtracted", "calibrated"])
+_PICTTYPE = {2: "bias", 3: "dark", 4: "flat"}
+"""Kinds by number, as SBIG's programs write them."""
+
+
+def why_no_sky(header: fits.Header, exposure: Found[float], camera: Camera = GENERIC) -> str:
+    """Return the card that says that a frame is no exposure of the sky (dark, bias, flat, focus …), else ""."""
+    for keyword, values in camera.no_sky.items():
+        if word_of(header, keyword).lower() in {value.lower() for value in values}:
+            return shown(header, keyword)
+    for keyword in KINDS_OF_FRAMES:
+        words = set(re.split(r"[^a-z0-9]+", word_of(header, keyword).lower()))
+        if words & NO_SKY and not words & _SKY:
+            return shown(header, keyword)
+        if keyword == "PICTTYPE" and raw_number(header, keyword)[0] in _PICTTYPE:
+            return f"{shown(header, keyword)} ({_PICTTYPE[int(raw_number(header, keyword)[0])]})"
+    if math.isnan(exposure.value):
+        keywords: Sequence[str] = (*camera.keywords.get("exposure", ()), *QUANTITIES["exposure"].keywords)
+        return next((shown(header, key) for key in keywords if raw_number(header, key)[0] == 0), "")
+    return ""

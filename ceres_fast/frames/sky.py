@@ -1,0 +1,111 @@
+"""Coordinates on the sky, as astropy reads them from a header, whatever the order of the axes."""
+
+from __future__ import annotations
+
+import logging
+import math
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from astropy import log
+from astropy.io import fits
+from astropy.wcs import WCS, FITSFixedWarning
+from astropy.wcs.utils import proj_plane_pixel_area, wcs_to_celestial_frame
+
+from .cards import Doubt, shown, word_of
+from .quantities import QUANTITIES
+
+_HARMLESS = ("made the change", "RADECSYS")
+"""What is in notices of astropy that concern no position: old spellings that it has understood."""
+
+
+def celestial(header: fits.Header) -> tuple[WCS | None, tuple[Doubt, ...]]:
+    """Return the coordinates of a header, None where it has none that can be used; and what is odd about them.
+
+    astropy decides how they are read: distortions as TPV, SIP (also where CTYPE lacks it beside TAN) or SCAMP's TAN
+    with PVi_j. Of more than two axes the two of the sky are used. Coordinates without a scale are none.
+    """
+    if not any(word_of(header, f"CTYPE{axis}") for axis in (1, 2)):
+        return None, ()
+    with _notices() as notices:
+        try:
+            wcs = _of_the_sky(WCS(header))
+            problem = "are not of the sky" if wcs is None else _problem(header, wcs)
+        except Exception as error:  # wcslib raises a dozen unrelated types, and a frame without coordinates is a frame
+            wcs, problem = None, f"cannot be read ({str(error).strip().splitlines()[-1]:.150})"
+    doubts = [Doubt("WCS", text) for text in dict.fromkeys(notices)]
+    if problem:
+        types = ", ".join(f"CTYPE{axis}" for axis in (1, 2) if f"CTYPE{axis}" in header)
+        return None, (*doubts, Doubt("WCS", f"the coordinates ({shown(header, types)}) {problem}; they are not used"))
+    equinox = getattr(wcs.wcs, "equinox", math.nan)
+    if math.isfinite(equinox) and equinox != 2000 and word_of(header, "RADESYS").upper() != "ICRS":
+        doubts.append(Doubt("EQUINOX", f"{shown(header, 'EQUINOX')}: positions are taken for J2000 all the same"))
+    return wcs, tuple(doubts)
+
+
+def pixel_scale(wcs: WCS) -> float:
+    """Return the side of a pixel, arcsec: the root of its area."""
+    return math.sqrt(proj_plane_pixel_area(wcs)) * 3600
+
+
+def to_sky(wcs: WCS, x: np.ndarray, y: np.ndarray, origin: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Return right ascension and declination (deg) of pixels that are counted from `origin`, with all distortions."""
+    if np.size(x) == 0:  # astropy takes no empty arrays
+        return np.zeros(np.shape(x)), np.zeros(np.shape(y))
+    ra, dec = wcs.all_pix2world(x, y, origin, ra_dec_order=True)
+    return ra, dec
+
+
+def to_pixels(wcs: WCS, ra: np.ndarray, dec: np.ndarray, origin: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pixels, counted from `origin`, of places on the sky (deg); NaN where there are none."""
+    if np.size(ra) == 0:
+        return np.zeros(np.shape(ra)), np.zeros(np.shape(dec))
+    x, y = wcs.all_world2pix(ra, dec, origin, ra_dec_order=True, quiet=True)
+    return x, y
+
+
+def _of_the_sky(wcs: WCS) -> WCS | None:
+    """Return the two axes of the sky, in the order of the pixels; None where there are not two."""
+    if not wcs.has_celestial:
+        return None
+    return wcs if wcs.naxis == 2 else wcs.sub(sorted((wcs.wcs.lng + 1, wcs.wcs.lat + 1)))
+
+
+def _problem(header: fits.Header, wcs: WCS) -> str:
+    """Return why coordinates cannot be used, "" where they can."""
+    if not any(keyword.startswith(("CDELT", "CD1_", "CD2_", "PC1_", "PC2_")) for keyword in header):
+        return "have no scale (no CDELT, CD or PC)"
+    if wcs.wcs.lngtyp.strip() != "RA":
+        return "are not right ascension and declination"
+    scale, (low, high) = pixel_scale(wcs), QUANTITIES["pixel_scale"].plausible
+    if not low <= scale <= high:
+        return f"have {scale:.3g} arcsec per pixel; expected {low:g} to {high:g}"
+    wcs_to_celestial_frame(wcs)
+    return ""
+
+
+@contextmanager
+def _notices() -> Iterator[list[str]]:
+    """Collect what astropy says of coordinates, in warnings and in its log, in place of printing it."""
+    found: list[str] = []
+
+    class Keep(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            found.append(" ".join(record.getMessage().split()))
+
+    kept, handlers, level = Keep(), log.handlers[:], log.level
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        log.handlers[:] = [kept]
+        log.setLevel(logging.INFO)
+        try:
+            yield found
+        finally:
+            log.handlers[:] = handlers
+            log.setLevel(level)
+            texts = (
+                " ".join(str(each.message).split()) for each in caught if issubclass(each.category, FITSFixedWarning)
+            )
+            found += [text for text in texts if not any(word in text for word in _HARMLESS)]

@@ -1,0 +1,366 @@
+"""When an exposure was taken, as its header says it: the middle of the exposure in UTC.
+
+Source: FITS standard 4.0, section 9 (time coordinates); the spellings of dates are those that cameras write.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from typing import NamedTuple
+
+from astropy.io import fits
+from astropy.time import Time
+from astropy.utils import iers
+
+from .cards import Doubt, Found, note_of, raw_number, shown, word_of
+
+PLAUSIBLE = (15_000.0, 120_000.0)
+"""MJD of an exposure: from 1899 to 2187."""
+
+JULIAN_DATE = 2_400_000.5
+"""What is added to an MJD to make a Julian date."""
+
+CONTRADICTION = 2.0
+"""Seconds by which two statements of the time may differ, beside their own precision: shutters take time to open."""
+
+SCALES = {
+    **dict.fromkeys(("utc", "ut", "ut1", "utc(nist)", "gmt", "z", "zulu"), "utc"),
+    **dict.fromkeys(("tai", "iat"), "tai"),
+    **dict.fromkeys(("tt", "tdt", "et"), "tt"),
+    **{name: name for name in ("tdb", "tcb", "tcg")},
+    "gps": "gps",
+}
+"""Time scales by the value of TIMESYS. UT1, which is less than 0.9 s from UTC, is not told from it."""
+
+GPS_BEHIND_TAI = 19 / 86400
+"""Days."""
+
+
+class Statement(NamedTuple):
+    """A keyword that states a time: whether of the start, the middle or the end of the exposure."""
+
+    keyword: str
+    of: str
+
+
+NUMBERS = tuple(
+    Statement(keyword, of)
+    for of, keywords in {
+        "middle": "MJD-MID MJD_MID MJDMID MJD-AVG MJD_AVG JD-MID JD_MID JDMID",
+        "start": "MJD-OBS MJD_OBS MJDOBS OBSMJD MJD-BEG MJD-STR MJDSTART MJD JD-OBS JD_OBS OBSJD JDSTART JD-BEG JD",
+        "end": "MJD-END MJD_END MJDEND JD-END",
+    }.items()
+    for keyword in keywords.split()
+)
+DATES = tuple(
+    Statement(keyword, of)
+    for of, keywords in {
+        "middle": "DATE-AVG DATE-MID DATE_MID",
+        "start": "DATE-OBS DATE_OBS DATEOBS DATE-BEG DATE_BEG SHUTOPEN UTSHUT",
+        "end": "DATE-END DATE_END",
+    }.items()
+    for keyword in keywords.split()
+)
+CLOCKS = (
+    "UTSTART",
+    "UTC-OBS",
+    "UT-OBS",
+    "UTC_OBS",
+    "UT_OBS",
+    "TIME-OBS",
+    "TIME_OBS",
+    "UTOBS",
+    "UTCOBS",
+    "UT",
+    "UTC",
+    "TIME-BEG",
+    "UT-START",
+)
+"""Keywords with the time of day, where the one with the date has no time; of the start of the exposure."""
+
+_ORDER = ("middle", "start", "end")
+_PARTS = {
+    "middle": re.compile(
+        r"\bmid(?:dle|[- ]?point|[- ]?exp\w*|[- ]?time|[- ]?obs\w*|\b)|\bmean\b|\baverage|\bcent(re|er|ral)\b", re.I
+    ),
+    "end": re.compile(r"\bend\b|\bfinish|\bstopp?(ed)?\b|\bclosed?\b", re.I),
+    "start": re.compile(r"\bstart|\bbegin|\bbegan\b|\bopen", re.I),
+}
+"""How the comment of a card says which moment it is."""
+
+
+class Moment(NamedTuple):
+    """A time that a header states.
+
+    Attributes
+    ----------
+    mjd : float
+        UTC.
+    precision : float
+        The value of its last digit, s.
+    of : str
+        "start", "middle" or "end" of the exposure.
+    origin : str
+        Its keyword, or keywords.
+    """
+
+    mjd: float
+    precision: float
+    of: str
+    origin: str
+
+
+def middle(header: fits.Header, exposure: float, also: Sequence[str] = ()) -> Found[float]:
+    """Return the middle of an exposure, MJD (UTC), NaN where the header does not say.
+
+    Of several statements that agree, the most precise is used: an MJD of three decimals loses to a date with
+    milliseconds. Of those that contradict each other the first is used, and that is said: a middle before a start, a
+    number before a date. An end is used where no start is known.
+
+    Parameters
+    ----------
+    header : astropy.io.fits.Header
+        Of the image.
+    exposure : float
+        Exposure time, s; NaN where it is not known.
+    also : sequence of str
+        Keywords that a camera uses, tried before the others; numbers or dates.
+    """
+    doubts: list[Doubt] = []
+    moments = sorted(_moments(header, also, doubts), key=lambda moment: _ORDER.index(moment.of))
+    if not moments:
+        return Found(math.nan, "", tuple(doubts))
+    half = exposure / 2 / 86400 if exposure > 0 else math.nan
+    if math.isnan(half) and (span := _span(moments)) is not None:
+        return Found(*span, tuple(doubts))
+    if math.isnan(half) and moments[0].of != "middle":
+        text = f"{moments[0].origin} is the {moments[0].of} of an exposure whose length is not known; it is taken for "
+        doubts.append(Doubt(moments[0].origin, text + "the middle"))
+    half = 0.0 if math.isnan(half) else half
+    sign = {"middle": 0.0, "start": half, "end": -half}
+    middles = [moment._replace(mjd=moment.mjd + sign[moment.of]) for moment in moments]
+    first = middles[0]
+    for other in middles[1:]:
+        apart = abs(other.mjd - first.mjd) * 86400
+        if apart <= max(first.precision, other.precision):
+            first = other if other.precision < first.precision else first
+        elif other.of != "end" and apart > first.precision + other.precision + CONTRADICTION:
+            text = f"{shown(header, first.origin)} and {shown(header, other.origin)} differ by {apart:,.0f} s"
+            doubts.append(Doubt(other.origin, f"{text}; {first.origin} is used"))
+    return Found(first.mjd, first.origin + _of_other_part(first), tuple(doubts))
+
+
+def _of_other_part(moment: Moment) -> str:
+    return "" if moment.of == "start" else f" ({moment.of})"
+
+
+def _span(moments: Sequence[Moment]) -> tuple[float, str] | None:
+    """Return the middle between a start and an end that are both stated, and their keywords."""
+    of = {moment.of: moment for moment in reversed(moments)}
+    if "middle" in of or not {"start", "end"} <= set(of) or not 0 <= of["end"].mjd - of["start"].mjd < 1:
+        return None
+    return (of["start"].mjd + of["end"].mjd) / 2, f"{of['start'].origin}, {of['end'].origin}"
+
+
+def _moments(header: fits.Header, also: Sequence[str], doubts: list[Doubt]) -> Iterator[Moment]:
+    scale = _scale(header, doubts)
+    own = [Statement(keyword, "start") for keyword in also]
+    known = (*own, *(each for of in _ORDER for table in (NUMBERS, DATES) for each in table if each.of == of))
+    dates = {each.keyword for each in DATES}
+    for statement in known:
+        if not word_of(header, statement.keyword):
+            continue
+        by_number = statement.keyword not in dates and not math.isnan(raw_number(header, statement.keyword)[0])
+        found = (_by_number if by_number else _by_date)(header, statement.keyword, scale)
+        if isinstance(found, Doubt):
+            doubts.append(found)
+            continue
+        mjd, precision, origin, note = found
+        if note:
+            doubts.append(note)
+        yield Moment(mjd, precision, _part(header, statement), origin)
+
+
+def _part(header: fits.Header, statement: Statement) -> str:
+    """Return which moment of the exposure a card states: as its comment says it where it names one, else as usual."""
+    comment = note_of(header, statement.keyword)
+    named = [part for part, pattern in _PARTS.items() if pattern.search(comment)]
+    return named[0] if len(named) == 1 else statement.of
+
+
+Stated = tuple[float, float, str, Doubt | None]
+"""MJD (UTC), precision (s), keywords, and what is odd about it."""
+
+
+def _by_number(header: fits.Header, keyword: str, scale: str) -> Stated | Doubt:
+    value, precision = raw_number(header, keyword)
+    note = None
+    if PLAUSIBLE[0] < value - JULIAN_DATE < PLAUSIBLE[1]:
+        value -= JULIAN_DATE
+        if "MJD" in keyword:
+            note = Doubt(keyword, f"{shown(header, keyword)} is a Julian date, not an MJD, and read as one")
+    if not PLAUSIBLE[0] < value < PLAUSIBLE[1]:
+        return Doubt(keyword, f"{shown(header, keyword)} is no time ({PLAUSIBLE[0]:.0f} to {PLAUSIBLE[1]:.0f})")
+    return to_utc(value, scale), precision * 86400, keyword, note
+
+
+def _by_date(header: fits.Header, keyword: str, scale: str) -> Stated | Doubt:
+    text = word_of(header, keyword)
+    found = read_date(text)
+    if found is None:
+        expected = "a date as in 2019-10-27T01:02:03.4"
+        return Doubt(keyword, f"{shown(header, keyword)} cannot be read; expected {expected}")
+    note = Doubt(keyword, f"{shown(header, keyword)} is read as {found.day.isoformat()}") if found.doubtful else None
+    if found.clock is not None:
+        return _utc(found.day, found.clock, scale), found.clock.precision, keyword, note
+    for name in CLOCKS:
+        if not word_of(header, name):
+            continue
+        clock = _clock_of_card(header, name)
+        if clock is None:
+            return Doubt(name, f"{shown(header, name)} cannot be read; expected a time as in 01:02:03.4")
+        scale_of_clock = "utc" if name.startswith("UT") else scale
+        return _utc(found.day, clock, scale_of_clock), clock.precision, f"{keyword}, {name}", note
+    return Doubt(keyword, f"{shown(header, keyword)} has no time of day, and no {', '.join(CLOCKS[:6])} … is there")
+
+
+def _scale(header: fits.Header, doubts: list[Doubt]) -> str:
+    text = word_of(header, "TIMESYS")
+    if text and text.lower() not in SCALES:
+        doubts.append(Doubt("TIMESYS", f"{shown(header, 'TIMESYS')} is no time scale that is known; UTC is assumed"))
+    return SCALES.get(text.lower(), "utc")
+
+
+def to_utc(mjd: float, scale: str) -> float:
+    """Return an MJD of a time scale, one of the values of `SCALES`, as MJD (UTC)."""
+    if scale == "utc":
+        return mjd
+    if scale == "gps":
+        mjd, scale = mjd + GPS_BEHIND_TAI, "tai"
+    with iers.conf.set_temp("auto_download", False):  # leap seconds come with astropy; nothing is fetched for them
+        return float(Time(mjd, format="mjd", scale=scale).utc.mjd)
+
+
+class Clock(NamedTuple):
+    """A time of day: seconds since midnight, the value of the last digit (s), and seconds east of UTC or None."""
+
+    seconds: float
+    precision: float
+    offset: float | None = None
+
+
+class Date(NamedTuple):
+    """A date, the time of day where it is there, and whether the date could mean another one."""
+
+    day: date
+    clock: Clock | None
+    doubtful: bool = False
+
+
+def _utc(day: date, clock: Clock, scale: str) -> float:
+    mjd = day.toordinal() - date(1858, 11, 17).toordinal() + (clock.seconds - (clock.offset or 0.0)) / 86400
+    return mjd if clock.offset is not None else to_utc(mjd, scale)
+
+
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_ISO = re.compile(r"(?P<y>\d{4})([-/.])(?P<m>\d{1,2})\2(?P<d>\d{1,2})(?![\d])")
+_COMPACT = re.compile(r"(?P<y>\d{4})(?P<m>\d\d)(?P<d>\d\d)(?!\d)")
+_DAY_FIRST = re.compile(r"(?P<d>\d{1,2})([-/.])(?P<m>\d{1,2})\2(?P<y>\d{2,4})(?!\d)")
+_NAMED = re.compile(r"(?P<d>\d{1,2})[-/ ](?P<m>[A-Za-z]{3,9})[-/ ,]+(?P<y>\d{4})(?!\d)")
+_NAMED_YEAR_FIRST = re.compile(r"(?P<y>\d{4})[-/ ](?P<m>[A-Za-z]{3,9})[-/ ]+(?P<d>\d{1,2})(?!\d)")
+_SPELLINGS = (_ISO, _COMPACT, _NAMED_YEAR_FIRST, _NAMED, _DAY_FIRST)
+
+_CLOCK = re.compile(
+    r"(?P<h>\d{1,2})(?:[:hH]\s*|\s+)(?P<m>\d{1,2})(?:(?:[:mM]\s*|\s+)(?P<s>\d{1,2})(?:[.,](?P<f>\d*))?\s*s?)?m?"
+    r"|(?P<hh>\d\d)(?P<mm>\d\d)(?P<ss>\d\d)(?:[.,](?P<ff>\d*))?"
+)
+_OFFSET = re.compile(r"(?:Z|UTC?|GMT)|(?P<sign>[-+])(?P<h>\d\d):?(?P<m>\d\d)?", re.I)
+
+_FIRST_CCD = 70
+"""Two-digit years below this are of this century: no CCD took a frame before 1970."""
+
+
+def read_date(text: str) -> Date | None:
+    """Read a date, with or without a time of day, in the usual spellings; None where it is none.
+
+    ISO with T, t or blanks between date and time, with hyphens, slashes, dots or nothing between the numbers, names of
+    months, and the old dd/mm/yy of FITS (the other order where only that is a date); times with one digit for the
+    hour, with decimals after a dot or a comma, and with an offset from UTC.
+    """
+    text = text.strip()
+    for spelling in _SPELLINGS:
+        match = spelling.match(text)
+        day = match and _day(match)
+        if not match or day is None:
+            continue
+        rest = text[match.end() :].lstrip("Tt: _-" if spelling is _COMPACT else "Tt: _")
+        clock = _clock(rest) if rest else None
+        return None if rest and clock is None else Date(day[0], clock, day[1])
+    return None
+
+
+def _day(match: re.Match[str]) -> tuple[date, bool] | None:
+    """Return the date, and whether it could be another; None where there is no such day."""
+    parts: Mapping[str, str] = match.groupdict()
+    year, doubtful = int(parts["y"]), False
+    if len(parts["y"]) < 4:
+        # Programs of 1999 went on counting: the year after 99 was 100. Two digits are of 1900, says the standard.
+        doubtful = year < _FIRST_CCD or year > 99
+        year += 2000 if year < _FIRST_CCD else 1900
+    number = parts["m"].lower()[:3]
+    if number.isdigit():
+        month, day = int(number), int(parts["d"])
+    elif number in _MONTHS:
+        month, day = _MONTHS.index(number) + 1, int(parts["d"])
+    else:
+        return None
+    if match.re is _DAY_FIRST and len(parts["y"]) == 4:
+        if month > 12 >= day:
+            month, day = day, month
+        else:
+            doubtful = doubtful or (day <= 12 and day != month)
+    try:
+        return date(year, month, day), doubtful
+    except ValueError:
+        return None
+
+
+def _clock(text: str) -> Clock | None:
+    match = _CLOCK.match(text.strip())
+    if not match:
+        return None
+    rest = text.strip()[match.end() :].strip()
+    offset = None
+    if rest:
+        zone = _OFFSET.fullmatch(rest)
+        if not zone:
+            return None
+        sign = -1 if zone["sign"] == "-" else 1
+        offset = sign * (int(zone["h"] or 0) * 3600.0 + int(zone["m"] or 0) * 60) if zone["sign"] else 0.0
+    hours, minutes = int(match["h"] or match["hh"]), int(match["m"] or match["mm"])
+    whole, decimals = match["s"] or match["ss"], match["f"] or match["ff"] or ""
+    seconds = float(f"{whole or 0}.{decimals or 0}")
+    if hours > 24 or minutes > 59 or seconds >= 61 or (hours == 24 and minutes + seconds > 0):
+        return None
+    precision = 60.0 if whole is None else 10.0 ** -len(decimals)
+    return Clock(hours * 3600 + minutes * 60 + seconds, precision, offset)
+
+
+def _clock_of_card(header: fits.Header, keyword: str) -> Clock | None:
+    """Read a card with a time of day: text, or a number of hours or seconds where its comment says which."""
+    text = word_of(header, keyword)
+    dated = read_date(text)
+    if dated is not None and dated.clock is not None:  # a whole date in the card of the time
+        return dated.clock
+    if (clock := _clock(text)) is not None:
+        return clock
+    value, precision = raw_number(header, keyword)
+    comment = note_of(header, keyword)
+    if 24 <= value < 86401 or (0 <= value < 86401 and re.search(r"\bs(ec|\b)", comment, re.I)):
+        return Clock(value, precision)
+    if 0 <= value < 24 and re.search(r"\bh(ou)?rs?\b|\bh\b", comment, re.I):
+        return Clock(value * 3600, precision * 3600)
+    return None

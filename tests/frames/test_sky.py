@@ -1,0 +1,188 @@
+"""Coordinates on the sky: as astropy reads them, whatever the order of the axes."""
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.wcs import WCS
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ceres_fast.frames.sky import celestial, pixel_scale, to_pixels, to_sky
+
+CENTRE = (150.0, 2.0)
+PIXEL = 0.3 / 3600
+PLACES = np.array([[1.0, 1.0], [1024.0, 2048.0], [2048.0, 4096.0], [500.5, 3999.25]])
+
+
+def distorted(projection, **cards):
+    plain = {
+        "NAXIS": 2,
+        "NAXIS1": 2048,
+        "NAXIS2": 4096,
+        "CTYPE1": f"RA---{projection}",
+        "CTYPE2": f"DEC--{projection}",
+        "CRVAL1": CENTRE[0],
+        "CRVAL2": CENTRE[1],
+        "CRPIX1": 3000.0,
+        "CRPIX2": -500.0,
+        "CD1_1": -PIXEL,
+        "CD1_2": 0.0,
+        "CD2_1": 0.0,
+        "CD2_2": PIXEL,
+    }
+    return fits.Header({**plain, **cards})
+
+
+def deprojected(xi, eta):
+    """Gnomonic projection undone, in degrees (Calabretta & Greisen 2002, section 5.1.3)."""
+    ra0, dec0 = np.radians(CENTRE)
+    xi, eta = np.radians(xi), np.radians(eta)
+    below = np.cos(dec0) - eta * np.sin(dec0)
+    ra = ra0 + np.arctan2(xi, below)
+    return np.degrees(ra), np.degrees(np.arctan2(np.sin(dec0) + eta * np.cos(dec0), np.hypot(xi, below)))
+
+
+PV = {1: {0: 1e-5, 1: 1.0004, 2: -0.0002, 4: 0.003, 5: -0.001, 7: 0.05}, 2: {1: 0.9997, 2: 0.0001, 6: 0.002, 10: -0.04}}
+
+
+def polynomial(axis, x, y):
+    """The terms of TPV, source: FITS convention "TPV World Coordinate System", which SCAMP writes as TAN."""
+    r = np.hypot(x, y)
+    terms = [1, x, y, r, x**2, x * y, y**2, x**3, x**2 * y, x * y**2, y**3]
+    return sum(value * terms[number] for number, value in PV[axis].items())
+
+
+@pytest.mark.parametrize("projection", ["TPV", "TAN"])
+def test_polynomials_of_tpv_and_scamp_are_applied(projection):
+    cards = {f"PV{axis}_{number}": value for axis in PV for number, value in PV[axis].items()}
+    wcs, doubts = celestial(distorted(projection, **cards))
+    assert all(doubt.about == "WCS" for doubt in doubts)
+    x, y = -PIXEL * (PLACES[:, 0] - 3000), PIXEL * (PLACES[:, 1] + 500)
+    expected = deprojected(polynomial(1, x, y), polynomial(2, y, x))
+    found = wcs.all_pix2world(PLACES, 1).T
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+    bare = celestial(distorted("TAN"))[0].all_pix2world(PLACES, 1).T
+    assert np.abs(found - bare).max() > 3 * PIXEL
+    np.testing.assert_allclose(wcs.all_world2pix(found.T, 1), PLACES, atol=1e-3)
+
+
+@pytest.mark.parametrize("projection", ["TAN-SIP", "TAN"])
+def test_polynomials_of_sip_are_applied(projection, capfd):
+    cards = {"A_ORDER": 3, "B_ORDER": 2, "A_2_0": 2e-6, "A_1_2": 1e-10, "B_0_2": -1e-6, "B_1_1": 5e-7}
+    wcs, doubts = celestial(distorted(projection, **cards))
+    assert all(doubt.about == "WCS" for doubt in doubts)
+    u, v = PLACES[:, 0] - 3000, PLACES[:, 1] + 500
+    x = -PIXEL * (u + 2e-6 * u**2 + 1e-10 * u * v**2)
+    y = PIXEL * (v - 1e-6 * v**2 + 5e-7 * u * v)
+    found = wcs.all_pix2world(PLACES, 1).T
+    np.testing.assert_allclose(found, deprojected(x, y), atol=1e-9)
+    np.testing.assert_allclose(wcs.all_world2pix(found.T, 1), PLACES, atol=1e-3)
+    assert capfd.readouterr().err == ""
+
+
+small = st.floats(-1e-3, 1e-3)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    terms=st.lists(small, min_size=8, max_size=8),
+    place=st.tuples(st.floats(1, 2048), st.floats(1, 4096)),
+    projection=st.sampled_from(["TPV", "TAN"]),
+)
+def test_distorted_coordinates_go_there_and_back(terms, place, projection):
+    numbers = (2, 4, 5, 6)
+    cards = {"PV1_1": 1.0, "PV2_1": 1.0} | {
+        f"PV{axis}_{number}": terms[4 * (axis - 1) + k] for axis in (1, 2) for k, number in enumerate(numbers)
+    }
+    wcs, doubts = celestial(distorted(projection, **cards))
+    assert all(doubt.about == "WCS" for doubt in doubts)
+    there = wcs.all_pix2world([place], 1)
+    np.testing.assert_allclose(wcs.all_world2pix(there, 1), [place], atol=1e-3)
+
+
+@pytest.mark.parametrize("cards", [{"CTYPE1": "LINEAR"}, {"CTYPE2": "RA---TAN"}, {"CRVAL2": 95.0}, {"CTYPE1": " "}])
+def test_coordinates_that_cannot_be_used_are_none(cards):
+    wcs, doubts = celestial(distorted("TAN", **cards))
+    assert wcs is None
+    assert "they are not used" in doubts[-1].text
+
+
+def test_left_over_sip_is_ignored_beside_another_distortion():
+    sip = {"A_ORDER": 2, "B_ORDER": 2, "A_2_0": 3e-5, "B_0_2": 3e-5}
+    plain = {"PV1_1": 1.0, "PV2_1": 1.0}
+    wcs, _ = celestial(distorted("TPV", **plain, **sip))
+    right = WCS(distorted("TPV", **plain)).all_pix2world(PLACES, 1)
+    np.testing.assert_allclose(np.transpose(to_sky(wcs, *PLACES.T)), right, atol=1e-10)
+
+
+def test_that_astropy_applies_polynomials_which_ctype_does_not_name_is_said():
+    _, doubts = celestial(distorted("TAN", A_ORDER=2, B_ORDER=2, A_2_0=3e-5, B_0_2=3e-5))
+    assert any("SIP" in doubt.text for doubt in doubts)
+    assert celestial(distorted("TAN-SIP", A_ORDER=2, B_ORDER=2, A_2_0=3e-5, B_0_2=3e-5))[1] == ()
+
+
+def swapped(header):
+    """Return the same coordinates with declination first."""
+    result = header.copy()
+    for name in ("CTYPE", "CRVAL"):
+        result[f"{name}1"], result[f"{name}2"] = header[f"{name}2"], header[f"{name}1"]
+    for axis in (1, 2):
+        result[f"CD1_{axis}"], result[f"CD2_{axis}"] = header[f"CD2_{axis}"], header[f"CD1_{axis}"]
+    return result
+
+
+@given(x=st.floats(1, 2048), y=st.floats(1, 4096))
+def test_the_order_of_the_axes_does_not_matter(x, y):
+    header = distorted("TAN")
+    one, other = celestial(header)[0], celestial(swapped(header))[0]
+    np.testing.assert_allclose(to_sky(one, x, y), to_sky(other, x, y), atol=1e-10)
+    np.testing.assert_allclose(to_pixels(other, *to_sky(other, x, y)), (x, y), atol=1e-5)
+
+
+@pytest.mark.parametrize("third", ["UTC", "FREQ", "", "STOKES"])
+def test_two_celestial_axes_out_of_more_are_used(third):
+    header = distorted("TAN", WCSAXES=3, CTYPE3=third, CRVAL3=1.0, CRPIX3=1.0, CDELT3=1.0)
+    wcs, _ = celestial(header)
+    np.testing.assert_allclose(to_sky(wcs, *PLACES.T), to_sky(celestial(distorted("TAN"))[0], *PLACES.T), atol=1e-10)
+
+
+def test_the_type_of_a_third_axis_that_is_left_over_is_no_harm():
+    wcs, _ = celestial(distorted("TAN", WCSAXES=2, CTYPE3="UTC"))
+    assert pixel_scale(wcs) == pytest.approx(0.3)
+
+
+def test_coordinates_without_a_scale_are_none():
+    header = distorted("TAN")
+    for keyword in ("CD1_1", "CD1_2", "CD2_1", "CD2_2"):
+        del header[keyword]
+    wcs, doubts = celestial(header)
+    assert wcs is None
+    assert "have no scale (no CDELT, CD or PC)" in doubts[-1].text
+    header["CDELT1"] = header["CDELT2"] = 1.0
+    wcs, doubts = celestial(header)
+    assert wcs is None
+    assert "3.6e+03 arcsec per pixel" in doubts[-1].text
+
+
+@pytest.mark.parametrize("kind", [("GLON", "GLAT"), ("ELON", "ELAT")])
+def test_other_coordinates_than_right_ascension_and_declination_are_refused(kind):
+    wcs, doubts = celestial(distorted("TAN", CTYPE1=f"{kind[0]}-TAN", CTYPE2=f"{kind[1]}-TAN"))
+    assert wcs is None
+    assert "are not right ascension and declination" in doubts[-1].text
+
+
+def test_another_equinox_is_said():
+    assert "EQUINOX = 2018.8" in celestial(distorted("TAN", EQUINOX=2018.8))[1][-1].text
+    assert celestial(distorted("TAN", EQUINOX=2000.0))[1] == ()
+    assert celestial(distorted("TAN", EQUINOX=2018.8, RADESYS="ICRS"))[1] == ()
+
+
+def test_no_places_are_no_places():
+    wcs, _ = celestial(distorted("TAN"))
+    for convert in (to_sky, to_pixels):
+        assert [len(values) for values in convert(wcs, np.empty(0), np.empty(0))] == [0, 0]
+
+
+def test_nothing_is_printed(capfd):
+    celestial(distorted("TAN", A_ORDER=2, B_ORDER=2, A_2_0=3e-5, RADECSYS="FK5"))
+    assert capfd.readouterr() == ("", "")
