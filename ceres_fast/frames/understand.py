@@ -9,7 +9,8 @@ from astropy.wcs import WCS
 
 from .camera import GENERIC, Camera
 from .cards import Doubt, Found
-from .quantities import QUANTITIES, TEXT_KEYWORDS, number, scale_of_optics, text, why_no_sky
+from .no_sky import why_no_sky
+from .quantities import QUANTITIES, TEXT_KEYWORDS, number, scale_of_optics, text
 from .sky import pixel_scale
 from .times import middle
 

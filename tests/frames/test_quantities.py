@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ceres_fast.frames.camera import Camera
-from ceres_fast.frames.quantities import QUANTITIES, number, text, why_no_sky
+from ceres_fast.frames.quantities import QUANTITIES, number, text
 from ceres_fast.frames.understand import understand
 
 
@@ -135,32 +135,3 @@ def test_the_scale_follows_from_the_optics_where_nothing_else_says_it():
         1.26608, rel=1e-4
     )
     assert math.isnan(understand(header(FOCALLEN=0.0, XPIXSZ=24.0))["pixel_scale"].value)
-
-
-@pytest.mark.parametrize(
-    ("cards", "sky"),
-    [
-        ({"IMAGETYP": "Light Frame"}, True),
-        ({"IMAGETYP": "LIGHT"}, True),
-        ({"IMAGETYP": "Dark Frame"}, False),
-        ({"IMAGETYP": "Bias Frame"}, False),
-        ({"IMAGETYP": "FLAT"}, False),
-        ({"IMAGETYP": "Flat Field"}, False),
-        ({"IMAGETYP": "Master Dark"}, False),
-        ({"IMAGETYP": "dark-subtracted light"}, True),
-        ({"OBSTYPE": "object"}, True),
-        ({"OBSTYPE": "zero"}, False),
-        ({"OBSTYPE": "dome flat"}, False),
-        ({"OBSTYPE": "SKYFLAT"}, False),
-        ({"OBSTYPE": "FOCUS"}, False),
-        ({"OBSTYPE": "EXPOSE"}, True),
-        ({"PICTTYPE": 1}, True),
-        ({"PICTTYPE": 3}, False),
-        ({"EXPTIME": 0.0}, False),
-        ({"EXPTIME": 0.0, "EXPOSURE": 60.0}, True),
-        ({}, True),
-    ],
-)
-def test_frames_that_show_no_sky(cards, sky):
-    made = header(**cards)
-    assert (why_no_sky(made, number(made, "exposure")) == "") == sky

@@ -1,7 +1,7 @@
 """When an exposure was taken, in the words of many cameras."""
 
 import math
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from astropy.io import fits
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ceres_fast.frames.cards import Found
-from ceres_fast.frames.times import middle, read_date
+from ceres_fast.frames.times import middle
 
 MJD_ZERO = datetime(1858, 11, 17, tzinfo=UTC)
 
@@ -145,31 +145,3 @@ def test_dates_in_every_spelling(moment, spelling, clock, between, zone):
     offsets = {"-0700": timedelta(hours=-7), "+05:30": timedelta(hours=5, minutes=30)}
     right = (moment.replace(tzinfo=UTC) - offsets.get(zone, timedelta(0)) - MJD_ZERO).total_seconds() / 86400
     assert middle_of(math.nan, DATE_OBS=text).value == pytest.approx(right, abs=2e-9)
-
-
-@given(st.dates(date(1980, 1, 1), date(1999, 12, 31)))
-def test_the_old_form_of_the_standard_is_of_the_last_century(day):
-    assert read_date(f"{day:%d/%m/%y}").day == day
-
-
-@pytest.mark.parametrize(
-    ("text", "day", "doubtful"),
-    [
-        ("09/04/92", date(1992, 4, 9), False),
-        ("26/07/102", date(2002, 7, 26), True),
-        ("03/02/15", date(2015, 2, 3), True),
-        ("13/02/2015", date(2015, 2, 13), False),
-        ("02/13/2015", date(2015, 2, 13), False),
-        ("03/02/2015", date(2015, 2, 3), True),
-        ("03/03/2015", date(2015, 3, 3), False),
-    ],
-)
-def test_dates_with_the_day_first(text, day, doubtful):
-    found = read_date(text)
-    assert (found.day, found.doubtful) == (day, doubtful)
-
-
-@given(st.text(max_size=30))
-def test_any_text_is_a_date_or_none(text):
-    found = read_date(text)
-    assert found is None or 1 <= found.day.year <= 9999
