@@ -16,7 +16,7 @@ from astropy.io import fits
 from astropy.table import Table, vstack
 
 from ..errors import InputError
-from ..frames.fits_files import check_whole, each_hdu, open_fits, readable_header
+from ..frames.fits_files import check_whole, each_hdu, open_fits, readable_header, writable_header
 
 HEADER = "LDAC_IMHEAD"
 OBJECTS = ("LDAC_OBJECTS", "OBJECTS")
@@ -69,7 +69,7 @@ def write_new(parts: Sequence[tuple[Table, fits.Header]], path: Path) -> None:
     for table, header in parts:
         objects = fits.table_to_hdu(table)
         objects.name = OBJECTS[0]
-        hdus += [_image_header(header), objects]
+        hdus += [_image_header(writable_header(header, path)), objects]
     _write(hdus, path)
 
 
@@ -101,7 +101,7 @@ def _header_before(hdus: list[fits.PrimaryHDU], number: int) -> fits.Header:
 
 
 def _image_header(header: fits.Header) -> fits.BinTableHDU:
-    text = header.tostring(sep="", endcard=True, padding=False).encode("ascii", errors="replace")
+    text = header.tostring(sep="", endcard=True, padding=False).encode("ascii")
     cards = len(text) // _CARD
     column = fits.Column(
         "Field Header Card",

@@ -13,7 +13,9 @@ from typing import Any
 from ..console import table as print_table
 from ..console import track, warn
 from ..errors import CeresFastError, InputError, OnError, Problems
-from ..frames.reading import find_frames, frame_stem
+from ..files import DISK, disk_errors
+from ..frames.fits_files import fits_errors, frame_stem
+from ..frames.reading import find_frames
 from ..settings.survey import Detection, DetectionEngine
 from ..workers import in_order
 from . import sep_engine, source_extractor
@@ -111,7 +113,10 @@ def detect_frames(
 
 
 def _write(write_catalogue: Callable[..., int], files: tuple[Path, Path], **options: Any) -> int:
-    return write_catalogue(*files, **options)
+    frame, target = files
+    # Whatever a frame does is its own fault, and the others are done; a full disk is none.
+    with fits_errors(frame, "its sources cannot be detected"), disk_errors(target, DISK):
+        return write_catalogue(frame, target, **options)
 
 
 def _killed(files: tuple[Path, Path], ending: str) -> InputError:

@@ -21,6 +21,7 @@ from ..catalogues import FORMATS, Catalogue, read_catalogue, write_tables
 from ..console import warn
 from ..errors import CeresFastError, InputError
 from ..files import atomic_file
+from ..frames.fits_files import writable_header
 from ..frames.reading import Frame, read_frame, read_headers
 
 PROGRAMS = ("source-extractor", "sex", "sextractor")
@@ -147,9 +148,10 @@ def _write_pixels(frame: Frame, folder: Path) -> dict[str, object]:
         "MAG_ZEROPOINT": _known(info.zero_point, 0.0),
     }
     good = np.isfinite(frame.data)
-    header = frame.header.copy(strip=True)
+    header = writable_header(frame.header, info.place).copy(strip=True)
     for keyword in ("BZERO", "BSCALE", "BLANK", "CHECKSUM", "DATASUM"):  # of the file's pixels, not of these
-        header.remove(keyword, ignore_missing=True)
+        header.remove(keyword, ignore_missing=True, remove_all=True)
+    del header["NAXIS*"]  # of axes that are not there
     if frame.wcs is None:
         del header["CTYPE*"]  # coordinates that cannot be used would end the program
     _write_image(folder / "frame.fits", np.where(good, frame.data, np.float32(0)), header)
@@ -161,7 +163,7 @@ def _write_pixels(frame: Frame, folder: Path) -> dict[str, object]:
 
 def _write_image(path: Path, pixels: np.ndarray, header: fits.Header) -> None:
     with atomic_file(path) as temporary:
-        fits.PrimaryHDU(pixels, header).writeto(temporary, overwrite=True, output_verify="silentfix")
+        fits.PrimaryHDU(pixels, header).writeto(temporary, overwrite=True)
 
 
 def _known(value: float, otherwise: float) -> float:

@@ -96,7 +96,9 @@ def writable_header(header: fits.Header, place: Path | str) -> fits.Header:
     place : pathlib.Path or str
         Whose it is, for a warning.
     """
-    cards = [_repaired(card) for card in header.cards]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        cards = [_repaired(card) for card in header.cards]
     if lost := [card.keyword for card, repaired in zip(header.cards, cards, strict=True) if repaired is None]:
         more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
         warn_once(
@@ -118,24 +120,24 @@ def _is_readable(card: fits.Card) -> bool:
 def _repaired(card: fits.Card) -> fits.Card | None:
     """Return a card as the standard has it, None where that cannot be."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            card = fits.Card.fromstring(str(card))
-            card.verify("silentfix+exception")
-            return fits.Card.fromstring(str(card))
+        card = fits.Card.fromstring(str(card))
+        card.verify("silentfix+exception")
+        image = str(card)
     except (fits.VerifyError, ValueError):
         return None
+    repaired = fits.Card.fromstring(image)
+    return repaired if image.isascii() and image.isprintable() and _is_readable(repaired) else None
 
 
 @contextmanager
-def fits_errors(path: Path | str) -> Iterator[None]:
-    """Turn whatever astropy raises of a FITS file into an InputError that names it."""
+def fits_errors(path: Path | str, problem: str = "is not a readable FITS file") -> Iterator[None]:
+    """Turn whatever astropy raises of a FITS file into an InputError that names the file and the problem."""
     try:
         yield
     except (CeresFastError, AssertionError, MemoryError):
         raise
     except Exception as error:  # astropy raises a dozen unrelated types of a damaged file, CFITSIO one of its own
-        problem = f"is not a readable FITS file ({_first_line(error)})"
+        problem = f"{problem} ({_first_line(error)})"
         raise InputError(path, problem, expected="a whole FITS file", action="copy it again or leave it out") from error
 
 

@@ -164,24 +164,38 @@ def least_exposures(number: int) -> int:
     return min(Rules().track_exposures, number)
 
 
-def write_files(fields: Sequence[Field], names: Mapping[Path, Path], folder: Path, seed: int) -> None:
-    """Write the files of fields that share files (the CCDs of mosaics) with the asteroids in them; fills `rows`."""
+def write_files(
+    fields: Sequence[Field],
+    names: Mapping[Path, Path],
+    folder: Path,
+    seed: int,
+    problems: Problems,
+    counts: Counter[str],
+) -> list[Field]:
+    """Write the files of fields that share files (the CCDs of mosaics) with the asteroids in them; fills `rows`.
+
+    Returns the fields of which something could be written, without the exposures that could not.
+    """
     parts: dict[Path, list[tuple[Field, Conditions]]] = {}
     for each in fields:
         for exposure in each.exposures:
             parts.setdefault(exposure.info.path, []).append((each, exposure))
-    views: dict[int, list[View]] = {id(each): [] for each in fields}
+    views: dict[tuple[Path, int], View] = {}
     for path, ccds in parts.items():
-        layers = {}
-        for each, exposure in ccds:
-            random = stream(seed, *_names(exposure.info), exposure.info.frame, "light")
-            light, view = paint(read_frame(exposure.info.path, exposure.info.hdu), exposure, each.asteroids, random)
-            views[id(each)].append(view)
-            number = int(view.inside.sum())
-            layers[exposure.info.hdu] = Layer(light, number, exposure.info.saturation, random)
-        write_injected(path, folder / names[path], layers, seed)
+        with problems.skipping(counts, "frames left out"):
+            layers, seen = {}, {}
+            for each, exposure in ccds:
+                random = stream(seed, *_names(exposure.info), exposure.info.frame, "light")
+                light, view = paint(read_frame(path, exposure.info.hdu), exposure, each.asteroids, random)
+                seen[path, exposure.info.hdu] = view
+                number = int(view.inside.sum())
+                layers[exposure.info.hdu] = Layer(light, number, exposure.info.saturation, random)
+            write_injected(path, folder / names[path], layers, seed)
+            views |= seen
     for each in fields:
-        each.rows = _rows(each, views[id(each)], names)
+        each.exposures = [one for one in each.exposures if (one.info.path, one.info.hdu) in views]
+        each.rows = _rows(each, [views[one.info.path, one.info.hdu] for one in each.exposures], names)
+    return [each for each in fields if each.exposures]
 
 
 def _names(info: FrameInfo) -> tuple[str, str, str]:

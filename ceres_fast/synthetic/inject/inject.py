@@ -112,15 +112,16 @@ def inject_frames(
     finding: dict[str, Any] = {"threshold": threshold, "min_area": min_area}
     with atomic_directory(out, overwrite=overwrite) as folder:
         fields: list[Field] = []
+        drawn = 0
         for batch in track(batches, "injecting"):
-            first = number_per_field * len(fields) + 1
+            first = number_per_field * drawn + 1
             planned = [
                 plan_field(infos, population, first + number_per_field * number, seed, problems, counts, **finding)
                 for number, infos in enumerate(batch)
             ]
             usable = [field for field in planned if field is not None]
-            write_files(usable, names, folder, seed)
-            fields += usable
+            fields += write_files(usable, names, folder, seed, problems, counts)
+            drawn += len(batch)
         if not fields:
             raise CeresFastError("no frame could be used, so nothing was injected; the warnings above say why.")
         _copy_companions(fields, names, folder)

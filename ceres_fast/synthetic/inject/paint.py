@@ -15,7 +15,10 @@ from astropy.wcs import WCS
 
 from ceres_fast import __version__
 
+from ...files import DISK, disk_errors
+from ...frames.fits_files import fits_errors, writable_header
 from ...frames.info import FrameInfo
+from ...frames.pixels import plane
 from ...frames.reading import Frame
 from ..simulate.frame import BOX
 from ..simulate.render import add_trails, box_flux
@@ -153,10 +156,10 @@ class Layer:
 def write_injected(source: Path, target: Path, layers: Mapping[int, Layer], seed: int) -> None:
     """Write a copy of a FITS file with light added to some of its images.
 
-    Pixels that get no light keep their stored numbers, and all other HDUs, compression and scaling stay. Integers
-    stay integers: fractions are rounded up or down at random, so that faint wings are not lost. Pixels above the
-    saturation stay as they are, the others stop there. Compressed floating-point images are quantised anew, by
-    less than the noise of the sky.
+    Pixels that get no light keep their stored numbers, and all other HDUs, compression and scaling stay; cards that
+    the FITS standard does not let be written are left out, and that is said. Integers stay integers: fractions are
+    rounded up or down at random, so that faint wings are not lost. Pixels above the saturation stay as they are, the
+    others stop there. Compressed floating-point images are quantised anew, by less than the noise of the sky.
 
     Parameters
     ----------
@@ -166,13 +169,21 @@ def write_injected(source: Path, target: Path, layers: Mapping[int, Layer], seed
         What is added to each image, by its number in the file.
     seed : int
         Named in the header.
+
+    Raises
+    ------
+    InputError
+        When the file cannot be copied; nothing is left at `target` then.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # odd cards are written as they were read
+    with fits_errors(source, "cannot be copied"), disk_errors(target, DISK), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         with fits.open(source, memmap=False, do_not_scale_image_data=True) as hdus:
+            for hdu in hdus:
+                if hdu.is_image:
+                    hdu.header = writable_header(hdu.header, source)
             for number, layer in layers.items():
                 hdu = hdus[number]
-                add_to(hdu.data, hdu.header, layer)
+                add_to(plane(hdu.data), hdu.header, layer)
                 for name in _SUMS:
                     hdu.header.remove(name, ignore_missing=True)
                 hdu.header[KEYWORD] = (layer.asteroids, "synthetic asteroids in this frame")
@@ -180,7 +191,11 @@ def write_injected(source: Path, target: Path, layers: Mapping[int, Layer], seed
                     f"ceres-fast {__version__} inject: {layer.asteroids} synthetic asteroids added (seed {seed})"
                 )
             target.parent.mkdir(parents=True, exist_ok=True)
-            _write(hdus, target)
+            try:
+                _write(hdus, target)
+            except Exception:
+                target.unlink(missing_ok=True)
+                raise
 
 
 def add_to(data: np.ndarray, header: fits.Header, layer: Layer) -> None:
@@ -205,11 +220,11 @@ def add_to(data: np.ndarray, header: fits.Header, layer: Layer) -> None:
     after = np.maximum(before, np.minimum(before + light.added, limit))
     changed = after != before
     if np.issubdtype(data.dtype, np.integer):
-        if "BLANK" in header:
-            changed &= stored != header["BLANK"]
         kind = np.iinfo(data.dtype)
         dither = layer.random.uniform(size=len(after))
         after = np.clip(np.floor((after - zero) / scale + dither), kind.min, kind.max)
+        if "BLANK" in header:  # what is missing stays so, and no light makes a pixel missing
+            changed &= (stored != header["BLANK"]) & (after != header["BLANK"])
     data[light.row[changed], light.column[changed]] = after[changed].astype(data.dtype)
 
 
