@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ceres_fast.truth.ades_psv import rows, tells
-from ceres_fast.truth.found import observation
+from ceres_fast.truth.found import Remark, observation
 
 from .files import PSV_COLUMNS, PSV_HEAD, Row, psv, psv_line
 
@@ -43,6 +43,64 @@ def test_bad_lines_are_named(text, place, problem):
     assert problem in bad[0].values
 
 
+def test_columns_that_ades_demands_and_are_not_needed_are_named_once():
+    head = "trkSub|stn|obsTime|ra|dec|mag|band\n"
+    line = "K16S99K|G96|2022-12-25T09:14:20.983Z|128.151179|17.176650|21.98|G\n"
+    found = list(rows((head + line) * 2))
+    assert [each.text for each in found if isinstance(each, Remark)] == [
+        "lacks what ADES demands (mode, astCat), which is not needed here"
+    ]
+    assert found[0].place == "line 1"
+    good = [observation(each.values) for each in found if not isinstance(each, Remark)]
+    assert [(each.designation, each.ra, each.magnitude, each.observatory) for each in good] == [
+        ("2016 SK99", 128.151179, 21.98, "G96")
+    ] * 2
+
+
+@pytest.mark.parametrize("column", ["myColumn", "2MASS", "", "my column"])
+def test_columns_that_ades_does_not_know_are_named_and_not_read(column):
+    text = psv([ROW]).replace("|band", f"|band|{column}").replace("|V\n", "|V|7\n")
+    found = list(rows(text))
+    assert [each.text for each in found if isinstance(each, Remark)] == (
+        [f"has columns that ADES does not know ({column}), which are not read"] if column else []
+    )
+    assert observation(found[-1].values)[:3] == observation(next(iter(rows(psv([ROW])))).values)[:3]
+
+
+def test_both_are_said_together():
+    head = "trkSub|stn|obsTime|ra|dec|x|y"
+    (remark, _) = rows(f"{head}\nA|950|2024-01-01T22:00:00Z|1|2|3|4\n")
+    assert "(mode, astCat)" in remark.text
+    assert "(x, y)" in remark.text
+
+
+@pytest.mark.parametrize("missing", ["stn", "obsTime", "ra", "dec"])
+def test_a_column_that_is_needed_is_named(missing):
+    names = [name for name in ("trkSub", "mode", "stn", "obsTime", "ra", "dec", "astCat") if name != missing]
+    first, *_ = rows("# version=2017\n" + "|".join(names) + "\nA|1|2\n")
+    assert first == ("line 2", f"has columns of no kind of observation in ADES: {missing} missing", "")
+
+
+def test_columns_without_a_name_and_columns_there_twice_are_named():
+    first, *_ = rows("stn|obsTime|ra|dec\n")
+    assert "permID, provID or trkSub missing" in first.values
+    first, *_ = rows("trkSub|stn|obsTime|ra|dec|ra\n")
+    assert first.values == "has the column ra twice"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "trkSub|mode|stn|obsTime|obsCenter|deltaRA|deltaDec",
+        "trkSub|stn|obsTime|obsCenter|dist|pa|x",
+        "permID|mode|stn|obsTime|raStar|decStar|deltaRA|deltaDec|astCat",
+        "permID|trx|rcv|obsTime|doppler|frq|y",
+    ],
+)
+def test_offsets_occultations_and_radar_are_no_positions_with_any_columns(head):
+    assert [each.values for each in rows(f"{head}\na|b|253|2024-01-01T22:00:00Z|1|2|3\n")] == [None]
+
+
 def test_values_at_the_end_may_be_left_out():
     (first, second) = rows(psv([ROW]) + psv_line(ROW).rsplit("|", 2)[0])
     assert observation(second.values)[:4] == observation(first.values)[:4]
@@ -76,4 +134,4 @@ def test_the_format_is_told_from_its_lines():
 @given(st.text(alphabet="|#! abc190.\n", max_size=200))
 def test_any_text_gives_observations_or_problems(text):
     for found in rows(text):
-        assert isinstance(found.values, (str, dict, type(None)))
+        assert isinstance(found, Remark) or isinstance(found.values, (str, dict, type(None)))

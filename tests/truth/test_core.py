@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from astropy.table import Table
 
+from ceres_fast.console import warnings_kept
 from ceres_fast.errors import InputError
 from ceres_fast.truth import read_truth, write_truth
 
@@ -206,6 +207,140 @@ def test_a_number_and_an_earlier_designation_are_one_object(tmp_path):
     lines = [mpc80(Row("", 60310.9 + n / 10, 10, 5), packed=name) for n, name in enumerate(packed)]
     (tmp_path / "truth").write_text("\n".join(lines))
     assert read_truth(tmp_path / "truth")["designation"].tolist() == ["101234"] * 3
+
+
+@pytest.mark.parametrize(("name", "text"), [(name, form(ROWS)) for name, form in FORMATS.items()])
+def test_the_mark_with_which_dos_ends_a_text_does_not_matter(tmp_path, name, text):
+    (tmp_path / "truth").write_text(text + "\x1a")
+    assert len(read_truth(tmp_path / "truth")) == 3
+    if name != "xml":
+        (tmp_path / "truth").write_text(text.replace("\n", "\r\n") + "\x1a\r\n\x1a\x1a")
+        assert len(read_truth(tmp_path / "truth")) == 3
+
+
+def test_reports_joined_with_the_mark_between_are_read(tmp_path):
+    (tmp_path / "truth").write_text(report(ROWS[:1]) + "\x1a" + mpc80(ROWS[1]) + "\n\x1a" + report(ROWS[2:]) + "\x1a")
+    assert len(read_truth(tmp_path / "truth")) == 3
+
+
+OLD = Row("00433", 12765.4132, 92.2, 53.6)
+
+
+def test_observations_from_before_ccds_are_counted_whoever_made_them(tmp_path):
+    path = tmp_path / "truth"
+    path.write_text(f"{mpc80(OLD, '053')}\n{mpc80(OLD._replace(mjd=42777.9), '675')}\n{report(ROWS)}")
+    table = read_truth(path)
+    assert (len(table), table.meta["counts"]) == (3, {"truth_before_ccds": 2})
+    path.write_text(xml([*ROWS, OLD._replace(name="A433")]))
+    assert read_truth(path).meta["counts"] == {"truth_before_ccds": 1}
+
+
+def test_a_truth_of_scanned_plates_is_kept(tmp_path):
+    path = tmp_path / "truth"
+    path.write_text(psv([OLD._replace(mjd=30000.5), OLD._replace(mjd=30000.6)]))
+    table = read_truth(path)
+    assert (len(table), table.meta["counts"]) == (2, {})
+
+
+def test_lines_of_others_that_cannot_be_used_are_counted_where_ours_is_named(tmp_path):
+    path = tmp_path / "truth"
+    line, spacecraft = mpc80(ROWS[0], "J13"), mpc80(ROWS[0], "C51", kind="S")
+    bad = [line[:32] + "25 61 00.00 " + line[44:], spacecraft, mpc80(ROWS[0], "C51", kind="s")]
+    path.write_text("\n".join([*bad, report(ROWS)]))
+    with pytest.raises(InputError, match=r"line 1: is no observation in 80 columns"):
+        read_truth(path)
+    table = read_truth(path, observatory="950")
+    assert len(table) == 3
+    assert table.meta["counts"] == {"truth_lines_elsewhere": 1, "truth_elsewhere": 1}
+    path.write_text("\n".join([*bad, report(ROWS), mpc80(ROWS[0])[:32] + "25 61 00.00 " + mpc80(ROWS[0])[44:]]))
+    with pytest.raises(InputError, match=r"line 14: is no observation in 80 columns"):
+        read_truth(path, observatory="950")
+    path.write_text(csv(ROWS) + "A9,60310.9,10.0,north,20\n")
+    with pytest.raises(InputError, match="row 4: dec is 'north'"):
+        read_truth(path, observatory="950")
+    path.write_text(xml(ROWS).replace("<stn>950</stn><obsTime>2024", "<stn>J13</stn><obsTime>2O24", 1))
+    assert read_truth(path, observatory="950").meta["counts"] == {"truth_lines_elsewhere": 1}
+
+
+def test_codes_newer_than_the_list_are_others_where_ours_is_named(tmp_path):
+    path = tmp_path / "truth"
+    path.write_text("\n".join([report(ROWS), mpc80(ROWS[0]._replace(mjd=60310.8), "1AA"), mpc80(ROWS[1], "1AB")]))
+    with pytest.raises(InputError, match=r"code 1AA, which is not known to the list of 20\d\d\.\S+ \(package mpc_obsc"):
+        read_truth(path)
+    with warnings_kept() as warned:
+        table = read_truth(path, observatory="950")
+    assert (len(table), table.meta["counts"]["truth_elsewhere"]) == (3, 2)
+    assert len(warned) == 1
+    assert "the list of 20" in warned[0]
+    assert "1AA: 1, 1AB: 1" in warned[0]
+    with warnings_kept() as warned:
+        assert read_truth(path, observatory="1AA").meta["counts"]["truth_elsewhere"] == 2
+    assert "1AB: 1)" in warned[0]
+
+
+NAMES = ["29P", "C/2019 A1", "P/2010 H2", "2I", "Jupiter 13", "S/2003 J 1", "(45) 1"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_comets_and_satellites_are_known_and_not_validated(tmp_path, name):
+    path = tmp_path / "truth"
+    rows = [*ROWS, Row(name, 60310.93, 12, 5)]
+    path.write_text(csv(rows).replace("\n", ",1\n").replace("magnitude,1", "magnitude,validated"))
+    texts = [path.read_text(), psv(rows), psv(rows).replace("trkSub |", "provID |"), xml(rows)]
+    for text in texts:
+        path.write_text(text)
+        table = read_truth(path)
+        known = dict(zip(table["designation"], table["validated"], strict=True))
+        assert known == {"A1": True, "B2": True, name: False}
+        assert table.meta["counts"] == {"truth_no_asteroids": 1}
+
+
+@pytest.mark.parametrize("packed", ["0029P       ", "    CK19A010", "    PK10H020", "    SK03J010", "J013S       "])
+def test_packed_comets_and_satellites_are_known_and_not_validated(tmp_path, packed):
+    (tmp_path / "truth").write_text(f"{report(ROWS)}{mpc80(Row('', 60310.93, 12, 5), packed=packed)}")
+    table = read_truth(tmp_path / "truth")
+    assert (~table["validated"]).sum() == table.meta["counts"]["truth_no_asteroids"] == 1
+
+
+def test_an_artificial_satellite_is_known_and_not_validated(tmp_path):
+    text = (
+        "artSat|trkSub|stn|obsTime|ra|dec\n2018-017A||950|2024-01-01T22:00:00Z|1|2\n|A|950|2024-01-01T22:00:00Z|3|4\n"
+    )
+    (tmp_path / "truth").write_text(text)
+    table = read_truth(tmp_path / "truth")
+    assert dict(zip(table["designation"], table["validated"], strict=True)) == {"2018-017A": False, "A": True}
+
+
+SPELLINGS = {
+    "2004 JQ12": ("2004 JQ12", "2004JQ12", "K04J12Q", "2004 jq012"),
+    "433": ("433", "(433)", "00433", "433 Eros"),
+}
+
+
+@pytest.mark.parametrize("name", SPELLINGS)
+def test_an_object_has_one_name_however_it_is_written(tmp_path, name):
+    rows = [Row(each, 60310.9 + number / 100, 10, 5) for number, each in enumerate(SPELLINGS[name])]
+    for text in (csv(rows), csv([row._replace(mjd=60310.9) for row in rows])):
+        (tmp_path / "truth").write_text(text)
+        assert set(read_truth(tmp_path / "truth")["designation"]) == {name}
+    assert len(read_truth(tmp_path / "truth")) == 1
+
+
+def test_a_number_and_a_designation_in_another_spelling_are_one_object(tmp_path):
+    head = "permID|provID|trkSub|stn|obsTime|ra|dec"
+    lines = [
+        "2|2004 JQ12||950|2024-01-01T22:00:00Z|1|2",
+        "|2004JQ12||950|2024-01-01T22:10:00Z|1|2",
+        "||K04J12Q|950|2024-01-01T22:20:00Z|1|2",
+    ]
+    (tmp_path / "truth").write_text("\n".join([head, *lines]))
+    assert set(read_truth(tmp_path / "truth")["designation"]) == {"2"}
+
+
+def test_a_file_without_a_line_that_can_be_used_says_why(tmp_path):
+    (tmp_path / "truth").write_text("\n".join(" " + mpc80(row) for row in ROWS))
+    with pytest.raises(InputError, match=r"has no rows that can be used; line 1 is .* 1 column off, to the right"):
+        read_truth(tmp_path / "truth", on_error="skip")
 
 
 def test_what_is_written_is_read(tmp_path):
