@@ -129,8 +129,13 @@ def shape(kind: Any, *, defaults: bool = False) -> Any:
         Whether a key may be missing where its field has a default.
     """
     hints = _hints(kind)
+    optional = {
+        field.name
+        for field in fields(kind)
+        if defaults and (field.default is not MISSING or field.default_factory is not MISSING)
+    }
     stored = {
-        field.name: NotRequired[hints[field.name]] if defaults and field.default is not MISSING else hints[field.name]
+        field.name: NotRequired[hints[field.name]] if field.name in optional else hints[field.name]
         for field in fields(kind)
         if field.compare
     }

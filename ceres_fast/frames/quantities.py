@@ -192,8 +192,7 @@ def text(header: fits.Header, name: str, camera: Camera = GENERIC) -> Found[str]
     """Return a name of `TEXT_KEYWORDS`; the words that a camera ignores in names of fields are taken out."""
     for keyword in (*camera.keywords.get(name, ()), *TEXT_KEYWORDS[name]):
         value = word_of(header, keyword)
-        for pattern in camera.field_ignore if name == "field" else ():
-            value = re.sub(pattern, "", value).strip(" -_,;:")
+        value = camera.field_name(value) if name == "field" else value
         if value:
             return Found(value, keyword)
     return Found("")

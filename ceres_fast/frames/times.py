@@ -174,7 +174,9 @@ def _moments(header: fits.Header, also: Sequence[str], doubts: list[Doubt]) -> I
     for statement in known:
         if not word_of(header, statement.keyword):
             continue
-        by_number = statement.keyword not in dates and not math.isnan(raw_number(header, statement.keyword)[0])
+        # A camera's own keyword may hold either, and "2019-10-27T01:02:03" begins with a number.
+        dated = statement.keyword in dates or read_date(word_of(header, statement.keyword)) is not None
+        by_number = not dated and not math.isnan(raw_number(header, statement.keyword)[0])
         found = (_by_number if by_number else _by_date)(header, statement.keyword, scale)
         if isinstance(found, Doubt):
             doubts.append(found)
