@@ -11,11 +11,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..truth.designations import canonical, is_comet, is_satellite
+
 KINDS = {"asteroid": 1, "bogus": 0, "stationary": 0}
 """What an alert may be, and its label."""
 
 REASONS = {
-    "comet": "near a known comet, which need not look like an asteroid",
+    "comet": "near a known comet, or a satellite, which need not look like an asteroid",
     "negative": "near a known asteroid, but fainter than the reference image: what is seen there is the reference's",
     "history": "near a known asteroid, and detected at this place before: two things may be seen there",
     "magnitude": "near a known asteroid of quite another magnitude: it may be something else",
@@ -24,7 +26,8 @@ REASONS = {
 }
 """Why an alert is set aside."""
 
-_COMET = re.compile(r"\d+[PDI](?![a-z0-9])|[PCDXAI]/", re.IGNORECASE)
+_COMET = re.compile(r"\d+[PDI](?![a-z0-9])|[CPDXI]/", re.IGNORECASE)
+"""How names of comets begin, whatever follows: what is no designation by the rules ("P/LINEAR") may still be one."""
 
 
 @dataclass(frozen=True)
@@ -101,12 +104,17 @@ def _is_known(alert: Evidence, rules: AlertRules) -> bool:
     return alert.known != "" and alert.known_distance <= rules.match_radius
 
 
+def _is_comet(alert: Evidence, rules: AlertRules) -> bool:
+    name = canonical(alert.known)
+    return _is_near(alert, rules) and (is_comet(name) or is_satellite(name) or _COMET.match(name) is not None)
+
+
 def _is_near(alert: Evidence, rules: AlertRules) -> bool:
     return alert.known != "" and not alert.known_distance > rules.near_radius
 
 
 _DECISIONS: tuple[tuple[str, Callable[[Evidence, AlertRules], bool]], ...] = (
-    ("comet", lambda alert, rules: _is_near(alert, rules) and _COMET.match(alert.known) is not None),
+    ("comet", _is_comet),
     ("negative", lambda alert, rules: _is_known(alert, rules) and alert.negative),
     ("history", lambda alert, rules: _is_known(alert, rules) and _is_repeated(alert, rules)),
     (

@@ -1,29 +1,33 @@
-"""Avro object container files: bytes become alert packets.
-
-Source: Apache Avro 1.11 specification, "Object Container Files"; read by `fastavro`.
-"""
+"""Bytes become alert packets: Avro with its schema or without, or Parquet, each gzipped or not."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
-from functools import lru_cache
+import gzip
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple, cast
 
-from ..errors import InputError
+from ..errors import CeresFastError, InputError
+from .avro import message_number, read_container, read_messages
+from .formats import AVRO, GZIP, LOOKED_AT, PARQUET, UnreadableError, format_of
+from .parquet import NoReaderError, read_rows
 
-MAGIC = b"Obj\x01"
-"""First bytes of an Avro object container file."""
+LARGEST_READ = 256 * 2**20
+"""Bytes that are unpacked at a time, at most; a block of an Avro file has some 10 kB or one packet."""
 
-CODECS = ("null", "deflate", "snappy")
-"""How surveys compress alerts; the other codecs of Avro can grow a file without bound."""
-
-_WIRE_FORMAT = 0
+Read = Callable[[BinaryIO, Sequence[Path]], Iterator[tuple[str, Any]]]
 
 
-def read_packets(stream: BinaryIO, path: Path, member: str = "") -> Iterator[dict[str, Any]]:
-    """Yield the alert packets of an Avro file, a block at a time.
+class Packet(NamedTuple):
+    """An alert packet, and the full name of its schema; "" where that is not known."""
+
+    fields: dict[str, Any]
+    schema: str
+
+
+def read_packets(stream: BinaryIO, path: Path, member: str = "", schemas: Sequence[Path] = ()) -> Iterator[Packet]:
+    """Yield the alert packets of a file, some at a time.
 
     Parameters
     ----------
@@ -33,89 +37,75 @@ def read_packets(stream: BinaryIO, path: Path, member: str = "") -> Iterator[dic
         What errors call it.
     member : str
         Its name in the archive at `path`.
+    schemas : sequence of pathlib.Path
+        Files with schemas of packets that do not hold their own; see `read_messages`.
 
     Raises
     ------
     InputError
-        When it is not an Avro container, is cut or altered (after the packets that can be read), or could fill the
+        When it is in none of the formats, is cut or altered (after the packets that can be read), or could fill the
         memory; it names the packet, counted from 1.
+    CeresFastError
+        When what reads Parquet is not installed: this is wrong with all such files.
     """
-    import fastavro  # here: only alerts need it
-
-    number = 0
+    number, name = 0, "Avro"
     try:
-        _check_start(stream)
-        reader = fastavro.reader(stream)
-        _check_reader(reader)
-        for packet in reader:
+        name, read, opened = _format(stream)
+        for schema, packet in read(opened, schemas):
             number += 1
-            if not isinstance(packet, dict):
-                raise ValueError(f"holds a {type(packet).__name__}, not a record")
-            yield packet
-    except Exception as error:  # whatever bytes can do to a decoder: fastavro's errors share no base class
+            yield Packet(packet, schema)
+    except NoReaderError as error:
+        raise CeresFastError(f"{f'{path}, {member}'.removesuffix(', ')}: {error}") from error
+    except Exception as error:  # whatever bytes can do to a decoder: their errors share no base class
         reason = str(error).partition("\n")[0] or type(error).__name__
-        row = f"{member}, packet {number + 1}".removeprefix(", ")
         raise InputError(
             path,
-            f"cannot be read as Avro ({reason:.200})",
-            row=row,
-            expected="a whole Avro file of alert packets, with its schema",
-            action="copy it again where it is whole, or pass --on-error skip to leave it out",
+            f"cannot be read as {name} ({reason:.400})",
+            row=f"{member}, packet {number + 1}".removeprefix(", "),
+            expected="a whole file of alert packets: Avro, with its schema, or Parquet",
+            action=getattr(error, "action", "copy it again where it is whole, or pass --on-error skip to leave it out"),
         ) from error
 
 
-def _check_start(stream: BinaryIO) -> None:
-    start = stream.read(5)
-    stream.seek(0)
+def _format(stream: BinaryIO) -> tuple[str, Read, BinaryIO]:
+    """Return the format of a file, its reader, and the file unpacked."""
+    start = _start(stream)
+    if start.startswith(PARQUET):
+        return "Parquet", read_rows, stream
+    if start.startswith(GZIP):
+        stream = cast(BinaryIO, _Unpacked(stream))
+        start = _start(stream)
+    if start.startswith(AVRO):
+        return "Avro", read_container, stream
+    if message_number(start):
+        return "Avro", read_messages, stream
     if not start:
         raise ValueError("it is empty")
-    if len(start) == 5 and start[0] == _WIRE_FORMAT:
-        schema = int.from_bytes(start[1:], "big")
-        raise ValueError(f"a Kafka message in Confluent's wire format, schema {schema}, does not hold its own schema")
-    if not start.startswith(MAGIC):
-        raise ValueError("it does not begin as Avro does")
+    what = format_of(start)
+    action = "give the file in one of these formats, or pass --on-error skip to leave it out"
+    raise UnreadableError("it does not begin as Avro does" + (f", but is {what}" if what else ""), action)
 
 
-def _check_reader(reader: Any) -> None:
-    """Refuse what a few bytes can make endless: codecs that pack without bound, lists of items of no size."""
-    if reader.codec not in CODECS:
-        raise ValueError(f"codec {reader.codec!r}, not one of {', '.join(CODECS)}")
-    _check_schema(reader.metadata["avro.schema"])
+def _start(stream: BinaryIO) -> bytes:
+    start = stream.read(LOOKED_AT)
+    stream.seek(0)
+    return start
 
 
-@lru_cache(maxsize=16)  # every packet of a night brings the same 20 kB of schema
-def _check_schema(text: str) -> None:
-    schema = json.loads(text)
-    named = {each["name"].rpartition(".")[2]: each for each in _nested(schema) if "name" in each}
-    if any(_empty(items, named) for items in _items(schema)):
-        raise ValueError("its schema has lists of nothing, which may be of any length")
+class _Unpacked:
+    """A gzipped file, unpacked as it is read. Where it is cut is ValueError: EOFError is the whole end to readers."""
 
+    def __init__(self, packed: BinaryIO) -> None:
+        self._stream = gzip.GzipFile(fileobj=packed)
 
-def _items(schema: Any) -> Iterator[Any]:
-    for each in _nested(schema):
-        if each.get("type") == "array":
-            yield each.get("items")
+    def read(self, size: int = -1) -> bytes:
+        try:
+            content = self._stream.read(LARGEST_READ + 1 if size < 0 else min(size, LARGEST_READ + 1))
+        except (EOFError, OSError, zlib.error) as error:
+            raise ValueError(f"its gzip is cut or altered: {error}") from error
+        if len(content) > LARGEST_READ:
+            raise ValueError(f"more than {LARGEST_READ} bytes of it belong together")
+        return content
 
-
-def _nested(schema: Any) -> Iterator[Mapping[str, Any]]:
-    """Yield every type that is written out in a schema."""
-    if isinstance(schema, Mapping):
-        yield schema
-    for child in schema.values() if isinstance(schema, Mapping) else schema:
-        if isinstance(child, (list, Mapping)):
-            yield from _nested(child)
-
-
-def _empty(schema: Any, named: dict[str, Any]) -> bool:
-    """Whether a value of this type takes no bytes at all; a union takes one for its branch."""
-    if isinstance(schema, str):
-        known = named.pop(schema.rpartition(".")[2], None)  # looked at once, so that no schema takes long
-        return schema == "null" or (known is not None and _empty(known, named))
-    if not isinstance(schema, Mapping):
-        return False
-    kind = schema.get("type")
-    if kind in ("record", "error"):
-        return all(_empty(field["type"], named) for field in schema["fields"])
-    if kind == "fixed":
-        return not schema["size"]
-    return kind not in ("array", "map", "enum") and _empty(kind, named)
+    def seek(self, place: int) -> int:
+        return self._stream.seek(place)

@@ -27,23 +27,26 @@ class Survey:
     name : str
         Of the survey.
     candidate : str
-        Record of the packet that describes the detection; it identifies the survey.
+        Record of the packet that describes the detection.
+    fields : frozenset of str
+        Fields of that record that other surveys do not have together.
     known : callable
         Packet to columns of a stamp table.
     evidence : callable
         Packet to what decides the label.
-    cutout : callable
-        Packet and name of a plane to the bytes of its cut-out, None where there is none.
     centre : callable
         Packet, shape (ny, nx) and header of a cut-out to (x, y) of the candidate, counted from 1.
+    side : int
+        Pixels of a side of a cut-out that no edge of a CCD has made smaller.
     """
 
     name: str
     candidate: str
+    fields: frozenset[str]
     known: Callable[[Packet], dict[str, Any]]
     evidence: Callable[[Packet], Evidence]
-    cutout: Callable[[Packet, str], bytes | None]
     centre: Callable[[Packet, tuple[int, int], fits.Header], tuple[float, float]]
+    side: int
 
 
 def _number(record: Packet, name: str, least: float = -math.inf) -> float:
@@ -67,11 +70,17 @@ def _predicted(record: Packet, name: str) -> float:
     return _number(record, name, _BRIGHTEST)
 
 
-def _text(value: object) -> str:
+def printable(value: object) -> str:
     """Return a name: no control characters, NULs or spaces around it."""
     text = "" if value is None else "".join(letter for letter in str(value) if letter.isprintable())
     text = text.strip()[:200]
     return "" if text == "null" else text
+
+
+def cutout_of(packet: Packet, plane: str) -> bytes | None:
+    """Return the bytes of a cut-out, in a record with a file name (ZTF) or alone (Rubin); None where there is none."""
+    cutout = packet.get(f"cutout{plane.capitalize()}")
+    return cutout.get("stampData") if isinstance(cutout, Mapping) else cutout
 
 
 ZTF_SCALE = 1.01
@@ -80,7 +89,8 @@ ZTF_SCALE = 1.01
 _ZTF_FILTERS = {1: "g", 2: "r", 3: "i"}
 _ZTF_CENTRE = 32
 """The candidate's pixel in a whole cut-out, counted from 1."""
-_ZTF_SIDE = 63
+ZTF_SIDE = 63
+"""Pixels of a side of a cut-out (Masci et al. 2019, PASP 131, 018003)."""
 _ZTF_EXPOSURE = 30.0
 _ZTF_MIDDLE = 1540
 """Middle of a quadrant of 3072x3080 pixels."""
@@ -90,11 +100,11 @@ def _ztf_known(packet: Packet) -> dict[str, Any]:
     candidate = packet["candidate"]
     exposure = _number(candidate, "exptime", 1e-3)
     exposure = _ZTF_EXPOSURE if math.isnan(exposure) else exposure  # not in the packet before schema 3.2
-    frame = _text(candidate.get("pdiffimfilename")).rpartition("/")[2].partition("_scimref")[0]
+    frame = printable(candidate.get("pdiffimfilename")).rpartition("/")[2].partition("_scimref")[0]
     return {
-        "field": _text(candidate.get("field")),
+        "field": printable(candidate.get("field")),
         "frame": frame,
-        "ccd": _text(candidate.get("rcid")),
+        "ccd": printable(candidate.get("rcid")),
         "x": _number(candidate, "xpos"),
         "y": _number(candidate, "ypos"),
         "ra": _number(candidate, "ra"),
@@ -113,20 +123,15 @@ def _ztf_evidence(packet: Packet) -> Evidence:
     first = _number(candidate, "jdstarthist", 0)
     detections = _number(candidate, "ndethist", 0)
     return Evidence(
-        known=_text(candidate.get("ssnamenr")),
+        known=printable(candidate.get("ssnamenr")),
         known_distance=_number(candidate, "ssdistnr", 0),  # -999 and -1: none
         known_magnitude=_predicted(candidate, "ssmagnr"),
         magnitude=_number(candidate, "magpsf", -90),
-        negative=_text(candidate.get("isdiffpos")) in ("f", "0", "False"),
+        negative=printable(candidate.get("isdiffpos")) in ("f", "0", "False"),
         score=_number(candidate, "rb", 0) if math.isnan(score) else score,
         detections=1 if math.isnan(detections) else int(detections),
         days=0.0 if math.isnan(first) else _number(candidate, "jd", 0) - first,
     )
-
-
-def _ztf_cutout(packet: Packet, plane: str) -> bytes | None:
-    cutout = packet.get(f"cutout{plane.capitalize()}")
-    return cutout.get("stampData") if isinstance(cutout, Mapping) else None
 
 
 def _ztf_centre(packet: Packet, shape: tuple[int, int], header: fits.Header) -> tuple[float, float]:
@@ -136,9 +141,9 @@ def _ztf_centre(packet: Packet, shape: tuple[int, int], header: fits.Header) -> 
 
 def _centre(side: int, position: float) -> float:
     """A cut-out may lack what is outside the CCD: near its low edge the centre is counted from the other end."""
-    if not _ZTF_CENTRE <= side <= _ZTF_SIDE:
-        raise ValueError(f"is {side} pixels wide or high, not {_ZTF_CENTRE} to {_ZTF_SIDE}")
-    if side < _ZTF_SIDE and math.isnan(position):
+    if not _ZTF_CENTRE <= side <= ZTF_SIDE:
+        raise ValueError(f"is {side} pixels wide or high, not {_ZTF_CENTRE} to {ZTF_SIDE}")
+    if side < ZTF_SIDE and math.isnan(position):
         raise ValueError(f"is {side} pixels wide or high, and the packet does not say at which edge it was cut")
     return side - _ZTF_CENTRE + 1 if position < _ZTF_MIDDLE else _ZTF_CENTRE
 
@@ -146,14 +151,17 @@ def _centre(side: int, position: float) -> float:
 RUBIN_SCALE = 0.2
 """arcsec/pixel of LSSTCam (Ivezić et al. 2019, ApJ 873, 111)."""
 
+RUBIN_SIDE = 30
+"""Pixels of a side of a cut-out, at least; that of a large source is larger (ap_association, ``packageAlerts.py``)."""
+
 _TAI = 37 / 86400
 """Days by which TAI is ahead of UTC since 2017, which is before Rubin's first light."""
 
 
 def _rubin_known(packet: Packet) -> dict[str, Any]:
     source = packet["diaSource"]
-    visit = _text(source.get("visit"))
-    detector = _text(source.get("detector"))
+    visit = printable(source.get("visit"))
+    detector = printable(source.get("detector"))
     return {
         "field": f"visit {visit}" if visit else "",
         "frame": f"{visit}-{detector}" if visit else "",
@@ -164,7 +172,7 @@ def _rubin_known(packet: Packet) -> dict[str, Any]:
         "dec": _number(source, "dec"),
         "mjd": _rubin_time(source) - _TAI,
         "exposure": _number(source, "exposureTime", 1e-3),
-        "filter": _text(source.get("band")),
+        "filter": printable(source.get("band")),
         "pixel_scale": RUBIN_SCALE,
         "magnitude": _magnitude(_number(source, "psfFlux")),
     }
@@ -185,7 +193,7 @@ def _rubin_evidence(packet: Packet) -> Evidence:
     number, flux, now = source.get("ssObjectId"), _number(source, "psfFlux"), _rubin_time(source)
     history = [now, *(_rubin_time(each) for each in packet.get("prvDiaSources") or ())]
     return Evidence(
-        known=_text(orbit.get("designation")) or (f"ssObject {number}" if number else ""),
+        known=printable(orbit.get("designation")) or (f"ssObject {number}" if number else ""),
         known_distance=0.0,  # Rubin has associated them itself
         known_magnitude=_predicted(orbit, "ephVmag"),
         magnitude=_magnitude(flux),
@@ -194,11 +202,6 @@ def _rubin_evidence(packet: Packet) -> Evidence:
         detections=len(history),
         days=now - min(each for each in history if not math.isnan(each)) if not math.isnan(now) else 0.0,
     )
-
-
-def _rubin_cutout(packet: Packet, plane: str) -> bytes | None:
-    cutout = packet.get(f"cutout{plane.capitalize()}")
-    return cutout.get("stampData") if isinstance(cutout, Mapping) else cutout
 
 
 def _rubin_centre(packet: Packet, shape: tuple[int, int], header: fits.Header) -> tuple[float, float]:
@@ -210,22 +213,15 @@ def _rubin_centre(packet: Packet, shape: tuple[int, int], header: fits.Header) -
 
 
 SURVEYS = (
-    Survey("ZTF", "candidate", _ztf_known, _ztf_evidence, _ztf_cutout, _ztf_centre),
-    Survey("Rubin", "diaSource", _rubin_known, _rubin_evidence, _rubin_cutout, _rubin_centre),
+    Survey("ZTF", "candidate", frozenset({"rcid", "fid", "magpsf"}), _ztf_known, _ztf_evidence, _ztf_centre, ZTF_SIDE),
+    Survey(
+        "Rubin",
+        "diaSource",
+        frozenset({"diaSourceId", "visit", "detector", "psfFlux"}),
+        _rubin_known,
+        _rubin_evidence,
+        _rubin_centre,
+        RUBIN_SIDE,
+    ),
 )
 """The surveys whose packets are read."""
-
-
-def survey_of(packet: Packet) -> Survey:
-    """Return the survey a packet comes from.
-
-    Raises
-    ------
-    ValueError
-        When it is none of `SURVEYS`.
-    """
-    for survey in SURVEYS:
-        if isinstance(packet.get(survey.candidate), Mapping):
-            return survey
-    names = " or ".join(f"{survey.name} ({survey.candidate})" for survey in SURVEYS)
-    raise ValueError(f"holds a record of {', '.join(map(str, list(packet)[:5])) or 'nothing'}, not an alert of {names}")

@@ -12,18 +12,20 @@ from astropy.table import Table
 
 from ..errors import InputError, NanPolicy, OnError, Problems
 from ..frames.where import Where, equal
-from ..stamps import CLASSES, PLANE_SETS, PLANES, empty_table, stamp_table
+from ..stamps import CLASSES, PLANE_SETS, PLANES, STAMP_SIZE, empty_table, stamp_table
+from ..truth.designations import canonical
 from .containers import AlertUnit, Content, contents
 from .cutouts import cut_plane, read_cutout
 from .labels import KINDS, REASONS, AlertRules, decide
-from .packets import read_packets
-from .surveys import Survey, survey_of
+from .origin import survey_of
+from .packets import Packet, read_packets
+from .surveys import Survey, cutout_of
 
 LABEL = "LABEL"
 """Name under which ``--where`` finds what an alert was called: asteroid, bogus or stationary."""
 
 COUNTS = {
-    "files": "files read: Avro files and archives",
+    "files": "files read: Avro and Parquet files, and archives",
     "alerts": "alert packets, each file or archive that cannot be read to its end counting as one",
     "bad_alerts": "alerts left out: packet or cut-out that cannot be read, missing pixels, no picture",
     **{f"set_aside_{reason}": f"alerts set aside: {meaning}" for reason, meaning in REASONS.items()},
@@ -32,7 +34,8 @@ COUNTS = {
     "non_asteroid": "stamps of no asteroid",
     "bogus": "of these: artefacts by the survey's own score",
     "stationary": "of these: seen at the same place for days",
-    "padded_stamps": "stamps that reach over the edge of their cut-out",
+    "padded_stamps": "stamps that reach over the edge of a CCD, and so of their cut-out",
+    "small_cutouts": "stamps around a whole cut-out that is smaller, as those of Rubin are (30x30 pixels)",
     "filled_stamps": "stamps with missing pixels filled",
 }
 """What `alert_tables` counts. ``alerts`` is the sum of ``bad_alerts``, ``set_aside_…``, ``not_selected``, ``asteroid``
@@ -77,7 +80,7 @@ def alert_tables(
     ------
     table : astropy.table.Table
         A stamp table; ``source`` is the file, or archive and member, and ``row`` the packet in it, counted from 1.
-        ``padded`` and ``filled`` count pixels in all planes.
+        ``padded`` (pixels outside the cut-out) and ``filled`` (missing ones inside) count pixels in all planes.
     counts : collections.Counter
         See `COUNTS`.
 
@@ -92,7 +95,7 @@ def alert_tables(
     counts = Counter(files=0 if unit.start else len(unit.files))
     rows: list[dict[str, Any]] = []
     for content in contents(unit):
-        for number, packet in _packets(content, problems, counts):
+        for number, packet in _packets(content, unit.schemas, problems, counts):
             row = None
             with problems.skipping(counts, "bad_alerts"):
                 row = _row(packet, content, number, planes, where, nan, rules, counts)
@@ -105,13 +108,15 @@ def alert_tables(
     yield _table(rows, planes), counts
 
 
-def _packets(content: Content, problems: Problems, counts: Counter[str]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def _packets(
+    content: Content, schemas: Sequence[Path], problems: Problems, counts: Counter[str]
+) -> Iterator[tuple[int, Packet]]:
     """Yield packets with their numbers, all counted; what cannot be read counts as one more alert."""
     number = 0
     try:
         if isinstance(content.stream, InputError):
             raise content.stream
-        for number, packet in enumerate(read_packets(content.stream, content.path, content.member), 1):
+        for number, packet in enumerate(read_packets(content.stream, content.path, content.member, schemas), 1):
             counts["alerts"] += 1
             yield number, packet
     except InputError as error:
@@ -120,7 +125,7 @@ def _packets(content: Content, problems: Problems, counts: Counter[str]) -> Iter
 
 
 def _row(
-    packet: Mapping[str, Any],
+    packet: Packet,
     content: Content,
     number: int,
     planes: Sequence[str],
@@ -131,18 +136,19 @@ def _row(
 ) -> dict[str, Any] | None:
     """Return the row of an alert, or None where it is set aside or not selected, which is counted."""
     try:
-        survey = survey_of(packet)
-        evidence = survey.evidence(packet)
+        fields = packet.fields
+        survey = survey_of(fields, packet.schema)
+        evidence = survey.evidence(fields)
         kind = decide(evidence, rules)
         if kind not in KINDS:
             counts[f"set_aside_{kind}"] += 1
             return None
-        if not _selected({**packet, **packet[survey.candidate], LABEL: kind}, where):
+        if not _selected({**fields, **fields[survey.candidate], LABEL: kind}, where):
             counts["not_selected"] += 1
             return None
-        known = {**survey.known(packet), "label": KINDS[kind]}
-        known["designation"] = evidence.known if KINDS[kind] else ""
-        known |= _stamp(packet, survey, planes, nan)
+        known = {**survey.known(fields), "label": KINDS[kind]}
+        known["designation"] = canonical(evidence.known) if KINDS[kind] else ""
+        known |= _stamp(fields, survey, planes, nan)
     except _STRANGE as error:
         place = f"{content.member}, packet {number}".removeprefix(", ")
         problem = str(error) if isinstance(error, ValueError) else f"is not as its survey writes it ({error!r:.100})"
@@ -150,7 +156,9 @@ def _row(
     counts[CLASSES[KINDS[kind]]] += 1
     if not KINDS[kind]:
         counts[kind] += 1
-    counts["padded_stamps"] += known["padded"] > 0
+    around = len(planes) * max(0, STAMP_SIZE**2 - survey.side**2)
+    counts["padded_stamps"] += known["padded"] > around
+    counts["small_cutouts"] += 0 < known["padded"] <= around
     counts["filled_stamps"] += known["filled"] > 0
     return known
 
@@ -172,7 +180,7 @@ def _stamp(packet: Mapping[str, Any], survey: Survey, planes: Sequence[str], nan
 
 
 def _plane(packet: Mapping[str, Any], survey: Survey, plane: str) -> tuple[np.ndarray, int, int]:
-    content = survey.cutout(packet, plane)
+    content = cutout_of(packet, plane)
     if not content:
         raise ValueError(f"has no {plane} cut-out")
     try:

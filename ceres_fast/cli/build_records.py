@@ -27,7 +27,8 @@ def build_records(
         typer.Argument(
             metavar="[SOURCE]...",
             help="Folders with frames and their catalogues; folders with a folder of FITS stamps per class (asteroid, "
-            "non_asteroid); or alert packets: Avro files, folders of them, archives of a night (.tar, .tar.gz).",
+            "non_asteroid); or alert packets: Avro or Parquet files, folders of them, archives of a night (.tar, "
+            ".tar.gz).",
         ),
     ] = None,
     records: RecordsFolder = RECORDS,

@@ -106,11 +106,111 @@ def test_an_archive_cut_between_two_packets_is_never_silent(folder: Path, tmp_pa
     path = tar_of(tmp_path / "a.tar", folder)
     with tarfile.open(path) as tar:
         third = tar.getmembers()[2].offset
-    whole = path.read_bytes()
-    path.write_bytes(whole[:third])
+    path.write_bytes(path.read_bytes()[:third])
     assert [len(part) for part in read(path)] == [2, 1]
-    (tmp_path / "b.tar.gz").write_bytes(gzip.compress(whole[:third]))
-    assert [len(part) for part in read(tmp_path / "b.tar.gz")] == [2, 1]
+
+
+@pytest.mark.parametrize("blocks", [0, 1])
+@pytest.mark.parametrize("chunk", [1, 100])
+def test_a_whole_gzip_member_needs_no_end_blocks(folder: Path, tmp_path: Path, blocks: int, chunk: int) -> None:
+    path = tar_of(tmp_path / "a.tar", folder)
+    with tarfile.open(path) as tar:
+        last = tar.getmembers()[-1]
+        end = tar.offset
+    assert end > last.offset_data + last.size - 1
+    packed = gzip.compress(path.read_bytes()[: end + blocks * 512])
+    (tmp_path / "b.tar.gz").write_bytes(packed)
+    assert [len(part) for part in read(tmp_path / "b.tar.gz", chunk)] == [COUNT, 0]
+    for cut in (1, 7, 8, 9, 100):  # of the checksum, the length, and what is before them
+        (tmp_path / "b.tar.gz").write_bytes(packed[:-cut])
+        assert [len(part) for part in read(tmp_path / "b.tar.gz", chunk)][1] == 1
+
+
+@pytest.mark.parametrize(
+    "content", [b"", bytes(512), bytes(1024), bytes(10240)], ids=["nothing", "a block", "two blocks", "a record"]
+)
+def test_the_archive_of_a_night_without_alerts(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.tar.gz").write_bytes(gzip.compress(content))
+    assert is_alerts(tmp_path / "a.tar.gz")
+    assert read(tmp_path / "a.tar.gz") == ({}, [])
+    assert not is_alerts(tmp_path)  # a folder of frames may hold it
+    (tmp_path / "a.tar").write_bytes(content)
+    assert is_alerts(tmp_path / "a.tar")
+    assert [len(part) for part in read(tmp_path / "a.tar")] == [0, not content]  # an empty file is a cut one
+    (tmp_path / "b.tar.gz").write_bytes(b"")
+    assert [len(part) for part in read(tmp_path / "b.tar.gz")] == [0, 1]
+
+
+@pytest.mark.parametrize(("name", "packed"), [("a.tar", True), ("a.tar.gz", False), ("a.tgz", False)])
+def test_whether_an_archive_is_gzipped_is_seen_and_not_believed(
+    folder: Path, tmp_path: Path, name: str, packed: bool
+) -> None:
+    tar_of(tmp_path / ("b.tar.gz" if packed else "b.tar"), folder).rename(tmp_path / name)
+    assert read(folder) == read(tmp_path / name, 3)
+
+
+def test_an_archive_that_is_something_else(tmp_path: Path) -> None:
+    (tmp_path / "a.tar.gz").write_bytes(b"<!DOCTYPE html><html>404</html>")
+    _, (error,) = read(tmp_path / "a.tar.gz")
+    assert "a.tar.gz: is no tar archive, but HTML or XML; expected a whole tar archive" in str(error)
+
+
+def test_gzipped_packets(folder: Path, tmp_path: Path) -> None:
+    for file in folder.iterdir():
+        (tmp_path / f"{file.name}.gz").write_bytes(gzip.compress(file.read_bytes()))
+    files = {file.name: file.read_bytes() for file in tmp_path.glob("*.gz")}
+    assert all(is_alerts(tmp_path / name) for name in files)
+    archive = write_tar(tmp_path / "packed.tar.gz", files)
+    assert is_alerts(archive)
+    assert read(archive) == (files, [])
+    archive.unlink()
+    for file in folder.iterdir():
+        file.unlink()
+    assert is_alerts(tmp_path)
+    assert read(tmp_path) == (files, [])
+
+
+def test_schemas_beside_the_packets(folder: Path, tmp_path: Path) -> None:
+    (folder / "deep").mkdir()
+    schemas = folder / "900.avsc", folder / "deep" / "lsst.v9_0.alert.avsc"
+    for file in (*schemas, tmp_path / "1.avsc", folder / ".hidden.avsc"):
+        file.write_text("{}")
+    assert {unit.schemas for unit in alert_units(folder, 2)} == {schemas}
+    assert {unit.schemas for unit in alert_units(next(folder.glob("*.avro")))} == {schemas[:1]}
+    assert {
+        unit.schemas for unit in alert_units(tar_of(tmp_path / "a.tar", write_folder(tmp_path / "x", [ztf()])))
+    } == {(tmp_path / "1.avsc",)}
+
+
+def test_a_file_of_packets_needs_no_name(folder: Path, tmp_path: Path) -> None:
+    path = next(folder.iterdir()).rename(tmp_path / "alert")
+    assert is_alerts(path)
+    assert len(read(path)[0]) == 1
+
+
+def parquet(*columns: str) -> bytes:
+    """The end of a Parquet file with some columns, which is what tells whether it holds alerts."""
+    footer = " ".join(columns).encode()
+    return b"PAR1" + bytes(50) + footer + len(footer).to_bytes(4, "little") + b"PAR1"
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (parquet("diaSource", "cutoutScience"), True),
+        (parquet("cutout_science"), True),
+        (parquet("ra", "dec"), False),
+        (parquet("cutoutScience")[:-1], False),
+        (b"PAR1" + b"\xff\xff\xff\x7fPAR1", False),
+    ],
+)
+def test_a_folder_with_parquet(tmp_path: Path, content: bytes, expected: bool) -> None:
+    """Frames may have a table in Parquet beside them: what is of alerts has cut-outs."""
+    path = tmp_path / "x.parquet"
+    path.write_bytes(content)
+    assert is_alerts(tmp_path) is expected
+    assert is_alerts(path)  # so that reading it says what is wrong
+    assert is_alerts(path.rename(tmp_path / "part-0"))
 
 
 @pytest.mark.parametrize("chunk", [2, 100])

@@ -32,6 +32,12 @@ OFTEN = {"detections": 9, "days": 30.0}
         (KNOWN | {"known": "C/2017 T2"}, "comet"),
         (KNOWN | {"known": "29P/Schwassmann-Wachmann"}, "comet"),
         (KNOWN | {"known": "64P", "known_distance": 5.0}, "comet"),
+        (KNOWN | {"known": "P/LINEAR"}, "comet"),
+        (KNOWN | {"known": "67P Churyumov-Gerasimenko"}, "comet"),
+        (KNOWN | {"known": "CK17M040"}, "comet"),
+        (KNOWN | {"known": "Jupiter 13"}, "comet"),
+        (KNOWN | {"known": "A/2017 U7"}, "asteroid"),  # an asteroid on the orbit of a comet
+        (KNOWN | {"known": "2040P-L"}, "asteroid"),  # of the survey of Palomar and Leiden, as ZTF writes it
         (KNOWN | {"known": "2010 PD12"}, "asteroid"),
         (KNOWN | {"known": "1981 DA"}, "asteroid"),
         (KNOWN | {"known_distance": 12.0, "score": 0.1}, "bogus"),

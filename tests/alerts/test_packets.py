@@ -1,5 +1,6 @@
-"""Avro files: what is whole is read, and what is not is an error that names the packet."""
+"""Files of packets: what is whole is read, and what is not is an error that names the packet and what it is."""
 
+import gzip
 import io
 import json
 from contextlib import suppress
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ceres_fast.alerts import packets as module
 from ceres_fast.alerts.packets import read_packets
 from ceres_fast.errors import InputError
 
@@ -20,7 +22,7 @@ WHOLE = avro(*(ztf(number) for number in range(3)))
 
 
 def read(content: bytes, member: str = "a.avro") -> list[dict]:
-    return list(read_packets(io.BytesIO(content), PATH, member))
+    return [packet.fields for packet in read_packets(io.BytesIO(content), PATH, member)]
 
 
 @pytest.mark.parametrize("codec", ["null", "deflate"])
@@ -43,7 +45,7 @@ def test_packets_before_the_cut_are_read() -> None:
     seen = []
     with pytest.raises(InputError, match="packet 2"):
         for packet in read_packets(io.BytesIO(avro(ztf(4)) + b"Obj\x01 more"), PATH):
-            seen.append(packet["candid"])
+            seen.append(packet.fields["candid"])
     assert seen == [ztf(4)["candid"]]
 
 
@@ -51,7 +53,14 @@ def test_packets_before_the_cut_are_read() -> None:
     ("content", "message"),
     [
         (b"", "it is empty"),
-        (b"SIMPLE  =", "does not begin as Avro does"),
+        (b"SIMPLE  =", "does not begin as Avro does, but is FITS"),
+        (b"version https://git-lfs.github.com/spec/v1", "is a Git LFS pointer, which `git lfs pull` replaces"),
+        (b"\x89HDF\r\n\x1a\n", "but is HDF5"),
+        (b"<!DOCTYPE html>", "but is HTML"),
+        (b"\xc3\x01" + bytes(8), "single-object encoding"),
+        (bytes(100), r"does not begin as Avro does\)"),
+        (gzip.compress(b""), "it is empty"),
+        (gzip.compress(gzip.compress(WHOLE)), "but is gzip"),
         (b"Obj\x01", "cannot be read"),
         (b"\0\0\0\0\x07" + WHOLE, "a Kafka message in Confluent's wire format, schema 7"),
     ],
@@ -59,6 +68,47 @@ def test_packets_before_the_cut_are_read() -> None:
 def test_what_is_not_avro(content: bytes, message: str) -> None:
     with pytest.raises(InputError, match=message):
         read(content)
+
+
+@pytest.mark.parametrize("codec", ["null", "deflate"])
+def test_gzipped_files(codec: str) -> None:
+    content = avro(*(ztf(number) for number in range(3)), codec=codec)
+    assert read(gzip.compress(content)) == read(content)
+    two_members = gzip.compress(content[:5000]) + gzip.compress(content[5000:])
+    assert read(two_members) == read(content)
+
+
+@given(st.integers(0, len(gzip.compress(WHOLE, mtime=0)) - 1))
+def test_a_cut_gzipped_file_is_never_silent(length: int) -> None:
+    with pytest.raises(InputError):
+        read(gzip.compress(WHOLE, mtime=0)[:length])
+
+
+@given(st.integers(10, len(gzip.compress(WHOLE, mtime=0)) - 1), st.integers(1, 255))
+def test_an_altered_gzipped_file_is_never_silent(place: int, flip: int) -> None:
+    """The first ten bytes are the header, of which the time and the system may be anything."""
+    content = bytearray(gzip.compress(WHOLE, mtime=0))
+    content[place] ^= flip
+    with pytest.raises(InputError):
+        read(bytes(content))
+
+
+def test_gzip_cannot_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LARGEST_READ", 100_000)
+    content = container(record_of("bytes"), long(1_000_000) + bytes(1_000_000))
+    with pytest.raises(InputError, match="more than 100000 bytes of it belong together"):
+        read(gzip.compress(content))
+
+
+def test_the_schema_is_named() -> None:
+    assert {packet.schema for packet in read_packets(io.BytesIO(WHOLE), PATH)} == {"ztf.alert"}
+
+
+def test_a_default_of_another_type_decides_nothing() -> None:
+    kinds = [{"name": "a", "type": "int", "default": None}, {"name": "b", "type": ["string", "null"], "default": 5}]
+    schema = record_of("int") | {"fields": kinds}
+    content = container(schema, long(7) + long(0) + long(1) + b"x")
+    assert read(content) == read(gzip.compress(content)) == [{"a": 7, "b": "x"}]
 
 
 def container(schema: object, block: bytes, codec: str = "null") -> bytes:
@@ -110,6 +160,13 @@ def test_lists_of_a_named_nothing_are_refused() -> None:
         read(container(schema, long(2**60) + long(0)))
 
 
+def test_a_field_does_not_hide_a_record_of_its_name() -> None:
+    schema = record_of("null") | {"fields": [{"name": "a", "type": EMPTY}, {"name": "e", "type": "string"}]}
+    schema["fields"].append({"name": "b", "type": {"type": "array", "items": "e"}})
+    with pytest.raises(InputError, match="lists of nothing"):
+        read(container(schema, long(0) + long(2**60) + long(0)))
+
+
 @pytest.mark.parametrize("size", [2**31, 2**40, 2**62, -1, -(2**40)])
 @pytest.mark.parametrize("kind", ["bytes", "string", {"type": "array", "items": "long"}])
 def test_absurd_sizes(size: int, kind: object) -> None:
@@ -120,7 +177,7 @@ def test_absurd_sizes(size: int, kind: object) -> None:
 def test_other_codecs_and_other_things_than_records() -> None:
     with pytest.raises(InputError, match=r"codec|xz|lzma"):
         read(container(record_of("null"), b"", codec="xz"))
-    with pytest.raises(InputError, match="holds a int, not a record"):
+    with pytest.raises(InputError, match=r"packet 1: .*holds a int, not a record"):
         read(container("long", long(5)))
     with pytest.raises(InputError):
         read(container({"type": "nonsense"}, b""))

@@ -5,20 +5,18 @@ import math
 import pytest
 from astropy.io import fits
 
-from ceres_fast.alerts.surveys import SURVEYS, survey_of
+from ceres_fast.alerts.surveys import SURVEYS, cutout_of
 
 from ..alert_files import rubin, ztf
 
 ZTF, RUBIN = SURVEYS
 
 
-def test_the_survey_is_told_by_its_record() -> None:
-    assert survey_of(ztf()) is ZTF
-    assert survey_of(rubin()) is RUBIN
-    with pytest.raises(ValueError, match=r"holds a record of a, b, not an alert of ZTF \(candidate\) or Rubin"):
-        survey_of({"a": 1, "b": 2})
-    with pytest.raises(ValueError, match="holds a record of nothing"):
-        survey_of({})
+def test_cut_outs_are_records_or_bytes() -> None:
+    for packet in (ztf(), rubin(), ztf() | {"cutoutScience": b"x"}, ztf() | {"cutoutScience": {"stampData": b"x"}}):
+        assert isinstance(cutout_of(packet, "science"), bytes)
+    assert cutout_of(ztf(cutouts={"Science": None}), "science") is None
+    assert cutout_of({}, "science") is None
 
 
 def test_what_ztf_says() -> None:

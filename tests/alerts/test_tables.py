@@ -1,6 +1,7 @@
 """From packets to stamp tables: every alert is accounted for, in files and archives alike."""
 
 import gzip
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -13,16 +14,19 @@ from astropy.table import Table, vstack
 from ceres_fast.alerts import COUNTS, alert_tables, alert_units
 from ceres_fast.errors import InputError
 from ceres_fast.stamps import CENTRE, COLUMNS, PLANES, stamp_shape
+from ceres_fast.truth.designations import canonical
 
 from ..alert_files import (
     ASTEROID,
     BOGUS,
     CANDID,
     EPHEMERIS,
+    RUBIN_SCHEMA,
     STATIONARY,
     avro,
     fits_bytes,
     image,
+    message,
     rubin,
     tar_of,
     write_folder,
@@ -268,7 +272,10 @@ def test_rubin(tmp_path: Path) -> None:
     assert table["designation"][0] == "2025 AB1"
     assert (counts["bogus"], counts["stationary"], counts["set_aside_unknown"]) == (2, 1, 1)
     assert (table["stamp"][..., 0].reshape(4, -1).argmax(axis=1) == CENTRE * 33).all()
-    assert (table["padded"] > 0).all()  # 30 pixels are fewer than 32
+    around = 3 * (32**2 - 30**2)
+    assert table["padded"].tolist() == [around, around, around, 3 * (32**2 - 30 * 19)]
+    assert (counts["small_cutouts"], counts["padded_stamps"]) == (3, 1)
+    assert (counts["filled_stamps"], table["filled"].sum()) == (0, 0)
     assert set(table["field"]) == {"visit 2025051500042"}
 
 
@@ -280,13 +287,91 @@ def test_known_asteroids_of_rubin_without_a_predicted_magnitude(tmp_path: Path) 
     path = tmp_path / "rubin.avro"
     predicted = [UNKNOWN, UNKNOWN | {"ephVmag": None}, UNKNOWN | {"ephVmag": 22.0}, UNKNOWN | {"ephVmag": 18.0}]
     packets = [
-        rubin(ssObjectId=5, ssSource={"designation": f"2025 AB{number}", **each, "ephOffset": 0.03})
+        rubin(ssObjectId=5, ssSource={"designation": f"2025 AB{number + 1}", **each, "ephOffset": 0.03})
         for number, each in enumerate(predicted)
     ]
     path.write_bytes(avro(*packets))
     table, counts = read(path)
-    assert table["designation"].tolist() == ["2025 AB0", "2025 AB1", "2025 AB2"]
+    assert table["designation"].tolist() == ["2025 AB1", "2025 AB2", "2025 AB3"]
     assert (counts["asteroid"], counts["set_aside_magnitude"]) == (3, 1)
+
+
+@pytest.mark.parametrize(("side", "padded"), [(29, 183), (30, 124), (31, 63), (32, 0), (50, 0)])
+def test_cut_outs_of_rubin_are_of_several_sizes(tmp_path: Path, side: int, padded: int) -> None:
+    middle = side // 2
+    cutout = fits_bytes(image(side, side, (middle, middle)), CRPIX1=middle + 1.0, CRPIX2=middle + 1.0)
+    (tmp_path / "a.avro").write_bytes(avro(rubin(cutout=cutout, reliability=0.1)))
+    for nan in ("fill", "error"):
+        table, counts = read(tmp_path, nan=nan)
+        assert table["padded"].tolist() == [padded]
+        assert (counts["small_cutouts"], counts["padded_stamps"]) == (0 < padded <= 124, padded > 124)
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("12345", "12345"),
+        ("0012345", "12345"),
+        ("2004JQ12", "2004 JQ12"),
+        ("2004 JQ12", "2004 JQ12"),
+        ("K04J12Q", "2004 JQ12"),
+        (" 2004 JQ012 ", "2004 JQ12"),
+        ("2040P-L", "2040 P-L"),
+        ("433 Eros", "433"),
+    ],
+)
+def test_an_asteroid_has_one_name(tmp_path: Path, written: str, name: str) -> None:
+    packets = [ztf(1, **ASTEROID | {"ssnamenr": written}), rubin(ssObjectId=5, ssSource={"designation": written})]
+    for number, packet in enumerate(packets):
+        (tmp_path / f"{number}.avro").write_bytes(avro(packet))
+    assert read(tmp_path)[0]["designation"].tolist() == [name, name]
+
+
+@pytest.mark.parametrize(
+    "written", ["67P", "0067P", "C/2017M4", "C/2017 M4", "P/2016BA14", "73P-C", "3I/ATLAS", "CK17M040"]
+)
+def test_comets_are_set_aside_however_they_are_written(tmp_path: Path, written: str) -> None:
+    (tmp_path / "a.avro").write_bytes(avro(ztf(1, **ASTEROID | {"ssnamenr": written})))
+    assert read(tmp_path)[1]["set_aside_comet"] == 1
+
+
+def test_messages_of_kafka(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ceres_fast.alerts.avro._RUBIN_SCHEMAS", "no.such.package")
+    night = tmp_path / "night"
+    night.mkdir()
+    for number, packet in enumerate((rubin(reliability=0.1), rubin(history=[60800.25, 60801.25]))):
+        (night / f"{number}.avro").write_bytes(message(packet))
+        (night / f"{number + 2}.avro").write_bytes(avro(packet))
+    with pytest.raises(InputError, match=r"0\.avro, packet 1: .*schema 900, which is Rubin's version 9\.0"):
+        read(night)
+    assert read(night, on_error="skip")[1]["bad_alerts"] == 2
+    (night / "900.avsc").write_text(json.dumps(RUBIN_SCHEMA))
+    table, counts = read(night, planes=PLANES)
+    assert (counts["files"], counts["bogus"], counts["stationary"]) == (4, 2, 2)
+    assert same(table[:2], table[2:])
+    archive = tar_of(tmp_path / "night.tar.gz", night)
+    (tmp_path / "900.avsc").write_text(json.dumps(RUBIN_SCHEMA))
+    assert same(table, read(archive, planes=PLANES)[0])
+
+
+def test_gzipped_files_give_what_files_give(night: Path, tmp_path: Path) -> None:
+    files, counts = read(night)
+    for file in night.iterdir():
+        (tmp_path / f"{file.name}.gz").write_bytes(gzip.compress(file.read_bytes()))
+        file.unlink()
+    found, packed_counts = read(tmp_path)
+    assert same(files, found)
+    assert counts == packed_counts
+
+
+@pytest.mark.parametrize("survey", ["WINTER", "Palomar Gattini-IR"])
+def test_alerts_of_another_survey_are_no_unknown_asteroids(night: Path, survey: str) -> None:
+    name = {"WINTER": "WNTR24abcd", "Palomar Gattini-IR": "PGIR19abcd"}[survey]
+    (night / "0.avro").write_bytes(avro(ztf(1) | {"objectId": name}))
+    with pytest.raises(InputError, match=rf"0\.avro, packet 1: is an alert of {survey} \(objectId '{name}', schema"):
+        read(night)
+    table, counts = read(night, on_error="skip")
+    assert (len(table), counts["bad_alerts"], counts["set_aside_unknown"]) == (7, 1, 1)
 
 
 def test_real_known_asteroids_of_rubin(shared_cases: Path) -> None:
@@ -334,7 +419,7 @@ def test_real_packets_give_the_real_stamps(real: Path, shared_data: Path) -> Non
         good = np.isfinite(theirs)
         np.testing.assert_array_equal(row["stamp"][..., 0][good], theirs[good])
         assert (~good).sum() == row["filled"]
-        assert (header.get("SSNAME", ""), str(header["FIELD"])) == (row["designation"], row["field"])
+        assert (canonical(header.get("SSNAME", "")), str(header["FIELD"])) == (row["designation"], row["field"])
         assert row["mjd"] == pytest.approx(header["MJD-OBS"] + 15 / 86400, abs=1e-8)  # theirs is the start
         kind = next((kind for kind, sources in kinds.items() if row["source"] in sources), "asteroid")
         assert kind == header["LABEL"]
