@@ -13,17 +13,19 @@ from typing import Any
 
 from astropy.table import Table
 
-from ..alerts import alert_units, is_alerts
+from ..alerts import ENDINGS, alert_units, format_of_file, is_alerts
 from ..catalogues import catalogue_places
 from ..catalogues.fields import grouped, read_infos
 from ..console import warn, warnings_kept
 from ..errors import CeresFastError, InputError, OnError
 from ..files import sha256_of
+from ..frames.fits_files import files_below, is_fits_name
 from ..frames.info import FrameInfo
 from ..frames.missing import companion_files
 from ..frames.reading import find_frames
 from ..frames.stamp_folders import is_class_folders, labelled_files
 from ..frames.where import Where
+from ..selection.single import warn_of_single
 from ..selection.truth_checks import check_observatory, check_times, check_truth
 from ..stamps import PLANES
 from .manifest import SourceCount
@@ -161,8 +163,10 @@ class Frames(Source):
             self.counts.update(counts)
             for warning in warnings:
                 warn(warning)
-        fields, copies = grouped(infos, on_error=choice.on_error, catalogues=self.catalogues)
-        self.counts.update(copies)
+        fields, left_out = grouped(infos, on_error=choice.on_error, catalogues=self.catalogues)
+        self.counts.update(left_out)
+        if choice.rules.remove_stationary:
+            warn_of_single(fields, choice.static)
         return fields
 
     def check(self, choice: Choice, counts: Mapping[str, int]) -> None:
@@ -185,19 +189,19 @@ class Frames(Source):
 
 
 class Alerts(Source):
-    """Alert packets: Avro files, folders of them, or archives."""
+    """Alert packets: files of Avro or Parquet, folders of them, or archives; and files with schemas."""
 
     kind = "alerts"
 
     def _find(self) -> list[Path]:
-        return sorted({file for unit in alert_units(self.folder) for file in unit.files})
+        return sorted({file for unit in alert_units(self.folder) for file in (*unit.files, *unit.schemas)})
 
     def units(self, choice: Choice, workers: Workers) -> list[Unit]:
         """Return some packets each."""
         units: list[Unit] = []
         listed: set[SourceFile] = set()
         for packets in alert_units(self.folder):
-            files = self.named(packets.files)
+            files = self.named((*packets.files, *packets.schemas))
             new = tuple(file for file in files if file not in listed)
             listed.update(new)
             units.append(PacketUnit(f"{self.name}/{packets.name}", self.prefix, files, new, packets))
@@ -249,15 +253,33 @@ def find_sources(folders: Sequence[Path], truth: Path | None, catalogues: Path |
     for folder in folders:
         if not folder.is_dir() and not (folder.is_file() and is_alerts(folder)):
             problem = "is not a folder" if folder.exists() else "does not exist"
-            raise InputError(folder, problem, expected="a folder of stamps, frames or alerts, or an archive of alerts")
+            if what := format_of_file(folder):
+                problem += f", and no file of alerts but {what}"
+            raise InputError(folder, problem, expected=_EXPECTED)
         _refuse_nested(folder, [source.folder for source in sources])
         name = folder.resolve().name
         taken = {source.name for source in sources}
         unique = next(free for free in chain([name], (f"{name}-{n}" for n in count(2))) if free not in taken)
         kind = StampFolders if is_class_folders(folder) else Alerts if is_alerts(folder) else Frames
+        if kind is Frames:
+            _refuse_other_formats(folder)
         prefix = f"{unique}/" if len(folders) > 1 else ""
         sources.append(kind(folder, unique, truth or folder / TRUTH, prefix, catalogues))
     return sources
+
+
+_EXPECTED = f"a folder of stamps, frames or alerts, or a file of alerts with their cut-outs ({', '.join(ENDINGS)})"
+
+
+def _refuse_other_formats(folder: Path) -> None:
+    """Raise InputError for a folder without FITS files that holds others, naming what these are."""
+    files = [file for file in files_below(folder) if not file.name.startswith(".")]
+    if not files or any(is_fits_name(file) for file in files):
+        return
+    formats = Counter(format_of_file(file) or "an unknown format" for file in files)
+    found = ", ".join(f"{what} ({number})" for what, number in formats.most_common(5))
+    problem = f"holds no frames, stamps or alerts, but files of {found}; the first is {files[0].name}"
+    raise InputError(folder, problem, expected=_EXPECTED)
 
 
 def _refuse_nested(folder: Path, others: Sequence[Path]) -> None:

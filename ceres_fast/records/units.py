@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
+import numpy as np
 from astropy.table import Table
 
 from ..alerts import AlertUnit, alert_tables
@@ -23,6 +24,7 @@ from ..selection.rules import Rules
 from ..settings.guarantee import NEEDS
 from ..stamps import PLANES
 from ..truth import read_truth
+from ..truth.designations import canonical
 
 STAMP_NAN: NanPolicy = "error"
 ALERT_NAN: NanPolicy = "fill"
@@ -98,7 +100,10 @@ class StampUnit(Unit):
     def tables(self, choice: Choice) -> Iterator[tuple[Table, Counter[str]]]:
         """Read the stamps."""
         files = [(file.path, label) for file, label in zip(self.files, self.labels, strict=True)]
-        yield stamp_files_table(self.folder, files, choice.where, Problems(choice.on_error), choice.nan or STAMP_NAN)
+        problems, nan = Problems(choice.on_error), choice.nan or STAMP_NAN
+        table, counts = stamp_files_table(self.folder, files, choice.where, problems, nan)
+        table["designation"] = np.array([canonical(name) for name in table["designation"]], np.str_)
+        yield table, counts
 
 
 @dataclass(frozen=True)
@@ -115,8 +120,11 @@ class FieldUnit(Unit):
 
     @property
     def decides(self) -> list[Any]:
-        """The truth, which is the same for all fields and so not one of its files."""
-        return [self.truth_sha256]
+        """The truth, which is the same for all fields and so not one of its files; and what the fields are called.
+
+        Frames of other units may be why a field has another name than its frames say.
+        """
+        return [self.truth_sha256, sorted({info.field for info in self.frames})]
 
     def tables(self, choice: Choice) -> Iterator[tuple[Table, Counter[str]]]:
         """Cut and label the detections."""

@@ -1,10 +1,13 @@
 """Units of work: every file is listed by one of them, whatever the source."""
 
+import gzip
+import json
 import shutil
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from astropy.io import fits
 
 from ceres_fast.errors import InputError
 from ceres_fast.records import sources as records_sources
@@ -13,7 +16,9 @@ from ceres_fast.records.sources import find_sources
 from ceres_fast.records.units import Choice
 from ceres_fast.selection.rules import Rules
 
+from ..alert_files import RUBIN_SCHEMA, avro, message, rubin, write_tar, ztf
 from ..survey_files import write_field
+from ..tiny_records import write_stamps
 
 CHOICE = Choice((), Rules(), "skip", "error")
 TRUTH = "designation,mjd,ra,dec\nA,60000.1,150,2\n"
@@ -91,3 +96,70 @@ def test_no_name_is_a_path_of_this_machine(frames, tmp_path):
     (source,) = find_sources([frames], truth)
     for unit in source.units(CHOICE, Workers()):
         assert str(tmp_path) not in "".join((unit.name, *(file.name for file in unit.files)))
+
+
+def test_the_schemas_of_alerts_are_listed(tmp_path):
+    folder = tmp_path / "night"
+    folder.mkdir()
+    for number in range(3):
+        (folder / f"{number}.avro").write_bytes(message(rubin()))
+    (folder / "900.avsc").write_text(json.dumps(RUBIN_SCHEMA))
+    source, units = units_of(folder)
+    assert {file.name for unit in units for file in unit.listed} == {f"night/{name}" for name in ("900.avsc", *FILES)}
+    assert len(source.files) == 4
+    (unit,) = units_of(folder / "0.avro")[1]
+    assert [file.path for file in unit.files] == [folder / "0.avro", folder / "900.avsc"]
+
+
+FILES = [f"{number}.avro" for number in range(3)]
+
+
+def test_a_stamp_has_the_one_name_of_its_asteroid(tmp_path):
+    folder = write_stamps(tmp_path / "stamps")
+    written = ["2004JQ12", "2004 JQ12", "0012345", "12345"]
+    for name, path in zip(written, sorted((folder / "asteroid").iterdir()), strict=False):
+        with fits.open(path, mode="update") as hdus:
+            hdus[0].header["SSNAME"] = name
+    (unit,) = units_of(folder)[1]
+    ((table, _),) = unit.tables(CHOICE)
+    assert table["designation"][table["label"] == 1].tolist()[:4] == ["2004 JQ12", "2004 JQ12", "12345", "12345"]
+
+
+OTHERS = {
+    "a.csv": (b"ra,dec\n1,2\n", "CSV"),
+    "a.h5": (b"\x89HDF\r\n\x1a\n" + bytes(100), "HDF5"),
+    "a.zip": (b"PK\x03\x04" + bytes(100), "a zip archive"),
+    "a.tar.bz2": (b"BZh9" + bytes(range(100)), "bzip2"),
+    "a.fits.xz": (b"\xfd7zXZ\0" + bytes(100), "xz"),
+    "a.json": (b"{}", "JSON"),
+    "a.parquet": (b"PAR1" + bytes(100) + b"PAR1", "Parquet"),
+    "a.bin": (bytes(100), "an unknown format"),
+    "a": (avro(ztf()), "Avro"),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_folder_in_another_format_is_named(tmp_path, name):
+    content, what = OTHERS[name]
+    (tmp_path / name).write_bytes(content)
+    (tmp_path / ".hidden").write_bytes(b"")
+    with pytest.raises(InputError, match=rf"but files of {what} \(1\); the first is {name}; expected .*\.avro"):
+        find_sources([tmp_path], None)
+
+
+@pytest.mark.parametrize("name", [name for name in OTHERS if name not in ("a", "a.parquet", "a.bin")])
+def test_a_file_in_another_format_is_named(tmp_path, name):
+    content, what = OTHERS[name]
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=rf"is not a folder, and no file of alerts but {what}; expected .*\.avro"):
+        find_sources([tmp_path / name], None)
+
+
+def test_frames_with_other_files_beside_them_are_frames(frames):
+    for name, (content, _) in OTHERS.items():
+        (frames / name).write_bytes(content)
+    (frames / "empty.tar.gz").write_bytes(gzip.compress(b""))
+    write_tar(frames / "code.tar", {"a.py": b""})
+    source, units = units_of(frames)
+    assert source.kind == "frames"
+    assert [unit.kind for unit in units] == ["frames", "frames", "files"]
