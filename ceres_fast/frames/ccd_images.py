@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from astropy.io import fits
 
+from ..console import warn_once
 from ..errors import InputError
+from .camera import GENERIC, Camera, Kind
+from .cards import word_of
 from .fits_files import check_whole, each_hdu, readable_header
+from .map_names import NUMBERED, kind_of_extension
 from .pixels import planes
 from .quantities import TEXT_KEYWORDS, text
-
-KINDS = {
-    "weight": ("weight", "weights", "wht", "ivm", "ivar", "invvar"),
-    "bad": ("bpm", "badpix", "badpixel"),
-    "mask": ("mask", "msk", "mskimg", "dq", "flags"),
-    "other": ("rms", "var", "variance", "err", "unc", "uncimg", "uncert", "sky", "background"),
-}
-"""Kinds of maps, and the words for them in the names of files and of extensions."""
-
-_KIND_OF = {word: kind for kind, words in KINDS.items() for word in words}
 
 _WCS = re.compile(
     r"(CTYPE|CRVAL|CRPIX|CDELT|CUNIT|CROTA)\d+[A-Z]?|(CD|PC|PV|PS|WAT)\d+_\d+[A-Z]?"
@@ -31,36 +26,43 @@ _WCS = re.compile(
 """Keywords of coordinates: those of the primary header are not the coordinates of an extension with its own."""
 
 
-def kind_of_file(stem: str) -> str | None:
-    """Return the kind of map that a file holds by the last part of its name (``F1.weight``, ``F1_mask``), or None."""
-    return _KIND_OF.get(re.split(r"[._]", stem.lower())[-1])
-
-
-def kind_of_extension(name: str) -> tuple[str | None, str]:
-    """Return the kind of map that an extension holds, or None, and the rest of its name: whose map it is.
-
-    ``WEIGHT``, ``MASK_2``, ``BPM3``, ``CCD1_MASK`` and ``MASK_CCD1`` are maps of "", "2", "3", "ccd1" and "ccd1".
-    """
-    words = [word for word in re.split(r"[._\s-]+", name.lower()) if word]
-    for place, word in reversed(list(enumerate(words))):
-        stem, digits = re.fullmatch(r"(.*?)(\d*)", word).groups()  # type: ignore[union-attr]
-        if stem in _KIND_OF:
-            return _KIND_OF[stem], "_".join([*words[:place], *([digits] if digits else []), *words[place + 1 :]])
-    return None, "_".join(words)
-
-
 def images(hdus: fits.HDUList) -> list[int]:
     """Return the numbers of the HDUs that hold a two-dimensional image (`pixels.planes`), counted from 0."""
     return [number for number, hdu in enumerate(each_hdu(hdus)) if hdu.is_image and planes(hdu.header) == 1]
 
 
+_CELESTIAL = re.compile(r"RA--|DEC-|[A-Z]{1,2}(LON|LAT)-|[A-Z](LON|LAT)")
+"""Values of CTYPE1 of coordinates on the sky (FITS standard 4.0, section 8.3)."""
+
+_OF_A_CCD = frozenset((*TEXT_KEYWORDS["ccd"], "DETSEC", "CCDSEC", "DATASEC", "AMPSEC", "BIASSEC", "TRIMSEC"))
+"""Keywords that only the image of a CCD has."""
+
+
+class Map(NamedTuple):
+    """A map in a file: its kind (`camera.Kind`), and whose it is as its name says, empty where it does not."""
+
+    kind: Kind
+    of: str
+
+
 @dataclass(frozen=True)
 class Layout:
-    """The CCDs of a file: the numbers of their HDUs and of all images (from 0), and the CCDs' names in a mosaic."""
+    """The CCDs of a file.
+
+    Parameters
+    ----------
+    ccds, images : sequence of int
+        Numbers of the HDUs (from 0) that hold them, and of all that hold images.
+    names : sequence of str
+        Of the CCDs, in a mosaic.
+    maps : mapping of int to Map
+        The images that are none of a CCD, by the numbers of their HDUs.
+    """
 
     ccds: Sequence[int]
     images: Sequence[int]
     names: Sequence[str]
+    maps: Mapping[int, Map]
 
     def only(self, path: Path, hdu: int | None) -> int:
         """Return the number of the HDU that was asked for; without one, of the only CCD there is."""
@@ -74,7 +76,7 @@ class Layout:
         return hdu
 
 
-def layout_of(path: Path, hdus: fits.HDUList) -> Layout:
+def layout_of(path: Path, hdus: fits.HDUList, camera: Camera = GENERIC) -> Layout:
     """Find the CCDs of a file.
 
     Raises
@@ -84,7 +86,8 @@ def layout_of(path: Path, hdus: fits.HDUList) -> Layout:
     """
     numbers = images(hdus)
     check_whole(path, hdus)
-    ccds = [number for number in numbers if kind_of_extension(hdus[number].name)[0] is None]
+    maps = _maps(path, hdus, numbers, camera)
+    ccds = [number for number in numbers if number not in maps]
     if not ccds:
         problem, action = "has no two-dimensional image", "copy it again or leave it out"
         sizes = ((planes(hdu.header), number) for number, hdu in enumerate(hdus) if hdu.is_image)
@@ -93,7 +96,62 @@ def layout_of(path: Path, hdus: fits.HDUList) -> Layout:
             problem += f": its HDU {number} is a cube of {most} planes"
             action = "write the planes that are frames to files of their own"
         raise InputError(path, problem, expected="the image of a CCD", action=action)
-    return Layout(ccds, numbers, _names(hdus, ccds) if len(ccds) > 1 else [""])
+    return Layout(ccds, numbers, _names(hdus, ccds) if len(ccds) > 1 else [""], maps)
+
+
+def _maps(path: Path, hdus: fits.HDUList, numbers: Sequence[int], camera: Camera) -> dict[int, Map]:
+    """Return which images are maps: by their numbers in the camera's profile, by their names, or as they have none."""
+    maps: dict[int, Map] = {}
+    by_number = {int(own[1]): kind for name, kind in camera.extensions.items() if (own := NUMBERED.fullmatch(name))}
+    for number in numbers:
+        kind, of = kind_of_extension(hdus[number].name, camera)
+        kind, of = (by_number[number], "") if number in by_number else (kind, of)
+        if kind is not None and kind != "image":
+            maps[number] = Map(kind, of)
+    said = {number for number in numbers if number in maps or number in by_number}
+    if unnamed := _unnamed_maps(hdus, [number for number in numbers if number not in said]):
+        places = ", ".join(f"[{number}]" for number in unnamed)
+        warn_once(
+            "unnamed maps",
+            f"{path}: its extensions {places} have no names (EXTNAME) and no coordinates of their own beside an image "
+            "of their size that has. They are taken for maps of it, as of variance, and are not used; if they are "
+            'CCDs or masks, a camera\'s profile can say so ([extensions], "[2]" = "mask"). Other files like it are not '
+            "named",
+        )
+    return maps | dict.fromkeys(unnamed, Map("other", ""))
+
+
+def _unnamed_maps(hdus: fits.HDUList, numbers: Sequence[int]) -> list[int]:
+    """Return the images without a name that show no sky of their own, beside others of the same size that do.
+
+    No two CCDs see the same sky through the same pixels, so a copy of another's coordinates is none of its own. A CCD
+    whose coordinates could not be found stands in a mosaic where most others have some; maps come in full sets.
+    """
+    own: list[int] = []
+    found: list[int] = []
+    headers = {number: readable_header(hdus[number].header) for number in numbers}
+    for number, header in headers.items():
+        may_be = number > 0 and not hdus[number].name
+        same_size = [other for other in own if shape_of(headers[other]) == shape_of(header)]
+        if may_be and any(_of_ccd(headers[other]) == _of_ccd(header) for other in same_size):
+            found.append(number)
+        elif _CELESTIAL.match(word_of(header, "CTYPE1")):
+            own.append(number)
+        elif may_be and not _OF_A_CCD & set(header):
+            found.append(number)
+    sizes = {shape_of(headers[number]) for number in own}
+    found = [number for number in found if shape_of(headers[number]) in sizes]
+    return found if own and len(found) % len(own) == 0 else []
+
+
+def _of_ccd(header: fits.Header) -> list[tuple[str, object]]:
+    """Return the cards that no two CCDs of a camera have alike."""
+    cards = [(card.keyword, card.value) for card in header.cards if _is_of_a_ccd(card.keyword)]
+    return sorted(cards, key=lambda card: card[0])
+
+
+def _is_of_a_ccd(keyword: str) -> bool:
+    return keyword in _OF_A_CCD or _WCS.fullmatch(keyword) is not None
 
 
 def header_of(hdus: fits.HDUList, layout: Layout, number: int) -> fits.Header:

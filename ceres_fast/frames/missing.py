@@ -1,25 +1,28 @@
 """Which pixels of a frame are missing, by the masks and weight maps in its file and beside it.
 
-A pixel that is set to missing is lost to the stamp, so only what surely means "no data" counts: zero weight, a
-bad-pixel map, a mask of yes and no. Bit masks also mark what may be an asteroid (an object, a cosmic ray, saturation),
-and their bits differ from camera to camera: where they are named as the Rubin pipelines do, the bits of `NO_DATA` are
-used; others are not used, and that is said.
+A pixel that is set to missing is lost to the stamp, so only what surely means "no data" counts: zero weight, and a
+bad-pixel map or a mask of yes and no. Masks of bits, or of codes, also mark what may be an asteroid (an object, a
+cosmic ray, saturation), whatever they are called, and differ from camera to camera: where their bits are named as the
+Rubin pipelines do, those of `NO_DATA` are used, else those of the camera's profile; others are not used, which is said.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
 
-from ..console import warn
+from ..console import warn_once
 from ..errors import InputError
-from .ccd_images import KINDS, Layout, images, kind_of_extension, kind_of_file, shape_of
-from .fits_files import ENDINGS, frame_stem, open_fits
+from .camera import GENERIC, Camera, Kind
+from .cards import raw_number
+from .ccd_images import Layout, images, shape_of
+from .fits_files import open_fits
 from .info import FrameInfo
+from .map_names import maps_of
 from .pixels import numbers, pixels
 
 NO_DATA = ("MP_BAD", "MP_NO_DATA")
@@ -27,8 +30,6 @@ NO_DATA = ("MP_BAD", "MP_NO_DATA")
 
 MOST = 0.95
 """A mask that leaves less than this share of missing pixels is believed; one that leaves more is upside down."""
-
-_said: set[str] = set()
 
 
 def blank_missing(data: np.ndarray, info: FrameInfo, layout: Layout, hdus: fits.HDUList) -> list[str]:
@@ -57,34 +58,32 @@ def blank_missing(data: np.ndarray, info: FrameInfo, layout: Layout, hdus: fits.
     """
     applied = []
     for number in own_maps(hdus, layout, info.hdu):
-        name = f"{info.path}[{number}]"
-        applied += _apply(data, name, kind_of_extension(hdus[number].name)[0], hdus[number], info)
-    for path in companion_files(info.path):
+        applied += _apply(data, f"{info.path}[{number}]", layout.maps[number].kind, hdus[number], info)
+    for path, kind in _used_maps(info.path, info.camera).items():
         with open_fits(path) as others:
             numbers = images(others)
             if len(numbers) != info.parts:
                 problem = f"holds {len(numbers)} images for the {info.parts} of {info.path}"
                 raise InputError(path, problem, expected="a map for each CCD", action="make it again or remove it")
-            hdu = others[numbers[info.part]]
-            applied += _apply(data, f"{path}{info.brackets}", kind_of_file(frame_stem(path)), hdu, info)
+            same = [number for number in numbers if info.extension and others[number].name == info.extension]
+            hdu = others[same[0] if len(same) == 1 else numbers[info.part]]
+            applied += _apply(data, f"{path}{info.brackets}", kind, hdu, info)
     return applied
 
 
-def companion_files(path: Path) -> list[Path]:
-    """Return the mask and weight files of a frame: beside it, ``<stem>.weight.fits``, ``<stem>_mask.fits.fz`` …"""
-    stem = frame_stem(path).lower()
-    words = {word for kind in _BLANK for word in KINDS[kind]}
-    names = sorted(other.name for other in path.parent.iterdir() if other.name.lower().startswith(stem))
-    files = [path.with_name(name) for name in names if name.lower().endswith(ENDINGS)]
-    rests = [frame_stem(file).lower()[len(stem) :] for file in files]
-    return [file for file, rest in zip(files, rests, strict=True) if rest[:1] in ("_", ".") and rest[1:] in words]
+def companion_files(path: Path, camera: Camera = GENERIC) -> list[Path]:
+    """Return the mask and weight files of a frame that are beside it (`map_names.maps_of`), but for maps of no use."""
+    return list(_used_maps(path, camera))
+
+
+def _used_maps(path: Path, camera: Camera) -> dict[Path, Kind]:
+    return {file: kind for file, kind in maps_of(path, camera).items() if kind in _BLANK}
 
 
 def own_maps(hdus: fits.HDUList, layout: Layout, hdu: int) -> Iterator[int]:
     """Yield the numbers of the extensions that are masks and weights of the CCD in an HDU."""
-    kinds = {number: kind_of_extension(hdus[number].name) for number in layout.images}
     for kind in _BLANK:
-        yield from _partners(hdus, layout, hdu, {n: rest for n, (its_kind, rest) in kinds.items() if its_kind == kind})
+        yield from _partners(hdus, layout, hdu, {n: own.of for n, own in layout.maps.items() if own.kind == kind})
 
 
 def _partners(hdus: fits.HDUList, layout: Layout, hdu: int, maps: dict[int, str]) -> Sequence[int]:
@@ -104,7 +103,7 @@ def _number(name: str, version: int) -> int:
     return int(digits[1]) if digits else version
 
 
-def _apply(data: np.ndarray, name: str, kind: str | None, hdu: fits.ImageHDU, info: FrameInfo) -> list[str]:
+def _apply(data: np.ndarray, name: str, kind: Kind, hdu: fits.ImageHDU, info: FrameInfo) -> list[str]:
     """Apply a map, and return its name; or nothing where it is not understood."""
     if shape_of(hdu.header) != data.shape:
         ny, nx = shape_of(hdu.header)
@@ -113,12 +112,13 @@ def _apply(data: np.ndarray, name: str, kind: str | None, hdu: fits.ImageHDU, in
         raise InputError(name, problem, expected=expected, action="make it again or remove it")
     # A weight that is not known is none; of masks every number counts, as their bits do.
     values = pixels(hdu, name) if kind == "weight" else numbers(hdu)
-    missing = _BLANK[kind or ""](values, hdu.header)
+    missing = _BLANK[kind](values, hdu.header, info.camera)
     if missing is None:
-        _say_once(
-            "bits",
+        warn_once(
+            "masks of bits",
             f"{name}: is a mask of bits, whose meaning differs between cameras, and they may mark asteroids too. Such "
-            "masks are not applied; give a bad-pixel map (<frame>.bpm.fits, any value but 0 is bad) or a weight map",
+            "masks are not applied; give a bad-pixel map of 0 and 1 (<frame>.bpm.fits) or a weight map, or name the "
+            "bits that mean that there are no data in a camera's profile (--camera, no_data_bits)",
         )
         return []
     if kind != "weight" and missing.mean() > MOST:
@@ -128,33 +128,43 @@ def _apply(data: np.ndarray, name: str, kind: str | None, hdu: fits.ImageHDU, in
     return [name]
 
 
-def _of_weight(values: np.ndarray, header: fits.Header) -> np.ndarray:
+def _of_weight(values: np.ndarray, header: fits.Header, camera: Camera) -> np.ndarray:
     return ~(values > 0)
 
 
-def _of_bad(values: np.ndarray, header: fits.Header) -> np.ndarray:
-    return values != 0
+def _of_bad(values: np.ndarray, header: fits.Header, camera: Camera) -> np.ndarray | None:
+    if not _is_one((1,), values) and (missing := _by_bits(values, header, camera)) is not None:
+        return missing
+    return values != 0 if _is_one(None, values) else None
 
 
-def _of_mask(values: np.ndarray, header: fits.Header) -> np.ndarray | None:
-    bits = [int(header[key]) for key in NO_DATA if key in header]
-    if bits:
-        return (values & sum(1 << bit for bit in bits)) != 0
-    marked = values != 0
-    found = values[marked]
-    yes_and_no = found.size == 0 or (found[0] in (1, 255) and (found == found[0]).all())
-    return marked if yes_and_no else None
+def _of_mask(values: np.ndarray, header: fits.Header, camera: Camera) -> np.ndarray | None:
+    if (missing := _by_bits(values, header, camera)) is not None:
+        return missing
+    return values != 0 if _is_one((1, 255), values) else None
 
 
-_BLANK: dict[str, Callable[[np.ndarray, fits.Header], np.ndarray | None]] = {
+def _is_one(allowed: Collection[int] | None, values: np.ndarray) -> bool:
+    """Tell whether a map has but one value beside 0 and NaN, as those of yes and no have: one of some, or any."""
+    found = values[(values != 0) & (values == values)]
+    return found.size == 0 or bool((found == found[0]).all() and (allowed is None or found[0] in allowed))
+
+
+def _by_bits(values: np.ndarray, header: fits.Header, camera: Camera) -> np.ndarray | None:
+    """Return the pixels of a mask without data by what its header says of its bits, else by what its camera's does."""
+    named = [raw_number(header, key)[0] for key in NO_DATA if key in header]
+    bits = [int(bit) for bit in named if 0 <= bit < 64] or camera.no_data_bits
+    if not bits and not camera.no_data_values:
+        return None
+    whole = values if values.dtype.kind in "iu" else np.nan_to_num(values).astype(np.int64)
+    unsigned = whole.astype(f"u{whole.dtype.itemsize}")  # a 1 in the highest bit of a signed integer is its sign
+    no_data = unsigned & unsigned.dtype.type(sum(1 << bit for bit in bits if bit < 8 * whole.dtype.itemsize)) != 0
+    return no_data | np.isin(whole, camera.no_data_values) if camera.no_data_values else no_data
+
+
+_BLANK: Mapping[Kind, Callable[[np.ndarray, fits.Header, Camera], np.ndarray | None]] = {
     "weight": _of_weight,
     "bad": _of_bad,
     "mask": _of_mask,
 }
 """Which pixels a map says are missing; None where that cannot be known."""
-
-
-def _say_once(key: str, message: str) -> None:
-    if key not in _said:
-        _said.add(key)
-        warn(message)

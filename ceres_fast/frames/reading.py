@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +16,10 @@ from astropy.wcs import WCS
 
 from ..errors import CeresFastError, InputError
 from .camera import GENERIC, Camera
-from .ccd_images import Layout, header_of, kind_of_file, layout_of, shape_of
+from .ccd_images import Layout, header_of, layout_of, shape_of
 from .fits_files import SUFFIXES, check_whole, each_hdu, files_below, frame_stem, is_fits_name, open_fits, warn_unread
 from .info import FrameInfo, Reading
+from .map_names import kind_of_file, kind_of_product, map_names
 from .missing import blank_missing
 from .pixels import pixels
 from .sky import celestial, to_sky
@@ -106,7 +108,7 @@ def read_frame(path: Path, hdu: int | None = None, camera: Camera = GENERIC) -> 
         mask or weight map has another shape; or when no two of its good pixels differ.
     """
     with open_fits(path) as hdus:
-        layout = layout_of(path, hdus)
+        layout = layout_of(path, hdus, camera)
         info, header, wcs = _head(path, hdus, layout, layout.only(path, hdu), camera)
         if info.shape[0] * info.shape[1] > MOST_PACKED * path.stat().st_size:
             problem = f"its header says {info.shape[1]}x{info.shape[0]} pixels, more than the file can hold"
@@ -127,14 +129,14 @@ def read_frame(path: Path, hdu: int | None = None, camera: Camera = GENERIC) -> 
 def read_headers(path: Path, camera: Camera = GENERIC) -> list[FrameHeader]:
     """Return what is known of each CCD in a file, in their order, without reading pixels; raises as `read_frame`."""
     with open_fits(path) as hdus:
-        layout = layout_of(path, hdus)
+        layout = layout_of(path, hdus, camera)
         return [_head(path, hdus, layout, ccd, camera) for ccd in layout.ccds]
 
 
 def read_header(path: Path, hdu: int | None = None, camera: Camera = GENERIC) -> FrameHeader:
     """Return what is known of one CCD without reading its pixels; arguments and errors as `read_frame`."""
     with open_fits(path) as hdus:
-        layout = layout_of(path, hdus)
+        layout = layout_of(path, hdus, camera)
         return _head(path, hdus, layout, layout.only(path, hdu), camera)
 
 
@@ -159,16 +161,20 @@ class Listing:
     passed_over: dict[Path, str]
 
 
-def find_frames(sources: Sequence[Path]) -> list[Path]:
+def find_frames(sources: Sequence[Path], camera: Camera = GENERIC) -> list[Path]:
     """Return the files with frames among files and in folders; `list_frames` without what is passed over."""
-    return list_frames(sources).frames
+    return list_frames(sources, camera=camera).frames
 
 
-def list_frames(sources: Sequence[Path], unread: Callable[[InputError], None] = warn_unread) -> Listing:
+def list_frames(
+    sources: Sequence[Path], unread: Callable[[InputError], None] = warn_unread, camera: Camera = GENERIC
+) -> Listing:
     """Find the files with frames among files and in folders, searched recursively.
 
-    Catalogues (FITS tables), weight maps and hidden files in folders are passed over. Files that cannot be opened, or
-    hold nothing, so that they have lost their image, count as frames: reading them says what is wrong.
+    Catalogues (FITS tables), weight maps, masks and hidden files in folders are passed over; of files that are named
+    themselves only maps whose frame is beside them, or whose header says so: a night may be given as ``night/*.fits``.
+    Files that cannot be opened, or hold nothing, so that they have lost their image, count as frames: reading them says
+    what is wrong.
 
     Parameters
     ----------
@@ -176,6 +182,8 @@ def list_frames(sources: Sequence[Path], unread: Callable[[InputError], None] = 
         Files and folders.
     unread : callable
         Given an error for each folder that cannot be read; a warning by default.
+    camera : Camera
+        How the files of maps are named, beside the usual names.
 
     Raises
     ------
@@ -183,15 +191,16 @@ def list_frames(sources: Sequence[Path], unread: Callable[[InputError], None] = 
         When a source does not exist, or nothing is found.
     """
     kinds: dict[Path, tuple[Path, str]] = {}
+    stems: dict[Path, set[str]] = {}
     for source in sources:
         if not source.exists():
             raise InputError(source, "does not exist", expected="a frame (FITS) or a folder of frames")
         if not source.is_dir():
-            kinds[_name(source)] = source, ""
+            kinds[_name(source)] = source, _why_named_is_none(source, camera, stems)
             continue
         for file in filter(is_fits_name, files_below(source, unread)):
             if _name(file) not in kinds:
-                kinds[_name(file)] = file, _why_no_frame(file)
+                kinds[_name(file)] = file, _why_no_frame(file, camera, stems)
     frames: dict[Path, Path] = {}
     passed_over = {file: why for file, why in kinds.values() if why}
     for file in sorted(file for file, why in kinds.values() if not why):
@@ -200,7 +209,11 @@ def list_frames(sources: Sequence[Path], unread: Callable[[InputError], None] = 
             passed_over[file] = PASSED_OVER["again"]
     if not frames:
         names = ", ".join(str(source) for source in sources) or "no source"
-        raise CeresFastError(f"{names}: no frames found; expected FITS files ({', '.join(SUFFIXES)}; also .gz, .fz).")
+        others = ", ".join(f"{why} ({number})" for why, number in Counter(passed_over.values()).items())
+        but = f" but {others}" if others else ""
+        raise CeresFastError(
+            f"{names}: no frames found{but}; expected FITS files ({', '.join(SUFFIXES)}; also .gz, .fz)."
+        )
     return Listing(list(frames.values()), passed_over)
 
 
@@ -252,15 +265,17 @@ def _name(path: Path) -> Path:
     return path.parent.resolve() / path.name
 
 
-def _why_no_frame(path: Path) -> str:
+def _why_no_frame(path: Path, camera: Camera, stems: dict[Path, set[str]]) -> str:
     """Return why a file in a folder is no frame, of `PASSED_OVER`; the empty string where it may be one."""
     if path.name.startswith("."):
         return PASSED_OVER["hidden"]
-    if kind_of_file(frame_stem(path)) is not None:
+    if kind_of_file(frame_stem(path), camera, _beside(path, stems)) is not None:
         return PASSED_OVER["map"]
     try:
         with open_fits(path) as hdus:
             parts = list(each_hdu(hdus))
+            if kind_of_product(parts[0].header) is not None:
+                return PASSED_OVER["map"]
             if any(hdu.is_image and hdu.header.get("NAXIS", 0) > 0 for hdu in parts):
                 return ""
             check_whole(path, hdus)
@@ -268,3 +283,26 @@ def _why_no_frame(path: Path) -> str:
             return "" if all(hdu.is_image for hdu in parts) else PASSED_OVER["table"]
     except InputError:
         return ""
+
+
+def _why_named_is_none(path: Path, camera: Camera, stems: dict[Path, set[str]]) -> str:
+    """Return why a file that the user named is no frame: only for maps of which that is sure."""
+    is_there = _beside(path, stems)
+    if any(is_there(frame) for name in map_names(frame_stem(path), camera) for frame in name.frames):
+        return PASSED_OVER["map"] if kind_of_file(frame_stem(path), camera, is_there) is not None else ""
+    try:
+        with open_fits(path) as hdus:
+            return PASSED_OVER["map"] if kind_of_product(hdus[0].header) is not None else ""
+    except InputError:
+        return ""
+
+
+def _beside(path: Path, stems: dict[Path, set[str]]) -> Callable[[str], bool]:
+    """Return what tells whether a FITS file with some stem is in the folder of a file."""
+    if path.parent not in stems:
+        try:
+            files = [file for file in path.parent.iterdir() if is_fits_name(file)]
+        except OSError:
+            files = []
+        stems[path.parent] = {frame_stem(file).lower() for file in files}
+    return stems[path.parent].__contains__

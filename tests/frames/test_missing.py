@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from ceres_fast import console
 from ceres_fast.errors import InputError
-from ceres_fast.frames.missing import _said, companion_files
+from ceres_fast.frames.camera import GENERIC, Camera
+from ceres_fast.frames.missing import companion_files
+from ceres_fast.frames.profiles import load_camera
 from ceres_fast.frames.reading import find_frames, read_frame, read_headers
 
 from ..mosaic_files import CCDS, spot, write_mosaic
@@ -47,7 +50,7 @@ def test_what_has_no_data_is_missing(tmp_path, name, values):
 
 
 def test_bits_that_may_be_an_asteroid_are_not_used(tmp_path, capsys):
-    _said.clear()
+    console._printed.clear()
     values = spot(3, 4, 2, 0, np.int16)
     values[5, 6] = 64
     path = write(tmp_path / "F1.fits", fits.ImageHDU(values, name="DQ"))
@@ -123,6 +126,79 @@ def test_companion_files_are_found(tmp_path, name):
     (tmp_path / "F1.resamp.weight.fits").touch()
     assert companion_files(frame) == [tmp_path / name]
     assert companion_files(other) == []
+
+
+def bits(*values, dtype=np.uint8):
+    """Return a map with these values in the first pixels of its first row."""
+    array = np.zeros(SHAPE, dtype)
+    array[0, : len(values)] = values
+    return array
+
+
+def read_missing(path, camera=GENERIC):
+    return np.argwhere(np.isnan(read_frame(path, camera=camera).data))[:, 1].tolist()
+
+
+@pytest.mark.parametrize("name", ["BPM", "BADPIX", "BADPIXEL", "BPM2"])
+@pytest.mark.parametrize("values", [(1, 2), (1, 8, 9), (255, 1), (1, -1)])
+def test_a_bad_pixel_map_of_several_values_is_a_mask_of_bits(tmp_path, capsys, name, values):
+    console._printed.clear()
+    path = write(tmp_path / "F1.fits", fits.ImageHDU(bits(*values, dtype=np.int16), name=name))
+    assert read_missing(path) == []
+    assert "F1.fits[2]: is a mask of bits" in capsys.readouterr().err
+
+
+def test_bits_without_data_are_those_of_the_profile(tmp_path):
+    lco, ztf, decam = (load_camera(name) for name in ("lco", "ztf", "decam"))
+    path = write(tmp_path / "F1.fits", fits.ImageHDU(bits(1, 2, 3, 8, 9), name="BPM"))
+    assert read_missing(path, lco) == [0, 2, 4]
+    only_bits = write(tmp_path / "F2.fits", fits.ImageHDU(bits(2, 8), name="BPM"))
+    assert read_missing(only_bits, lco) == []
+    for number, dtype in enumerate((np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.float32)):
+        mask = bits(1, 2, 0 if dtype == np.uint8 else 512, 0 if dtype == np.uint8 else 1024 + 2, dtype=dtype)
+        path = write(tmp_path / f"Z{number}.fits", fits.ImageHDU(mask, name="MASK"))
+        assert read_missing(path, ztf) == ([] if dtype == np.uint8 else [2, 3])
+    path = write(tmp_path / "F3.fits", fits.ImageHDU(bits(1, 2, 3, 5, 7), name="DQ"))
+    assert read_missing(path, decam) == [0]
+
+
+def test_a_plain_bad_pixel_map_is_applied_whatever_the_bits_of_the_camera_are(tmp_path):
+    path = write(tmp_path / "F1.fits")
+    fits.PrimaryHDU(bits(0, 1)).writeto(tmp_path / "F1.bpm.fits")
+    assert read_missing(path, load_camera("ztf")) == [1]
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.int32, np.int64, np.uint16])
+def test_the_highest_bit_can_be_named(tmp_path, dtype):
+    top = np.dtype(dtype).itemsize * 8 - 1
+    mask = bits(1, np.array(1 << top, np.uint64).astype(dtype), dtype=dtype)
+    path = write(tmp_path / "F1.fits", fits.ImageHDU(mask, name="MASK"))
+    assert read_missing(path, Camera(no_data_bits=(min(top, 62),))) == ([1] if top < 63 else [])
+
+
+def test_bits_that_a_header_names_come_before_those_of_the_profile(tmp_path):
+    mask = fits.ImageHDU(bits(1, 2, 4), fits.Header([("MP_BAD", 2), ("HIERARCH MP_NO_DATA", 999)]), name="MASK")
+    assert read_missing(write(tmp_path / "F1.fits", mask), Camera(no_data_bits=(0,))) == [2]
+
+
+def test_maps_of_the_community_pipeline(tmp_path):
+    path = write(tmp_path / "c4d_190928_230000_ooi_r_v1.fits.fz", name="N2")
+    weight = np.ones(SHAPE, np.float32)
+    weight[0, 1] = 0
+    others = [fits.ImageHDU(values, name="N2") for values in (bits(1, 0, 5), weight)]
+    for letter, hdu in zip("dw", others, strict=True):
+        file = tmp_path / f"c4d_190928_230000_oo{letter}_r_v1.fits.fz"
+        fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(file)
+    assert read_missing(path) == [1]
+    assert read_missing(path, load_camera("decam")) == [0, 1]
+    assert find_frames([tmp_path]) == [path]
+
+
+def test_companions_of_a_mosaic_go_by_the_names_of_the_ccds(tmp_path):
+    path = write_mosaic(tmp_path / "F1.fits")
+    maps = [fits.ImageHDU(spot(3, part), name=f"CCD{part + 1}") for part in reversed(range(CCDS))]
+    fits.HDUList([fits.PrimaryHDU(), *maps]).writeto(tmp_path / "F1_mask.fits")
+    assert [missing(path, hdu) for hdu in (1, 2, 3)] == [[[3, 0]], [[3, 1]], [[3, 2]]]
 
 
 def test_a_companion_of_a_mosaic_has_a_map_per_ccd(tmp_path):
