@@ -38,6 +38,9 @@ SAME_TIME = 1.0
 SAME_PLACE = 2.0
 """And closer than this (arcsec), of one place."""
 
+DOS_END = b"\x1a"
+"""What DOS wrote at the end of a text; copying texts into one leaves it between them."""
+
 ACTION = "correct or remove it, or pass --on-error skip to leave such lines out"
 
 
@@ -111,6 +114,7 @@ def _text(path: Path) -> str:
         content = path.read_bytes()
     except OSError as error:
         raise InputError(path, f"cannot be read ({error.strerror or error})", expected="a truth table") from error
+    content = content.replace(DOS_END, b"")
     if not content.strip():
         raise InputError(path, "is empty", expected="observations of known asteroids")
     if b"\0" in content:
@@ -119,8 +123,7 @@ def _text(path: Path) -> str:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = content.decode("latin-1")  # names of observers in old reports; every byte is a character of it
-    # DOS ended texts with the character SUB, and copying texts into one leaves it between them.
-    return text.replace("\x1a", "").replace("\r\n", "\n").replace("\r", "\n")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _observations(path: Path, text: str, observatory: str | None, problems: Problems, counts: Counter[str]) -> Table:

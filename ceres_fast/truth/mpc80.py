@@ -20,10 +20,13 @@ from .found import FIRST_CCD, Found, Remark, UnusableError
 HEADER = re.compile(r"(COD|CON|OBS|MEA|TEL|NET|BND|COM|NUM|ACK|AC2)( |$)|-----")
 """Lines of a report that are not observations."""
 
+COMMENT = "#"
+"""How a line begins that people add to a report; no name begins so."""
+
 COLUMNS = 80
 
-DATE = re.compile(r"\d{4}[ a-e][ \d]\d [ \d]\d[. ]", re.ASCII)
-"""How the time of an observation begins, from column 16 on; blanks may stand for leading zeros."""
+DATE = re.compile(r"\d{4}[ a-e][ \d]?\d [ \d]?\d[. ]", re.ASCII)
+"""How the time of an observation begins, from column 16 on; leading zeros may be blanks, or left out."""
 
 FIRST_OF_DATE = 15
 OBSERVATION = re.compile(rf".{{14}}[A-Za-z ]{DATE.pattern}", re.ASCII)
@@ -104,7 +107,7 @@ def _records(text: str) -> Iterator[tuple[str, str]]:
     """
     for number, line in enumerate(text.split("\n"), start=1):
         rest = line.rstrip()
-        if not rest or HEADER.match(rest):
+        if not rest or HEADER.match(rest) or rest.startswith(COMMENT):
             continue
         while rest:
             yield f"line {number}", rest[:COLUMNS].rstrip()
@@ -134,8 +137,6 @@ def _decode(record: str) -> dict[str, str]:
         raise UnusableError(_no_observation(record))
     if len(record) != COLUMNS:
         raise UnusableError(f"{len(record)} columns; without an observatory code in columns 78 to 80")
-    if " " in record[77:COLUMNS]:
-        raise UnusableError(f"columns 78 to 80 are {record[77:COLUMNS]!r}, and no observatory code")
     names = _names(record[:12])
     if (moon := record[19]) != " ":
         # The first satellite of an asteroid is a, the second b: it is not the asteroid.
@@ -146,12 +147,14 @@ def _decode(record: str) -> dict[str, str]:
         "ra": str(_right_ascension(record[32:44])),
         "dec": str(_declination(record[44:56])),
         "mag": record[65:70],
-        "stn": record[77:COLUMNS],
+        "stn": _station(record[77:COLUMNS]),
         "deprecated": "X" if record[14] in WITHDRAWN else "",
     }
 
 
 def _no_observation(record: str) -> str:
+    if "\t" in record:
+        return "it has a tabulator; columns are counted in blanks"
     if shifted := SHIFTED.search(record):
         off = shifted.start() - FIRST_OF_DATE
         if off:
@@ -161,19 +164,17 @@ def _no_observation(record: str) -> str:
                 "and must begin in column 16. Columns 1 to 12 are for the name, of which 6 to 12 are for a "
                 "designation that the observer gave"
             )
-    if "\t" in record:
-        return "it has a tabulator; columns are counted in blanks"
     return f"columns 16 to 32 are {record[15:32]!r}, and no date"
 
 
 def _time(columns: str) -> str:
     """Return a time in ISO 8601: any number of decimals of a day up to seven is a whole number of microseconds."""
-    match = re.fullmatch(r"(\d{4})[ a-e]([ \d]\d) ([ \d]\d)(?:\.(\d*))? *", columns, re.ASCII)
+    match = re.fullmatch(r"(\d{4})[ a-e]([ \d]?\d) ([ \d]?\d)(?:\.(\d*))? *", columns, re.ASCII)
     if match is None:
         raise UnusableError(f"columns 16 to 32 are {columns!r}, and no date")
-    *date, fraction = match.groups()
+    year, month, number, fraction = match.groups()
     try:
-        day = datetime(*map(int, date), tzinfo=UTC)
+        day = datetime(int(year), int(month), int(number), tzinfo=UTC)
     except ValueError as error:
         raise UnusableError(f"columns 16 to 32 are {columns!r}: {error}") from error
     # The oldest observations have only a day, and do not matter here; in others what is missing was lost.
@@ -201,6 +202,12 @@ def _declination(columns: str) -> Decimal:
     if degrees is None or degrees > 90:
         raise UnusableError(f"columns 45 to 56 are {columns!r}, and no declination")
     return -degrees if columns[0] == "-" else degrees
+
+
+def _station(columns: str) -> str:
+    if " " in columns:
+        raise UnusableError(f"columns 78 to 80 are {columns!r}, and no observatory code")
+    return columns
 
 
 def _sexagesimal(text: str) -> Decimal | None:

@@ -277,6 +277,25 @@ def test_broken_columns_are_named(start, text, problem):
     assert (problem in said, good) == (True, [])
 
 
+@pytest.mark.parametrize("day", ["2017  2  5.12345 ", "2017 2 5.12345   ", "2017 02  5.12345 "])
+def test_zeros_of_a_date_may_be_left_out(day):
+    line = mpc80(ROW)
+    text = line[:15] + day + line[32:]
+    assert tells(text)
+    (found,), _ = read(text)
+    assert found.mjd == pytest.approx(57789.12345, rel=0, abs=1e-10)
+
+
+def test_a_tabulator_in_place_of_blanks_is_said():
+    good, ((_, said),) = read(mpc80(ROW).replace("     A1", "\tA1"))
+    assert ("it has a tabulator" in said, good) == (True, [])
+
+
+def test_comments_that_people_add_are_passed_over():
+    good, problems = read(f"# a night\n{mpc80(ROW)}\n# its end")
+    assert (len(good), problems) == (1, [])
+
+
 def test_old_observations_may_have_no_time():
     line = mpc80(ROW)
     (found,), problems = read(line[:15] + "1801 01 01.      " + line[32:])
