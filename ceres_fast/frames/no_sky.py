@@ -12,8 +12,10 @@ from .camera import GENERIC, Camera
 from .cards import Found, raw_number, shown, word_of
 from .quantities import QUANTITIES
 
-KINDS_OF_FRAMES = ("IMAGETYP", "OBSTYPE", "PICTTYPE", "IMGTYPE", "FRAMETYP", "FRAME", "OBS_TYPE", "EXPTYPE", "FLAVOR")
-KINDS_OF_FRAMES += ("HIERARCH ESO DPR TYPE", "HIERARCH ESO DPR CATG")
+KINDS_OF_FRAMES = (
+    *("IMAGETYP", "OBSTYPE", "PICTTYPE", "IMGTYPE", "FRAMETYP", "FRAME", "OBS_TYPE", "EXPTYPE", "FLAVOR"),
+    *("HIERARCH ESO DPR TYPE", "HIERARCH ESO DPR CATG"),
+)
 """Keywords that say whether a frame shows the sky."""
 
 NO_SKY = frozenset(

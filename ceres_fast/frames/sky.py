@@ -13,6 +13,7 @@ from astropy import log
 from astropy.io import fits
 from astropy.wcs import WCS, FITSFixedWarning
 from astropy.wcs.utils import proj_plane_pixel_area, wcs_to_celestial_frame
+from numpy.typing import ArrayLike
 
 from .cards import Doubt, shown, word_of
 from .quantities import QUANTITIES
@@ -36,7 +37,7 @@ def celestial(header: fits.Header) -> tuple[WCS | None, tuple[Doubt, ...]]:
         except Exception as error:  # wcslib raises a dozen unrelated types, and a frame without coordinates is a frame
             wcs, problem = None, f"cannot be read ({str(error).strip().splitlines()[-1]:.150})"
     doubts = [Doubt("WCS", text) for text in dict.fromkeys(notices)]
-    if problem:
+    if wcs is None or problem:
         types = ", ".join(f"CTYPE{axis}" for axis in (1, 2) if f"CTYPE{axis}" in header)
         return None, (*doubts, Doubt("WCS", f"the coordinates ({shown(header, types)}) {problem}; they are not used"))
     equinox = getattr(wcs.wcs, "equinox", math.nan)
@@ -50,7 +51,7 @@ def pixel_scale(wcs: WCS) -> float:
     return math.sqrt(proj_plane_pixel_area(wcs)) * 3600
 
 
-def to_sky(wcs: WCS, x: np.ndarray, y: np.ndarray, origin: int = 1) -> tuple[np.ndarray, np.ndarray]:
+def to_sky(wcs: WCS, x: ArrayLike, y: ArrayLike, origin: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """Return right ascension and declination (deg) of pixels that are counted from `origin`, with all distortions."""
     if np.size(x) == 0:  # astropy takes no empty arrays
         return np.zeros(np.shape(x)), np.zeros(np.shape(y))
@@ -58,7 +59,7 @@ def to_sky(wcs: WCS, x: np.ndarray, y: np.ndarray, origin: int = 1) -> tuple[np.
     return ra, dec
 
 
-def to_pixels(wcs: WCS, ra: np.ndarray, dec: np.ndarray, origin: int = 1) -> tuple[np.ndarray, np.ndarray]:
+def to_pixels(wcs: WCS, ra: ArrayLike, dec: ArrayLike, origin: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """Return the pixels, counted from `origin`, of places on the sky (deg); NaN where there are none."""
     if np.size(ra) == 0:
         return np.zeros(np.shape(ra)), np.zeros(np.shape(dec))
