@@ -1,9 +1,13 @@
 """Catalogues are written where they are looked for, by any engine, and nothing is lost on the way."""
 
-import pytest
+import errno
 
+import pytest
+from astropy.io import fits
+
+from ceres_fast import console
 from ceres_fast.catalogues import find_catalogue, read_catalogue
-from ceres_fast.detect import ENGINES, detect_frames
+from ceres_fast.detect import ENGINES, core, detect_frames, sep_engine
 from ceres_fast.errors import CeresFastError, InputError
 
 
@@ -54,3 +58,39 @@ def test_formats_without_a_suffix_of_their_own_are_refused(tmp_path, engine):
 def test_unknown_engines_are_refused(tmp_path):
     with pytest.raises(CeresFastError, match="daofind: no such engine of detection; expected sep or source-extractor"):
         detect_frames([tmp_path], engine="daofind")
+
+
+@pytest.mark.parametrize("error", [fits.VerifyError("odd"), ValueError("odd"), OSError("odd"), KeyError("odd")])
+def test_whatever_a_frame_does_the_next_is_done(tmp_path, write_frame, monkeypatch, capsys, error):
+    frames = [write_frame(f"{name}.fits") for name in "abc"]
+
+    def fails_once(frame, target, *rest, **options):
+        if frame.name == "a.fits":
+            raise error
+        return sep_engine.write_catalogue(frame, target, *rest, **options)
+
+    monkeypatch.setitem(core.ENGINES, "sep", core.Engine(fails_once, ("ASCII_HEAD",)))
+    assert detect_frames(frames, on_error="skip") == [tmp_path / "b.cat", tmp_path / "c.cat"]
+    said = capsys.readouterr()
+    assert "a.fits: its sources cannot be detected ('odd')" in said.err.replace("(odd)", "('odd')")
+    assert "frames left out" in said.out
+
+
+def test_a_full_disk_is_no_fault_of_a_frame(tmp_path, write_frame, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setitem(core.ENGINES, "sep", core.Engine(full, ("ASCII_HEAD",)))
+    with pytest.raises(CeresFastError, match=r"frame\.cat: cannot be written \(No space left on device\)"):
+        detect_frames([write_frame()], on_error="skip")
+
+
+def test_what_many_frames_have_is_said_once_by_all_workers(tmp_path, write_frame, monkeypatch, capsys):
+    monkeypatch.setattr(console, "_printed", set())
+    for name in ("a.fits", "b.fits", "c.fits", "d.fits"):
+        path = write_frame(f"night/{name}")
+        path.write_bytes(path.read_bytes()[:-1000])
+    assert len(detect_frames([tmp_path / "night"], workers=2)) == 4
+    said = capsys.readouterr().err
+    assert said.count("not filled to 2880 bytes") == 1
+    assert "a.fits: its last block" in said

@@ -17,11 +17,13 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 
+from ceres_fast import console
 from ceres_fast.classify.classify import scorer
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.frames.reading import read_frame
 from ceres_fast.selection.field import survey_tables
 from ceres_fast.selection.rules import Rules
+from ceres_fast.synthetic.inject import fields as inject_fields
 from ceres_fast.synthetic.inject import inject_frames
 from ceres_fast.synthetic.inject.paint import KEYWORD
 from ceres_fast.truth import read_truth
@@ -287,3 +289,36 @@ def test_real_frame(shared_data, tmp_path):
 def test_real_frame_without_coordinates_is_refused(shared_data, tmp_path):
     with pytest.raises(InputError, match="no celestial coordinates"):
         inject(shared_data / "frames" / "sep_eso_ntt_emmi_256.fits", tmp_path / "out")
+
+
+def test_a_frame_that_cannot_be_copied_is_left_out_and_the_others_are_done(night, tmp_path, known_psf, monkeypatch):
+    copy = inject_fields.write_injected
+
+    def fails(source, *rest):
+        if source.name == "F0001-2.fits":
+            raise InputError(source, "cannot be copied (for a test)")
+        copy(source, *rest)
+
+    monkeypatch.setattr(inject_fields, "write_injected", fails)
+    with pytest.raises(InputError, match=r"F0001-2\.fits: cannot be copied"):
+        inject(night, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    completeness = inject(night, tmp_path / "out", on_error="skip")
+    frames = sorted(path.name for path in (tmp_path / "out").rglob("*.fits"))
+    assert frames == ["F0001-1.fits", "F0001-3.fits"]
+    assert set(completeness.injected["frame"]) == {FRAMES[0], FRAMES[2]}
+
+
+def test_cards_that_may_not_be_written_are_left_out(night, tmp_path, known_psf, capsys, monkeypatch):
+    monkeypatch.setattr(console, "_printed", set())
+    for name in FRAMES:
+        path = night / name
+        content = path.read_bytes()
+        place = content.index(b"SATURATE")
+        path.write_bytes(content[:place] + b";\xcc.S =  351/ no comment".ljust(80) + content[place + 80 :])
+    inject(night, tmp_path / "out")
+    assert capsys.readouterr().err.count("may not be written by the FITS standard") == 1
+    for name in FRAMES:
+        header = (tmp_path / "out" / name).read_bytes()[:8640]
+        assert b"\xcc" not in header
+        assert b"CFINJECT" in header

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from ceres_fast.errors import InputError
 from ceres_fast.synthetic.inject.paint import KEYWORD, Layer, Paint, write_injected
 
 IMAGE = np.random.default_rng(0).normal(500, 10, (60, 80))
@@ -115,3 +116,42 @@ def test_stale_checksums_go(tmp_path):
     with fits.open(target, checksum=True) as hdus:  # a wrong sum would be warned of, and warnings are errors
         assert hdus[0].data[5, 7] == IMAGE[5, 7] + 100
         assert "DATASUM" not in hdus[0].header
+
+
+@pytest.mark.parametrize("name", ["plane.fits", "plane.fits.fz"])
+def test_one_plane_of_a_cube_gets_the_light_that_an_image_gets(tmp_path, name):
+    kind = fits.CompImageHDU if name.endswith("fz") else fits.PrimaryHDU
+    hdus = [kind(IMAGE.astype(np.int32)[None])]
+    if name.endswith("fz"):
+        hdus.insert(0, fits.PrimaryHDU())
+    fits.HDUList(hdus).writeto(tmp_path / name)
+    layer = Layer(Paint(ROW, COLUMN, ADDED), 4, LIMIT, np.random.default_rng(1))
+    write_injected(tmp_path / name, tmp_path / "out" / name, {len(hdus) - 1: layer}, seed=3)
+    after = fits.getdata(tmp_path / "out" / name, len(hdus) - 1)
+    assert after.shape == (1, *IMAGE.shape)
+    assert after[0, 5, 7] == int(IMAGE[5, 7]) + 100
+    assert after[0, 0, 0] == int(IMAGE[0, 0])
+
+
+def test_no_light_makes_a_pixel_missing(tmp_path):
+    image = np.full((30, 30), 100, np.int16)
+    hdu = fits.PrimaryHDU(image)
+    hdu.header["BLANK"] = int(LIMIT)
+    _, target, _ = inject(tmp_path, "blank.fits", [hdu], np.array([5.0, 1e9, 10.0, 1e9]))
+    with fits.open(target, do_not_scale_image_data=True) as hdus:
+        assert not (hdus[0].data == int(LIMIT)).any()
+
+
+def test_a_file_that_cannot_be_copied_leaves_nothing(tmp_path, monkeypatch):
+    source, target = tmp_path / "a.fits", tmp_path / "b.fits"
+    fits.PrimaryHDU(IMAGE).writeto(source)
+
+    def fails(hdus, path, **_):
+        path.write_bytes(b"half of it")
+        raise fits.VerifyError("an odd card")
+
+    monkeypatch.setattr(fits.HDUList, "writeto", fails)
+    layer = Layer(Paint(ROW, COLUMN, ADDED), 1, np.nan, np.random.default_rng(1))
+    with pytest.raises(InputError, match=r"a\.fits: cannot be copied \(an odd card\)"):
+        write_injected(source, target, {0: layer}, seed=0)
+    assert not target.exists()
