@@ -207,6 +207,11 @@ class Alerts(Source):
             units.append(PacketUnit(f"{self.name}/{packets.name}", self.prefix, files, new, packets))
         return units
 
+    def check(self, choice: Choice, counts: Mapping[str, int]) -> None:
+        """Warn of a source without alerts: surveys have archives of nights in which there were none."""
+        if not counts.get("alerts"):
+            warn(f"{self.folder}: holds no alerts")
+
 
 def _refuse_planes(source: Source, choice: Choice) -> None:
     if choice.planes != PLANES[:1]:

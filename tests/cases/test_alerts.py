@@ -80,12 +80,13 @@ def test_gzipped_avro(cases: Path, tmp_path: Path) -> None:
         assert read(source)[1]["asteroid"] == 2
 
 
-def test_the_archive_of_a_night_without_alerts(tmp_path: Path) -> None:
+def test_the_archive_of_a_night_without_alerts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "night.tar.gz").write_bytes(gzip.compress(b""))
     (unit,) = alert_units(tmp_path / "night.tar.gz")
     assert [counts for _, counts in alert_tables(unit)] == [{"files": 1}]
     with pytest.raises(CeresFastError, match=r"no stamp is left \(files 1\)"):
         build_records([tmp_path / "night.tar.gz"], tmp_path / "records")
+    assert "night.tar.gz: holds no alerts" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("name", "survey"), [("winter", "WINTER"), ("decam", r"DECam \(DESIRT\)")])
