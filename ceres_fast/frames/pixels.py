@@ -91,7 +91,7 @@ def _precision(stored: np.ndarray) -> np.dtype:
 def _blank(header: fits.Header, kind: np.dtype, place: Path | str) -> int | None:
     """Return which stored number means that a pixel is missing; None where there is none."""
     value = header.get("BLANK")
-    if value is None:
+    if value is None or isinstance(value, fits.card.Undefined):
         return None
     limits = np.iinfo(kind)
     number = math.nan if isinstance(value, bool) or not isinstance(value, int | float) else value

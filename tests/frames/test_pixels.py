@@ -145,6 +145,13 @@ def test_a_blank_that_no_pixel_can_hold_is_said_once(tmp_path, capsys, monkeypat
     assert f"a.fits: BLANK = {blank} is no number that its pixels can hold (-32768 to 32767)" in said
 
 
+def test_a_blank_without_a_value_is_none(tmp_path, capsys):
+    path = write(tmp_path / "a.fits", np.arange(30, dtype=np.int16).reshape(5, 6), BLANK="", BZERO=32768)
+    path.write_bytes(path.read_bytes().replace(b"BLANK   = ''", b"BLANK   =   "))
+    assert not np.isnan(read(path)).any()
+    assert capsys.readouterr().err == ""
+
+
 def test_a_blank_that_is_written_as_a_float_counts(tmp_path):
     stored = np.arange(30, dtype=np.int16).reshape(5, 6)
     assert np.isnan(read(write(tmp_path / "a.fits", stored, BLANK=7.0, BZERO=32768))).sum() == 1
