@@ -198,7 +198,9 @@ def stamp_files_table(
             rows[-1].update({name: find(header) for name, find in HEADER_COLUMNS.items()})
             found = understand(header)
             rows[-1].update({name: found[name].value for name in UNDERSTOOD})
-            doubts += [(str(file), found[name].doubts) for name in UNDERSTOOD]
+            # The time of a stamp only tells nights apart: that it is of the start of the exposure does no harm.
+            of = [name for name in UNDERSTOOD if name != "mjd" or math.isnan(found["mjd"].value)]
+            doubts += [(str(file), found[name].doubts) for name in of]
             rows[-1]["frame"] = rows[-1]["frame"] or frame_stem(file)
     say_doubts(doubts)
     if not stamps:
