@@ -115,6 +115,9 @@ class Classifier:
         (rows, columns, planes) of a stamp.
     planes : tuple of str
         What its planes show: a row of `PLANE_SETS`.
+    camera : dict or None
+        The profile of the camera with which its training frames were read; None, and not stored, where they were read
+        as from any camera.
     classes : tuple of str
         Class names in the order of the model's outputs.
     format_version : int
@@ -144,6 +147,7 @@ class Classifier:
     pixel_scale: Annotated[float, Meta(ge=1e-4, le=1e4)] | None = None
     stamp_shape: tuple[int, ...] = stamp_shape(PLANES[:1])
     planes: tuple[str, ...] = PLANES[:1]
+    camera: Mapping[str, Any] | None = None
     classes: tuple[str, ...] = CLASSES
     format_version: int = FORMAT_VERSION
     folder: Path | None = field(default=None, compare=False, repr=False)
@@ -200,7 +204,7 @@ class Classifier:
         """Return the classifier that a JSON object describes; see `from_json`."""
         check_version(values, FORMAT_VERSION, where, older=_OLDER)
         try:
-            check(values, cls)
+            check({"camera": None, **values}, cls)
             return cls(**values)
         except Mismatch as error:
             raise error.of_file(where) from error
@@ -298,4 +302,5 @@ def refuse_code(path: Path) -> None:
 
 
 def _stored(classifier: Classifier) -> dict[str, Any]:
-    return {each.name: getattr(classifier, each.name) for each in fields(classifier) if each.compare}
+    stored = {each.name: getattr(classifier, each.name) for each in fields(classifier) if each.compare}
+    return {name: value for name, value in stored.items() if (name, value) != ("camera", None)}

@@ -86,8 +86,10 @@ def read_detections(
     InputError
         When the frame or its catalogue is missing or cannot be used, or the catalogue is of another frame.
     """
-    if not isinstance(frame, FrameHeader):
-        frame = read_header(frame.path, frame.hdu) if isinstance(frame, FrameInfo) else read_header(frame)
+    if isinstance(frame, FrameInfo):
+        frame = read_header(frame.path, frame.hdu, frame.camera)
+    elif not isinstance(frame, FrameHeader):
+        frame = read_header(frame)
     info, header, wcs = frame
     catalogue = catalogue or find_catalogue(info.path, catalogues)
     if catalogue is None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from astropy.io import fits
 
 from ..errors import InputError, OnError, Problems
+from ..frames.camera import GENERIC, Camera
 from ..frames.exposures import group_exposures
 from ..frames.info import FrameInfo
 from ..frames.reading import find_frames, read_headers
@@ -17,20 +18,31 @@ from . import find_catalogue, read_catalogue, rows_of
 
 
 def survey_fields(
-    sources: Sequence[Path], *, where: Where = (), on_error: OnError = "stop", catalogues: Path | None = None
+    sources: Sequence[Path],
+    *,
+    where: Where = (),
+    on_error: OnError = "stop",
+    catalogues: Path | None = None,
+    camera: Camera = GENERIC,
 ) -> tuple[list[list[FrameInfo]], Counter[str]]:
     """Return the frames in sources by field, CCD and night, and how many were found, bad or not selected.
 
     Names of `where` that are no keyword of a header are left to the catalogues, which are looked for in `catalogues`
     where such a folder is given (`find_catalogue`).
     """
-    infos, counts = read_infos(find_frames(sources), where=where, on_error=on_error, catalogues=catalogues)
+    frames = find_frames(sources, camera)
+    infos, counts = read_infos(frames, where=where, on_error=on_error, catalogues=catalogues, camera=camera)
     fields, copies = grouped(infos, on_error=on_error, catalogues=catalogues)
     return fields, counts + copies
 
 
 def read_infos(
-    paths: Sequence[Path], *, where: Where = (), on_error: OnError = "stop", catalogues: Path | None = None
+    paths: Sequence[Path],
+    *,
+    where: Where = (),
+    on_error: OnError = "stop",
+    catalogues: Path | None = None,
+    camera: Camera = GENERIC,
 ) -> tuple[list[FrameInfo], Counter[str]]:
     """Return what the headers of frames say, without the frames that are bad or not selected, and counts of both."""
     counts: Counter[str] = Counter()
@@ -38,7 +50,7 @@ def read_infos(
     infos = []
     for path in paths:
         try:
-            heads = read_headers(path)
+            heads = read_headers(path, camera)
             find_catalogue(path, catalogues)  # of several in a folder that is named, none can be preferred
         except InputError as error:
             counts["frames_found"] += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from ..console import progress, say, warn
 from ..engines import AUTO, Engine, load
 from ..errors import CeresFastError, InputError, OnError
 from ..files import StrPath, as_paths, atomic_file
+from ..frames.camera import Camera
+from ..frames.profiles import load_camera
 from ..frames.stamp_folders import read_stamp
 from ..settings.classifier import ClassifyOptions, TableFormat
 from ..settings.guarantee import NEEDS
@@ -23,7 +26,7 @@ from ..settings.shared import Shared
 from ..stamps import STAMP_SIZE
 from .account import CLASSIFIED, KEPT, PASSED_ON, ClassifyRun, Result, say_fields
 from .exposures import CatalogueJob, classify_exposures
-from .inputs import check_planes, check_scale, find_inputs, read_static_sources, rules_of
+from .inputs import check_camera, check_planes, check_scale, find_inputs, read_static_sources, rules_of
 from .outputs import check_targets, dropped_path, format_of, frame_target, stamps_target
 from .scores import CHUNK, PROBABILITY, Scores, lowest_kept, score
 
@@ -54,6 +57,7 @@ def classify(
     slowest: float | None = None,
     static: StrPath | None = None,
     needs: int = NEEDS,
+    camera: StrPath | Camera | None = None,
 ) -> Result:
     """Add the probability of being an asteroid to catalogues of frames, or list it for FITS stamps.
 
@@ -102,6 +106,9 @@ def classify(
         A table of fixed sources (`catalogues.static_sources.read_static`).
     needs : int
         Exposures in which a synthetic asteroid must be left by the rule for stationary detections.
+    camera : str, path or Camera, optional
+        How frames are read: a profile that ships with the package, or a TOML file (`frames.profiles.load_camera`). A
+        warning says where it is not that of the classifier's training frames.
 
     Returns
     -------
@@ -122,6 +129,7 @@ def classify(
     check_arguments(
         OPTIONS, format=format, on_error=on_error, provider=provider, slowest=slowest, needs=needs, rebuild=rebuild
     )
+    profile = load_camera(camera)
     inputs, output, catalogue = as_paths(inputs), Path(output), None if catalogue is None else Path(catalogue)
     engine = load(Path(model), provider=provider, rebuild=rebuild) if isinstance(model, str | PathLike) else model
     model = Path(model) if isinstance(model, str | PathLike) else engine.path
@@ -146,7 +154,7 @@ def classify(
     read_static_sources(static, run)
     with run.timed():
         catalogues = None if catalogues is None else Path(catalogues)
-        found = find_inputs(inputs, catalogue, run, catalogues)
+        found = find_inputs(inputs, catalogue, run, catalogues, profile)
         jobs = {
             frame: CatalogueJob(
                 frame, table, frame_target(frame, table, inputs, output, wanted, frame in found.several), infos
@@ -160,6 +168,8 @@ def classify(
         places = (place for frame in jobs for folder in folders for place in catalogue_places(frame, folder))
         check_targets(targets, originals, places, overwrite or dry_run)
         check_scale(found.infos, engine.classifier)
+        if found.frames:
+            check_camera(profile, engine.classifier, model)
         if found.stamps:
             classify_stamps(found.stamps, stamps, run)
         for frame, error in found.broken.items():
@@ -178,15 +188,20 @@ def classify(
     return run.result
 
 
-def scorer(model: Path, on_error: OnError = "stop", slowest: float | None = None) -> Callable[[Path, Path], float]:
+def scorer(
+    model: Path,
+    on_error: OnError = "stop",
+    slowest: float | None = None,
+    camera: StrPath | Camera | None = None,
+) -> Callable[[Path, Path], float]:
     """Return a function that classifies the frames in a folder and returns the classifier's threshold.
 
     Parameters
     ----------
     model : pathlib.Path
         The exported classifier, or its run folder.
-    on_error, slowest
-        As in `classify`.
+    on_error, slowest, camera
+        As in `classify`; but catalogues there are those of `detect`, which counts pixels from 1.
 
     Raises
     ------
@@ -195,9 +210,10 @@ def scorer(model: Path, on_error: OnError = "stop", slowest: float | None = None
     """
     model = resolve(model)  # once: `latest` may name another run by then
     threshold = load(model).classifier.threshold
+    profile = replace(load_camera(camera), origin=1)
 
     def score(frames: Path, tables: Path) -> float:
-        classify([frames], model, output=tables, on_error=on_error, slowest=slowest)
+        classify([frames], model, output=tables, on_error=on_error, slowest=slowest, camera=profile)
         return threshold
 
     return score

@@ -290,7 +290,7 @@ def _score(detections: Detections, stationary: np.ndarray, compared: np.ndarray,
     moving = np.flatnonzero(~stationary & ~rejected)
     if not len(moving):  # a dead CCD has no detections, and is no reason to stop
         return scores
-    image = read_frame(detections.info.path, detections.info.hdu).data
+    image = read_frame(detections.info.path, detections.info.hdu, detections.info.camera).data
     for start in range(0, len(moving), CHUNK):
         rows = moving[start : start + CHUNK]
         stamps, padded, filled = cut_stamps(image, detections.x[rows], detections.y[rows])

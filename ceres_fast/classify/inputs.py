@@ -24,8 +24,11 @@ from ..catalogues.static_sources import read_static
 from ..console import warn
 from ..errors import CeresFastError, InputError
 from ..files import StrPath
+from ..frames.camera import GENERIC, Camera
 from ..frames.fits_files import files_below
+from ..frames.profiles import camera_of
 from ..frames.reading import FrameInfo, list_frames, read_headers
+from ..schema import Mismatch
 from ..selection.rules import Rules
 from ..stamps import CENTRE, STAMP_SIZE
 from .account import NO_CATALOGUE, NO_FRAME, SAME_CATALOGUE, SEVERAL_CATALOGUES, UNREADABLE, Account, ClassifyRun
@@ -68,7 +71,11 @@ class Inputs:
 
 
 def find_inputs(
-    sources: Sequence[Path], catalogue: Path | None, run: ClassifyRun, catalogues: Path | None = None
+    sources: Sequence[Path],
+    catalogue: Path | None,
+    run: ClassifyRun,
+    catalogues: Path | None = None,
+    camera: Camera = GENERIC,
 ) -> Inputs:
     """Find what is to be classified, and enter what is left out in the account.
 
@@ -84,6 +91,8 @@ def find_inputs(
         What is asked for, and the account.
     catalogues : pathlib.Path, optional
         The folder that holds the catalogues of all frames.
+    camera : Camera
+        The profile with which frames are read.
 
     Raises
     ------
@@ -97,7 +106,7 @@ def find_inputs(
         account.put(Path(error.path), UNREADABLE)
         run.failed(Path(error.path), error, "What is in it is left out.")
 
-    listing = list_frames(sources, unread)
+    listing = list_frames(sources, unread, camera)
     if catalogue and len(listing.frames) != 1:
         raise CeresFastError(f"--catalogue is the catalogue of one frame, and {len(listing.frames)} files were given.")
     if catalogues is not None:
@@ -117,7 +126,7 @@ def find_inputs(
                 found.several.add(each)
             continue
         try:
-            infos = [info for info, _, _ in read_headers(path)]
+            infos = [info for info, _, _ in read_headers(path, camera)]
         except InputError as error:
             if table is None:
                 found.stamps.append(path)  # reading it as a stamp says what is wrong with it
@@ -297,6 +306,22 @@ def check_scale(infos: Iterable[FrameInfo], classifier: Classifier) -> None:
         warn(
             f"{other[0].place}{more}: {other[0].pixel_scale:.3g} arcsec/pixel, but the classifier was trained on "
             f"{trained:.3g}: its probabilities may not hold here. Train on frames of this camera"
+        )
+
+
+def check_camera(camera: Camera, classifier: Classifier, model: Path) -> None:
+    """Warn where frames are read with another profile than those that the classifier was trained on."""
+    stored = classifier.camera or {}
+    try:
+        trained = camera_of(stored)
+    except Mismatch as error:
+        warn(f"{model}: was trained with a profile of the camera that this version cannot compare ({error})")
+        return
+    if differences := trained.differences(camera):
+        option = "without --camera" if trained == GENERIC else f"with --camera {trained.name}"
+        warn(
+            f"{model}: was trained on frames that were read {option}; these are read with the profile {camera.name}, "
+            f"which differs in {', '.join(differences)}: its probabilities may not hold here"
         )
 
 

@@ -18,12 +18,14 @@ from ..catalogues.names import PIXEL_COLUMNS, SKY_COLUMNS
 from ..engines import Engine, load
 from ..errors import CeresFastError, InputError
 from ..files import StrPath, as_paths
+from ..frames.camera import Camera
+from ..frames.profiles import load_camera
 from ..frames.reading import read_headers
 from ..settings.classifier import ClassifyOptions
 from ..settings.option import check_arguments, only
 from .account import ClassifyRun
 from .exposures import CatalogueJob, classify_exposures
-from .inputs import check_planes, check_scale, read_static_sources, rules_of
+from .inputs import check_camera, check_planes, check_scale, read_static_sources, rules_of
 from .scores import Scores
 
 _UNITS = {units.pix: (*chain(*PIXEL_COLUMNS), "FWHM_IMAGE"), units.deg: (*chain(*SKY_COLUMNS),)}
@@ -39,6 +41,7 @@ def classify_table(
     names: Names | None = None,
     slowest: float | None = None,
     static: StrPath | None = None,
+    camera: StrPath | Camera | None = None,
 ) -> Table: ...
 
 
@@ -51,6 +54,7 @@ def classify_table(
     names: Names | None = None,
     slowest: float | None = None,
     static: StrPath | None = None,
+    camera: StrPath | Camera | None = None,
 ) -> list[Table]: ...
 
 
@@ -62,6 +66,7 @@ def classify_table(
     names: Names | None = None,
     slowest: float | None = None,
     static: StrPath | None = None,
+    camera: StrPath | Camera | None = None,
 ) -> Table | list[Table]:
     """Return the catalogue of a frame with the probability of each detection, in memory.
 
@@ -83,6 +88,8 @@ def classify_table(
         Rate of the slowest asteroid that is wanted, arcsec/min, instead of that of the classifier's rules.
     static : path, optional
         A table of fixed sources (`catalogues.static_sources.read_static`).
+    camera : str, path or Camera, optional
+        How frames are read (`frames.profiles.load_camera`); as in `classify`.
 
     Returns
     -------
@@ -121,9 +128,11 @@ def classify_table(
     check_arguments(only(ClassifyOptions, "slowest"), slowest=slowest)
     engine = load(Path(classifier)) if isinstance(classifier, str | PathLike) else classifier
     check_planes(engine.classifier, engine.path)
+    profile = load_camera(camera)
+    check_camera(profile, engine.classifier, engine.path)
     run = ClassifyRun(engine=engine, rules=rules_of(engine.classifier, engine.path, slowest), names=names or Names())
     read_static_sources(static, run)
-    jobs = [_table_job(*pair) for pair in zip(frames, catalogues, strict=True)]
+    jobs = [_table_job(*pair, profile) for pair in zip(frames, catalogues, strict=True)]
     check_scale([info for job in jobs for info in job.infos], engine.classifier)
     classify_exposures(jobs, run)
     tables = [job.result for job in jobs]
@@ -139,8 +148,8 @@ def _check_once(frames: Iterable[Path]) -> None:
             raise InputError(frame, f"is given twice{spelt}", expected="each frame once", action="leave one out")
 
 
-def _table_job(frame: Path, catalogue: StrPath | Table) -> TableJob:
-    infos = [header.info for header in read_headers(frame)]
+def _table_job(frame: Path, catalogue: StrPath | Table, camera: Camera) -> TableJob:
+    infos = [header.info for header in read_headers(frame, camera)]
     if isinstance(catalogue, Table):
         named = frame.with_name(f"the table given for {frame.name}")  # which errors name
         return TableJob(frame, named, frame, infos, given=catalogue)

@@ -19,7 +19,7 @@ from .options import RECORDS, TRAINING, Columns, RecordsFolder
 @from_settings(
     options=RecordsOptions,
     rules=RuleOptions,
-    shared=only(Shared, "catalogues", "static", "needs", "on_error", "seed", "overwrite"),
+    shared=only(Shared, "catalogues", "camera", "static", "needs", "on_error", "seed", "overwrite"),
 )
 def build_records(
     sources: Annotated[

@@ -15,7 +15,9 @@ from .from_settings import from_settings
 from .options import CLASSIFIED, HELD_OUT, LATEST, Columns
 
 
-@from_settings(options=ClassifyOptions, shared=only(Shared, "catalogues", "static", "needs", "on_error", "overwrite"))
+@from_settings(
+    options=ClassifyOptions, shared=only(Shared, "catalogues", "camera", "static", "needs", "on_error", "overwrite")
+)
 def classify(
     inputs: Annotated[
         list[Path] | None, typer.Argument(metavar="[INPUT]...", help="FITS stamps or frames, or folders with them.")

@@ -15,7 +15,7 @@ from .from_settings import from_settings
 from .options import DATA
 
 
-@from_settings(detection=Detection, shared=only(Shared, "on_error", "overwrite"))
+@from_settings(detection=Detection, shared=only(Shared, "camera", "on_error", "overwrite"))
 def detect(
     sources: Annotated[
         list[Path] | None, typer.Argument(metavar="[FRAME|FOLDER]...", help="FITS frames, or folders with them.")

@@ -20,7 +20,7 @@ from .options import INJECTED, TRAINING
     injection=Injection,
     detection=Detection,
     rule=only(ClassifyOptions, "slowest"),
-    shared=only(Shared, "on_error", "seed", "overwrite"),
+    shared=only(Shared, "camera", "on_error", "seed", "overwrite"),
 )
 def inject(
     sources: Annotated[
@@ -51,7 +51,7 @@ def inject(
     inject_frames(
         sources or [TRAINING],
         out,
-        scorer=scorer(model, shared["on_error"], slowest) if model else None,
+        scorer=scorer(model, shared["on_error"], slowest, shared["camera"]) if model else None,
         slowest=slowest or (slowest_of(model) if model else None) or Rules.slowest,
         **asdict(injection),
         **asdict(detection),

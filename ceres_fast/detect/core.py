@@ -13,8 +13,10 @@ from typing import Any
 from ..console import table as print_table
 from ..console import track, warn
 from ..errors import CeresFastError, InputError, OnError, Problems
-from ..files import DISK, disk_errors
+from ..files import DISK, StrPath, disk_errors
+from ..frames.camera import Camera
 from ..frames.fits_files import fits_errors, frame_stem
+from ..frames.profiles import load_camera
 from ..frames.reading import find_frames
 from ..settings.survey import Detection, DetectionEngine
 from ..workers import in_order
@@ -44,6 +46,7 @@ def detect_frames(
     output: Path | None = None,
     threshold: float = Detection.threshold,
     min_area: int = Detection.min_area,
+    camera: StrPath | Camera | None = None,
     workers: int | None = 1,
     on_error: OnError = "stop",
     overwrite: bool = False,
@@ -65,6 +68,8 @@ def detect_frames(
         Detection threshold, in units of the background's RMS.
     min_area : int
         How many connected pixels above the threshold make a detection.
+    camera : str, path or Camera, optional
+        How frames are read: a profile that ships with the package, or a TOML file (`frames.profiles.load_camera`).
     workers : int or None
         Processes of this machine, each with one frame in memory; 1 works in this process, None starts one per core.
         The catalogues are the same, and so is the order of what is printed.
@@ -90,11 +95,19 @@ def detect_frames(
     if format not in chosen.formats:
         expected = " or ".join(chosen.formats)
         raise CeresFastError(f"{format}: not a format of detections with {engine}; expected {expected}.")
-    frames = find_frames(sources)
+    profile = load_camera(camera)
+    if profile.origin != 1:
+        warn(
+            f"the profile {profile.name} says that catalogues count pixels from {profile.origin}; those that are "
+            "written here count from 1, as SExtractor does. Read them with a profile that does not say it"
+        )
+    frames = find_frames(sources, profile)
     targets = _targets(frames, output, overwrite)
     counts: Counter[str] = Counter()
     problems = Problems(on_error)
-    write = partial(_write, chosen.write_catalogue, format=format, threshold=threshold, min_area=min_area)
+    write = partial(
+        _write, chosen.write_catalogue, format=format, threshold=threshold, min_area=min_area, camera=profile
+    )
     outcomes = in_order(write, list(zip(frames, targets, strict=True)), workers, _killed)
     written = []
     # Outcomes come in the order of the frames, so that the first error, and the order of the warnings, do not depend on

@@ -10,6 +10,7 @@ from astropy.table import Table
 
 from ..catalogues import write_tables
 from ..errors import InputError
+from ..frames.camera import GENERIC, Camera
 from ..frames.reading import Frame, read_frame, read_headers
 from ..frames.sky import to_sky
 
@@ -91,11 +92,13 @@ def detect_frame(frame: Frame, *, threshold: float = 1.5, min_area: int = 5) -> 
     return result
 
 
-def write_catalogue(frame: Path, target: Path, format: str, *, threshold: float, min_area: int) -> int:
+def write_catalogue(
+    frame: Path, target: Path, format: str, *, threshold: float, min_area: int, camera: Camera = GENERIC
+) -> int:
     """Detect the sources of all CCDs in a file and write their catalogue; return how many there are."""
     parts = []
-    for info, header, _ in read_headers(frame):
-        ccd = read_frame(frame, info.hdu)
+    for info, header, _ in read_headers(frame, camera):
+        ccd = read_frame(frame, info.hdu, camera)
         parts.append((detect_frame(ccd, threshold=threshold, min_area=min_area), header))
     write_tables(parts, target, format)
     return sum(len(table) for table, _ in parts)

@@ -21,6 +21,7 @@ from ..catalogues import FORMATS, Catalogue, read_catalogue, write_tables
 from ..console import warn
 from ..errors import CeresFastError, InputError
 from ..files import atomic_file
+from ..frames.camera import GENERIC, Camera
 from ..frames.fits_files import writable_header
 from ..frames.reading import Frame, read_frame, read_headers
 
@@ -38,7 +39,9 @@ _ERASING = re.compile(r"\x1b\[\d*[A-Z]")
 _SOURCES = re.compile(r"/ sextracted (\d+)")
 
 
-def write_catalogue(frame: Path, target: Path, format: str, *, threshold: float, min_area: int) -> int:
+def write_catalogue(
+    frame: Path, target: Path, format: str, *, threshold: float, min_area: int, camera: Camera = GENERIC
+) -> int:
     """Run the program on all CCDs in a file and write their catalogue.
 
     Parameters
@@ -53,6 +56,8 @@ def write_catalogue(frame: Path, target: Path, format: str, *, threshold: float,
         SExtractor's CATALOG_TYPE.
     threshold, min_area : float, int
         DETECT_THRESH and DETECT_MINAREA.
+    camera : Camera
+        The profile of the camera, where it has one.
 
     Returns
     -------
@@ -67,7 +72,7 @@ def write_catalogue(frame: Path, target: Path, format: str, *, threshold: float,
         When it fails, is killed, takes longer than `TIMEOUT`, or writes no whole catalogue.
     """
     program = find_program()
-    ccds = read_headers(frame)
+    ccds = read_headers(frame, camera)
     if len(ccds) > 1 and format not in FORMATS:
         problem, action = f"holds {len(ccds)} CCDs, whose catalogues are not joined in {format}", "choose FITS_LDAC"
         raise InputError(frame, problem, expected=f"one of the formats {', '.join(FORMATS)}", action=action)
@@ -80,7 +85,7 @@ def write_catalogue(frame: Path, target: Path, format: str, *, threshold: float,
     parts = []
     for info, header, _ in ccds:
         with tempfile.TemporaryDirectory(prefix="ceres-fast-") as folder:
-            found = _run(program, read_frame(frame, info.hdu), Path(folder), options)
+            found = _run(program, read_frame(frame, info.hdu, camera), Path(folder), options)
             parts.append((found.table, header))
             if len(ccds) == 1:
                 with atomic_file(target) as temporary:

@@ -184,6 +184,12 @@ def checked_manifest(classifier: Classifier, manifest: Manifest, splits: Sequenc
             f"was built by other rules than the classifier's ({'; '.join(differences)})",
             action="build the records again with the classifier's rules",
         )
+    if (manifest.camera or {}) != (classifier.camera or {}):
+        names = [(each.camera or {}).get("name", "generic") for each in (manifest, classifier)]
+        warn(
+            f"{manifest.folder}: its frames were read with another profile of the camera ({names[0]}) than those that "
+            f"the classifier was trained on ({names[1]})"
+        )
     if manifest.sha256 != classifier.records.get("manifest_sha256"):
         warn(
             f"{manifest.folder}: these are not the records the classifier was trained on. Where both were built from "

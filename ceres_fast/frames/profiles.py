@@ -69,15 +69,24 @@ def load_camera(camera: StrPath | Camera | None) -> Camera:
         raise error.of_file(path, action=action) from error
 
 
-def camera_of(values: Mapping[str, Any], name: str = GENERIC.name) -> Camera:
-    """Return a camera of plain data, as `Camera.as_dict` gives them; `name` is that of one that does not say its own.
+def camera_of(values: Mapping[str, Any], name: str = GENERIC.name, *, at: str = "") -> Camera:
+    """Return a camera of plain data, as `Camera.as_dict` gives them.
+
+    Parameters
+    ----------
+    values : mapping
+        Keys of a profile, and what they are.
+    name : str
+        Of a profile that does not say its own.
+    at : str
+        Key of the values, where they are a part of something; errors name it.
 
     Raises
     ------
     Mismatch
         When a key is not known, or a value is not what it may be.
     """
-    check(values, shape(Camera, defaults=True))
+    check(values, shape(Camera, defaults=True), at=at)
     camera = Camera(**{"name": name, **values})
     _check_quantities(camera)
     return camera

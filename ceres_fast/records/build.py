@@ -16,6 +16,8 @@ from ..catalogues.static_sources import read_static
 from ..console import say, warn
 from ..errors import CeresFastError, NanPolicy, OnError
 from ..files import DISK, StrPath, as_paths, disk_errors, move_directory, sha256_of, write_text
+from ..frames.camera import GENERIC, Camera
+from ..frames.profiles import load_camera
 from ..frames.where import Where
 from ..selection.field import COUNTS
 from ..selection.rules import Rules
@@ -79,6 +81,7 @@ def build_records(
     scheduler: str | None = None,
     static: StrPath | None = None,
     needs: int = NEEDS,
+    camera: StrPath | Camera | None = None,
 ) -> Manifest:
     """Build TFRecord shards of stamps and their manifest.
 
@@ -141,6 +144,9 @@ def build_records(
     needs : int, default 3
         Exposures of a night in which an asteroid must be seen: counted in the calibration split, and asked for when the
         cost of the rule for stationary detections is measured (`track_cost`).
+    camera : str, path or Camera, optional
+        How frames are read: a profile that ships with the package, or a TOML file (`frames.profiles.load_camera`);
+        stored in the manifest.
 
     Returns
     -------
@@ -169,10 +175,13 @@ def build_records(
         raise CeresFastError(
             f"--preset {preset} decides the sizes of the splits; leave out --fractions and --calibration-asteroids."
         )
+    profile = load_camera(camera)
     division = Division(FRACTIONS if fractions is None else fractions, seed, hold_out, preset)
     _check_out(out, overwrite)
     if truth == SKYBOT:
-        truth = skybot_file(sources, observatory, out.with_name(f"{out.name}-skybot.csv"), on_error=on_error)
+        truth = skybot_file(
+            sources, observatory, out.with_name(f"{out.name}-skybot.csv"), on_error=on_error, camera=profile
+        )
     if scheduler:  # its workers may have another current folder
         sources, out = as_paths(source.absolute() for source in sources), out.absolute()
         truth = truth and truth.absolute()
@@ -180,13 +189,16 @@ def build_records(
         catalogues = catalogues and catalogues.absolute()
     if catalogues is not None:
         check_folder(catalogues)
-    found = find_sources(sources, truth, catalogues)
+    found = find_sources(sources, truth, catalogues, profile)
     rules = rules or Rules()
     if all(source.kind != "frames" for source in found):
         if truth:
             warn(f"{truth}: is not read: stamps and alerts have labels of their own, and no source has frames")
         if catalogues:
             warn(f"{catalogues}: is not read: no source has frames, whose catalogues could be there")
+        if profile != GENERIC:
+            warn(f"the profile {profile.name} of --camera is not used: no source has frames")
+            profile = GENERIC
         # Stamps and alerts do not show what is stationary: nothing was removed here, and nothing may be claimed.
         rules = replace(rules, remove_stationary=False)
     if static is not None:
@@ -228,6 +240,7 @@ def build_records(
                 counts={key: counts[key] for key in sorted(counts, key=_place_of_count)},
                 reconciliation=reconcile(_made(found, made), dropped, written),
                 splits=splits,
+                camera=None if profile == GENERIC else profile.as_dict(),
             )
             write_manifest(manifest, records)
             _remove_others(records)

@@ -15,6 +15,7 @@ from msgspec import Meta
 
 from ..errors import InputError, NanPolicy
 from ..files import read_json, sha256_of, write_json
+from ..frames.profiles import camera_of
 from ..schema import Count, Mismatch, Positive, Sha256, check, check_version, one_of, shown
 from ..selection.rules import Rules
 from ..stamps import CLASSES, PLANE_SETS, PLANES, stamp_shape
@@ -129,6 +130,9 @@ class Manifest:
     splits : dict
         Split: ``groups`` (count), ``classes`` {name: count}, ``shards``, a list of ``file``, ``count``, ``asteroids``,
         ``bytes``, ``sha256``.
+    camera : dict or None
+        The profile of the camera with which frames were read (``Camera.as_dict()``); None, and not in the file, where
+        they were read as from any camera.
     folder : pathlib.Path
         Where the manifest was read from; not part of the file.
     sha256 : str
@@ -154,6 +158,7 @@ class Manifest:
     counts: dict[str, Count]
     reconciliation: dict[str, Balance]
     splits: dict[str, Split]
+    camera: dict[str, Any] | None = None
     folder: Path = field(default=Path(), compare=False)
     sha256: str = field(default="", compare=False)
 
@@ -181,7 +186,8 @@ class Manifest:
 
     def as_dict(self) -> dict[str, Any]:
         """Return what is written to the file."""
-        return {each.name: getattr(self, each.name) for each in fields(self) if each.compare}
+        stored = {each.name: getattr(self, each.name) for each in fields(self) if each.compare}
+        return {name: value for name, value in stored.items() if (name, value) != ("camera", None)}
 
 
 def write_manifest(manifest: Manifest, folder: Path) -> None:
@@ -210,8 +216,9 @@ def load_manifest(records: Path) -> Manifest:
     values = read_json(path, what="the manifest of a folder of records", action=REBUILD)
     check_version(values, FORMAT_VERSION, path, older=REBUILD)
     try:
-        check(values, Manifest)
+        check({"camera": None, **values}, Manifest)
         _check_agreement(values)
+        camera_of(values.get("camera") or {}, at="camera")
     except Mismatch as error:
         raise error.of_file(path, action=REBUILD) from error
     try:

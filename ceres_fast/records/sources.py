@@ -19,6 +19,7 @@ from ..catalogues.fields import grouped, read_infos
 from ..console import warn, warnings_kept
 from ..errors import CeresFastError, InputError, OnError
 from ..files import sha256_of
+from ..frames.camera import GENERIC, Camera
 from ..frames.fits_files import files_below, is_fits_name
 from ..frames.info import FrameInfo
 from ..frames.missing import companion_files
@@ -54,6 +55,8 @@ class Source(ABC):
         Goes in front of the column ``source``: the name where there are several sources.
     catalogues : pathlib.Path or None
         The folder that holds the catalogues of frames, where they are not beside them.
+    camera : Camera
+        The profile with which frames are read.
     counts : collections.Counter
         What happened to the input while units were looked for; the rest is in the counts of the units.
     """
@@ -63,6 +66,7 @@ class Source(ABC):
     truth: Path | None
     prefix: str = ""
     catalogues: Path | None = None
+    camera: Camera = GENERIC
     counts: Counter[str] = field(default_factory=Counter)
 
     kind = ""
@@ -123,14 +127,14 @@ class Frames(Source):
 
     def _find(self) -> list[Path]:
         return [
-            *dict.fromkeys(file for frame in find_frames([self.folder]) for file in _files_of(frame, self.catalogues)),
+            *dict.fromkeys(file for frame in self._frames() for file in self._files_of(frame)),
             self._truth(),
         ]
 
     def units(self, choice: Choice, workers: Workers) -> list[Unit]:
         """Return the exposures of a field and CCD in a night each, and the files that belong to none."""
         _refuse_planes(self, choice)
-        frames = find_frames([self.folder])
+        frames = self._frames()
         self.counts.update(self._read_truth(choice).meta["counts"])
         truth, sha256 = self._truth(), sha256_of(self._truth())
         units: list[Unit] = []
@@ -140,7 +144,7 @@ class Frames(Source):
         check_times(self._read_truth(choice), taken, choice.rules)
         check_observatory(self._read_truth(choice), taken)
         for infos in fields:
-            paths = dict.fromkeys(file for info in infos for file in _files_of(info.path, self.catalogues))
+            paths = dict.fromkeys(file for info in infos for file in self._files_of(info.path))
             files = self.named(paths)
             first = self._name_of(infos[0].path) + infos[0].brackets
             # CCDs of a mosaic share its files; only the first of their units computes the SHA-256 of each.
@@ -155,7 +159,8 @@ class Frames(Source):
         return units
 
     def _fields(self, frames: Sequence[Path], choice: Choice, workers: Workers) -> list[list[FrameInfo]]:
-        look = partial(_look, where=choice.where, on_error=choice.on_error, catalogues=self.catalogues)
+        given = {"catalogues": self.catalogues, "camera": self.camera}
+        look = partial(_look, where=choice.where, on_error=choice.on_error, **given)
         infos: list[FrameInfo] = []
         chunks = _chunks(frames, HEADERS_AT_ONCE)
         for found, counts, warnings in workers.run(look, chunks, f"looking at {self.name}"):
@@ -176,6 +181,18 @@ class Frames(Source):
     def _read_truth(self, choice: Choice) -> Table:
         truth = self._truth()
         return truth_of(truth, sha256_of(truth), choice.observatory, choice.on_error)
+
+    def _frames(self) -> list[Path]:
+        return find_frames([self.folder], self.camera)
+
+    def _files_of(self, frame: Path) -> list[Path]:
+        """Return the files that decide what the stamps of a frame are: itself, its catalogue, its masks and weights.
+
+        Where it has several catalogues in a folder that is named, it has no stamps, because of all of them.
+        """
+        there = [place for place in catalogue_places(frame, self.catalogues) if place.is_file()]
+        used = there[:1] if self.catalogues is None else there
+        return [frame, *used, *companion_files(frame, self.camera)]
 
     def _truth(self) -> Path:
         if self.truth is None or not self.truth.is_file():
@@ -223,20 +240,11 @@ def _refuse_planes(source: Source, choice: Choice) -> None:
         )
 
 
-def _files_of(frame: Path, catalogues: Path | None) -> list[Path]:
-    """Return the files that decide what the stamps of a frame are: itself, its catalogue, its masks and weights.
-
-    Where it has several catalogues in a folder that is named, it has no stamps, because of all of them.
-    """
-    there = [place for place in catalogue_places(frame, catalogues) if place.is_file()]
-    return [frame, *(there[:1] if catalogues is None else there), *companion_files(frame)]
-
-
 def _look(
-    paths: Sequence[Path], *, where: Where, on_error: OnError, catalogues: Path | None
+    paths: Sequence[Path], *, where: Where, on_error: OnError, catalogues: Path | None, camera: Camera
 ) -> tuple[list[FrameInfo], Counter[str], list[str]]:
     with warnings_kept() as warnings:
-        infos, counts = read_infos(paths, where=where, on_error=on_error, catalogues=catalogues)
+        infos, counts = read_infos(paths, where=where, on_error=on_error, catalogues=catalogues, camera=camera)
     return infos, counts, warnings
 
 
@@ -244,7 +252,9 @@ def _chunks(items: Sequence[Any], size: int) -> list[Sequence[Any]]:
     return [items[start : start + size] for start in range(0, len(items), size)]
 
 
-def find_sources(folders: Sequence[Path], truth: Path | None, catalogues: Path | None = None) -> list[Source]:
+def find_sources(
+    folders: Sequence[Path], truth: Path | None, catalogues: Path | None = None, camera: Camera = GENERIC
+) -> list[Source]:
     """Return the sources in the order they were named.
 
     Raises
@@ -269,7 +279,7 @@ def find_sources(folders: Sequence[Path], truth: Path | None, catalogues: Path |
         if kind is Frames:
             _refuse_other_formats(folder)
         prefix = f"{unique}/" if len(folders) > 1 else ""
-        sources.append(kind(folder, unique, truth or folder / TRUTH, prefix, catalogues))
+        sources.append(kind(folder, unique, truth or folder / TRUTH, prefix, catalogues, camera))
     return sources
 
 

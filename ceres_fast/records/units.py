@@ -120,11 +120,12 @@ class FieldUnit(Unit):
 
     @property
     def decides(self) -> list[Any]:
-        """The truth, which is the same for all fields and so not one of its files; and what the fields are called.
+        """The truth, which is the same for all fields and so not one of its files; what they are called; the camera.
 
         Frames of other units may be why a field has another name than its frames say.
         """
-        return [self.truth_sha256, sorted({info.field for info in self.frames})]
+        fields = sorted({info.field for info in self.frames})
+        return [self.truth_sha256, fields, [info.camera.as_dict() for info in self.frames[:1]]]
 
     def tables(self, choice: Choice) -> Iterator[tuple[Table, Counter[str]]]:
         """Cut and label the detections."""

@@ -25,7 +25,7 @@ def exposure_stamps(
     ``filled_stamps`` are counted too.
     """
     exposure = labelled.exposure
-    image = read_frame(exposure.info.path, exposure.info.hdu).data
+    image = read_frame(exposure.info.path, exposure.info.hdu, exposure.info.camera).data
     stamps, padded, filled = cut_stamps(image, exposure.x[rows], exposure.y[rows])
     good = np.ones(len(rows), bool)
     for index in np.flatnonzero(_is_bad(stamps, filled, nan)):

@@ -21,6 +21,14 @@ class Shared:
             metavar="FOLDER",
         ),
     ] = None
+    camera: Annotated[
+        str | None,
+        option(
+            "Profile of the camera: decam, int-wfc, lco, nina, rubin, ztf, or a TOML file. Without it frames are read "
+            "as from any camera.",
+            metavar="NAME|FILE",
+        ),
+    ] = None
     static: Annotated[
         Path | None,
         option(

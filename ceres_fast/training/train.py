@@ -180,6 +180,7 @@ def _classifier(manifest: Manifest, settings: Settings) -> Classifier:
         pixel_scale=manifest.pixel_scale,
         stamp_shape=manifest.stamp_shape,
         planes=manifest.planes,
+        camera=manifest.camera,
     )
 
 

@@ -17,6 +17,7 @@ from astropy.table import Table, vstack
 from ..catalogues.fields import read_infos
 from ..console import say, warn_once
 from ..errors import CeresFastError, InputError, OnError
+from ..frames.camera import GENERIC, Camera
 from ..frames.exposures import group_exposures
 from ..frames.info import FrameInfo
 from ..frames.reading import find_frames, read_header
@@ -44,7 +45,14 @@ STEP = 1.0
 """Hours between predictions for a field; between them places are interpolated."""
 
 
-def skybot_file(folders: Sequence[Path], observatory: str | None, path: Path, *, on_error: OnError = "stop") -> Path:
+def skybot_file(
+    folders: Sequence[Path],
+    observatory: str | None,
+    path: Path,
+    *,
+    on_error: OnError = "stop",
+    camera: Camera = GENERIC,
+) -> Path:
     """Return `path`, the truth table of the frames in folders that SkyBoT gave, or now gives.
 
     Frames that cannot be read are errors, or passed over with ``on_error="skip"``. Raises as `truth_from_skybot`.
@@ -52,7 +60,7 @@ def skybot_file(folders: Sequence[Path], observatory: str | None, path: Path, *,
     if observatory is None:
         raise CeresFastError("SkyBoT must know who looks. Pass --observatory CODE, the MPC code of the observatory.")
     if not path.exists():
-        infos, _ = read_infos(find_frames(folders), on_error=on_error)
+        infos, _ = read_infos(find_frames(folders, camera), on_error=on_error, camera=camera)
         truth_from_skybot(infos, observatory, path)
     say(f"known asteroids: {path}, as SkyBoT gave them; delete it to ask again")
     return path
@@ -207,7 +215,7 @@ def cone(info: FrameInfo) -> tuple[tuple[float, float], float]:
     InputError
         When the frame has no coordinates or no time.
     """
-    wcs = read_header(info.path, info.hdu).wcs
+    wcs = read_header(info.path, info.hdu, info.camera).wcs
     if wcs is None or math.isnan(info.mjd):
         raise InputError(info.path, "has no coordinates, or no time", expected="a WCS and MJD-OBS or DATE-OBS")
     ny, nx = info.shape

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ceres_fast.artifact.classifier import CLASSIFIER_FILE, Classifier, read_classifier
 from ceres_fast.errors import CeresFastError, InputError
+from ceres_fast.frames.profiles import camera_of, load_camera
 
 from ..tiny_models import classifier
 
@@ -45,6 +46,14 @@ def test_what_is_written_is_read(folder: Path) -> None:
 def test_round_trip(threshold: float, scale: float | None, name: str, experiment: int) -> None:
     made = classifier(threshold=threshold, pixel_scale=scale, backbone=name[:99], experiment=experiment)
     assert Classifier.from_json(made.to_json(), Path("x")) == made
+
+
+def test_the_profile_of_the_camera_is_kept_and_is_not_stored_where_there_is_none() -> None:
+    assert "camera" not in json.loads(classifier().to_json())
+    camera = load_camera("decam")
+    read = Classifier.from_json(classifier(camera=camera.as_dict()).to_json(), Path("x"))
+    assert read.camera is not None
+    assert camera_of(read.camera) == camera
 
 
 def test_an_unknown_pixel_scale_is_null() -> None:

@@ -2,6 +2,7 @@
 
 import errno
 
+import numpy as np
 import pytest
 from astropy.io import fits
 
@@ -20,6 +21,20 @@ def test_catalogues_are_written_where_they_are_found(tmp_path, write_frame, form
     catalogue = read_catalogue(written[0])
     assert catalogue.format == format
     assert len(catalogue.table) == 9
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_frames_are_read_with_the_profile_of_the_camera(tmp_path, write_frame, workers, capsys):
+    write_frame("F1-1.fits", MAGZPT=25.0, OWN_ZP=26.5)
+    profile = tmp_path / "mine.toml"
+    profile.write_text('origin = 0\n[keywords]\nzero_point = ["OWN_ZP"]\n')
+    (path,) = detect_frames([tmp_path])
+    before = read_catalogue(path).table
+    detect_frames([tmp_path], camera=profile, overwrite=True, workers=workers)
+    after = read_catalogue(path).table
+    np.testing.assert_allclose(after["MAG_AUTO"] - before["MAG_AUTO"], 1.5, atol=2e-4)
+    np.testing.assert_array_equal(after["X_IMAGE"], before["X_IMAGE"])
+    assert "those that are written here count from 1" in capsys.readouterr().err
 
 
 def test_catalogues_may_go_to_one_folder(tmp_path, write_frame):

@@ -1,9 +1,11 @@
+import dataclasses
 import hashlib
 import json
 
 import pytest
 
 from ceres_fast.errors import InputError
+from ceres_fast.frames.profiles import camera_of, load_camera
 from ceres_fast.records.manifest import Manifest, load_manifest, write_manifest
 
 
@@ -64,7 +66,7 @@ def test_another_format_version(copied, version, action):
 KEYS = [name for name in Manifest.__annotations__ if name not in ("folder", "sha256", "format_version")]
 
 
-@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("key", [key for key in KEYS if key != "camera"])
 def test_a_missing_key(copied, key):
     path = copied / "manifest.json"
     value = json.loads(path.read_text())
@@ -72,6 +74,15 @@ def test_a_missing_key(copied, key):
     path.write_text(json.dumps(value))
     with pytest.raises(InputError, match=rf"manifest.json: lacks {key}; expected .*Build the records again"):
         load_manifest(copied)
+
+
+def test_the_profile_of_the_camera_is_kept_whole(built, tmp_path):
+    assert "camera" not in json.loads((built.folder / "manifest.json").read_text())
+    write_manifest(dataclasses.replace(built, camera=load_camera("decam").as_dict()), tmp_path)
+    assert camera_of(load_manifest(tmp_path).camera) == load_camera("decam")
+    change(tmp_path, camera={"name": "x", "origin": 3})
+    with pytest.raises(InputError, match=r"manifest.json: camera\.origin is 3; expected 0 or 1"):
+        load_manifest(tmp_path)
 
 
 WRONG = [

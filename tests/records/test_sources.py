@@ -10,7 +10,9 @@ import pytest
 from astropy.io import fits
 
 from ceres_fast.errors import InputError
+from ceres_fast.frames.camera import GENERIC, Camera
 from ceres_fast.records import sources as records_sources
+from ceres_fast.records.parts import PartMaker
 from ceres_fast.records.scheduler import Workers
 from ceres_fast.records.sources import find_sources
 from ceres_fast.records.units import Choice
@@ -54,6 +56,18 @@ def test_a_field_is_one_unit_and_the_rest_is_listed(frames):
     assert set(listed.values()) == {1}
     assert source.counts["bad_frames"] == 1
     assert source.counts["frames_found"] == 6
+
+
+def test_a_profile_of_the_camera_decides_what_parts_are_and_which_maps_they_have(frames):
+    camera = Camera(files=({"frame": "F0001", "map": "quality_F0001", "kind": "mask"},), no_data_bits=(3,))
+    shutil.copy(frames / "F0001/resamp/F0001-1.fits", frames / "F0001/resamp/quality_F0001-1.fits")
+    sources = [find_sources([frames], None, None, each)[0] for each in (GENERIC, Camera(origin=0), camera)]
+    units = [source.units(CHOICE, Workers()) for source in sources]
+    make = PartMaker(frames, CHOICE)
+    assert len({make.key(of[0]) for of in units}) == 3
+    assert [info.camera for info in units[2][0].frames] == [camera] * 3
+    assert "quality_F0001-1.fits" in {file.path.name for file in units[2][0].files}
+    assert sources[2].counts["frames_found"] == 6
 
 
 def test_frames_that_are_not_selected_are_listed(frames):

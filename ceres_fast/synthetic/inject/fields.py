@@ -15,6 +15,7 @@ from ...catalogues import find_catalogue
 from ...catalogues.detections import Detections, read_detections
 from ...console import warn
 from ...errors import InputError, Problems
+from ...frames.camera import GENERIC, Camera
 from ...frames.exposures import group_exposures
 from ...frames.info import FrameInfo
 from ...frames.reading import find_frames, read_frame, read_headers, relative_to_sources
@@ -39,7 +40,7 @@ BEFORE_RADIUS = 1.0
 
 
 def find_fields(
-    sources: Sequence[Path], problems: Problems, counts: Counter[str]
+    sources: Sequence[Path], problems: Problems, counts: Counter[str], camera: Camera = GENERIC
 ) -> tuple[list[list[list[FrameInfo]]], dict[Path, Path]]:
     """Return the frames by field, CCD and night, fields that share files together, and each file's relative name.
 
@@ -50,9 +51,9 @@ def find_fields(
         asteroids already, or two files that would have one name.
     """
     infos: list[FrameInfo] = []
-    for path in find_frames(sources):
+    for path in find_frames(sources, camera):
         with problems.skipping(counts, "frames left out"):
-            found = read_headers(path)
+            found = read_headers(path, camera)
             if any(KEYWORD in head.header for head in found):
                 raise InputError(
                     path,
@@ -148,7 +149,9 @@ def plan_field(
     exposures = []
     for info in infos:
         with problems.skipping(counts, "frames left out"):
-            exposures.append(measure(read_frame(info.path, info.hdu), threshold=threshold, min_area=min_area))
+            exposures.append(
+                measure(read_frame(info.path, info.hdu, info.camera), threshold=threshold, min_area=min_area)
+            )
     if not exposures:
         return None
     depth = float(np.median([exposure.depth for exposure in exposures]))
@@ -186,7 +189,9 @@ def write_files(
             layers, seen = {}, {}
             for each, exposure in ccds:
                 random = stream(seed, *_names(exposure.info), exposure.info.frame, "light")
-                light, view = paint(read_frame(path, exposure.info.hdu), exposure, each.asteroids, random)
+                light, view = paint(
+                    read_frame(path, exposure.info.hdu, exposure.info.camera), exposure, each.asteroids, random
+                )
                 seen[path, exposure.info.hdu] = view
                 number = int(view.inside.sum())
                 layers[exposure.info.hdu] = Layer(light, number, exposure.info.saturation, random)

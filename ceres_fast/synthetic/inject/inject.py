@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,8 +17,10 @@ from ...console import say, track, warn
 from ...console import table as print_table
 from ...detect import detect_frames
 from ...errors import CeresFastError, OnError, Problems
-from ...files import atomic_directory, refuse_existing
+from ...files import StrPath, atomic_directory, refuse_existing
+from ...frames.camera import Camera
 from ...frames.missing import companion_files
+from ...frames.profiles import load_camera
 from ...selection.rules import Rules
 from ...settings.survey import Detection, DetectionEngine, Injection
 from .completeness import Completeness
@@ -43,6 +46,7 @@ def inject_frames(
     engine: DetectionEngine = Detection.engine,
     threshold: float = Detection.threshold,
     min_area: int = Detection.min_area,
+    camera: StrPath | Camera | None = None,
     scorer: Scorer | None = None,
     slowest: float = Rules.slowest,
     on_error: OnError = "stop",
@@ -81,6 +85,8 @@ def inject_frames(
         As in `detect.detect_frames`.
     threshold, min_area : float, int
         As in `detect.detect_frame`.
+    camera : str, path or Camera, optional
+        How frames are read: a profile that ships with the package, or a TOML file (`frames.profiles.load_camera`).
     scorer : callable, optional
         Called with the folder of injected frames and a folder for tables; says which detections a classifier calls
         asteroids (`fields.Scorer`).
@@ -105,10 +111,11 @@ def inject_frames(
     population = Population(number_per_field, magnitude, rate, position_angle)
     _check(population, seed)
     refuse_existing(out, overwrite)
+    profile = replace(load_camera(camera), origin=1)  # the catalogues are those of `detect`, which counts from 1
     known = read_known(truth)
     counts: Counter[str] = Counter()
     problems = Problems(on_error)
-    batches, names = find_fields(sources, problems, counts)
+    batches, names = find_fields(sources, problems, counts, profile)
     finding: dict[str, Any] = {"threshold": threshold, "min_area": min_area}
     with atomic_directory(out, overwrite=overwrite) as folder:
         fields: list[Field] = []
@@ -127,7 +134,7 @@ def inject_frames(
         _copy_companions(fields, names, folder)
         injected = vstack([field.table for field in fields], metadata_conflicts="silent")
         write_truth(folder / TRUTH_FILE, injected, known)
-        detect_frames([folder], on_error=on_error, engine=engine, **finding)
+        detect_frames([folder], on_error=on_error, engine=engine, camera=profile, **finding)
         with TemporaryDirectory() as tables:
             scores = Scores(scorer(folder, Path(tables)), folder, Path(tables)) if scorer else None
             for field in fields:
@@ -163,8 +170,9 @@ def _ordered(limits: tuple[float, float] | None) -> bool:
 
 def _copy_companions(fields: Sequence[Field], names: dict[Path, Path], folder: Path) -> None:
     """Copy masks and weights: what they say is missing is missing in the injected frames too."""
-    for path in dict.fromkeys(exposure.info.path for field in fields for exposure in field.exposures):
-        for other in companion_files(path):
+    cameras = {exposure.info.path: exposure.info.camera for field in fields for exposure in field.exposures}
+    for path, camera in cameras.items():
+        for other in companion_files(path, camera):
             shutil.copyfile(other, folder / names[path].with_name(other.name))
 
 

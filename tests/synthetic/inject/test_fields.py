@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from ceres_fast.errors import Problems
+import pytest
+from astropy.io import fits
+
+from ceres_fast.errors import InputError, Problems
+from ceres_fast.frames.camera import Camera
 from ceres_fast.frames.info import FrameInfo
 from ceres_fast.synthetic.inject.fields import _batches, find_fields
 
@@ -21,6 +25,17 @@ def test_fields_linked_by_a_third_are_one_batch():
     one, two = Path("1.fits"), Path("2.fits")
     groups = [[FrameInfo(one, "a")], [FrameInfo(two, "b")], [FrameInfo(one, "c"), FrameInfo(two, "d")]]
     assert _batches(groups) == [groups]
+
+
+def test_frames_are_read_with_the_profile_of_the_camera(night):
+    for path in night.rglob("*.fits"):
+        with fits.open(path, mode="update") as hdus:
+            hdus[0].header["E_PER_DN"] = hdus[0].header.pop("GAIN")
+    with pytest.raises(InputError, match="does not say the gain"):
+        find_fields([night], Problems("stop"), Counter())
+    camera = Camera(keywords={"gain": ("E_PER_DN",)})
+    batches, _ = find_fields([night], Problems("stop"), Counter(), camera)
+    assert [info.camera for info in batches[0][0]] == [camera] * 3
 
 
 def test_frames_keep_their_names_in_folders(night):
