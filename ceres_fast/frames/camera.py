@@ -117,6 +117,9 @@ class Camera:
         for name in ("keywords", "no_sky"):
             object.__setattr__(self, name, {key: tuple(values) for key, values in getattr(self, name).items()})
 
+    def __hash__(self) -> int:
+        return hash(self.name)
+
     def field_name(self, text: str) -> str:
         """Return the name of a field without the words that are ignored; one that is longer than usual stays whole."""
         if len(text) > LONGEST_NAME:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -64,9 +66,16 @@ class MapName(NamedTuple):
     sure: bool
 
 
-def map_names(stem: str, camera: Camera = GENERIC) -> Iterator[MapName]:
-    """Yield what the name of a file may say of the map in it, the likeliest first; nothing for most frames."""
-    stem = stem.lower()
+@lru_cache(maxsize=1 << 14)
+def map_names(stem: str, camera: Camera = GENERIC) -> tuple[MapName, ...]:
+    """Return what the name of a file may say of the map in it, the likeliest first; nothing for most frames.
+
+    Kept, because each CCD of a mosaic looks for its maps among all files of a folder.
+    """
+    return tuple(_map_names(stem.lower(), camera))
+
+
+def _map_names(stem: str, camera: Camera) -> Iterator[MapName]:
     for each in camera.files:
         there, frame = each["map"].lower(), each["frame"].lower()
         if stem.endswith(there) if not frame else there in stem:
@@ -108,21 +117,27 @@ def kind_of_file(
 
 def maps_of(path: Path, camera: Camera = GENERIC) -> dict[Path, Kind]:
     """Return the files of maps beside a frame, in the order of their names, and their kinds."""
-    stems = {file: frame_stem(file).lower() for file in sorted(path.parent.iterdir()) if _is_fits(file)}
-    there, own = set(stems.values()), frame_stem(path).lower()
+    # As text, because making paths of all files of a night takes longer than the rest.
+    names = sorted(os.listdir(path.parent))  # noqa: PTH208
+    stems = {name: stem for name in names if (stem := _stem(name))}
+    own = frame_stem(path).lower()
+    there = {own, *stems.values()}
     found: dict[Path, Kind] = {}
     for file, stem in stems.items():
         for name in map_names(stem, camera):
             frame = next((frame for frame in name.frames if frame in there), None)
             if frame is not None:
                 if frame == own != stem and name.kind != "image":
-                    found[file] = name.kind
+                    found[path.with_name(file)] = name.kind
                 break
     return found
 
 
-def _is_fits(path: Path) -> bool:
-    return path.name.lower().endswith(ENDINGS) and not path.name.startswith(".")
+def _stem(name: str) -> str:
+    """Return the name of a FITS file without suffix, in small letters; empty for hidden and other files."""
+    lower = name.lower()
+    ending = next((ending for ending in ENDINGS if lower.endswith(ending)), "")
+    return lower[: -len(ending)] if ending and not name.startswith(".") else ""
 
 
 def kind_of_extension(name: str, camera: Camera = GENERIC) -> tuple[Kind | None, str]:

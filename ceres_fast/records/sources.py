@@ -159,8 +159,13 @@ class Frames(Source):
         return units
 
     def _fields(self, frames: Sequence[Path], choice: Choice, workers: Workers) -> list[list[FrameInfo]]:
-        given = {"catalogues": self.catalogues, "camera": self.camera}
-        look = partial(_look, where=choice.where, on_error=choice.on_error, **given)
+        look = partial(
+            _look,
+            where=choice.where,
+            on_error=choice.on_error,
+            catalogues=self.catalogues,
+            camera=self.camera,
+        )
         infos: list[FrameInfo] = []
         chunks = _chunks(frames, HEADERS_AT_ONCE)
         for found, counts, warnings in workers.run(look, chunks, f"looking at {self.name}"):
