@@ -28,7 +28,7 @@ CLASSES = ("non_asteroid", "asteroid")
 
 
 NOT_MEASURED = 90
-"""Magnitudes from here on say "not measured": SExtractor writes 99."""
+"""Magnitudes as far from 0 as this, to either side, say "not measured": programs write 99, -99, 999, -9999."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,8 @@ def stamp_shape(planes: Sequence[str]) -> tuple[int, int, int]:
 
 
 def measured_magnitudes(magnitude: np.ndarray) -> np.ndarray:
-    """Return magnitudes (n,) with NaN where one was not measured."""
-    return np.where(magnitude < NOT_MEASURED, magnitude, np.nan)
+    """Return magnitudes (n,) with NaN where one was not measured; exactly 0 is what was never filled in."""
+    return np.where((np.abs(magnitude) < NOT_MEASURED) & (magnitude != 0), magnitude, np.nan)
 
 
 def empty_table(planes: Sequence[str] = PLANES[:1]) -> Table:

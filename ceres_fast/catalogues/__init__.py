@@ -1,6 +1,6 @@
-"""SExtractor catalogues: one file per format, and what is common to them in `core`."""
+"""SExtractor catalogues: one file per format, and what is common to them in `core`, `places` and `of_frame`."""
 
-from .core import Catalogue, check_against, column, far_outside, positions, rows_of, sky_positions
+from .core import Catalogue, column
 from .find import (
     CATALOGUE_FOLDER,
     ENDINGS,
@@ -12,6 +12,8 @@ from .find import (
 )
 from .formats import FORMATS, SUFFIXES, check_free, read_catalogue, write_catalogue, write_table, write_tables
 from .names import Names
+from .of_frame import check_against, far_outside, rows_of
+from .places import drifted, positions, sky_positions, typical_width
 
 __all__ = [
     "CATALOGUE_FOLDER",
@@ -26,6 +28,7 @@ __all__ = [
     "check_free",
     "check_one_each",
     "column",
+    "drifted",
     "far_outside",
     "find_catalogue",
     "no_catalogue",
@@ -33,6 +36,7 @@ __all__ = [
     "read_catalogue",
     "rows_of",
     "sky_positions",
+    "typical_width",
     "write_catalogue",
     "write_table",
     "write_tables",

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,12 @@ from astropy.table import Table
 from astropy.units import Unit
 
 from ..errors import InputError
+from .core import LARGEST, distinct
+from .lines import BLANK, Text, body, is_blank, is_comment, number_in, read_text, split
+from .names import Names
 
-_HEADER_LINE = re.compile(r"#\s*(\d+)\s+(\S+)\s*(.*?)\s*(?:\[([^\]]*)\])?\s*$")
+_HEADER_LINE = re.compile(r"#\s*(\d{1,5})\s+(\S+)\s*(.*?)\s*(?:\[([^\]]*)\])?\s*$")
+_FIRST = re.compile(r"\s*#\s*1\s+[A-Za-z]")
 
 WHOLE_NUMBERS = ("NUMBER", "FLAGS", "FLAGS_WEIGHT", "FLAGS_WIN", "EXT_NUMBER", "CERES_FLAGS")
 """Columns that hold whole numbers."""
@@ -28,51 +34,70 @@ PRECISION = (("J2000", ".7f"), ("SKY", ".7f"), ("_IMAGE", ".4f"), ("MAG", ".4f")
 
 
 @dataclass(frozen=True)
-class Lines:
-    """The lines of a catalogue, and how many columns they have."""
+class Original:
+    """A file, which of its lines (from 0) is the last that names a column, which are rows, and how many columns."""
 
-    head: list[str]
-    rows: list[str]
+    text: Text
+    last: int
+    rows: list[int]
     columns: int
 
 
 def recognises(start: bytes) -> bool:
-    """Tell from a file's first bytes whether it is ASCII_HEAD."""
-    return re.match(rb"#\s*1\s+[A-Za-z]", start) is not None
+    """Tell from a file's first bytes whether it is ASCII_HEAD: a line that names column 1, among those with a #."""
+    lines = split(start.decode("latin-1").removeprefix("ï»¿"))
+    head = [body(line) for line in takewhile(lambda line: is_blank(line) or is_comment(line), lines)]
+    after = lines[len(head) : len(head) + 1]
+    return any(map(_FIRST.match, head)) and not any("," in line or ";" in line for line in after)
 
 
-def read(path: Path) -> tuple[Table, Lines, dict[str, Any]]:
+def read(path: Path, names: Names) -> tuple[Table, Original, dict[str, Any]]:
     """Return the table, and the lines it was read from."""
-    # latin-1: any byte survives reading and writing; splitlines would also split at some of them
-    lines = path.read_text(encoding="latin-1").split("\n")
-    head = [line for line in lines if line.startswith("#")]
-    rows = [line for line in lines if line.strip() and not line.startswith("#")]
-    parsed = [match.groups() for line in head if (match := _HEADER_LINE.match(line))]
-    starts = [int(number) - 1 for number, *_ in parsed]
-    values = _values(path, rows) if rows else np.empty((0, starts[-1] + 1))
+    text = read_text(path)
+    rows = [number for number, line in enumerate(text.lines) if not is_blank(line) and not is_comment(line)]
+    above = rows[0] if rows else len(text.lines)
+    named = [
+        (number, match.groups())
+        for number, line in enumerate(text.lines[:above])
+        if (match := _HEADER_LINE.match(body(line).lstrip(BLANK)))
+    ]
+    if again := [number for number, line in enumerate(text.lines[above:], start=above + 1) if _FIRST.match(line)]:
+        problem, action = "names its columns again: two catalogues are in it", "give each frame its own catalogue"
+        raise InputError(path, problem, row=f"line {again[0]}", expected="one header", action=action)
+    if not named:
+        raise InputError(path, "has no line that names a column", expected="one header line per column")
+    starts = [int(column) - 1 for _, (column, *_) in named]
+    values = _values(path, text, rows) if rows else np.empty((0, starts[-1] + 1))
     width = values.shape[1]
     if starts != sorted(set(starts)) or starts[0] != 0 or width <= starts[-1]:
         problem = f"its header counts columns up to {starts[-1] + 1} and its rows have {width}"
         raise InputError(path, problem, expected="one header line per column, in order", action="run SExtractor again")
     table = Table()
-    for (_, name, description, unit), start, stop in zip(parsed, starts, [*starts[1:], width], strict=True):
+    unique = distinct([name for _, (_, name, *_) in named])
+    spans = zip(unique, starts, [*starts[1:], width], strict=True)
+    for (_, (_, name, description, unit)), (called, start, stop) in zip(named, spans, strict=True):
         for number in range(start, stop):
-            numbered = name if number == start else f"{name}_{number - start}"
-            table[numbered] = values[:, number]
-            if name in WHOLE_NUMBERS and np.isfinite(values[:, number]).all():
-                table[numbered] = table[numbered].astype(np.int64)
+            numbered = called if number == start else f"{called}_{number - start}"
+            column = values[:, number]
+            is_whole = name in WHOLE_NUMBERS and (np.abs(column) < LARGEST).all()
+            table[numbered] = column.astype(np.int64) if is_whole else column
             table[numbered].description = description or None
             table[numbered].unit = Unit(unit, parse_strict="silent") if unit else None
-    return table, Lines(head, rows, width), {}
+    return table, Original(text, named[-1][0], rows, width), {}
 
 
-def write_back(original: Lines, path: Path, added: Mapping[str, np.ndarray], keep: np.ndarray) -> None:
+def write_back(original: Original, path: Path, added: Mapping[str, np.ndarray], keep: np.ndarray) -> None:
     """Write the original lines with a column per added name at their end, and its header line after the others."""
-    last = max(number for number, line in enumerate(original.head) if _HEADER_LINE.match(line)) + 1
-    new = [_header_line(original.columns + number, name, added[name]) for number, name in enumerate(added, start=1)]
+    lines: list[str | None] = [*original.text.lines]
     texts = [_texts(name, values) for name, values in added.items()]
-    rows = ["".join(cells) for cells in zip(original.rows, *texts, strict=True)]
-    _write(path, [*original.head[:last], *new, *original.head[last:]], [rows[row] for row in np.flatnonzero(keep)])
+    for number, row in enumerate(original.rows):
+        line = original.text.lines[row]
+        whole = body(line)
+        longer = "".join([whole, *(column[number] for column in texts), line[len(whole) :]])
+        lines[row] = longer if keep[number] else None
+    new = [_header_line(original.columns + number, name, added[name]) for number, name in enumerate(added, start=1)]
+    lines[original.last + 1 : original.last + 1] = [line + original.text.end for line in new]
+    original.text.write(path, [line for line in lines if line is not None])
 
 
 def write_new(parts: Sequence[tuple[Table, fits.Header]], path: Path) -> None:
@@ -83,29 +108,32 @@ def write_new(parts: Sequence[tuple[Table, fits.Header]], path: Path) -> None:
             raise InputError(path, f"column {name} is not one number per row", action="choose the format ECSV")
     head = [_header_line(number, name, table[name]) for number, name in enumerate(table.colnames, start=1)]
     texts = [_texts(name, table[name]) for name in table.colnames]
-    _write(path, head, ["".join(cells) for cells in zip(*texts, strict=True)])
+    rows = ["".join(cells) for cells in zip(*texts, strict=True)]
+    path.write_text("\n".join([*head, *rows]) + "\n", encoding="utf-8", newline="\n")
 
 
-def _values(path: Path, rows: list[str]) -> np.ndarray:
-    try:
-        return np.loadtxt(rows, dtype=np.float64, ndmin=2, comments=None)
-    except ValueError as error:
-        raise _bad_row(path, rows) from error
-
-
-def _bad_row(path: Path, rows: list[str]) -> InputError:
-    width = len(rows[0].split())
-    for number, row in enumerate(rows, start=1):
-        cells = row.split()
-        if len(cells) != width:
-            problem = f"has {len(cells)} values where the first row has {width}; the file may be cut off"
-            return InputError(path, problem, row=number, expected=f"{width} numbers", action="run SExtractor again")
-        for cell in cells:
+def _values(path: Path, text: Text, rows: list[int]) -> np.ndarray:
+    """Return the numbers of all rows, NaN where one is missing."""
+    lines = [text.lines[row] for row in rows]
+    with suppress(ValueError):  # the fast way: nothing is missing but as NaN
+        return np.loadtxt(lines, dtype=np.float64, ndmin=2, comments=None)
+    cells = [line.strip(BLANK).split() for line in lines]
+    width = len(cells[0])
+    for count, (row, line) in enumerate(zip(cells, rows, strict=True), start=1):
+        if len(row) != width:
+            problem = f"has {len(row)} values where the first row has {width}; the file may be cut off"
+            raise _bad_row(path, problem, count, width, line)
+        for cell in row:
             try:
-                float(cell)
+                number_in(cell)
             except ValueError:
-                return InputError(path, f"{cell!r} is not a number", row=number, expected=f"{width} numbers")
-    return InputError(path, "its rows cannot be read", expected="numbers separated by blanks")
+                raise _bad_row(path, f"{cell[:40]!r} is not a number", count, width, line) from None
+    return np.array([[number_in(cell) for cell in row] for row in cells])
+
+
+def _bad_row(path: Path, problem: str, count: int, width: int, line: int) -> InputError:
+    action = f"look at line {line + 1} of the file, or run SExtractor again"
+    return InputError(path, problem, row=count, expected=f"{width} numbers", action=action)
 
 
 def _header_line(number: int, name: str, values: np.ndarray) -> str:
@@ -118,7 +146,3 @@ def _texts(name: str, values: np.ndarray) -> list[str]:
     values = np.ma.filled(np.ma.asarray(values), np.nan) if np.ma.isMaskedArray(values) else np.asarray(values)
     precision = "d" if values.dtype.kind in "biu" else next(form for part, form in PRECISION if part in name)
     return [f" {value:>12{precision}}" for value in values.tolist()]
-
-
-def _write(path: Path, head: list[str], rows: list[str]) -> None:
-    path.write_text("\n".join([*head, *rows]) + "\n", encoding="latin-1")

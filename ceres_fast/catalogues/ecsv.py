@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,10 @@ from astropy.io import fits
 from astropy.table import Table
 
 from ..errors import InputError
+from .core import distinct
+from .names import Names
+
+_COLUMN = re.compile(r"^#\s*-\s*\{?\s*name:\s*(\"[^\"]*\"|'[^']*'|[^,}\s]+)", re.MULTILINE)
 
 
 def recognises(start: bytes) -> bool:
@@ -18,13 +23,16 @@ def recognises(start: bytes) -> bool:
     return start.startswith(b"# %ECSV")
 
 
-def read(path: Path) -> tuple[Table, Table, dict[str, Any]]:
+def read(path: Path, names: Names) -> tuple[Table, Table, dict[str, Any]]:
     """Return the table, twice: it is all that is needed to write it back."""
     try:
         table = Table.read(path, format="ascii.ecsv")
     except Exception as error:  # the YAML header and the rows fail with unrelated types
         reason = (str(error) or type(error).__name__).strip().splitlines()[0]
         raise InputError(path, f"is not readable ECSV ({reason})", expected="a whole ECSV table") from error
+    called = [name.strip("\"'") for name in _COLUMN.findall(path.read_text(encoding="utf-8", errors="replace"))]
+    if len(set(called)) < len(called) == len(table.colnames):  # two of one name, of which astropy renames one
+        table.rename_columns(table.colnames, distinct(called))
     return table, table, {}
 
 

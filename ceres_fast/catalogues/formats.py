@@ -27,12 +27,13 @@ class Format:
     """How one format is recognised, read, written back with columns added, and written new.
 
     What is read is the table of all rows, what `write_back` needs, and, for FITS, the arguments of `Catalogue` that
-    tell the CCDs apart. `write_new` takes a table and header per CCD where the format keeps them apart, else one.
+    tell the CCDs apart; of several tables the names of columns tell which one is meant. `write_new` takes a table and
+    header per CCD where the format keeps them apart, else one.
     """
 
     suffix: str
     recognises: Callable[[bytes], bool]
-    read: Callable[[Path], tuple[Table, Any, dict[str, Any]]]
+    read: Callable[[Path, Names], tuple[Table, Any, dict[str, Any]]]
     write_back: Callable[[Any, Path, Mapping[str, np.ndarray], np.ndarray], None]
     write_new: Callable[[Parts, Path], None]
     keeps_apart: bool = False
@@ -47,8 +48,33 @@ FORMATS = {
 }
 """Formats by name, in the order in which a file's first bytes are compared with them."""
 
+START = 2**16
+"""How many bytes of a file tell its format: comments may come first."""
+
+_OTHERS = {
+    b"\x1f\x8b": ("is packed with gzip", "unpack it with gunzip"),
+    b"PK\x03\x04": ("is a ZIP file, as spreadsheets are", "unpack it, or save the spreadsheet as CSV"),
+    b"\xff\xfe": ("is text in UTF-16", "save it in UTF-8"),
+    b"\xfe\xff": ("is text in UTF-16", "save it in UTF-8"),
+    b"version https://git-lfs": (
+        "is a Git LFS pointer, which stands for the file",
+        "fetch the file with `git lfs pull`",
+    ),
+}
+"""What else a file may be, by its first bytes."""
+
+_UNKNOWN = (
+    "is in no known format",
+    "set CATALOG_TYPE to ASCII_HEAD in SExtractor's configuration; without a header its columns are not known",
+)
+
 SUFFIXES = {name: known.suffix for name, known in FORMATS.items()}
 """Suffix of the files of each format."""
+
+
+def format_of(start: bytes) -> str | None:
+    """Return which of `FORMATS` a file is in, by its first `START` bytes; None where it is in none."""
+    return next((name for name, known in FORMATS.items() if known.recognises(start)), None)
 
 
 def read_catalogue(path: Path, names: Names | None = None) -> Catalogue:
@@ -57,10 +83,11 @@ def read_catalogue(path: Path, names: Names | None = None) -> Catalogue:
     Parameters
     ----------
     path : pathlib.Path
-        ASCII_HEAD, FITS_LDAC, FITS_1.0 or ASCII_VOTABLE as SExtractor writes them, CSV with a header line, ECSV or
-        any VOTable.
+        ASCII_HEAD, FITS_LDAC, FITS_1.0 or ASCII_VOTABLE as SExtractor writes them, CSV with a header line, ECSV, any
+        VOTable, or any FITS file of which one table has positions.
     names : Names, optional
-        What its columns are called; by default as SExtractor calls them.
+        What its columns are called; by default as SExtractor calls them. They also tell which of several tables is
+        the catalogue.
 
     Returns
     -------
@@ -74,20 +101,20 @@ def read_catalogue(path: Path, names: Names | None = None) -> Catalogue:
     """
     try:
         with path.open("rb") as stream:
-            start = stream.read(2880)
+            start = stream.read(START)
     except OSError as error:
         raise InputError(path, f"cannot be read ({error.strerror})", expected="a catalogue") from error
     expected = f"a catalogue in one of the formats {', '.join(FORMATS)}"
     if not start.strip():
         raise InputError(path, "is empty", expected=expected, action="run SExtractor or detect on the frame again")
-    name = next((name for name, known in FORMATS.items() if known.recognises(start)), None)
-    if name is None:
-        action = (
-            "set CATALOG_TYPE to ASCII_HEAD in SExtractor's configuration; without a header its columns are not known"
-        )
-        raise InputError(path, "is in no known format", expected=expected, action=action)
-    table, original, more = FORMATS[name].read(path)
-    return Catalogue(path, name, table, original, names=names or Names(), **more)
+    other = next((what for first, what in _OTHERS.items() if start.startswith(first)), None)
+    name = format_of(start)
+    if other or name is None:
+        problem, action = other or _UNKNOWN
+        raise InputError(path, problem, expected=expected, action=action)
+    names = names or Names()
+    table, original, more = FORMATS[name].read(path, names)
+    return Catalogue(path, name, table, original, names=names, **more)
 
 
 def write_catalogue(
@@ -112,7 +139,7 @@ def write_catalogue(
         Shape (n,), bool: which rows to write; all by default.
     format : str, optional
         One of `FORMATS`; by default the catalogue's own, in which what was there is written back unchanged: the
-        lines of ASCII_HEAD and CSV, the LDAC_IMHEAD of FITS_LDAC.
+        bytes of ASCII_HEAD, CSV and FITS, the fields and cells of a VOTable.
 
     Raises
     ------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
 from ..errors import CeresFastError
@@ -36,7 +37,7 @@ class Names:
     ra, dec : str
         Positions on the sky, deg (J2000).
     magnitude : str
-        Magnitude, MAG_AUTO otherwise; 90 and more means unknown.
+        Magnitude, MAG_AUTO otherwise; 0, and 90 and more or -90 and less, mean unknown.
     flags : str
         Bits that mean what SExtractor's FLAGS mean.
     width : str
@@ -80,6 +81,11 @@ class Names:
         """Return what the catalogue calls the column that SExtractor calls `name`."""
         what = next((what for what, names in _STANDS_FOR.items() if name.upper() in names), None)
         return (getattr(self, what) if what else "") or name
+
+    def has_positions(self, columns: Iterable[str]) -> bool:
+        """Tell whether there are columns with pixel positions among some, whatever their case."""
+        there = {name.upper() for name in columns}
+        return any({self.own(name).upper() for name in pair} <= there for pair in PIXEL_COLUMNS)
 
     def given(self) -> list[str]:
         """Return the names that are not SExtractor's."""

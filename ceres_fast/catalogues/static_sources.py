@@ -12,6 +12,11 @@ from astropy.table import Table
 
 from ..console import warn
 from ..errors import InputError
+from . import ascii_head, csv_text
+from .formats import START, format_of
+from .ldac import is_table, table_of
+from .names import Names
+from .unknown import on_sphere
 
 PAIRS = (
     ("ra", "dec"),
@@ -25,9 +30,12 @@ PAIRS = (
 Pan-STARRS, SExtractor."""
 
 FORMATS = {".ecsv": "ascii.ecsv", ".csv": "ascii.csv", ".vot": "votable", ".xml": "votable"}
-"""Formats of what is not FITS, by suffix; anything else is a table of text in a format that is guessed."""
+"""Formats of what is not recognised by its content, by suffix; anything else is a table of text in a format that is
+guessed."""
 
 _FITS = b"SIMPLE  ="
+_BY_CONTENT = {"ECSV": "ascii.ecsv", "VOTABLE": "votable"}
+_TEXT = {"ASCII_HEAD": ascii_head.read, "CSV": csv_text.read}
 
 
 def read_static(path: Path) -> np.ndarray:
@@ -36,13 +44,14 @@ def read_static(path: Path) -> np.ndarray:
     Parameters
     ----------
     path : pathlib.Path
-        FITS (the first table with such columns: FITS_LDAC is one), VOTable, ECSV, CSV or another table of text, with
-        columns called as a row of `PAIRS`, in deg (or in the unit that the column names).
+        FITS (the first table with such columns: FITS_LDAC is one), VOTable, ECSV, CSV, ASCII_HEAD or another table of
+        text, with columns called as a row of `PAIRS`, in deg (or in the unit that the column names).
 
     Returns
     -------
     numpy.ndarray
-        ra, dec in deg, shape (m, 2). Rows without a position are left out, which is said.
+        ra, dec in deg, shape (m, 2). Rows without a position, or with one that stands for none (`unknown.on_sphere`),
+        are left out, which is said.
 
     Raises
     ------
@@ -58,7 +67,7 @@ def read_static(path: Path) -> np.ndarray:
 @lru_cache(maxsize=2)
 def _read(path: Path, size: int, modified: int) -> np.ndarray:
     tables = _tables(path)
-    named = [(table, {name.lower(): name for name in table.colnames}) for table in tables]
+    named = [(table, {name.lower(): name for name in reversed(table.colnames)}) for table in tables]
     found = [(table, columns, pair) for table, columns in named for pair in PAIRS if set(pair) <= columns.keys()]
     if not found:
         names = [name for table in tables for name in table.colnames]
@@ -70,7 +79,7 @@ def _read(path: Path, size: int, modified: int) -> np.ndarray:
         )
     table, columns, pair = found[0]
     ra, dec = (_degrees(table[columns[name]], path) for name in pair)
-    good = np.isfinite(ra) & (np.abs(dec) <= 90)
+    good = on_sphere(ra, dec)
     if not good.any():
         raise InputError(path, f"none of its {len(table)} rows has a position", expected="ra and dec in deg")
     if not good.all():
@@ -80,20 +89,30 @@ def _read(path: Path, size: int, modified: int) -> np.ndarray:
 
 def _tables(path: Path) -> list[Table]:
     """Return the tables in a file."""
-    format_ = FORMATS.get(path.suffix.lower(), "ascii")
     try:
-        with path.open("rb") as stream, warnings.catch_warnings():
+        with path.open("rb") as stream:
+            start = stream.read(START)
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # units and headers of columns that are not used
-            if stream.read(len(_FITS)) != _FITS and not path.name.lower().endswith((".fits", ".fit", ".fits.gz")):
-                return [Table.read(path, format=format_)]
-            with fits.open(path) as hdus:
-                return [Table.read(hdu) for hdu in hdus if isinstance(hdu, fits.BinTableHDU | fits.TableHDU)]
+            if start.startswith(_FITS) or path.name.lower().endswith((".fits", ".fit", ".fits.gz")):
+                return _fits_tables(path)
+            if (name := format_of(start)) in _TEXT:
+                return [_TEXT[name](path, Names())[0]]
+            format_ = _BY_CONTENT.get(name or "", FORMATS.get(path.suffix.lower(), "ascii"))
+            return [Table.read(path, format=format_)]
+    except InputError:
+        raise
     except Exception as error:  # each format raises its own types, and that of text lists all that it has tried
         lines = (str(error).strip() or repr(error)).splitlines()
         why = "no format of text fits" if len(lines) > 9 else lines[0]
         raise InputError(
             path, f"cannot be read as a table ({why})", expected="FITS, VOTable, ECSV or CSV with columns ra and dec"
         ) from error
+
+
+def _fits_tables(path: Path) -> list[Table]:
+    with fits.open(path) as hdus:
+        return [table_of(hdu) for hdu in hdus if is_table(hdu)]
 
 
 def _degrees(column: object, path: Path) -> np.ndarray:

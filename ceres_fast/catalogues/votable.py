@@ -21,6 +21,8 @@ from astropy.io.votable import parse, tree
 from astropy.table import Table
 
 from ..errors import InputError
+from .core import distinct
+from .names import Names
 
 _TYPES = {"f": "double", "i": "long", "u": "long", "b": "boolean"}
 
@@ -32,12 +34,14 @@ def recognises(start: bytes) -> bool:
 
 @dataclass
 class Document:
-    """The bytes of a file, and where in them the first table with fields has what.
+    """The bytes of a file, and where in them one of its tables has what.
 
     Parameters
     ----------
     content : bytes
         The whole file.
+    called : list of str
+        The names of its fields.
     fields : list of int
         Where the tag of each FIELD starts.
     data : int
@@ -51,6 +55,7 @@ class Document:
     """
 
     content: bytes
+    called: list[str] = field(default_factory=list)
     fields: list[int] = field(default_factory=list)
     data: int = -1
     rows: list[tuple[int, int, int]] = field(default_factory=list)
@@ -58,15 +63,24 @@ class Document:
     as_text: bool = False
 
 
-def read(path: Path) -> tuple[Table, Document, dict[str, Any]]:
-    """Return the first table with fields, and the whole document."""
+def read(path: Path, names: Names) -> tuple[Table, Document, dict[str, Any]]:
+    """Return the only table with positions, or else the first with fields, and the whole document."""
     try:
-        document = _scan(path.read_bytes())
+        documents = _scan(path.read_bytes())
+        with_positions = [document for document in documents if names.has_positions(document.called)]
+        if len(with_positions) > 1:
+            problem, action = f"has {len(with_positions)} tables with positions", "leave one in it"
+            raise InputError(path, problem, expected="one, which is the catalogue", action=action)
+        document = [*with_positions, *documents][0]
         votable = parse(io.BytesIO(_with_vectors(document)), verify="ignore")
-        table = _detections(votable).to_table(use_names_over_ids=True)
+        table = _detections(votable, document).to_table(use_names_over_ids=True)
+    except InputError:
+        raise
     except Exception as error:  # expat, the cells and a missing table fail with unrelated types
         reason = (str(error) or type(error).__name__).strip().splitlines()[0]
         raise InputError(path, f"is not a readable VOTable ({reason})", expected="a whole VOTable") from error
+    if len(set(document.called)) < len(document.called) == len(table.colnames):  # astropy has names of its own for some
+        table.rename_columns(table.colnames, distinct(document.called))
     return table, document, {}
 
 
@@ -93,22 +107,19 @@ def write_new(parts: Sequence[tuple[Table, fits.Header]], path: Path) -> None:
     tree.VOTableFile.from_table(table).to_xml(str(path))
 
 
-def _scan(content: bytes) -> Document:
-    """Find the fields and rows of the first table that has fields."""
-    document, parser = Document(content), expat.ParserCreate()
+def _scan(content: bytes) -> list[Document]:
+    """Find the fields and rows of each table that has fields."""
+    found, parser = [Document(content)], expat.ParserCreate()
     path: list[str] = []
-    done = False
-
-    def here() -> bool:
-        return not done and "TABLE" in path
 
     def start(name: str, attributes: dict[str, str]) -> None:
         path.append(name := name.rpartition(":")[2])
-        at = parser.CurrentByteIndex
-        if not here():
+        at, document = parser.CurrentByteIndex, found[-1]
+        if "TABLE" not in path:
             return
         if name == "FIELD" and path[-2] == "TABLE":
             document.fields.append(at)
+            document.called.append(attributes.get("name") or attributes.get("ID", ""))
         elif name == "DATA":
             document.data = at
         elif name == "TABLEDATA":
@@ -119,22 +130,21 @@ def _scan(content: bytes) -> Document:
             document.words.append(0)
 
     def text(characters: str) -> None:
-        if here() and path[-1] == "TD" and len(document.rows) == 1:
-            document.words[-1] += len(characters.split())
+        if path[-1] == "TD" and len(found[-1].rows) == 1:
+            found[-1].words[-1] += len(characters.split())
 
     def end(name: str) -> None:
-        nonlocal done
-        path.pop()
         at = parser.CurrentByteIndex
-        if name.rpartition(":")[2] == "TR" and here():
-            document.rows[-1] = (document.rows[-1][0], at, content.index(b">", at) + 1)
-        if name.rpartition(":")[2] == "TABLE" and document.fields:
-            done = True
+        ended = path.pop()
+        if ended == "TR" and found[-1].rows:
+            found[-1].rows[-1] = (found[-1].rows[-1][0], at, content.index(b">", at) + 1)
+        if ended == "TABLE":
+            found.append(Document(content))
 
     parser.StartElementHandler, parser.CharacterDataHandler, parser.EndElementHandler = start, text, end
     parser.buffer_text = True
     parser.Parse(content, True)
-    return document
+    return [document for document in found if document.fields]
 
 
 def _with_vectors(document: Document) -> bytes:
@@ -161,10 +171,10 @@ def _cell(value: float) -> str:
 
 def _write_with_astropy(original: Document, path: Path, added: Mapping[str, np.ndarray], keep: np.ndarray) -> None:
     votable = parse(io.BytesIO(original.content), verify="ignore")
-    table = _detections(votable)
+    table = _detections(votable, original)
     values = table.array
     if added:
-        table.fields.extend(_detections(tree.VOTableFile.from_table(Table(dict(added)))).fields)
+        table.fields.extend(tree.VOTableFile.from_table(Table(dict(added))).get_first_table().fields)
     table.create_arrays(int(keep.sum()))
     for name in values.dtype.names or ():
         table.array[name] = values[name][keep]
@@ -173,5 +183,7 @@ def _write_with_astropy(original: Document, path: Path, added: Mapping[str, np.n
     votable.to_xml(str(path))
 
 
-def _detections(document: tree.VOTableFile) -> tree.TableElement:
-    return next(table for table in document.iter_tables() if table.fields)
+def _detections(votable: tree.VOTableFile, document: Document) -> tree.TableElement:
+    """Return the table that a document describes."""
+    tables = [table for table in votable.iter_tables() if table.fields]
+    return next((each for each in tables if [field.name for field in each.fields] == document.called), tables[0])

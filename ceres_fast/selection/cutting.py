@@ -61,7 +61,7 @@ def _known(labelled: Labelled, rows: np.ndarray) -> dict[str, object]:
     info = exposure.info
     asteroid = match.asteroid[rows]
     flags, magnitude = (exposure.column(name) for name in ("FLAGS", "MAG_AUTO"))
-    magnitude = np.full(len(rows), np.nan) if magnitude is None else np.where(magnitude < 90, magnitude, np.nan)[rows]
+    magnitude = np.full(len(rows), np.nan) if magnitude is None else magnitude[rows]
     # Detections that are no asteroid have the row -1, which is the last: a value that means "none" is added there.
     of_asteroid = {
         name: np.append(np.asarray(known[name]), np.nan)[asteroid] for name in ("magnitude", "rate", "position_angle")

@@ -159,7 +159,7 @@ def set_aside_too_bright(
     known, matches : sequence of astropy.table.Table, sequence of Matches
         Of all exposures of a field.
     magnitudes : sequence of (numpy.ndarray or None)
-        ``MAG_AUTO`` of the detections, shape (n,); NaN or above 90 where it is not known.
+        ``MAG_AUTO`` of the detections (`Detections.column`), shape (n,); NaN where it is not known.
     moving : sequence of numpy.ndarray
         Which detections are not stationary, shape (n,), bool: of them the median is taken.
     rules : Rules
@@ -183,4 +183,4 @@ def _difference(known: Table, match: Matches, magnitude: np.ndarray | None) -> n
     if magnitude is None:
         return np.full(len(match.asteroid), np.nan)
     of_asteroid = np.append(np.asarray(known["magnitude"], float), np.nan)[match.asteroid]
-    return np.where(magnitude < 90, magnitude, np.nan) - of_asteroid
+    return magnitude - of_asteroid

@@ -113,6 +113,41 @@ def test_a_cell_that_is_left_empty(tmp_path):
     assert read_static(tmp_path / "s.csv").tolist() == [[10, -5], [30, 6]]
 
 
+@pytest.mark.parametrize(
+    "nowhere", ["-99,-99", "99,99", "0,0", "-999,5", "5,-999.9", "9999,5", "1e30,1e30", ",", "--,NULL"]
+)
+def test_positions_that_stand_for_none_are_left_out(tmp_path, nowhere, capsys):
+    (tmp_path / "s.csv").write_text(f"ra,dec\n10,-5\n{nowhere}\n30,6\n")
+    assert read_static(tmp_path / "s.csv").tolist() == [[10, -5], [30, 6]]
+    assert "1 of 3 rows have no position" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "# Gaia, DR3\nra,dec\n# a\n10.5,-5\n\n20,5.5\n",
+        "ra;dec\r\n10,5;-5\r\n20;5,5\r\n",
+        "\ufeffRA, Dec\n10.5, -5\n20, 5.5",
+        ",ra,dec,ok\n0,10.5,-5,True\n1,20,5.5,False\n",
+        "# ra,dec\n10.5,-5\n20,5.5\n",
+        "ra\tdec\n10.5\t-5\n20\t5.5\n",
+        "#  1 ALPHA_J2000 [deg]\n#  2 DELTA_J2000 [deg]\n10.5 -5\n20 5.5\n",
+        "# %ECSV 1.0\n# ---\n# delimiter: ','\n# datatype:\n# - {name: ra, unit: deg, datatype: float64}\n"
+        "# - {name: dec, unit: arcmin, datatype: float64}\nra,dec\n10.5,-300\n20,330\n",
+    ],
+)
+@pytest.mark.parametrize("name", ["s.csv", "s.txt"])
+def test_text_as_it_is_written_elsewhere(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content.encode())
+    np.testing.assert_allclose(read_static(tmp_path / name), [[10.5, -5], [20, 5.5]])
+
+
+def test_fits_with_two_columns_of_one_name(tmp_path):
+    Table({"ra": RA, "dec": DEC, "xx": RA + 1}).write(tmp_path / "s.fits")
+    (tmp_path / "s.fits").write_bytes((tmp_path / "s.fits").read_bytes().replace(b"'xx      '", b"'ra      '"))
+    np.testing.assert_allclose(read_static(tmp_path / "s.fits"), EXPECTED)
+
+
 def ldac() -> fits.HDUList:
     """Return a catalogue as SExtractor writes it: the header of the image in a table of its own, then the objects."""
     cards = np.array([fits.Header({"NAXIS": 2, "OBJECT": "F"}).tostring(padding=False)])

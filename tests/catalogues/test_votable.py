@@ -5,7 +5,7 @@ import pytest
 from astropy.io.votable import tree
 from astropy.table import Column, Table
 
-from ceres_fast.catalogues import read_catalogue, write_catalogue
+from ceres_fast.catalogues import Names, column, positions, read_catalogue, write_catalogue
 from ceres_fast.errors import InputError
 
 SEXTRACTOR = """\
@@ -115,3 +115,48 @@ def test_broken_votables_are_named(path, spoil):
     path.write_text(spoil(SEXTRACTOR))
     with pytest.raises(InputError, match=r"F1\.xml: is not a readable VOTable"):
         read_catalogue(path)
+
+
+OF_TABLES = """\
+<?xml version="1.0"?>\r
+<VOTABLE version="1.3" xmlns="http://www.ivoa.net/xml/VOTable/v1.3"><RESOURCE>
+<TABLE name="meta"><FIELD name="KEY" datatype="char" arraysize="*"/>
+<DATA><TABLEDATA><TR><TD>a</TD></TR><TR><TD>b c</TD></TR></TABLEDATA></DATA></TABLE>
+<RESOURCE><TABLE><FIELD name="{x}" datatype="double"/><FIELD name="Y_IMAGE" datatype="float"/>
+<FIELD name="MAG_AUTO" datatype="float"/><FIELD name="MAG_AUTO" datatype="float"/>
+<FIELD name="FLAGS" datatype="short"><VALUES null="-32768"/></FIELD>
+<DATA><TABLEDATA><TR><TD>1</TD><TD>2</TD><TD>-99</TD><TD>20</TD><TD>-32768</TD></TR>
+<TR><TD></TD><TD>NaN</TD><TD/><TD/><TD></TD></TR>
+<TR><TD>3</TD><TD>4</TD><TD>20</TD><TD>20</TD><TD>4</TD></TR></TABLEDATA></DATA></TABLE></RESOURCE>
+</RESOURCE></VOTABLE>
+"""
+
+
+@pytest.mark.parametrize(
+    ("x", "names"), [("X_IMAGE", Names()), ("x_image", Names()), ("XPOS", Names(x="xpos", y="Y_IMAGE"))]
+)
+def test_the_table_with_positions_is_the_catalogue_and_null_is_unknown(tmp_path, x, names):
+    (tmp_path / "F1.vot").write_bytes(OF_TABLES.format(x=x).encode())
+    read = read_catalogue(tmp_path / "F1.vot", names)
+    assert read.table.colnames == [x, "Y_IMAGE", "MAG_AUTO", "MAG_AUTO_COPY2", "FLAGS"]
+    np.testing.assert_array_equal(positions(read), [[1, np.nan, 3], [2, np.nan, 4]])
+    np.testing.assert_array_equal(column(read, "FLAGS"), [np.nan, np.nan, 4])
+    with pytest.raises(InputError, match="has 2 columns MAG_AUTO, which differ"):
+        column(read, "MAG_AUTO")
+    write_catalogue(
+        read, tmp_path / "out.vot", added={"P": np.array([0.5, 0.25, 0])}, keep=np.array([True, False, True])
+    )
+    again = read_catalogue(tmp_path / "out.vot", names)
+    assert column(again, "P").tolist() == [0.5, 0]
+    assert column(again, "FLAGS")[1] == 4
+    meta = (tmp_path / "out.vot").read_bytes()
+    assert b"<TR><TD>a</TD></TR><TR><TD>b c</TD></TR>" in meta
+    assert meta.startswith(b'<?xml version="1.0"?>\r\n')
+
+
+def test_several_tables_with_positions_are_refused(tmp_path):
+    text = OF_TABLES.format(x="X_IMAGE")
+    start, stop = text.index("<RESOURCE><TABLE>"), text.index("</RESOURCE>\n</RESOURCE>") + len("</RESOURCE>")
+    (tmp_path / "F1.vot").write_text(text[:stop] + text[start:stop] + text[stop:])
+    with pytest.raises(InputError, match=r"F1\.vot: has 2 tables with positions"):
+        read_catalogue(tmp_path / "F1.vot")
