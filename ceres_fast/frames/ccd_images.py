@@ -34,6 +34,9 @@ def images(hdus: fits.HDUList) -> list[int]:
 _CELESTIAL = re.compile(r"RA--|DEC-|[A-Z]{1,2}(LON|LAT)-|[A-Z](LON|LAT)")
 """Values of CTYPE1 of coordinates on the sky (FITS standard 4.0, section 8.3)."""
 
+_NO_NAMES = ("", "COMPRESSED_IMAGE")
+"""Names of extensions without one: CFITSIO and astropy call those so that they compress."""
+
 _OF_A_CCD = frozenset((*TEXT_KEYWORDS["ccd"], "DETSEC", "CCDSEC", "DATASEC", "AMPSEC", "BIASSEC", "TRIMSEC"))
 """Keywords that only the image of a CCD has."""
 
@@ -131,7 +134,7 @@ def _unnamed_maps(hdus: fits.HDUList, numbers: Sequence[int]) -> list[int]:
     found: list[int] = []
     headers = {number: readable_header(hdus[number].header) for number in numbers}
     for number, header in headers.items():
-        may_be = number > 0 and not hdus[number].name
+        may_be = number > 0 and hdus[number].name in _NO_NAMES
         same_size = [other for other in own if shape_of(headers[other]) == shape_of(header)]
         if may_be and any(_of_ccd(headers[other]) == _of_ccd(header) for other in same_size):
             found.append(number)
