@@ -100,7 +100,8 @@ def stamp_table(stamps: np.ndarray, **known: Any) -> Table:
     stamps : numpy.ndarray
         Pixels in ADU, shape (n, 32, 32, planes), axes (y, x, plane), or (n, 32, 32) for one plane; stored as float32.
     **known
-        Values of columns of `COLUMNS`: a scalar or an array of n. The others hold their "unknown" value.
+        Values of columns of `COLUMNS`: a scalar or an array of n. The others hold their "unknown" value, and so do
+        magnitudes that were not measured.
 
     Returns
     -------
@@ -123,5 +124,6 @@ def stamp_table(stamps: np.ndarray, **known: Any) -> Table:
     for column in COLUMNS:
         value = known.get(column.name, column.unknown)
         dtype = {float: np.float64, int: np.int64, str: np.str_}[column.dtype]
-        result[column.name] = np.broadcast_to(np.asarray(value, dtype), (len(stamps),)).copy()
+        values: np.ndarray = np.broadcast_to(np.asarray(value, dtype), (len(stamps),)).copy()
+        result[column.name] = measured_magnitudes(values) if column.name == "magnitude" else values
     return result
