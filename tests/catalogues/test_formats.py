@@ -265,3 +265,13 @@ def test_ascii_head_lines_end_at_line_ends_only(tmp_path):
     assert read_catalogue(path).table["Y_IMAGE"].tolist() == [2, 4]
     write_catalogue(read_catalogue(path), tmp_path / "b.cat")
     assert (tmp_path / "b.cat").read_bytes() == path.read_bytes()
+
+
+def test_two_columns_of_one_name_in_ecsv(tmp_path):
+    head = "# %ECSV 1.0\n# ---\n# datatype:\n# - {name: X_IMAGE, datatype: float64}\n"
+    twice = "# - {name: MAG_AUTO, datatype: float64}\n" * 2
+    (tmp_path / "F1.ecsv").write_text(head + twice + "X_IMAGE MAG_AUTO MAG_AUTO\n1 20 21\n")
+    read = read_catalogue(tmp_path / "F1.ecsv")
+    assert column(read, "X_IMAGE").tolist() == [1]
+    with pytest.raises(InputError, match="has 2 columns MAG_AUTO, which differ"):
+        column(read, "MAG_AUTO")
