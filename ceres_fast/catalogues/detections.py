@@ -11,6 +11,7 @@ import numpy as np
 from astropy.io import fits
 from astropy.wcs import WCS
 
+from ..console import warn_once
 from ..errors import InputError
 from ..frames.info import FrameInfo
 from ..frames.reading import FrameHeader, read_header
@@ -19,12 +20,14 @@ from . import (
     Names,
     check_against,
     column,
+    drifted,
     find_catalogue,
     no_catalogue,
     positions,
     read_catalogue,
     rows_of,
     sky_positions,
+    typical_width,
 )
 
 SEEING_LIMIT = 5.0
@@ -39,6 +42,7 @@ class Detections(NamedTuple):
     the catalogue nor the frame has them. ``info.seeing`` is that of the header, else (or where the header's is
     `SEEING_LIMIT` times larger) that of the catalogue. ``rows`` (n,) int64 are the rows of the catalogue's file,
     from 0, that these detections are; ``rejected`` (n,) bool says which have a flag that makes them unwanted.
+    ``drifted`` is how many have a windowed position that is not theirs, and so their plain one (`places.drifted`).
     """
 
     x: np.ndarray
@@ -51,10 +55,11 @@ class Detections(NamedTuple):
     header: fits.Header
     rows: np.ndarray
     rejected: np.ndarray
+    drifted: int = 0
 
-    def column(self, *names: str) -> np.ndarray | None:
+    def column(self, name: str) -> np.ndarray | None:
         """Return `catalogues.column` for these detections: (n,) float64, or None where the catalogue has none."""
-        values = column(self.catalogue, *names)
+        values = column(self.catalogue, name)
         return None if values is None else values[self.rows]
 
 
@@ -98,11 +103,23 @@ def read_detections(
         catalogue = read_catalogue(catalogue, names)
     rows = rows_of(catalogue, info)
     check_against(catalogue, info, wcs, rows)
-    x, y = (values[rows] for values in positions(catalogue))
+    x, y = (values[rows] for values in positions(catalogue, info.camera.origin))
     ra, dec = _sky(catalogue, rows, x, y, wcs)
     info = dataclasses.replace(info, seeing=_seeing(info, catalogue, rows))
     rejected = _rejected(catalogue, rows, reject_flags)
-    return Detections(x, y, ra, dec, info, catalogue, wcs, header, rows, rejected)
+    return Detections(x, y, ra, dec, info, catalogue, wcs, header, rows, rejected, _count_drifted(catalogue, rows))
+
+
+def _count_drifted(catalogue: Catalogue, rows: np.ndarray) -> int:
+    """Return how many rows have a windowed position that is not theirs; say so of the first catalogue that has any."""
+    if number := int(drifted(catalogue)[rows].sum()):
+        warn_once(
+            "windowed positions",
+            f"{catalogue.path}: {number} of {len(rows)} detections have windowed positions (XWIN_IMAGE ...) that are "
+            "farther from the plain ones (X_IMAGE ...) than they are wide: those of a neighbour. The plain ones are "
+            "used for them. Other catalogues in which it is so are not named",
+        )
+    return number
 
 
 def _sky(
@@ -118,17 +135,8 @@ def _sky(
 
 
 def _seeing(info: FrameInfo, catalogue: Catalogue, rows: np.ndarray) -> float:
-    width = _typical_width(catalogue, rows) * info.pixel_scale
+    width = typical_width(catalogue, rows) * info.pixel_scale
     return width if math.isnan(info.seeing) or info.seeing > SEEING_LIMIT * width else info.seeing
-
-
-def _typical_width(catalogue: Catalogue, rows: np.ndarray) -> float:
-    """Return the median FWHM (pixels) of detections without a flag, NaN where the catalogue does not say."""
-    width, flags = column(catalogue, "FWHM_IMAGE"), column(catalogue, "FLAGS")
-    if width is None:
-        return math.nan
-    clean = (width[rows] > 0) & (True if flags is None else flags[rows] == 0)
-    return float(np.median(width[rows][clean])) if clean.any() else math.nan
 
 
 def _rejected(catalogue: Catalogue, rows: np.ndarray, bits: int) -> np.ndarray:

@@ -41,6 +41,7 @@ COUNTS = {
     "bad_frame_detections": "detections in frames left out",
     "not_selected": "detections left out by --where",
     "rejected_flags": "detections left out by --reject-flags",
+    "drifted": "detections that have their plain positions, because the windowed ones are those of a neighbour",
     "stationary": "stationary detections",
     "not_compared": "detections that may be stationary: no exposure far enough away in time covers their place",
     "contested": "detections that may be either of two asteroids, or that compete with another for one asteroid",
@@ -251,6 +252,7 @@ def _exposures(
     for info in frames:
         try:
             exposures.append(_exposure(info, rules, names, catalogues))
+            counts += Counter(drifted=exposures[-1].drifted)
         except InputError as error:
             leave_out(info, error, problems, counts, catalogues)
     for exposure in exposures:
