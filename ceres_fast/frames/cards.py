@@ -70,6 +70,7 @@ NOT_KNOWN = frozenset(
         ],
         "not available",
         "not set",
+        "notset",
     )
 )
 """Texts (in lower case) by which a header says that it does not know."""

@@ -13,37 +13,20 @@ from .cards import Found, raw_number, shown, word_of
 from .quantities import QUANTITIES
 
 KINDS_OF_FRAMES = (
-    *("IMAGETYP", "OBSTYPE", "PICTTYPE", "IMGTYPE", "FRAMETYP", "FRAME", "OBS_TYPE", "EXPTYPE", "FLAVOR"),
-    *("HIERARCH ESO DPR TYPE", "HIERARCH ESO DPR CATG"),
+    *("IMAGETYP", "OBSTYPE", "PICTTYPE", "IMGTYPE", "FRAMETYP", "FRAME", "OBS_TYPE", "EXPTYPE", "FLAVOR", "DATA-TYP"),
+    "HIERARCH ESO DPR TYPE",
 )
 """Keywords that say whether a frame shows the sky."""
 
-NO_SKY = frozenset(
-    [
-        "dark",
-        "darks",
-        "bias",
-        "biases",
-        "zero",
-        "zeros",
-        "flat",
-        "flats",
-        "skyflat",
-        "domeflat",
-        "twiflat",
-        "flatfield",
-        "dflat",
-        "sflat",
-        "focus",
-        "lamp",
-        "arc",
-        "calib",
-        "comp",
-    ]
+NO_SKY = re.compile(
+    r"(master|super|dome|sky|dark|lamp|twi|twilight|d|s)?(darks?|bias|biases|zeros?|flats?)(dark|flat|frame|field)?s?"
+    r"|focus|lamp|arc|comp"
 )
 """Words for frames that show no sky, or not one with sharp stars."""
 
-_SKY = frozenset(["light", "lights", "object", "science", "sci", "target", "corrected", "subtracted", "calibrated"])
+SKY = re.compile(r"lights?|object|science|sci|target|std|\w*corrected|\w*subtracted|calibrated|fielded|flattened")
+"""Words for frames that show the sky, whatever was done to them: "dark-subtracted light"."""
+
 _PICTTYPE = {2: "bias", 3: "dark", 4: "flat"}
 """Kinds by number, as SBIG's programs write them."""
 
@@ -54,8 +37,8 @@ def why_no_sky(header: fits.Header, exposure: Found[float], camera: Camera = GEN
         if word_of(header, keyword).lower() in {value.lower() for value in values}:
             return shown(header, keyword)
     for keyword in KINDS_OF_FRAMES:
-        words = set(re.split(r"[^a-z0-9]+", word_of(header, keyword).lower()))
-        if words & NO_SKY and not words & _SKY:
+        words = re.findall(r"[a-z0-9]+", word_of(header, keyword).lower())
+        if any(map(NO_SKY.fullmatch, words)) and not any(map(SKY.fullmatch, words)):
             return shown(header, keyword)
         if keyword == "PICTTYPE" and raw_number(header, keyword)[0] in _PICTTYPE:
             return f"{shown(header, keyword)} ({_PICTTYPE[int(raw_number(header, keyword)[0])]})"

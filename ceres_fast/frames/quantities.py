@@ -18,9 +18,15 @@ from .camera import GENERIC, Camera
 from .cards import Doubt, Found, note_of, raw_number, shown, word_of
 
 TEXT_KEYWORDS = {
-    "field": ("OBJECT", "FIELD", "FIELDID", "TARGNAME", "TARGET"),
-    "ccd": ("CCDNAME", "CCD_NAME", "CCDID", "CCD_ID", "CCDNUM", "RCID", "CHIPNAME", "CHIPID", "DETECTOR", "IMAGEID"),
-    "filter": ("FILTER", "FILTER1", "WFFBAND", "INSFILTE", "FILTNAM", "BAND"),
+    "field": ("OBJECT", "FIELD", "FIELDID", "TARGNAME", "TARGET", "HIERARCH FPA.OBJECT"),
+    "ccd": (
+        *("CCDNAME", "CCD_NAME", "CCDID", "CCD_ID", "CCDNUM", "RCID", "CHIPNAME", "CHIPID", "DETECTOR", "IMAGEID"),
+        "DET-ID",
+    ),
+    "filter": (
+        *("FILTER", "FILTNAM1", "FILTER1", "FILTER01", "WFFBAND", "INSFILTE", "FILTNAM", "BAND"),
+        "HIERARCH FPA.FILTERID",
+    ),
     "observatory": ("OBSCODE", "MPCCODE", "MPC_CODE", "OBSERVAT"),
 }
 """Keywords for names, the first that is there wins. RCID: ZTF; WFFBAND: INT/WFC."""
@@ -73,7 +79,7 @@ class Quantity:
     told : frozenset of str
         Keywords that are used only where the comment says the unit, because cameras do not agree.
     doubt : callable, optional
-        Given a value without a word about its unit, says why it cannot be meant; "" where it can.
+        Given a value without a word about its unit, and the header, says why it cannot be meant; "" where it can.
     """
 
     unit: str
@@ -81,30 +87,37 @@ class Quantity:
     plausible: tuple[float, float]
     units: tuple[Unit, ...]
     told: frozenset[str] = field(default=frozenset())
-    doubt: Callable[[float], str] = lambda value: ""
+    doubt: Callable[[float, fits.Header], str] = lambda value, header: ""
 
 
-def _is_setting(value: float) -> str:
-    """A whole number of 20 or more is what the user of an amateur's camera sets, in its own steps."""
-    setting = "is a setting of the camera, not electrons per ADU (no unit, a whole number of 20 or more)"
-    return setting if value >= 20 and value.is_integer() else ""
+AMATEURS = ("XPIXSZ", "SWCREATE")
+"""Keywords that the programs of amateurs write, and others do not."""
 
 
-_ELECTRON, _ADU = r"(?:\be-?(?![a-z])|electrons?|elec\b|\bel\b)", r"(?:adus?\b|\bdn\b|counts?|\bcts?\b|a/d)"
+def _is_setting(value: float, header: fits.Header) -> str:
+    """A whole number is what the user of an amateur's camera sets, in its own steps; one of 20 or more is in any."""
+    if not value.is_integer() or (value < 20 and not any(keyword in header for keyword in AMATEURS)):
+        return ""
+    return "is a setting of the camera, not electrons per ADU (a whole number without a unit)"
+
+
+_ELECTRON = r"(?:\be-?(?![a-z])|electrons?|elec\b|\bel\b)"
+_ADU = r"(?:adus?\b|\bdn\b|counts?|\bcts?\b|a/d|data numbers?)"
 
 QUANTITIES: Mapping[str, Quantity] = {
     "exposure": Quantity(
         "s",
-        ("EXPTIME", "EXPOSURE", "XPOSURE", "TEXP", "EXP_TIME", "EXPOSED", "ITIME", "EXPDUR", "TELAPSE"),
+        ("EXPTIME", "EXPOSURE", "XPOSURE", "TEXP", "EXP_TIME", "EXPOSED", "EXPOS", "ITIME", "EXPDUR", "TELAPSE", "EXP"),
         (1e-6, 1e6),
         (
             Unit("ms", r"\bms\b|\bmsec|millisec", _times(1e-3)),
             Unit("us", r"\bus\b|\busec|µs|microsec", _times(1e-6)),
             Unit("s", r"\bs\b|\bsecs?\b|\bseconds?\b", _times(1)),
             Unit("min", r"\bmins?\b|\bminutes?\b", _times(60)),
-            Unit("h", r"\bhours?\b|\bhrs?\b", _times(3600)),
-            Unit("d", r"\bdays?\b", _times(86400)),
+            Unit("h", r"\bhours?\b|\bhrs?\b|[\[(]h[\])]", _times(3600)),
+            Unit("d", r"\bdays?\b|[\[(]d[\])]", _times(86400)),
         ),
+        told=frozenset(("EXP",)),
     ),
     "pixel_scale": Quantity(
         "arcsec",
@@ -112,7 +125,7 @@ QUANTITIES: Mapping[str, Quantity] = {
         (1e-3, 1e3),
         (
             Unit("mas", r"\bmas\b|milliarcsec", _times(1e-3)),
-            Unit("arcsec", r"arc-?\s?sec|\basec|\bsec|\bas\b|\"|''", _times(1)),
+            Unit("arcsec", r"(arc-?\s?sec|\basec|\bsec|\bas\b)(?!\w*\s*(/|per)\s*mm)|\"|''", _times(1)),
             Unit("arcmin", r"arc-?\s?min|\bamin", _times(60)),
             Unit("deg", r"\bdeg", _times(3600)),
             Unit("rad", r"\brad", _times(math.degrees(1) * 3600)),
@@ -134,7 +147,10 @@ QUANTITIES: Mapping[str, Quantity] = {
     ),
     "gain": Quantity(
         "electron/ADU",
-        ("EGAIN", "GAIN", "CCDGAIN", "GAINEFF", "GAIN1", "GAINA", "HIERARCH ESO DET OUT1 CONAD"),
+        (
+            *("EGAIN", "GAIN", "CCDGAIN", "GAINEFF", "GAIN1", "GAINA", "ATODGAIN", "EPERDN", "EPERADU"),
+            *("HIERARCH ESO DET OUT1 CONAD", "HIERARCH CELL.GAIN"),
+        ),
         (1e-3, 1e5),
         (
             Unit("electron/ADU", rf"{_ELECTRON}\s*(?:/|\bper\b|\bto\b)\s*{_ADU}", _times(1)),
@@ -145,7 +161,10 @@ QUANTITIES: Mapping[str, Quantity] = {
     ),
     "read_noise": Quantity(
         "electron",
-        ("RDNOISE", "READNOIS", "READNOI", "RON", "READNOISE", "RDNOISEA", "RDNOISE1", "ENOISE"),
+        (
+            *("RDNOISE", "READNOIS", "READNOI", "RON", "READNOISE", "RONOISE", "RDNOISEA", "RDNOISE1", "ENOISE"),
+            *("HIERARCH ESO DET OUT1 RON", "HIERARCH CELL.READNOISE"),
+        ),
         (1e-2, 1e4),
         (
             Unit("ADU", _ADU, _by("gain")),
@@ -154,7 +173,7 @@ QUANTITIES: Mapping[str, Quantity] = {
     ),
     "saturation": Quantity(
         "ADU",
-        ("SATURATE", "SATLEVEL", "SATURAT", "SATLEV", "SATURATA", "MAXLIN"),
+        ("SATURATE", "SATLEVEL", "SATURAT", "SATLEV", "SATURATA", "MAXLIN", "HIERARCH CELL.SATURATION"),
         (1e-6, 1e30),
         (
             Unit("ADU", _ADU, _times(1)),
@@ -163,24 +182,27 @@ QUANTITIES: Mapping[str, Quantity] = {
     ),
     "zero_point": Quantity(
         "mag",
-        ("MAGZPT", "MAGZERO", "MAGZP", "MAG_ZP", "ZEROPT", "ZEROPNT", "ZEROPOIN", "ZPT", "ZP", "ZPOINT", "PHOTZP"),
+        ("MAGZERO", "MAGZPT", "MAGZP", "MAG_ZP", "ZEROPT", "ZEROPNT", "ZEROPOIN", "ZPT", "ZP", "ZPOINT", "PHOTZP"),
         (1, 60),
         (
             Unit(
                 "mag of 1 ADU/s",
-                r"per sec|/\s?s(ec)?\b|\b1\s?s(ec)?\b|one second|second exposure",
+                r"per sec|/\s?s(ec)?\b|\b1\s?s(ec)?\b|one second|second exposure|default extinction",
                 lambda value, known: value + 2.5 * math.log10(known.get("exposure", math.nan)),
             ),
         ),
     ),
-    "airmass": Quantity("", ("AIRMASS", "SECZ", "AMSTART", "AIRMASS1"), (0.99, 100), ()),
+    "airmass": Quantity("", ("AIRMASS", "SECZ", "AMSTART", "AIRMASS1", "HIERARCH ESO TEL AIRM START"), (0.99, 100), ()),
 }
 """What is read from headers, each after what it may need: a saturation in electrons needs the gain."""
 
-FOCAL_LENGTHS = ("FOCALLEN", "FOCLEN", "FOCALLENGTH", "FOCAL")
-"""Of the telescope, mm."""
+FOCAL_LENGTHS = ("FOCALLEN", "FOCALEN", "FOCLEN")
+"""Of the telescope, mm; FOCAL is a ratio in some."""
 
-PIXEL_SIZES = (("XPIXSZ", True), ("XPIXELSZ", True), ("PIXSIZE1", False), ("PIXSIZE", False), ("PIXELSIZ", False))
+PIXEL_SIZES = (
+    *(("XPIXSZ", True), ("XPIXELSZ", True)),
+    *((keyword, False) for keyword in ("PIXSIZE1", "PIXSIZE", "PIXELSIZ", "PXSIZE")),
+)
 """Of a pixel of the image, micrometres, and whether it is that after binning."""
 
 _ARCSEC = math.degrees(1) * 3600
@@ -222,7 +244,7 @@ def number(
         unit = _unit_of(header, keyword, quantity, camera)
         if unit is None and keyword in quantity.told and keyword not in camera.units:
             continue  # another quantity has this keyword as well
-        if (problem := _problem(value, unit, quantity)) is not None:
+        if (problem := _problem(value, unit, quantity, header)) is not None:
             doubts.append(Doubt(keyword, f"{shown(header, keyword)} {problem}"))
             continue
         given = value
@@ -246,14 +268,20 @@ def number(
     return Found(math.nan, "", tuple(doubts))
 
 
-def _problem(value: float, unit: Unit | None, quantity: Quantity) -> str | None:
+def _problem(value: float, unit: Unit | None, quantity: Quantity, header: fits.Header) -> str | None:
     if math.isnan(value):
         return "cannot be read; expected a number"
     if unit is not None and unit.convert is None:
         return f"is in another unit ({unit.name}); expected {quantity.unit}"
     if value <= 0:
         return "is not plausible; expected a number above 0"
-    return (quantity.doubt(value) or None) if unit is None else None
+    return (quantity.doubt(value, header) or None) if unit is None else None
+
+
+def unit_is_told(header: fits.Header, name: str, origin: str, camera: Camera = GENERIC) -> bool:
+    """Tell whether a profile, or the comment of the card that a quantity is of (`Found.origin`), says its unit."""
+    keyword = origin.partition(" (")[0]
+    return bool(keyword) and _unit_of(header, keyword, QUANTITIES[name], camera) is not None
 
 
 def _unit_of(header: fits.Header, keyword: str, quantity: Quantity, camera: Camera) -> Unit | None:
@@ -261,10 +289,11 @@ def _unit_of(header: fits.Header, keyword: str, quantity: Quantity, camera: Came
     if keyword in camera.units:
         return next((unit for unit in quantity.units if unit.name == camera.units[keyword]), None)
     comment = note_of(header, keyword)
-    for words in (*_IN_BRACKETS.findall(comment), comment):
+    for words in (*(f"[{words}]" for words in _IN_BRACKETS.findall(comment)), comment):
         # "0.3 arcsec/pixel" speaks of the scale, but for the scale itself.
         words = words if quantity.unit != "arcsec" else _PER_PIXEL.sub("", words)
         named = [unit for unit in quantity.units if re.search(unit.words, words, re.I)]
+        named = [unit for unit in named if unit.convert] or named  # "camera gain in electrons per ADU"
         if len(named) == 1:
             return named[0]
     return None

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from .cards import Doubt, shown, word_of
 from .quantities import QUANTITIES
 
-_HARMLESS = ("made the change", "RADECSYS")
+_HARMLESS = ("made the change", "RADECSYS", "deprecated")
 """What is in notices of astropy that concern no position: old spellings that it has understood."""
 
 
@@ -32,7 +32,9 @@ def celestial(header: fits.Header) -> tuple[WCS | None, tuple[Doubt, ...]]:
         return None, ()
     with _notices() as notices:
         try:
-            wcs = _of_the_sky(WCS(header))
+            # The planes of a cube that no card describes are none of the sky, and polynomials are refused beside them.
+            planes = header.get("NAXIS", 0) > 2 and "CTYPE3" not in header
+            wcs = _of_the_sky(WCS(header, naxis=2 if planes else None))
             problem = "are not of the sky" if wcs is None else _problem(header, wcs)
         except Exception as error:  # wcslib raises a dozen unrelated types, and a frame without coordinates is a frame
             wcs, problem = None, f"cannot be read ({str(error).strip().splitlines()[-1]:.150})"

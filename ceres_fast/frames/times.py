@@ -51,7 +51,7 @@ NUMBERS = tuple(
     Statement(keyword, of)
     for of, keywords in {
         "middle": "MJD-MID MJD_MID MJDMID MJD-AVG MJD_AVG JD-MID JD_MID JDMID",
-        "start": "MJD-OBS MJD_OBS MJDOBS OBSMJD MJD-BEG MJD-STR MJDSTART MJD JD-OBS JD_OBS OBSJD JDSTART JD-BEG JD",
+        "start": "MJD-OBS MJD_OBS MJDOBS OBSMJD MJD-BEG MJD-STR MJDSTART JD-OBS JD_OBS OBSJD JDSTART JD-BEG TAI",
         "end": "MJD-END MJD_END MJDEND JD-END",
     }.items()
     for keyword in keywords.split()
@@ -65,22 +65,17 @@ DATES = tuple(
     }.items()
     for keyword in keywords.split()
 )
+PLAIN = (Statement("MJD", "start"), Statement("JD", "start"))
+"""Used where nothing else is there: in some headers they are of the end of the exposure, or of the file."""
+
 CLOCKS = (
-    "UTSTART",
-    "UTC-OBS",
-    "UT-OBS",
-    "UTC_OBS",
-    "UT_OBS",
-    "TIME-OBS",
-    "TIME_OBS",
-    "UTOBS",
-    "UTCOBS",
-    "UT",
-    "UTC",
-    "TIME-BEG",
-    "UT-START",
+    *("UTSTART", "UTC-OBS", "UT-OBS", "UTC_OBS", "UT_OBS", "TIME-OBS", "TIME_OBS", "UTOBS", "UTCOBS"),
+    *("UT", "UTC", "TIME-BEG", "UT-START", "TM-START"),
 )
 """Keywords with the time of day, where the one with the date has no time; of the start of the exposure."""
+
+SHUTTERS = ("SHUTOPEN", "UTSHUT")
+"""Keywords of dates that are how long a shutter took where they are numbers."""
 
 _ORDER = ("middle", "start", "end")
 _PARTS = {
@@ -136,7 +131,7 @@ def middle(header: fits.Header, exposure: float, also: Sequence[str] = ()) -> Fo
         return Found(math.nan, "", tuple(doubts))
     half = exposure / 2 / 86400 if exposure > 0 else math.nan
     if math.isnan(half) and (span := _span(moments)) is not None:
-        return Found(*span, tuple(doubts))
+        return Found(*span[:2], tuple(doubts))
     if math.isnan(half) and moments[0].of != "middle":
         text = f"{moments[0].origin} is the {moments[0].of} of an exposure whose length is not known; it is taken for "
         doubts.append(Doubt(moments[0].origin, text + "the middle"))
@@ -151,6 +146,9 @@ def middle(header: fits.Header, exposure: float, also: Sequence[str] = ()) -> Fo
         elif other.of != "end" and apart > first.precision + other.precision + CONTRADICTION:
             text = f"{shown(header, first.origin)} and {shown(header, other.origin)} differ by {apart:,.0f} s"
             doubts.append(Doubt(other.origin, f"{text}; {first.origin} is used"))
+    if (span := _span(moments)) is not None and span[2] > 1.5 * exposure + 60:
+        text = f"{span[1]} are {span[2]:,.0f} s apart and the exposure time is {exposure:g} s; if this is a stack, the"
+        doubts.append(Doubt(span[1], f"{text} middle is not known. It is taken for one exposure from the start on"))
     return Found(first.mjd, first.origin + _of_other_part(first), tuple(doubts))
 
 
@@ -158,22 +156,26 @@ def _of_other_part(moment: Moment) -> str:
     return "" if moment.of == "start" else f" ({moment.of})"
 
 
-def _span(moments: Sequence[Moment]) -> tuple[float, str] | None:
-    """Return the middle between a start and an end that are both stated, and their keywords."""
+def _span(moments: Sequence[Moment]) -> tuple[float, str, float] | None:
+    """Return the middle between a start and an end that are both stated, their keywords, and the seconds between."""
     of = {moment.of: moment for moment in reversed(moments)}
     if "middle" in of or not {"start", "end"} <= set(of) or not 0 <= of["end"].mjd - of["start"].mjd < 1:
         return None
-    return (of["start"].mjd + of["end"].mjd) / 2, f"{of['start'].origin}, {of['end'].origin}"
+    seconds = (of["end"].mjd - of["start"].mjd) * 86400
+    return (of["start"].mjd + of["end"].mjd) / 2, f"{of['start'].origin}, {of['end'].origin}", seconds
 
 
 def _moments(header: fits.Header, also: Sequence[str], doubts: list[Doubt]) -> Iterator[Moment]:
     scale = _scale(header, doubts)
     own = [Statement(keyword, "start") for keyword in also]
-    known = (*own, *(each for of in _ORDER for table in (NUMBERS, DATES) for each in table if each.of == of))
+    known = (*own, *(each for of in _ORDER for table in (NUMBERS, DATES) for each in table if each.of == of), *PLAIN)
     dates = {each.keyword for each in DATES}
+    found_any = False
     for statement in known:
-        if not word_of(header, statement.keyword):
+        if not word_of(header, statement.keyword) or (statement in PLAIN and found_any):
             continue
+        if statement.keyword in SHUTTERS and not isinstance(header[statement.keyword], str):
+            continue  # how long the shutter took
         # A camera's own keyword may hold either, and "2019-10-27T01:02:03" begins with a number.
         dated = statement.keyword in dates or read_date(word_of(header, statement.keyword)) is not None
         by_number = not dated and not math.isnan(raw_number(header, statement.keyword)[0])
@@ -184,6 +186,7 @@ def _moments(header: fits.Header, also: Sequence[str], doubts: list[Doubt]) -> I
         mjd, precision, origin, note = found
         if note:
             doubts.append(note)
+        found_any = True
         yield Moment(mjd, precision, _part(header, statement), origin)
 
 
@@ -201,6 +204,8 @@ Stated = tuple[float, float, str, Doubt | None]
 def _by_number(header: fits.Header, keyword: str, scale: str) -> Stated | Doubt:
     value, precision = raw_number(header, keyword)
     note = None
+    if keyword == "TAI":  # SDSS: seconds since MJD 0
+        value, precision, scale = value / 86400, precision / 86400, "tai"
     if PLAUSIBLE[0] < value - JULIAN_DATE < PLAUSIBLE[1]:
         value -= JULIAN_DATE
         if "MJD" in keyword:
