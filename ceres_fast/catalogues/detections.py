@@ -14,7 +14,9 @@ from astropy.wcs import WCS
 from ..console import warn_once
 from ..errors import InputError
 from ..frames.info import FrameInfo
+from ..frames.quantities import unit_is_told
 from ..frames.reading import FrameHeader, read_header
+from ..frames.sky import to_sky
 from . import (
     Catalogue,
     Names,
@@ -31,17 +33,23 @@ from . import (
 )
 
 SEEING_LIMIT = 5.0
-"""A seeing in a header that is more than this many times the width of the detections is not one (99 for unknown,
-another unit): with it as the radius, everything would be near something."""
+"""A seeing in a header that is more than this many times larger or smaller than the width of the detections is not one
+(99 for unknown, another unit): with it as the radius, everything would be near something, or nothing near itself."""
+
+WIDTHS_ALIKE = (0.6, 1.4)
+"""A seeing in a header that is the width of the detections times a number between these may be their seeing; their
+median is rather larger, because galaxies are among them and stars have wings. Where it is so in pixels and not in
+arcsec, and its card does not name a unit, it is in pixels."""
 
 
 class Detections(NamedTuple):
     """What is known of the detections of an exposure (of one CCD) without reading its pixels.
 
     ``x``, ``y`` (pixels from 1) and ``ra``, ``dec`` (deg) have shape (n,), float64; the latter are NaN where neither
-    the catalogue nor the frame has them. ``info.seeing`` is that of the header, else (or where the header's is
-    `SEEING_LIMIT` times larger) that of the catalogue. ``rows`` (n,) int64 are the rows of the catalogue's file,
-    from 0, that these detections are; ``rejected`` (n,) bool says which have a flag that makes them unwanted.
+    the catalogue nor the frame has them. ``info.seeing`` is that of the header, as far as the widths of the detections
+    agree (`SEEING_LIMIT`, `WIDTHS_ALIKE`), else that of the catalogue. ``rows`` (n,) int64 are the rows of the
+    catalogue's file, from 0, that these detections are; ``rejected`` (n,) bool says which have a flag that makes them
+    unwanted.
     ``drifted`` is how many have a windowed position that is not theirs, and so their plain one (`places.drifted`).
     """
 
@@ -91,11 +99,14 @@ def read_detections(
     InputError
         When the frame or its catalogue is missing or cannot be used, or the catalogue is of another frame.
     """
+    # The name of its field may be that which the other exposures show (`same_sky`), and not that of its header.
+    field = frame.field if isinstance(frame, FrameInfo) else None
     if isinstance(frame, FrameInfo):
         frame = read_header(frame.path, frame.hdu, frame.camera)
     elif not isinstance(frame, FrameHeader):
         frame = read_header(frame)
     info, header, wcs = frame
+    info = info if field is None else dataclasses.replace(info, field=field)
     catalogue = catalogue or find_catalogue(info.path, catalogues)
     if catalogue is None:
         raise no_catalogue(info.path, catalogues)
@@ -105,7 +116,7 @@ def read_detections(
     check_against(catalogue, info, wcs, rows)
     x, y = (values[rows] for values in positions(catalogue, info.camera.origin))
     ra, dec = _sky(catalogue, rows, x, y, wcs)
-    info = dataclasses.replace(info, seeing=_seeing(info, catalogue, rows))
+    info = dataclasses.replace(info, seeing=_seeing(info, header, catalogue, rows))
     rejected = _rejected(catalogue, rows, reject_flags)
     return Detections(x, y, ra, dec, info, catalogue, wcs, header, rows, rejected, _count_drifted(catalogue, rows))
 
@@ -130,13 +141,34 @@ def _sky(
     ra, dec = (np.full(len(x), np.nan), np.full(len(x), np.nan)) if known is None else (each[rows] for each in known)
     lacking = np.isnan(ra) & np.isfinite(x)
     if wcs is not None and lacking.any():
-        ra[lacking], dec[lacking] = wcs.all_pix2world(x[lacking], y[lacking], 1)
+        ra[lacking], dec[lacking] = to_sky(wcs, x[lacking], y[lacking])
     return ra, dec
 
 
-def _seeing(info: FrameInfo, catalogue: Catalogue, rows: np.ndarray) -> float:
-    width = typical_width(catalogue, rows) * info.pixel_scale
-    return width if math.isnan(info.seeing) or info.seeing > SEEING_LIMIT * width else info.seeing
+def _seeing(info: FrameInfo, header: fits.Header, catalogue: Catalogue, rows: np.ndarray) -> float:
+    """Return the seeing (arcsec) of a header, or what the widths of the detections say it should be."""
+    pixels = typical_width(catalogue, rows)
+    width = pixels * info.pixel_scale
+    if math.isnan(info.seeing) or math.isnan(width):
+        return width if math.isnan(info.seeing) else info.seeing
+    origin = next((reading.origin for reading in info.readings if reading.quantity == "seeing"), "")
+    told = unit_is_told(header, "seeing", origin, info.camera)
+    if not told and _alike(info.seeing, pixels) and not _alike(info.seeing, width):
+        seeing, why = info.seeing * info.pixel_scale, "it is in pixels, which its card does not say"
+    elif info.seeing > SEEING_LIMIT * width or info.seeing * SEEING_LIMIT < width:
+        seeing, why = width, "it is not the seeing, and their width is used"
+    else:
+        return info.seeing
+    warn_once(
+        f"seeing: {why}",
+        f'{info.place}: its header says a seeing of {info.seeing:.3g}", and its detections are {width:.3g}" wide '
+        f"(FWHM, {pixels:.3g} pixels in {catalogue.path.name}): {why}. Other frames of which this is so are not named",
+    )
+    return seeing
+
+
+def _alike(seeing: float, width: float) -> bool:
+    return WIDTHS_ALIKE[0] * width < seeing < WIDTHS_ALIKE[1] * width
 
 
 def _rejected(catalogue: Catalogue, rows: np.ndarray, bits: int) -> np.ndarray:

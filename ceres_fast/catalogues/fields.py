@@ -10,7 +10,8 @@ from astropy.io import fits
 
 from ..errors import InputError, OnError, Problems
 from ..frames.camera import GENERIC, Camera
-from ..frames.exposures import group_exposures
+from ..frames.cards import say_doubts
+from ..frames.exposures import group_exposures, without_no_sky
 from ..frames.info import FrameInfo
 from ..frames.reading import find_frames, read_headers
 from ..frames.where import Where, equal
@@ -70,10 +71,16 @@ def _is_chosen(header: fits.Header, where: Where) -> bool:
 def grouped(
     infos: Sequence[FrameInfo], *, on_error: OnError = "stop", catalogues: Path | None = None
 ) -> tuple[list[list[FrameInfo]], Counter[str]]:
-    """Group frames as `group_exposures` does; copies of an exposure are bad frames."""
-    counts: Counter[str] = Counter()
+    """Group the exposures of the sky as `group_exposures` does; copies of an exposure are bad frames.
+
+    What is left out, and what is odd in the headers of the others, is said.
+    """
+    infos, others = without_no_sky(infos)
+    say_doubts((info.place, info.doubts) for info in infos)
+    counts = Counter(frames_of_no_sky=others)
     problems = Problems(on_error)
-    return group_exposures(infos, lambda info, error: leave_out(info, error, problems, counts, catalogues)), counts
+    groups = group_exposures(infos, lambda info, error: leave_out(info, error, problems, counts, catalogues))
+    return groups, +counts
 
 
 def leave_out(

@@ -26,6 +26,7 @@ from .scores import WHY, Scores, reasons
 CLASSIFIED, PASSED_ON, KEPT = "classified", "passed on unfiltered", "kept as an earlier run classified them"
 NO_CATALOGUE, SAME_CATALOGUE, UNREADABLE = "without a catalogue", "with the catalogue of another", "unreadable folders"
 SEVERAL_CATALOGUES, NO_FRAME = "with several catalogues, which go on", "catalogues of frames that were not given"
+NO_SKY = "no exposures of the sky"
 
 GOES_ON = (CLASSIFIED, PASSED_ON, KEPT)
 """What becomes of files whose detections are in the output; whatever else becomes of one, it is left out."""

@@ -174,7 +174,9 @@ def classify(
             classify_stamps(found.stamps, stamps, run)
         for frame, error in found.broken.items():
             jobs[frame].pass_on_unfiltered(error, run)
-        whole = [job for frame, job in jobs.items() if frame not in found.broken]
+        for frame in found.no_sky:
+            jobs[frame].go_on(run)
+        whole = [job for frame, job in jobs.items() if frame not in found.broken and frame not in found.no_sky]
         if whole:
             classify_exposures(whole, run)
     run.summary()

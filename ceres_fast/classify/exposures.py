@@ -5,7 +5,6 @@ A catalogue is read once, scored CCD by CCD, and written when all CCDs of its fr
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -21,6 +20,7 @@ from ..files import copy_file
 from ..frames.cut import cut_stamps
 from ..frames.exposures import group_exposures
 from ..frames.reading import FrameInfo, read_frame
+from ..selection.single import warn_of_single
 from ..selection.stationary import Stationary, find_stationary
 from ..selection.stationary_checks import check_field, why_not_compared
 from ..selection.track_cost import track_cost
@@ -29,8 +29,6 @@ from .outputs import scored_rows
 from .scores import CHUNK, FLAGS, NOT_SCORED, PROBABILITY, PROVISIONAL, REJECTED, STATIONARY, Scores, score
 
 _MJD_ZERO = date(1858, 11, 17)
-
-_NO_OTHER = "no other exposure of the same field, CCD and night was given"
 
 
 @dataclass
@@ -126,6 +124,11 @@ class CatalogueJob:
         run.failed(self.frame, error, f"Passed on unfiltered as {self.target}.")
         self._write_without_scores(run)
 
+    def go_on(self, run: ClassifyRun) -> None:
+        """Write the catalogue without probabilities: its frame is no exposure of the sky, which was said."""
+        self._waiting.clear()
+        self._write_without_scores(run)
+
     def _open(self, run: ClassifyRun) -> Catalogue:
         return read_catalogue(self.catalogue, run.names)
 
@@ -218,22 +221,10 @@ def classify_exposures(jobs: Sequence[CatalogueJob], run: ClassifyRun) -> None:
 def _warn_of_single(single: Sequence[Sequence[FrameInfo]], run: ClassifyRun) -> None:
     if not run.rules.remove_stationary or not single:
         return
-    info = single[0][0]
-    more = f" and {len(single) - 1} more" if len(single) > 1 else ""
-    nothing = "nothing" if run.static is None else "nothing but the fixed sources of --static"
-    warn(
-        f"{info.place}{more}: {_why_single(info)}, so {nothing} can be called stationary, and the scores are "
-        f"provisional (CERES_FLAGS {PROVISIONAL}): expect stars among the asteroids. Give all exposures of a field "
-        "together"
-    )
+    scores = f", and the scores are provisional (CERES_FLAGS {PROVISIONAL}): expect stars among the asteroids"
+    warn_of_single(single, run.static, scores)
     if run.keep_above is not None:
         run.result.provisional += [group[0].path for group in single]
-
-
-def _why_single(info: FrameInfo) -> str:
-    known = {"field (OBJECT)": bool(info.field), "time (MJD-OBS or DATE-OBS)": not math.isnan(info.mjd)}
-    unknown = " and ".join(name for name, is_known in known.items() if not is_known)
-    return f"its header does not say its {unknown}" if unknown else _NO_OTHER
 
 
 def _compare(

@@ -25,13 +25,24 @@ from ..console import warn
 from ..errors import CeresFastError, InputError
 from ..files import StrPath
 from ..frames.camera import GENERIC, Camera
+from ..frames.cards import say_doubts
+from ..frames.exposures import only_no_sky, say_no_sky
 from ..frames.fits_files import files_below
 from ..frames.profiles import camera_of
 from ..frames.reading import FrameInfo, list_frames, read_headers
 from ..schema import Mismatch
 from ..selection.rules import Rules
 from ..stamps import CENTRE, STAMP_SIZE
-from .account import NO_CATALOGUE, NO_FRAME, SAME_CATALOGUE, SEVERAL_CATALOGUES, UNREADABLE, Account, ClassifyRun
+from .account import (
+    NO_CATALOGUE,
+    NO_FRAME,
+    NO_SKY,
+    SAME_CATALOGUE,
+    SEVERAL_CATALOGUES,
+    UNREADABLE,
+    Account,
+    ClassifyRun,
+)
 from .scores import FLAGS, PROBABILITY
 
 SCALE_TOLERANCE = 0.1
@@ -59,14 +70,17 @@ class Inputs:
         Those of `frames` that cannot be classified, and why.
     several : set
         Those of `frames` that are one of several catalogues of a frame, which differ by their endings alone.
+    no_sky : set
+        Those of `frames` that are no exposures of the sky: their catalogues go on, and nothing is scored.
     infos : list of FrameInfo
-        All CCDs.
+        All CCDs that show the sky.
     """
 
     stamps: list[Path] = field(default_factory=list)
     frames: dict[Path, tuple[list[FrameInfo], Path]] = field(default_factory=dict)
     broken: dict[Path, InputError] = field(default_factory=dict)
     several: set[Path] = field(default_factory=set)
+    no_sky: set[Path] = field(default_factory=set)
     infos: list[FrameInfo] = field(default_factory=list)
 
 
@@ -114,6 +128,8 @@ def find_inputs(
     account.found.update(listing.frames)
     found = Inputs()
     frame_of: dict[Path, Path] = {}
+    left_out: list[FrameInfo] = []
+    going_on: list[FrameInfo] = []
     for path in listing.frames:
         try:
             table = catalogue or find_catalogue(path, catalogues)
@@ -135,9 +151,14 @@ def find_inputs(
                 raise
             infos = []
             found.broken[path] = error
-        found.infos += infos
-        if _is_stamp(infos, table is not None):
+        sky = [info for info in infos if not info.no_sky]
+        no_sky = infos if not sky else []
+        found.infos += sky
+        if _is_stamp(infos, table is not None or bool(no_sky)):
             found.stamps.append(path)
+        elif table is None and no_sky:
+            account.put(path, NO_SKY)
+            left_out += no_sky[:1]
         elif table is None:
             account.put(path, NO_CATALOGUE)
             run.failed(path, _no_catalogue(infos, catalogues), "Left out.")
@@ -145,7 +166,16 @@ def find_inputs(
             account.put(path, SAME_CATALOGUE)
             run.failed(path, _same_catalogue(path, other, table), "Left out.")
         else:
-            found.frames[path] = (infos, table)
+            found.frames[path] = (sky, table)
+            if no_sky:
+                found.no_sky.add(path)
+                going_on += no_sky[:1]
+    # When in doubt the detections stay: where bad inputs are passed on, those beside a header that may be wrong are.
+    if len(left_out) + len(going_on) == len(listing.frames) and (run.on_error == "stop" or not going_on):
+        raise only_no_sky([*left_out, *going_on])
+    say_no_sky(left_out)
+    say_no_sky(going_on, "not classified, and passed on with their catalogues unfiltered")
+    say_doubts((info.place, info.doubts) for infos, _ in found.frames.values() for info in infos)
     account.found.update(found.several)
     theirs = _their_places(listing.frames, catalogues)
     orphans = [] if catalogue else _without_frame(sources, listing.frames, found.stamps, theirs, run.names)

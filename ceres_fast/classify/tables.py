@@ -19,6 +19,9 @@ from ..engines import Engine, load
 from ..errors import CeresFastError, InputError
 from ..files import StrPath, as_paths
 from ..frames.camera import Camera
+from ..frames.cards import say_doubts
+from ..frames.exposures import without_no_sky
+from ..frames.info import FrameInfo
 from ..frames.profiles import load_camera
 from ..frames.reading import read_headers
 from ..settings.classifier import ClassifyOptions
@@ -132,9 +135,15 @@ def classify_table(
     check_camera(profile, engine.classifier, engine.path)
     run = ClassifyRun(engine=engine, rules=rules_of(engine.classifier, engine.path, slowest), names=names or Names())
     read_static_sources(static, run)
-    jobs = [_table_job(*pair, profile) for pair in zip(frames, catalogues, strict=True)]
-    check_scale([info for job in jobs for info in job.infos], engine.classifier)
-    classify_exposures(jobs, run)
+    ccds = [[header.info for header in read_headers(path, profile)] for path in frames]
+    infos, _ = without_no_sky(chain(*ccds), "not classified")
+    jobs = [_table_job(*parts) for parts in zip(frames, catalogues, ccds, strict=True)]
+    say_doubts((info.place, info.doubts) for info in infos)
+    check_scale(infos, engine.classifier)
+    classify_exposures([job for job in jobs if job.infos], run)
+    for job in jobs:
+        if not job.infos:
+            job.go_on(run)
     tables = [job.result for job in jobs]
     return tables[0] if isinstance(frame, str | PathLike) else tables
 
@@ -148,8 +157,8 @@ def _check_once(frames: Iterable[Path]) -> None:
             raise InputError(frame, f"is given twice{spelt}", expected="each frame once", action="leave one out")
 
 
-def _table_job(frame: Path, catalogue: StrPath | Table, camera: Camera) -> TableJob:
-    infos = [header.info for header in read_headers(frame, camera)]
+def _table_job(frame: Path, catalogue: StrPath | Table, ccds: Sequence[FrameInfo]) -> TableJob:
+    infos = [info for info in ccds if not info.no_sky]
     if isinstance(catalogue, Table):
         named = frame.with_name(f"the table given for {frame.name}")  # which errors name
         return TableJob(frame, named, frame, infos, given=catalogue)
@@ -180,6 +189,10 @@ class TableJob(CatalogueJob):
         if self.given is None:
             return super()._open(run)
         return Catalogue(self.catalogue, "", _numbers(self.catalogue, self.given, run.names), None, names=run.names)
+
+    def _write_without_scores(self, run: ClassifyRun) -> None:
+        catalogue = self._open(run)
+        self._write(catalogue, Scores.none(len(catalogue.table)), None, run)
 
     def _write(self, catalogue: Catalogue, scores: Scores, keep: np.ndarray | None, run: ClassifyRun) -> None:
         self.table = (catalogue.table if self.given is None else self.given).copy()

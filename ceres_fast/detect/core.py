@@ -15,9 +15,12 @@ from ..console import track, warn
 from ..errors import CeresFastError, InputError, OnError, Problems
 from ..files import DISK, StrPath, disk_errors
 from ..frames.camera import Camera
+from ..frames.cards import say_doubts
+from ..frames.exposures import only_no_sky, say_no_sky
 from ..frames.fits_files import fits_errors, frame_stem
+from ..frames.info import FrameInfo
 from ..frames.profiles import load_camera
-from ..frames.reading import find_frames
+from ..frames.reading import find_frames, read_headers
 from ..settings.survey import Detection, DetectionEngine
 from ..workers import in_order
 from . import sep_engine, source_extractor
@@ -110,6 +113,8 @@ def detect_frames(
     )
     outcomes = in_order(write, list(zip(frames, targets, strict=True)), workers, _killed)
     written = []
+    infos: list[FrameInfo] = []
+    others: list[FrameInfo] = []
     # Outcomes come in the order of the frames, so that the first error, and the order of the warnings, do not depend on
     # which process is the fastest. Closed at that error, so that the other processes end before it is shown.
     with closing(outcomes):
@@ -118,18 +123,37 @@ def detect_frames(
             for warning in outcome.warnings:
                 warn(warning)
             with problems.skipping(counts, "frames left out"):
-                counts["detections"] += outcome.get()
+                found, ccds = outcome.get()
+                if found is None:
+                    others += ccds[:1]
+                    continue
+                infos += ccds
+                counts["detections"] += found
                 written.append(target)
+    say_doubts((info.place, info.doubts) for info in infos)
+    if len(others) == len(frames):
+        raise only_no_sky(others)
+    say_no_sky(others)
+    counts += Counter({"no exposures of the sky": len(others)})
     rows = [("frames", len(frames)), ("catalogues written", len(written)), *sorted(counts.items())]
     print_table("detect", ("", "number"), rows)
     return written
 
 
-def _write(write_catalogue: Callable[..., int], files: tuple[Path, Path], **options: Any) -> int:
+def _write(
+    write_catalogue: Callable[..., int], files: tuple[Path, Path], camera: Camera, **options: Any
+) -> tuple[int | None, list[FrameInfo]]:
+    """Write the catalogue of a frame; return its number of rows, None where it is no exposure of the sky, and its CCDs.
+
+    A mosaic of which a CCD shows the sky has the catalogue of all: its tables are told apart by their order.
+    """
     frame, target = files
     # Whatever a frame does is its own fault, and the others are done; a full disk is none.
     with fits_errors(frame, "its sources cannot be detected"), disk_errors(target, DISK):
-        return write_catalogue(frame, target, **options)
+        infos = [info for info, _, _ in read_headers(frame, camera)]
+        if all(info.no_sky for info in infos):
+            return None, infos
+        return write_catalogue(frame, target, camera=camera, **options), infos
 
 
 def _killed(files: tuple[Path, Path], ending: str) -> InputError:

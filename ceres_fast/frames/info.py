@@ -135,6 +135,11 @@ class FrameInfo:
         """What the header says and cannot be believed, or not be read."""
         return tuple(doubt for reading in self.readings for doubt in reading.doubts)
 
+    def in_brackets(self, quantity: str) -> str:
+        """Return `why_unknown` for the end of a message: a blank and brackets around it, or the empty string."""
+        why = self.why_unknown(quantity)
+        return f" ({why})" if why else ""
+
     def why_unknown(self, quantity: str) -> str:
         """Return what the header says of a quantity without a value, for a message: "" or "MJD-OBS = 'soon' …"."""
         return "; ".join(doubt.text for each in self.readings if each.quantity == quantity for doubt in each.doubts)

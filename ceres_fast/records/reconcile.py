@@ -20,7 +20,7 @@ class Account(NamedTuple):
 
 
 ACCOUNTS = {
-    "frames": Account("frames", "frames_found", ("bad_frames", "frames_not_selected"), "frames"),
+    "frames": Account("frames", "frames_found", ("bad_frames", "frames_not_selected", "frames_of_no_sky"), "frames"),
     "detections": Account(
         "frames",
         "detections",

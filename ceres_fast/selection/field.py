@@ -24,6 +24,7 @@ from .cutting import exposure_stamps
 from .labels import Labelled, label_field
 from .lost import count_lost
 from .rules import Rules
+from .single import warn_of_single
 from .stationary import Comparison, find_stationary
 from .stationary_checks import check_field, why_not_compared
 from .track_cost import track_cost
@@ -35,6 +36,7 @@ COUNTS = {
     "frames": "frames used",
     "bad_frames": "frames left out because they or their catalogues cannot be used",
     "frames_not_selected": "frames left out by --where",
+    "frames_of_no_sky": "frames left out because their headers say that they are no exposures of the sky",
     "single_exposures": "frames without a second exposure, in which no stationary detection can be found",
     "empty_catalogues": "exposures of which no detection is known",
     "detections": "detections in the catalogues",
@@ -103,6 +105,8 @@ def survey_tables(
         As `field_stamps` and `group_exposures`; at the end, when no row of the truth table was in any frame.
     """
     fields, counts = survey_fields(sources, where=where, on_error=on_error, catalogues=catalogues)
+    if rules.remove_stationary:
+        warn_of_single(fields, static)
     total = Counter(counts)
     for number, infos in enumerate(fields):
         table, field_counts = field_stamps(
@@ -186,6 +190,9 @@ def field_stamps(
     problems = Problems(on_error)
     exposures = _exposures(frames, rules, names, catalogues, problems, counts)
     counts["single_exposures"] += int(rules.remove_stationary and sum(len(e.x) > 0 for e in exposures) == 1)
+    if rules.remove_stationary and len(frames) > 1:
+        with_rows = [exposure.info for exposure in exposures if len(exposure.x)]
+        warn_of_single([with_rows], static)
     found, comparison = find_stationary(exposures, rules, None if static is None else read_static(static))
     try:
         # Known fixed sources make up for exposures that cannot be compared.
@@ -265,13 +272,12 @@ def _exposures(
 def _exposure(info: FrameInfo, rules: Rules, names: Names | None, catalogues: Path | None) -> Detections:
     exposure = read_detections(info, reject_flags=rules.reject_flags, names=names, catalogues=catalogues)
     if np.isnan(exposure.info.mjd):
-        raise InputError(
-            info.place, "its header does not say when it was taken", expected="MJD-OBS or DATE-OBS, EXPTIME"
-        )
+        problem = f"its header does not say when it was taken{info.in_brackets('mjd')}"
+        raise InputError(info.place, problem, expected="MJD-OBS or DATE-OBS, EXPTIME")
     if len(exposure.x) and not np.isfinite(exposure.ra).any():
         raise InputError(
             info.place,
-            "neither its header nor its catalogue has positions on the sky",
+            f"neither its header nor its catalogue has positions on the sky{info.in_brackets('centre')}",
             expected="a WCS, or ALPHA_J2000 and DELTA_J2000: without them no asteroid can be matched",
         )
     return exposure

@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 from astropy.table import Table, vstack
 
-from ..catalogues.fields import read_infos
-from ..console import say, warn_once
+from ..catalogues.fields import survey_fields
+from ..console import say, warn_once, warnings_kept
 from ..errors import CeresFastError, InputError, OnError
 from ..frames.camera import GENERIC, Camera
 from ..frames.exposures import group_exposures
 from ..frames.info import FrameInfo
-from ..frames.reading import find_frames, read_header
+from ..frames.reading import read_header
 from ..frames.sky import to_sky
 from . import observatories
 from .core import read_truth, write_truth
@@ -60,8 +60,9 @@ def skybot_file(
     if observatory is None:
         raise CeresFastError("SkyBoT must know who looks. Pass --observatory CODE, the MPC code of the observatory.")
     if not path.exists():
-        infos, _ = read_infos(find_frames(folders, camera), on_error=on_error, camera=camera)
-        truth_from_skybot(infos, observatory, path)
+        with warnings_kept():  # what is odd about the frames is said when they are used
+            fields, _ = survey_fields(folders, on_error=on_error, camera=camera)
+        truth_from_skybot([info for infos in fields for info in infos], observatory, path)
     say(f"known asteroids: {path}, as SkyBoT gave them; delete it to ask again")
     return path
 
@@ -217,7 +218,9 @@ def cone(info: FrameInfo) -> tuple[tuple[float, float], float]:
     """
     wcs = read_header(info.path, info.hdu, info.camera).wcs
     if wcs is None or math.isnan(info.mjd):
-        raise InputError(info.path, "has no coordinates, or no time", expected="a WCS and MJD-OBS or DATE-OBS")
+        why = info.in_brackets("centre" if wcs is None else "mjd")
+        problem = f"has no {'coordinates' if wcs is None else 'time'}{why}"
+        raise InputError(info.path, problem, expected="a WCS and MJD-OBS or DATE-OBS")
     ny, nx = info.shape
     ra, dec = to_sky(wcs, (nx + 1) / 2, (ny + 1) / 2)
     return (float(ra), float(dec)), math.hypot(nx, ny) / 2 * info.pixel_scale / 3600 + MARGIN
@@ -225,7 +228,9 @@ def cone(info: FrameInfo) -> tuple[tuple[float, float], float]:
 
 def _asked(infos: Sequence[FrameInfo]) -> Iterator[FrameInfo]:
     """Yield the exposures to ask for: of each field, CCD and night the first, the last, and one every `STEP`."""
-    for group in group_exposures(infos, lambda *_: None):
+    with warnings_kept():  # which were said when the frames were listed
+        groups = group_exposures(infos, lambda *_: None)
+    for group in groups:
         last = -math.inf
         for info in group:
             if (info.mjd - last) * 24 >= STEP or info is group[-1] or math.isnan(info.mjd):

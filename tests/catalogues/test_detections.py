@@ -1,14 +1,18 @@
 """A frame's header and its catalogue together."""
 
+import dataclasses
+
 import numpy as np
 import pytest
+from astropy.io import fits
 from astropy.table import Table
 
 from ceres_fast.catalogues import Names, read_catalogue, write_table
 from ceres_fast.catalogues.detections import read_detections
+from ceres_fast.console import warnings_kept
 from ceres_fast.detect import detect_frames
 from ceres_fast.errors import InputError
-from ceres_fast.frames.reading import read_header
+from ceres_fast.frames.reading import read_header, read_info
 
 from ..tiny_field import SCALE, SEEING, make_wcs
 
@@ -121,3 +125,40 @@ def test_a_catalogue_that_was_read_serves_all_ccds(tmp_path, write_frame):
     assert found.catalogue is read
     assert found.rows.tolist() == [0, 1]
     assert read_detections(found.info, read).x.tolist() == [10, 50]
+
+
+@pytest.mark.parametrize(
+    ("seeing", "comment", "used"),
+    [
+        (3.0, "", 3 * SCALE),
+        (2.2, "FWHM", 2.2 * SCALE),
+        (3.9, "average", 3.9 * SCALE),
+        (3.0, "[pixels] average", 3 * SCALE),
+        (3.0, "[arcsec] average", 3.0),
+        (1.2, "", 1.2),
+        (0.8, "", 0.8),
+        (1.7, "", 1.7),
+        (6.1, "", 3 * SCALE),
+        (0.02, "arc minutes", 3 * SCALE),
+    ],
+)
+def test_a_seeing_that_its_card_does_not_say_to_be_in_pixels(tmp_path, write_frame, capsys, seeing, comment, used):
+    """The detections are 3 pixels wide, 1.2 arcsec."""
+    write_table(TABLE, tmp_path / "frame.cat", "ASCII_HEAD")
+    path = write_frame()
+    with fits.open(path, mode="update") as hdus:
+        hdus[0].header["SEEING"] = (seeing, comment)
+    with warnings_kept() as said:
+        found = read_detections(path)
+    assert found.info.seeing == pytest.approx(used)
+    told = seeing == used or "[" in comment
+    assert len(said) == (not told)
+    if not told:
+        assert f"frame.fits: its header says a seeing of {seeing:g}" in said[0]
+    assert len(read_detections(path, reject_flags=4).x) == 2
+
+
+def test_the_field_is_that_which_the_exposures_together_show(tmp_path, write_frame):
+    write_table(TABLE, tmp_path / "frame.cat", "ASCII_HEAD")
+    info = dataclasses.replace(read_info(write_frame()), field="F1 150.000+2.000")
+    assert read_detections(info).info.field == "F1 150.000+2.000"

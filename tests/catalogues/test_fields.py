@@ -1,6 +1,7 @@
 """Finding the frames of a survey: every one is used, left out by choice, or bad, and counted."""
 
 import pytest
+from astropy.io import fits
 
 from ceres_fast.catalogues.fields import grouped, read_infos, survey_fields
 from ceres_fast.errors import InputError
@@ -54,3 +55,26 @@ def test_every_ccd_of_a_mosaic_is_a_frame(tmp_path):
     infos, counts = read_infos([path])
     assert counts == {"frames_found": 3}
     assert len({info.place for info in infos}) == 3
+
+
+def test_what_is_no_exposure_of_the_sky_is_counted_and_said(field, capsys):
+    fits.setval(field.frames[1], "IMAGETYP", value="Flat Field")
+    fields, counts = survey_fields([field.folder])
+    assert [[info.path for info in infos] for infos in fields] == [[field.frames[number] for number in (0, 2, 3)]]
+    assert counts == {"frames_found": 4, "frames_of_no_sky": 1}
+    assert "F0001-2.fits (IMAGETYP = 'Flat Field')" in capsys.readouterr().err
+    for frame in field.frames:
+        fits.setval(frame, "IMAGETYP", value="BIAS")
+    with pytest.raises(InputError, match=r"F0001-1\.fits: is no exposure.*IMAGETYP = 'BIAS'.*all 4 frames"):
+        survey_fields([field.folder])
+
+
+def test_doubts_are_said_once_of_the_frames_that_are_used(field, capsys):
+    for frame in field.frames:
+        fits.setval(frame, "GAIN", value="high")
+    fits.setval(field.frames[0], "IMAGETYP", value="dark")
+    survey_fields([field.folder])
+    dark, doubt = capsys.readouterr().err.splitlines()
+    assert "F0001-1.fits (IMAGETYP = 'dark')" in dark
+    assert "F0001-2.fits: GAIN = 'high' cannot be read" in doubt
+    assert "and 2 more files" in doubt

@@ -5,18 +5,20 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from astropy.io import fits
 
 from ceres_fast.catalogues import read_catalogue, write_table
 from ceres_fast.classify import classify
+from ceres_fast.classify.scores import FLAGS, NOT_SCORED, PROBABILITY
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.settings.classifier import TableFormat
 from ceres_fast.stamps import PLANES
 
 from ..survey_files import STARS, header, pixels, write_field
 from ..tiny_models import classifier, peak_model, written
-from .conftest import RULES, place, skipped
+from .conftest import RULES, place, skipped, table_of
 
 
 def test_a_classifier_of_three_planes_is_refused(night: Path, out: Path, tmp_path: Path) -> None:
@@ -208,3 +210,45 @@ def test_all_catalogues_of_a_frame_go_on_where_none_can_be_preferred(
     end = "" if given is None else ".csv"
     assert {f"{name}{end}" for name in names} < {path.name for path in result.written}
     assert result.status == 3
+
+
+def test_what_is_no_exposure_of_the_sky_is_not_scored(
+    night: Path, model: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frames = write_field(night, 5)
+    for frame in frames[3:]:
+        fits.setval(frame, "IMAGETYP", value="Dark Frame")
+    place(night, frames[4]).unlink()
+    result = classify([night], model, output=out)
+    assert [counts["stationary"] for counts in result.counts.values()].count(4) == 3
+    assert (result.failed, result.status) == ([], 0)
+    assert np.isnan(table_of(place(out, frames[3]))[PROBABILITY]).all()
+    assert (table_of(place(out, frames[3]))[FLAGS] == NOT_SCORED).all()
+    shown = capsys.readouterr()
+    assert "5 = 3 classified + 1 passed on unfiltered + 1 left out (1 no exposures of the sky)" in shown.out
+    assert "F0001-5.fits (IMAGETYP = 'Dark Frame')" in shown.err
+    assert "F0001-4.fits (IMAGETYP = 'Dark Frame')" in shown.err
+
+
+def test_where_nothing_shows_the_sky_the_first_card_is_named(night: Path, model: Path, out: Path) -> None:
+    frames = write_field(night, 2)
+    for frame in frames:
+        fits.setval(frame, "EXPTIME", value=0.0)
+    with pytest.raises(InputError, match=r"F0001-1\.fits: is no exposure of the sky.*EXPTIME = 0\.0"):
+        classify([night], model, output=out)
+    result = skipped([night], model, out)
+    assert (len(result.written), result.total["not_scored"], result.status) == (2, 10, 0)
+
+
+def test_what_headers_say_wrongly_is_said_once(
+    night: Path, model: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frames = write_field(night)
+    for frame in frames:
+        fits.setval(frame, "GAIN", value=-1.0)
+    fits.setval(frames[2], "MJD-OBS", value="soon")
+    classify([night], model, output=out)
+    said = capsys.readouterr().err
+    assert said.count("GAIN = -1.0 is not plausible") == 1
+    assert "(and 2 more files with such a card)" in said
+    assert "F0001-3.fits: its header does not say its time (MJD-OBS or DATE-OBS) (MJD-OBS = 'soon'" in said

@@ -132,3 +132,19 @@ def test_quantities_are_in_pixels_and_degrees(night: Path, model: Path) -> None:
     given[1]["X_IMAGE"] = given[1]["X_IMAGE"].value * units.arcsec
     with pytest.raises(InputError, match=r"F0001-2\.fits, column X_IMAGE: is in arcsec; expected pixels, or no unit"):
         classify_table(frames, given, model)
+
+
+def test_a_frame_that_shows_no_sky_gets_no_probabilities(
+    night: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frames = write_field(night, 4)
+    tables = [read_catalogue(catalogue_of(frame)).table for frame in frames]
+    fits.setval(frames[1], "IMAGETYP", value="dark")
+    found = classify_table(frames, tables, model)
+    assert [int((table[FLAGS] == STATIONARY).sum()) for table in found] == [4, 0, 4, 4]
+    assert np.isnan(found[1][PROBABILITY]).all()
+    assert (
+        "1 frame not classified, because the header says that it is no exposure of the sky" in capsys.readouterr().err
+    )
+    with pytest.raises(InputError, match=r"is no exposure of the sky.*IMAGETYP = 'dark'"):
+        classify_table(frames[1], tables[1], model)

@@ -11,6 +11,8 @@ from ceres_fast.catalogues import find_catalogue, read_catalogue
 from ceres_fast.detect import ENGINES, core, detect_frames, sep_engine
 from ceres_fast.errors import CeresFastError, InputError
 
+from ..mosaic_files import write_mosaic
+
 
 @pytest.mark.parametrize("format", ["ASCII_HEAD", "FITS_LDAC"])
 def test_catalogues_are_written_where_they_are_found(tmp_path, write_frame, format):
@@ -109,3 +111,31 @@ def test_what_many_frames_have_is_said_once_by_all_workers(tmp_path, write_frame
     said = capsys.readouterr().err
     assert said.count("not filled to 2880 bytes") == 1
     assert "a.fits: its last block" in said
+
+
+@pytest.mark.parametrize("cards", [{"IMAGETYP": "Dark Frame"}, {"OBSTYPE": "FLAT"}, {"EXPTIME": 0.0}])
+def test_what_is_no_exposure_of_the_sky_is_left_out_and_counted(tmp_path, write_frame, capsys, cards):
+    dark = write_frame("a.fits", **cards)
+    with pytest.raises(InputError, match=rf"a\.fits: is no exposure of the sky.*{next(iter(cards))} = "):
+        detect_frames([dark])
+    write_frame("b.fits")
+    assert detect_frames([tmp_path]) == [tmp_path / "b.cat"]
+    shown = capsys.readouterr()
+    assert "no exposures of the sky" in shown.out
+    assert f"1 frame left out, because the header says that it is no exposure of the sky: {dark}" in shown.err
+
+
+def test_a_mosaic_of_which_one_ccd_is_for_focus_has_the_catalogue_of_all(tmp_path):
+    path = write_mosaic(tmp_path / "m.fits")
+    fits.setval(path, "IMAGETYP", value="focus", ext=2)
+    (catalogue,) = detect_frames([path], format="FITS_LDAC")
+    assert len(read_catalogue(catalogue).headers) == 3
+
+
+def test_doubts_about_headers_are_said_once(tmp_path, write_frame, capsys):
+    for name in "abc":
+        write_frame(f"{name}.fits", SEEING=-999.0)
+    detect_frames([tmp_path], workers=2)
+    (message,) = capsys.readouterr().err.splitlines()
+    assert "a.fits: SEEING = -999.0 is not plausible" in message
+    assert "(and 2 more files with such a card)" in message

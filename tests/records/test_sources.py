@@ -38,6 +38,14 @@ def frames(tmp_path):
     return folder
 
 
+@pytest.fixture
+def apart(frames):
+    """The same, with the second field beside the first."""
+    for frame in frames.glob("F0002/resamp/F0002-[23].fits"):
+        fits.setval(frame, "CRVAL1", value=151.0)
+    return frames
+
+
 def units_of(folder, choice=CHOICE):
     (source,) = find_sources([folder], None)
     return source, source.units(choice, Workers())
@@ -177,3 +185,40 @@ def test_frames_with_other_files_beside_them_are_frames(frames):
     source, units = units_of(frames)
     assert source.kind == "frames"
     assert [unit.kind for unit in units] == ["frames", "frames", "files"]
+
+
+def test_what_is_no_exposure_of_the_sky_is_listed_and_in_no_field(apart):
+    for name in ("F0001/resamp/F0001-2.fits", "F0002/resamp/F0002-3.fits"):
+        fits.setval(apart / name, "IMAGETYP", value="dark")
+    source, units = units_of(apart)
+    assert [(unit.name, len(getattr(unit, "frames", ()))) for unit in units] == [
+        ("night/F0001/resamp/F0001-1.fits", 2),
+        ("night/F0002/resamp/F0002-2.fits", 1),
+        ("night/F0001/resamp/F0001-2.fits", 0),
+    ]
+    assert source.counts["frames_of_no_sky"] == 2
+    assert {file.path for unit in units for file in unit.listed} == set(source.files)
+
+
+def test_exposures_that_stand_alone_are_warned_of(apart, capsys):
+    for exposure in (2, 3):
+        (apart / f"F0001/resamp/F0001-{exposure}.fits").unlink()
+    units_of(apart)
+    said = capsys.readouterr().err
+    assert (
+        "F0001-1.fits: no other exposure of the same field, CCD and night was given, so nothing can be called" in said
+    )
+    assert "all their stars become non-asteroids" in said
+    assert "Give all exposures of a field together" in said
+    units_of(apart, Choice((), Rules(remove_stationary=False), "skip", "error"))
+    assert "no other exposure" not in capsys.readouterr().err
+
+
+def test_a_name_that_the_sky_corrects_decides_what_a_part_is(apart):
+    make = PartMaker(apart, CHOICE)
+    _, (before, *_) = units_of(apart)
+    fits.setval(apart / "F0001/resamp/F0001-1.fits", "OBJECT", value="F0001 a")
+    _, (after, *_) = units_of(apart)
+    assert {info.field for info in after.frames} == {"F0001 a"}
+    assert before.decides != after.decides
+    assert make.key(before) != make.key(after)

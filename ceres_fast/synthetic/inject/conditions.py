@@ -91,12 +91,22 @@ def sky_of(frame: Frame) -> tuple[sep.Background, np.ndarray]:
 def check(info: FrameInfo, wcs: WCS | None) -> None:
     """Refuse a frame whose header lacks what must not be guessed."""
     needed = (
-        (wcs is not None, "its header has no celestial coordinates", "a WCS: asteroids move on the sky"),
-        (not math.isnan(info.mjd), "its header does not say when it was taken", "MJD-OBS or DATE-OBS, EXPTIME"),
-        (info.exposure > 0, "its header does not say how long it was exposed", "EXPTIME: it makes the trail's length"),
-        (info.gain > 0, "its header does not say the gain", "GAIN (electron/ADU): it makes the noise of what is added"),
+        (wcs is not None, "centre", "its header has no celestial coordinates", "a WCS: asteroids move on the sky"),
+        (not math.isnan(info.mjd), "mjd", "its header does not say when it was taken", "MJD-OBS or DATE-OBS, EXPTIME"),
+        (
+            info.exposure > 0,
+            "exposure",
+            "its header does not say how long it was exposed",
+            "EXPTIME: it makes the trail's length",
+        ),
+        (
+            info.gain > 0,
+            "gain",
+            "its header does not say the gain",
+            "GAIN (electron/ADU): it makes the noise of what is added",
+        ),
     )
-    for there, problem, expected in needed:
+    for there, quantity, problem, expected in needed:
         if not there:
             action = "add the keyword to the header, or leave this frame out"
-            raise InputError(info.path, problem, expected=expected, action=action)
+            raise InputError(info.place, f"{problem}{info.in_brackets(quantity)}", expected=expected, action=action)

@@ -16,7 +16,8 @@ from ...catalogues.detections import Detections, read_detections
 from ...console import warn
 from ...errors import InputError, Problems
 from ...frames.camera import GENERIC, Camera
-from ...frames.exposures import group_exposures
+from ...frames.cards import say_doubts
+from ...frames.exposures import group_exposures, without_no_sky
 from ...frames.info import FrameInfo
 from ...frames.reading import find_frames, read_frame, read_headers, relative_to_sources
 from ...selection.neighbours import pairs_within, tangent_plane
@@ -61,9 +62,13 @@ def find_fields(
                     expected="frames as the camera took them",
                     action="name the folder of the originals",
                 )
-            for head in found:
-                check(head.info, head.wcs)
+            for info, _, wcs in found:
+                if not info.no_sky:
+                    check(info, wcs)
             infos += [head.info for head in found]
+    infos, others = without_no_sky(infos)
+    counts += Counter({"no exposures of the sky": others})
+    say_doubts((info.place, info.doubts) for info in infos)
     groups = group_exposures(infos, lambda _, error: problems.report(error, counts, "frames left out"))
     names: dict[Path, Path] = {}
     taken: dict[Path, Path] = {}
@@ -149,9 +154,8 @@ def plan_field(
     exposures = []
     for info in infos:
         with problems.skipping(counts, "frames left out"):
-            exposures.append(
-                measure(read_frame(info.path, info.hdu, info.camera), threshold=threshold, min_area=min_area)
-            )
+            measured = measure(read_frame(info.path, info.hdu, info.camera), threshold=threshold, min_area=min_area)
+            exposures.append(replace(measured, info=info))  # with the field that the sky says
     if not exposures:
         return None
     depth = float(np.median([exposure.depth for exposure in exposures]))

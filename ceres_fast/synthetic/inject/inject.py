@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 from astropy.table import vstack
 
-from ...console import say, track, warn
+from ...console import say, track, warn, warnings_kept
 from ...console import table as print_table
 from ...detect import detect_frames
 from ...errors import CeresFastError, OnError, Problems
@@ -134,9 +135,11 @@ def inject_frames(
         _copy_companions(fields, names, folder)
         injected = vstack([field.table for field in fields], metadata_conflicts="silent")
         write_truth(folder / TRUTH_FILE, injected, known)
-        detect_frames([folder], on_error=on_error, engine=engine, camera=profile, **finding)
+        with _without_doubts(fields):
+            detect_frames([folder], on_error=on_error, engine=engine, camera=profile, **finding)
         with TemporaryDirectory() as tables:
-            scores = Scores(scorer(folder, Path(tables)), folder, Path(tables)) if scorer else None
+            with _without_doubts(fields):
+                scores = Scores(scorer(folder, Path(tables)), folder, Path(tables)) if scorer else None
             for field in fields:
                 add_found(field, names, folder, Rules(slowest=slowest), scores)
         completeness = _completeness(fields)
@@ -144,6 +147,17 @@ def inject_frames(
     print_completeness(completeness)
     _report(completeness, fields, counts, out)
     return completeness
+
+
+@contextmanager
+def _without_doubts(fields: Sequence[Field]) -> Iterator[None]:
+    """Say what a block warns of, but not again of the copies what the headers of the originals say wrongly."""
+    known = {doubt.text for each in fields for exposure in each.exposures for doubt in exposure.info.doubts}
+    with warnings_kept() as kept:
+        yield
+    for message in kept:
+        if not any(text in message for text in known):
+            warn(message)
 
 
 def _check(population: Population, seed: int) -> None:

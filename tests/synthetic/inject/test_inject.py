@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -181,7 +182,9 @@ def test_masks_go_along(night, tmp_path):
     [
         ({"CTYPE1": "", "CTYPE2": ""}, "no celestial coordinates"),
         ({"MJD-OBS": ""}, "does not say when it was taken"),
-        ({"EXPTIME": 0.0}, "does not say how long it was exposed"),
+        ({"MJD-OBS": "soon"}, r"does not say when it was taken \(MJD-OBS = 'soon'"),
+        ({"EXPTIME": ""}, "does not say how long it was exposed"),
+        ({"GAIN": -2.0}, r"does not say the gain \(GAIN = -2.0 is not plausible"),
         ({"GAIN": 0.0}, "does not say the gain"),
         ({KEYWORD: 3}, "holds synthetic asteroids already"),
     ],
@@ -194,7 +197,20 @@ def test_frames_that_cannot_be_used_are_named_or_left_out(night, tmp_path, write
     assert not (tmp_path / "out").exists()
     inject(night, tmp_path / "out", on_error="skip")
     assert not (tmp_path / "out" / "F0002").exists()
-    assert problem in capsys.readouterr().err
+    assert re.search(problem, capsys.readouterr().err)
+
+
+@pytest.mark.usefixtures("known_psf")
+@pytest.mark.parametrize("cards", [{"EXPTIME": 0.0}, {"IMAGETYP": "dark", "GAIN": ""}])
+def test_frames_that_show_no_sky_are_left_out(night, tmp_path, write_frame, capsys, cards):
+    dark = write_frame("night/F0002/resamp/dark.fits", **{"OBJECT": "F0002"} | cards)
+    inject(night, tmp_path / "out")
+    assert not (tmp_path / "out" / "F0002").exists()
+    shown = capsys.readouterr()
+    assert "no exposures of the sky" in shown.out
+    assert str(dark) in shown.err
+    with pytest.raises(InputError, match="is no exposure of the sky"):
+        inject(dark.parent, tmp_path / "none")
 
 
 def test_nothing_usable_is_an_error(tmp_path, write_frame):

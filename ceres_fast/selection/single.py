@@ -1,0 +1,55 @@
+"""Exposures that stand alone: which, why, and what to do. Without another one nothing in them is stationary."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from ..console import warn
+from ..frames.info import FrameInfo
+
+_NAMED = 3
+"""How many exposures are named."""
+
+_OF_RECORDS = ": all their stars become non-asteroids, which no other field's do"
+
+
+def warn_of_single(groups: Sequence[Sequence[FrameInfo]], static: Any = None, so: str = _OF_RECORDS) -> None:
+    """Warn, once for each reason, of the exposures without another one of their field, CCD and night.
+
+    Parameters
+    ----------
+    groups : sequence of sequence of FrameInfo
+        The exposures of each field, CCD and night; those with several are passed over.
+    static
+        Fixed sources, which are called stationary in a single exposure too; None where there are none.
+    so : str
+        What follows for the user.
+    """
+    found: dict[tuple[str, str], list[FrameInfo]] = {}
+    for group in groups:
+        if len(group) == 1:
+            found.setdefault(_why(group[0]), []).append(group[0])
+    nothing = "nothing" if static is None else "nothing but the fixed sources of --static"
+    for (why, action), alone in found.items():
+        more = f" and {len(alone) - _NAMED} more" if len(alone) > _NAMED else ""
+        places = ", ".join(info.place for info in alone[:_NAMED])
+        warn(f"{places}{more}: {why}, so {nothing} can be called stationary{so}. {action}")
+
+
+def _why(info: FrameInfo) -> tuple[str, str]:
+    """Return why an exposure stands alone, and what to do about it."""
+    placed = not math.isnan(info.centre[0])
+    known = {
+        "field (OBJECT), nor where it points (WCS)": bool(info.field) or placed,
+        "time (MJD-OBS or DATE-OBS)": not math.isnan(info.mjd),
+    }
+    if unknown := [name for name, is_known in known.items() if not is_known]:
+        because = "" if known["time (MJD-OBS or DATE-OBS)"] else info.in_brackets("mjd")
+        return f"its header does not say its {', and not its '.join(unknown)}{because}", "Add it to the header"
+    otherwise = "" if placed else ", under one name (OBJECT), or with a WCS that shows that they are of one field"
+    return (
+        "no other exposure of the same field, CCD and night was given",
+        f"Give all exposures of a field together{otherwise}",
+    )
