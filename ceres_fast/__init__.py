@@ -26,6 +26,7 @@ __all__ = [
     "inspect",
     "keras_model",
     "load",
+    "look",
     "read_records",
     "train",
 ]
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from .evaluation.calibrate import calibrate
     from .evaluation.evaluate import evaluate
     from .export import export
+    from .look import look
     from .records.build import build_records
     from .records.inspect import inspect_records as inspect
     from .selection.rules import Rules
@@ -74,7 +76,7 @@ else:
         "read_records": "api",
         "train": "training.train",
     }
-    _CALLABLE = ("classify", "export")  # folders of that name, which can be called (`callable_module`)
+    _CALLABLE = ("classify", "export", "look")  # folders of that name, which can be called (`callable_module`)
     _ELSEWHERE = {"inspect": "inspect_records"}  # as it is called there
 
     def __getattr__(name):

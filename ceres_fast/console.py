@@ -11,7 +11,7 @@ import math
 import os
 import sys
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import partial
@@ -172,18 +172,18 @@ def bytes_text(count: int) -> str:
     return f"{count / 1e9:,.2f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table; the first column is left-aligned, the others right-aligned.
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, texts: Collection[str] = ()) -> None:
+    """Print a table; the first column and those of `texts` are left-aligned, the others, of numbers, right-aligned.
 
     Where the screen is too narrow, cells are broken at spaces. No word and no number is cut: Rich would do that, and
     the name of a backbone could not be read.
     """
-    texts = [list(map(str, column)) for column in zip(columns, *rows, strict=True)]
-    widths = _widths(texts, console.width - 1 - _FRAME * len(texts))
-    drawn = Table(title=title, title_justify="left", width=sum(widths) + 1 + _FRAME * len(texts))
+    cells = [list(map(str, column)) for column in zip(columns, *rows, strict=True)]
+    widths = _widths(cells, console.width - 1 - _FRAME * len(cells))
+    drawn = Table(title=title, title_justify="left", width=sum(widths) + 1 + _FRAME * len(cells))
     for number, (column, width) in enumerate(zip(columns, widths, strict=True)):
-        drawn.add_column(column, justify="right" if number else "left", width=width)
-    for row in zip(*(column[1:] for column in texts), strict=True):
+        drawn.add_column(column, justify="right" if number and column not in texts else "left", width=width)
+    for row in zip(*(column[1:] for column in cells), strict=True):
         drawn.add_row(*row)
     console.print(drawn)
 

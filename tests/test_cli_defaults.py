@@ -11,6 +11,7 @@ from typer.main import get_command
 from ceres_fast.cli import app
 
 WORK = {
+    "look": "look.look",
     "simulate": "synthetic.simulate.simulate_survey",
     "detect": "detect.detect_frames",
     "inject": "synthetic.inject.inject_frames",

@@ -80,7 +80,7 @@ print(ceres_fast.load({str(path)!r}).predict(np.zeros((3, 32, 32))).shape, calla
     assert run_python(code) == "(3,) True\n"
 
 
-@pytest.mark.parametrize("name", ["classify", "export"])
+@pytest.mark.parametrize("name", ["classify", "export", "look"])
 @pytest.mark.parametrize("first", ["", "import ceres_fast.{0}.{0}\n", "from ceres_fast import {0}\n"])
 def test_a_folder_of_a_functions_name_can_be_called(name: str, first: str) -> None:
     # Whatever was imported before, both are there: the function, and the files in the folder.
@@ -98,7 +98,7 @@ except TypeError as error:
     assert run_python(code).startswith(f"{name}() missing")
 
 
-@pytest.mark.parametrize("name", ["classify", "export"])
+@pytest.mark.parametrize("name", ["classify", "export", "look"])
 def test_what_can_be_called_can_be_copied_and_sent_to_other_processes(name: str) -> None:
     function = getattr(ceres_fast, name)
     assert copy.deepcopy(function) is function

@@ -26,6 +26,7 @@ from . import (
     export,
     inject,
     inspect,
+    look,
     simulate,
     train,
 )
@@ -40,13 +41,15 @@ EXTRAS = {"train": TRAIN.split(), "skybot": ["astroquery"]}
 app = typer.Typer(
     name="ceres-fast",
     help="Tell asteroids from everything else in telescope frames. In an empty folder, these work one after another: "
-    "simulate, detect, build-records, train, evaluate, export, classify. Or all at once: demo.",
+    "simulate, detect, build-records, train, evaluate, export, classify. Or all at once: demo. "
+    "With frames of your own, begin with look.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 COMMANDS = (
+    look.look,
     simulate.simulate,
     detect.detect,
     inject.inject,

@@ -15,7 +15,7 @@ from .from_settings import from_settings
 from .options import DATA
 
 
-@from_settings(simulation=Simulation, shared=only(Shared, "seed", "overwrite"))
+@from_settings(simulation=Simulation, shared=only(Shared, "camera", "seed", "overwrite"))
 def simulate(
     out: Annotated[Path, typer.Argument(help="Folder to make.")] = DATA,
     *,

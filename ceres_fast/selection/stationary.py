@@ -115,8 +115,7 @@ class Comparison:
         self.rules, self.plane = rules, plane_of(exposures)
         self.minutes = np.array([info.mjd for info in infos]) * 1440
         self.radii = _radii(infos, rules)
-        # The radius and the error of positions, which the slowest asteroid must have left behind, over its rate.
-        self.minutes_needed = self.radii * (1 + rules.position_error / rules.stationary_radius) / rules.slowest
+        self.minutes_needed = minutes_needed(infos, rules)
         self.partners = np.abs(self.minutes[:, None] - self.minutes) >= self.minutes_needed
         np.fill_diagonal(self.partners, False)
         self.pointings = Pointings(self.plane, self.minutes, self.partners, self.radii, rules)
@@ -331,6 +330,12 @@ def find_stationary(
         return Stationary([np.zeros(n, bool) for n in sizes], [np.ones(n, bool) for n in sizes]), None
     comparison = Comparison(exposures, rules, static)
     return comparison.found, comparison
+
+
+def minutes_needed(infos: Sequence[FrameInfo], rules: Rules) -> np.ndarray:
+    """Return how far apart in time (min) each pair of exposures must be to be compared, (exposures, exposures)."""
+    # The radius and the error of positions, which the slowest asteroid must have left behind, over its rate.
+    return _radii(infos, rules) * (1 + rules.position_error / rules.stationary_radius) / rules.slowest
 
 
 def _radii(infos: Sequence[FrameInfo], rules: Rules) -> np.ndarray:

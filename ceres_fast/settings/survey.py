@@ -17,6 +17,14 @@ class Simulation:
     held_out_fields: Annotated[int, option("Pointings in the held-out night.", metavar="N", ge=0)] = 2
     exposures: Annotated[int, option("Exposures of each pointing.", metavar="N", ge=1, le=8)] = 4
     small: Annotated[bool, option("Frames of 1024x1024 pixels instead of 2048x4100.", alone=True)] = False
+    like: Annotated[
+        Path | None,
+        option(
+            "A frame of your camera: size, pixel scale, seeing, sky, noise, gain, saturation, zero point, exposure "
+            "time and the number of stars are taken from it, where they are known.",
+            metavar="FRAME",
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,8 @@ class Detector:
     read_noise: float = _of(6.0, "electron", "between the 3-4 e- of technical note 119 and the 7 e- of noisier chips")
     full_well: float = _of(170_000.0, "electron", f"{_EEV}: 170,000 (CCD 1) and 210,000 (CCD 2)")
     saturation: float = _of(60_000.0, "ADU", "SATURATE of the header: just under full well / gain = 60,714 ADU")
+    pedestal: float = _of(0.0, "ADU", f"{_OURS}: added to every pixel; none, as where the bias is subtracted")
+    floating: bool = _of(False, "", f"{_OURS}: whether frames hold 32-bit floats instead of 16-bit unsigned integers")
     hot_pixels: int = _of(300, "1/CCD", f"{_EEV} counts 600 (CCD 1) and 55 (CCD 2) bright defects")
     hot_faint: float = _of(60.0, "electron", f"{_OURS}: faintest hot pixel in one exposure, 2.4 times the noise")
     hot_bright: float = _of(30_000.0, "electron", f"{_OURS}: brightest; between the two, uniform in the logarithm")

@@ -20,7 +20,10 @@ PACKETS = 16
 
 @dataclass(frozen=True)
 class Readout:
-    """A frame as read: ADU (uint16), and the noiseless electrons above the sky in it (float32); both (ny, nx)."""
+    """A frame as read, and the noiseless electrons above the sky in it (float32); both (ny, nx).
+
+    Pixels are in ADU: uint16, or float32 (`constants.Detector.floating`).
+    """
 
     pixels: np.ndarray
     signal: np.ndarray
@@ -43,6 +46,9 @@ def expose(light: np.ndarray, sky: np.ndarray, scene: Scene, exposure: Exposure)
     full = bleed(charge, detector.full_well)
     light[full] = charge[full] - sky[full]
     charge /= np.float32(detector.gain)
+    charge += np.float32(detector.pedestal)
+    if detector.floating:
+        return Readout(charge, light)
     pixels = np.clip(np.rint(charge, out=charge), 0, 65535).astype(np.uint16)
     return Readout(pixels, light)
 

@@ -39,7 +39,7 @@ class View:
 
 @dataclass(frozen=True)
 class Rendered:
-    """An exposure: pixels (uint16 ADU, (ny, nx)), FITS header, asteroids."""
+    """An exposure: pixels (ADU, (ny, nx), as `detector.Readout` has them), FITS header, asteroids."""
 
     pixels: np.ndarray
     header: fits.Header
@@ -226,6 +226,6 @@ def _wcs_cards(wcs: WCS) -> list[tuple[str, object, str]]:
 
 
 def write_frame(path: Path, rendered: Rendered) -> None:
-    """Write a frame as 16-bit unsigned integers (BITPIX 16, BZERO 32768), as cameras do."""
+    """Write a frame: 16-bit unsigned integers (BITPIX 16, BZERO 32768), as cameras do, or 32-bit floats."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fits.PrimaryHDU(rendered.pixels, rendered.header).writeto(path)

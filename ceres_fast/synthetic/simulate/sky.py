@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +11,8 @@ from astropy.wcs import WCS
 
 from .constants import Asteroids as AsteroidConstants
 from .constants import Constants
+from .constants import Galaxies as GalaxyConstants
+from .constants import Stars as StarConstants
 from .pointing import Exposure, Field, frame_wcs, pixel_motion, to_sky, window
 from .streams import stream
 
@@ -96,6 +100,27 @@ def expected_count(density: float, at: float, slope: float, bright: float, faint
     return density * (10 ** (slope * (faint - at)) - 10 ** (slope * (bright - at))) / (slope * np.log(10))
 
 
+def _star_spans(stars: StarConstants, faintest: float) -> Iterator[tuple[float, float, float]]:
+    """Yield slope, brightest and faintest magnitude of the pieces of the star counts down to a magnitude."""
+    for slope, bright, faint in (
+        (stars.slope_bright, stars.brightest, stars.knee),
+        (stars.slope_faint, stars.knee, math.inf),
+    ):
+        if bright < (faint := min(faint, faintest)):
+            yield slope, bright, faint
+
+
+def star_count(stars: StarConstants, magnitude: float) -> float:
+    """Return how many stars per square degree are brighter than a magnitude."""
+    return sum(expected_count(stars.density, stars.knee, *span) for span in _star_spans(stars, magnitude))
+
+
+def galaxy_count(galaxies: GalaxyConstants, magnitude: float) -> float:
+    """Return how many galaxies per square degree are brighter than a magnitude."""
+    faint = max(min(magnitude, galaxies.faintest), galaxies.brightest)
+    return expected_count(galaxies.density, 20.0, galaxies.slope, galaxies.brightest, faint)
+
+
 def _positions(
     random: np.random.Generator, number: int, field: Field, constants: Constants
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -123,10 +148,7 @@ def draw_stars(field: Field, seed: int, constants: Constants) -> Points:
     stars = constants.stars
     random = stream(seed, field.name, "stars")
     magnitudes = []
-    for slope, bright, faint in (
-        (stars.slope_bright, stars.brightest, stars.knee),
-        (stars.slope_faint, stars.knee, stars.faintest),
-    ):
+    for slope, bright, faint in _star_spans(stars, stars.faintest):
         mean = expected_count(stars.density, stars.knee, slope, bright, faint) * _area(constants)
         magnitudes.append(power_law(random, random.poisson(mean), slope, bright, faint))
     magnitude = np.concatenate(magnitudes)
@@ -137,9 +159,8 @@ def draw_galaxies(field: Field, seed: int, constants: Constants) -> GalaxySet:
     """Draw the galaxies of a field: Poisson counts, uniform on the sky (no clustering)."""
     galaxies = constants.galaxies
     random = stream(seed, field.name, "galaxies")
-    span = galaxies.slope, galaxies.brightest, galaxies.faintest
-    number = random.poisson(expected_count(galaxies.density, 20.0, *span) * _area(constants))
-    magnitude = power_law(random, number, *span)
+    number = random.poisson(galaxy_count(galaxies, galaxies.faintest) * _area(constants))
+    magnitude = power_law(random, number, galaxies.slope, galaxies.brightest, galaxies.faintest)
     spiral = random.uniform(size=number) < galaxies.spirals
     scatter = galaxies.radius_scatter * random.standard_normal(number)
     flattest = np.where(spiral, galaxies.flattest_spiral, galaxies.flattest_elliptical)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +13,14 @@ from astropy.time import Time
 from ... import __version__
 from ...console import progress, say, table
 from ...errors import CeresFastError
-from ...files import atomic_directory, write_json
+from ...files import StrPath, atomic_directory, write_json
+from ...frames.camera import Camera
+from ...frames.profiles import load_camera
+from ...frames.reading import read_frame, read_headers
 from ...settings.survey import Simulation
 from .constants import CONSTANTS, Constants
 from .frame import View, render_exposure, write_frame
+from .like import Taken, constants_like
 from .pointing import Field, plan_field
 from .sky import AsteroidSet, build_scene
 
@@ -34,7 +38,8 @@ VALIDATED_EXPOSURES = 3
 
 @dataclass(frozen=True)
 class Plan:
-    """What to simulate: numbers of fields and exposures, seed, frame shape (ny, nx), constants."""
+    """What to simulate: numbers of fields and exposures, seed, frame shape (ny, nx), constants and where those come
+    from that are not the usual ones."""
 
     fields: int
     exposures: int
@@ -42,6 +47,7 @@ class Plan:
     seed: int
     shape: tuple[int, int]
     constants: Constants = CONSTANTS
+    taken: tuple[Taken, ...] = ()
 
     def parts(self) -> Iterator[tuple[str, list[Field]]]:
         """Yield (folder, fields) of the training nights and of the held-out night."""
@@ -74,9 +80,11 @@ def simulate_survey(
     held_out_fields: int = Simulation.held_out_fields,
     seed: int = 0,
     small: bool = False,
+    like: Path | None = None,
+    camera: StrPath | Camera | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Simulate a survey with an INT/WFC-like CCD; the same arguments write the same bytes.
+    """Simulate a survey with an INT/WFC-like CCD, or one like a frame; the same arguments write the same bytes.
 
     Writes ``survey.json`` (what was asked for, and every constant), and for the training nights and for a held-out
     night ``<training|held-out>/<YYYYMMDD>/<field>/resamp/<field>-<k>.fits`` and ``asteroids.csv``. A frame holds 16-bit
@@ -96,17 +104,27 @@ def simulate_survey(
         Random seed, not negative.
     small : bool
         Render the central 1024x1024 pixels of the same sky in place of the whole 2048x4100 chip.
+    like : Path, optional
+        A frame that the frames are to look like: size, pixel scale, seeing, sky, noise, gain, read noise, saturation,
+        zero point, exposure time and density of stars are taken from it, where they are known. What was taken is
+        printed, and kept in ``survey.json``.
+    camera : str, path or Camera, optional
+        The profile of the camera that took that frame: its name, or a TOML file.
     overwrite : bool
         Replace `out` where it exists.
 
     Raises
     ------
     CeresFastError
-        When a number is out of range, `out` exists and `overwrite` is false, or the disk refuses.
+        When a number is out of range, `small` and `like` are both given, `like` is no frame of the sky, `out` exists
+        and `overwrite` is false, or the disk refuses.
     """
-    side, detector = CONSTANTS.detector.small, CONSTANTS.detector
+    if small and like is not None:
+        raise CeresFastError(f"--small and --like {like} exclude each other: the frame says how large frames are.")
+    constants, taken = (CONSTANTS, []) if like is None else _constants_like(Path(like), exposures, load_camera(camera))
+    side, detector = constants.detector.small, constants.detector
     shape = (side, side) if small else (detector.height, detector.width)
-    plan = Plan(fields, exposures, held_out_fields, seed, shape)
+    plan = Plan(fields, exposures, held_out_fields, seed, shape, constants, tuple(taken))
     _check(plan)
     with atomic_directory(Path(out), overwrite=overwrite) as folder:
         rows = write_survey(folder, plan)
@@ -130,7 +148,8 @@ def write_survey(folder: Path, plan: Plan) -> list[tuple[str, int, int, int, int
             "shape": list(plan.shape),
             "asteroids_boosted_by": round(constants.boost, 2),
             "constants": constants.as_dict(),
-        },
+        }
+        | ({"like": [asdict(each) for each in plan.taken]} if plan.taken else {}),
     )
     summary = []
     parts = list(plan.parts())
@@ -197,6 +216,18 @@ def _write_truth(path: Path, rows: list[tuple[str, ...]]) -> None:
 def night_name(night: int) -> str:
     """Return the date (YYYYMMDD) on which a night (MJD) began."""
     return Time(night, format="mjd").strftime("%Y%m%d")
+
+
+def _constants_like(path: Path, exposures: int, camera: Camera) -> tuple[Constants, list[Taken]]:
+    """Return the constants of a survey like a frame, and print what was taken from it."""
+    headers = read_headers(path, camera)
+    if len(headers) > 1:
+        say(f"{path}: has {len(headers)} CCDs; the frames will look like the first, {headers[0].info.place}")
+    constants, taken = constants_like(read_frame(path, headers[0].info.hdu, camera), exposures)
+    rows = [(each.what, f"{each.value:.5g}", each.unit, each.origin) for each in taken]
+    columns = ("quantity", "value", "unit", "from")
+    table(f"frames like {headers[0].info.place}", columns, rows, texts=columns[2:])
+    return constants, taken
 
 
 def _check(plan: Plan) -> None:
