@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from matplotlib import image as mpl_image
+from typer.testing import CliRunner
 
 import ceres_fast
+from ceres_fast.cli import app
 from ceres_fast.detect import detect_frames
 from ceres_fast.errors import CeresFastError
 from ceres_fast.look import look
@@ -211,6 +213,18 @@ def test_examining_says_nothing(field, capsys):
     assert len(looked.kinds()) == 1
     said = capsys.readouterr()
     assert said.out == said.err == ""
+
+
+def test_the_command(field, tmp_path):
+    def run(*arguments):
+        return CliRunner().invoke(app, ["look", *map(str, arguments)])
+
+    done = run(field.frames[0], "--png", tmp_path / "one.png")
+    assert done.exit_code == 0
+    assert (tmp_path / "one.png").exists()
+    assert run(field.folder, "--camera", "ztf", "--catalogues", tmp_path).exit_code == 0
+    (tmp_path / "empty.fits").write_bytes(b"")
+    assert isinstance(run(tmp_path / "empty.fits").exception, CeresFastError)
 
 
 def test_a_picture_of_one_frame(field, tmp_path, capsys):
