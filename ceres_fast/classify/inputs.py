@@ -130,6 +130,7 @@ def find_inputs(
     frame_of: dict[Path, Path] = {}
     left_out: list[FrameInfo] = []
     going_on: list[FrameInfo] = []
+    of_mosaics: list[FrameInfo] = []
     for path in listing.frames:
         try:
             table = catalogue or find_catalogue(path, catalogues)
@@ -170,11 +171,13 @@ def find_inputs(
             if no_sky:
                 found.no_sky.add(path)
                 going_on += no_sky[:1]
+            else:
+                of_mosaics += [info for info in infos if info.no_sky]
     # When in doubt the detections stay: where bad inputs are passed on, those beside a header that may be wrong are.
     if len(left_out) + len(going_on) == len(listing.frames) and (run.on_error == "stop" or not going_on):
         raise only_no_sky([*left_out, *going_on])
     say_no_sky(left_out)
-    say_no_sky(going_on, "not classified, and passed on with their catalogues unfiltered")
+    say_no_sky([*going_on, *of_mosaics], "not classified, and passed on with their catalogues unfiltered")
     say_doubts((info.place, info.doubts) for infos, _ in found.frames.values() for info in infos)
     account.found.update(found.several)
     theirs = _their_places(listing.frames, catalogues)

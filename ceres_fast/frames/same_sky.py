@@ -121,9 +121,9 @@ def named_by_sky(infos: Sequence[FrameInfo]) -> list[FrameInfo]:
 
     - Frames of one name and CCD that do not overlap, not in several steps either, are different fields: each gets its
       place into its name. Frames overlap where their centres are closer than the longer side. Where several of one name
-      and time are at different places, they are CCDs that are not told apart, and `SAME_PLACE` counts. Where each place
-      was exposed once, nothing can be compared, and they stay one field, of which it is then said that it points to
-      several places.
+      and time are at different places, they are CCDs that are not told apart, and `SAME_PLACE` counts. Where only one
+      place was exposed several times, it keeps the name. Where none was, nothing can be compared, and they stay one
+      field, of which it is then said that it points to several places.
     - Frames of one CCD and night at the same place (`SAME_PLACE`) are one field, whatever they are called, or where
       they do not say it: it has the name of its first exposure. Where two of them were taken at one time under two
       names, header contradicts header, and the names stay.
@@ -148,12 +148,14 @@ def _split_names(infos: list[FrameInfo], places: Places, rows: np.ndarray) -> No
         chosen = chosen[np.argsort([infos[row].mjd for row in chosen], kind="stable")]
         several = any(places.apart(*pair) for run in _at_once(infos, chosen) for pair in pairwise(run))
         label = places.linked(chosen, SAME_PLACE * places.short if several else places.long)
-        if label.max() == 0 or (not several and (np.bincount(label) < 2).all()):
+        repeated = np.flatnonzero(np.bincount(label) > 1)
+        if label.max() == 0 or (not several and not len(repeated)):
             continue
         split.setdefault(name, []).extend(chosen.tolist())
         for number in range(label.max() + 1):
             members = chosen[label == number]
-            new = f"{name} {places.names[members[0]]}"
+            # One exposure that points elsewhere does not take the name from all the others.
+            new = name if [number] == repeated.tolist() else f"{name} {places.names[members[0]]}"
             after.setdefault(name, set()).add(new)
             _rename(infos, members, new)
     if split:

@@ -377,3 +377,16 @@ def test_what_is_dropped_is_beside_for_all_ccds(night: Path, model: Path, out: P
         assert len(kept.headers) == len(left_out.headers) == len(before.headers)
     assert list(result.fields) == ["F0001, 2023-02-24"]
     assert result.fields["F0001, 2023-02-24"]["dropped: stationary"] == 36
+
+
+def test_a_ccd_for_focus_is_not_scored(night: Path, model: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for frame in write_mosaics(night):
+        fits.setval(frame, "IMAGETYP", value="focus", ext=2)
+    result = classify([night], model, output=out)
+    assert result.status == 0
+    assert result.account.counts == {CLASSIFIED: 3}
+    for path in result.written:
+        assert list(table_of(path)[FLAGS]) == OF_A_CCD + [NOT_SCORED] * ROWS + OF_A_CCD
+    said = capsys.readouterr().err
+    assert "3 frames not classified, and passed on with their catalogues unfiltered" in said
+    assert "M1.fits[2] (IMAGETYP = 'focus')" in said

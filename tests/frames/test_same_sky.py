@@ -192,6 +192,11 @@ def test_places_that_were_exposed_once_stay_together():
     assert groups_of(infos) == [["0", "1", "2"]]
 
 
+def test_an_exposure_that_points_elsewhere_leaves_the_name_to_the_others():
+    infos = [info(str(number), "F1", 20 * number, 150.0 + (number == 1)) for number in range(4)]
+    assert [[frame.field for frame in group] for group in group_exposures(infos)] == [["F1"] * 3, ["F1 151.000+2.000"]]
+
+
 def test_many_frames_are_grouped():
     random = np.random.default_rng(1)
     many = [info(str(n), f"name {n}", 0.05 * n, 120.0 + (n % 1000) * 0.05, 2.0) for n in range(4000)]

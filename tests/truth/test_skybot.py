@@ -3,6 +3,7 @@
 import astropy.units as u
 import numpy as np
 import pytest
+from astropy.io import fits
 from astropy.table import MaskedColumn, QTable
 
 from ceres_fast.console import warnings_kept
@@ -142,3 +143,14 @@ def test_frames_of_a_folder_are_asked_for_and_the_file_is_used_again(field, tmp_
     assert path.read_bytes() == before
     with pytest.raises(CeresFastError, match="--observatory CODE"):
         skybot_file([tmp_path], None, tmp_path / "other.csv")
+
+
+def test_what_is_no_exposure_of_the_sky_is_not_asked_for(field, tmp_path, monkeypatch):
+    """The last frame is a dark without coordinates: the night ends with the third."""
+    asked = respond(monkeypatch, lambda _: answer())
+    last = read_info(field.frames[2]).mjd
+    with fits.open(field.frames[3], mode="update") as hdus:
+        hdus[0].header["IMAGETYP"] = "dark"
+        del hdus[0].header["CTYPE*"]
+    skybot_file([field.frames[0].parent], "950", tmp_path / "known.csv")
+    assert float(asked[-1]["-ep"]) - 2400000.5 == pytest.approx(last)
