@@ -185,8 +185,9 @@ def _join_names(infos: list[FrameInfo], places: Places, rows: np.ndarray) -> Non
                 after.add((name, infos[members[0]].night))
                 _rename(infos, members, name)
     if before:
+        odd = "differ or are missing" if "" in before else "differ"
         warn(
-            f"{len(before)} frames whose names differ ({_listed(sorted(set(before)))}) show the same sky as others of "
+            f"{len(before)} frames whose names {odd} ({_listed(sorted(set(before)))}) show the same sky as others of "
             f"their night: by where they point they are {len(after)} field{'s' * (len(after) > 1)}, named after the "
             f"first exposures ({_listed(sorted({name for name, _ in after}))})"
         )

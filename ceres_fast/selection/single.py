@@ -48,7 +48,11 @@ def _why(info: FrameInfo) -> tuple[str, str]:
     if unknown := [name for name, is_known in known.items() if not is_known]:
         because = "" if known["time (MJD-OBS or DATE-OBS)"] else info.in_brackets("mjd")
         return f"its header does not say its {', and not its '.join(unknown)}{because}", "Add it to the header"
-    otherwise = "" if placed else ", under one name (OBJECT), or with a WCS that shows that they are of one field"
+    otherwise = (
+        ""
+        if placed
+        else ", under one name (OBJECT; --camera can say what to leave out of it), or with a WCS that shows where they are"
+    )
     return (
         "no other exposure of the same field, CCD and night was given",
         f"Give all exposures of a field together{otherwise}",

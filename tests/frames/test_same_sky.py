@@ -122,7 +122,7 @@ def test_frames_without_a_name_are_grouped_by_where_they_point(capsys):
         ["151.000+2.000"] * 3,
         [""],
     ]
-    assert "6 frames whose names differ (no name)" in capsys.readouterr().err
+    assert "6 frames whose names differ or are missing (no name)" in capsys.readouterr().err
     infos[1] = info("0-1", "M31", 20)
     assert {frame.field for frame in group_exposures(infos)[-1]} == {"M31"}
 
