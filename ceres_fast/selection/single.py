@@ -48,12 +48,8 @@ def _why(info: FrameInfo) -> tuple[str, str]:
     if unknown := [name for name, is_known in known.items() if not is_known]:
         because = "" if known["time (MJD-OBS or DATE-OBS)"] else info.in_brackets("mjd")
         return f"its header does not say its {', and not its '.join(unknown)}{because}", "Add it to the header"
-    otherwise = (
-        ""
-        if placed
-        else ", under one name (OBJECT; --camera can say what to leave out of it), or with a WCS that shows where they are"
-    )
+    one_name = ", under one name (OBJECT; --camera can say what to leave out of it), or with coordinates (WCS)"
     return (
         "no other exposure of the same field, CCD and night was given",
-        f"Give all exposures of a field together{otherwise}",
+        f"Give all exposures of a field together{'' if placed else one_name}",
     )
