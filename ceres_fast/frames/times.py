@@ -27,6 +27,9 @@ JULIAN_DATE = 2_400_000.5
 CONTRADICTION = 2.0
 """Seconds by which two statements of the time may differ, beside their own precision: shutters take time to open."""
 
+HALF_A_DAY = 43_200
+"""Seconds; a Julian date begins at noon."""
+
 SCALES = {
     **dict.fromkeys(("utc", "ut", "ut1", "utc(nist)", "gmt", "z", "zulu"), "utc"),
     **dict.fromkeys(("tai", "iat"), "tai"),
@@ -143,6 +146,14 @@ def middle(header: fits.Header, exposure: float, also: Sequence[str] = ()) -> Fo
         apart = abs(other.mjd - first.mjd) * 86400
         if apart <= max(first.precision, other.precision):
             first = other if other.precision < first.precision else first
+        elif "MJD" in first.origin and abs(apart - HALF_A_DAY) <= first.precision + other.precision + CONTRADICTION:
+            text = (
+                f"{shown(header, first.origin)} is half a day from {shown(header, other.origin)}, as a Julian date less"
+            )
+            doubts.append(
+                Doubt(first.origin, f"{text} 2,400,000 is, which some programs write; {other.origin} is used")
+            )
+            first = other
         elif other.of != "end" and apart > first.precision + other.precision + CONTRADICTION:
             text = f"{shown(header, first.origin)} and {shown(header, other.origin)} differ by {apart:,.0f} s"
             doubts.append(Doubt(other.origin, f"{text}; {first.origin} is used"))

@@ -106,6 +106,12 @@ def test_times_that_contradict_each_other_are_said():
     )
 
 
+def test_a_julian_date_less_a_round_number_is_no_mjd():
+    found = middle_of(60, MJD_OBS=60001.00001, DATE_OBS="2023-02-25T12:00:00")
+    assert found.value == pytest.approx(60000.5 + 30 / 86400)
+    assert "as a Julian date less 2,400,000 is" in found.doubts[0].text
+
+
 def test_what_cannot_be_read_is_not_absent():
     for cards in ({"DATE_OBS": "tonight"}, {"DATE_OBS": "2023-13-45T00:00:00"}, {"MJD_OBS": -1.0}, {"MJD_OBS": True}):
         (doubt,) = middle_of(60, **cards).doubts
