@@ -13,8 +13,8 @@ from astropy.wcs import WCS
 
 from ..console import warn_once
 from ..errors import InputError
+from ..frames.headers.quantities import unit_is_told
 from ..frames.info import FrameInfo
-from ..frames.quantities import unit_is_told
 from ..frames.reading import FrameHeader, read_header
 from ..frames.sky import to_sky
 from . import (

@@ -10,8 +10,8 @@ from astropy.io import fits
 
 from ..errors import InputError, OnError, Problems
 from ..frames.camera import GENERIC, Camera
-from ..frames.cards import say_doubts
 from ..frames.exposures import group_exposures, without_no_sky
+from ..frames.headers.cards import say_doubts
 from ..frames.info import FrameInfo
 from ..frames.reading import find_frames, read_headers
 from ..frames.where import Where, equal

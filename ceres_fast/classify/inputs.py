@@ -25,9 +25,9 @@ from ..console import warn
 from ..errors import CeresFastError, InputError
 from ..files import StrPath
 from ..frames.camera import GENERIC, Camera
-from ..frames.cards import say_doubts
 from ..frames.exposures import only_no_sky, say_no_sky
 from ..frames.fits_files import files_below
+from ..frames.headers.cards import say_doubts
 from ..frames.profiles import camera_of
 from ..frames.reading import FrameInfo, list_frames, read_headers
 from ..schema import Mismatch

@@ -19,8 +19,8 @@ from ..engines import Engine, load
 from ..errors import CeresFastError, InputError
 from ..files import StrPath, as_paths
 from ..frames.camera import Camera
-from ..frames.cards import say_doubts
 from ..frames.exposures import without_no_sky
+from ..frames.headers.cards import say_doubts
 from ..frames.info import FrameInfo
 from ..frames.profiles import load_camera
 from ..frames.reading import read_headers

@@ -15,9 +15,9 @@ from ..console import track, warn
 from ..errors import CeresFastError, InputError, OnError, Problems
 from ..files import DISK, StrPath, disk_errors
 from ..frames.camera import Camera
-from ..frames.cards import say_doubts
 from ..frames.exposures import only_no_sky, say_no_sky
 from ..frames.fits_files import fits_errors, frame_stem
+from ..frames.headers.cards import say_doubts
 from ..frames.info import FrameInfo
 from ..frames.profiles import load_camera
 from ..frames.reading import find_frames, read_headers

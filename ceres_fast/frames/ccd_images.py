@@ -13,11 +13,11 @@ from astropy.io import fits
 from ..console import warn_once
 from ..errors import InputError
 from .camera import GENERIC, Camera, Kind
-from .cards import word_of
 from .fits_files import check_whole, each_hdu, readable_header
+from .headers.cards import word_of
+from .headers.quantities import TEXT_KEYWORDS, text
 from .map_names import NUMBERED, kind_of_extension
 from .pixels import planes
-from .quantities import TEXT_KEYWORDS, text
 
 _WCS = re.compile(
     r"(CTYPE|CRVAL|CRPIX|CDELT|CUNIT|CROTA)\d+[A-Z]?|(CD|PC|PV|PS|WAT)\d+_\d+[A-Z]?"

@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 
 from .camera import GENERIC, Camera
-from .cards import Doubt
+from .headers.cards import Doubt
 
 
 @dataclasses.dataclass(frozen=True)

@@ -18,9 +18,9 @@ from astropy.io import fits
 from ..console import warn_once
 from ..errors import InputError
 from .camera import GENERIC, Camera, Kind
-from .cards import raw_number
 from .ccd_images import Layout, images, shape_of
 from .fits_files import open_fits
+from .headers.cards import raw_number
 from .info import FrameInfo
 from .map_names import maps_of
 from .pixels import numbers, pixels

@@ -11,7 +11,7 @@ from ..errors import InputError
 from ..files import StrPath
 from ..schema import Mismatch, check, shape
 from .camera import GENERIC, Camera
-from .quantities import QUANTITIES, TEXT_KEYWORDS
+from .headers.quantities import QUANTITIES, TEXT_KEYWORDS
 
 SHIPPED = Path(__file__).with_name("cameras")
 """Folder of the profiles that ship with the package; their names are those of the files."""

@@ -18,12 +18,12 @@ from ..errors import CeresFastError, InputError
 from .camera import GENERIC, Camera
 from .ccd_images import Layout, header_of, layout_of, shape_of
 from .fits_files import SUFFIXES, check_whole, each_hdu, files_below, frame_stem, is_fits_name, open_fits, warn_unread
+from .headers.understand import understand
 from .info import FrameInfo, Reading
 from .map_names import kind_of_file, kind_of_product, map_names
 from .missing import blank_missing
 from .pixels import pixels
 from .sky import celestial, to_sky
-from .understand import understand
 
 __all__ = [
     "Frame",

@@ -15,8 +15,8 @@ from astropy.wcs import WCS, FITSFixedWarning
 from astropy.wcs.utils import proj_plane_pixel_area, wcs_to_celestial_frame
 from numpy.typing import ArrayLike
 
-from .cards import Doubt, shown, word_of
-from .quantities import QUANTITIES
+from .headers.cards import Doubt, shown, word_of
+from .headers.quantities import QUANTITIES
 
 _HARMLESS = ("made the change", "RADECSYS", "deprecated")
 """What is in notices of astropy that concern no position: old spellings that it has understood."""

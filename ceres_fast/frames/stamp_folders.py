@@ -14,11 +14,11 @@ from astropy.table import Table
 
 from ..errors import CeresFastError, InputError, NanPolicy, Problems
 from ..stamps import CLASSES, STAMP_SIZE, empty_table, stamp_table
-from .cards import Doubt, say_doubts
 from .cut import fill_missing
 from .fits_files import check_whole, each_hdu, fits_files, frame_stem, open_fits, readable_header
+from .headers.cards import Doubt, say_doubts
+from .headers.understand import understand
 from .pixels import pixels
-from .understand import understand
 from .where import Where, keeps
 
 CLASS_FOLDERS = {

@@ -11,7 +11,7 @@ from astropy.io import fits
 from astropy.wcs import WCS
 from astropy.wcs.utils import proj_plane_pixel_scales
 
-from ..frames.cards import word_of
+from ..frames.headers.cards import word_of
 from ..frames.sky import to_sky
 
 

@@ -11,8 +11,8 @@ from astropy.io import fits
 from ..catalogues import CATALOGUE_FOLDER
 from ..console import say, table
 from ..frames.camera import GENERIC
+from ..frames.headers.quantities import QUANTITIES
 from ..frames.info import FrameInfo, Reading
-from ..frames.quantities import QUANTITIES
 from .coordinates import sexagesimal
 from .frame import UNDERSTOOD, FrameLook
 from .words import NOT_KNOWN, called, date_text, few, is_known, value_text

@@ -10,8 +10,8 @@ from pathlib import Path
 from ..catalogues import find_catalogue
 from ..console import say, table, warn
 from ..errors import LOUD, InputError
+from ..frames.headers.quantities import QUANTITIES
 from ..frames.info import FrameInfo, Reading
-from ..frames.quantities import QUANTITIES
 from ..settings.rules import RuleOptions
 from .examine import Looked
 from .exposures import Exposures

@@ -8,9 +8,9 @@ import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
 
+from ceres_fast.frames.headers.understand import understand
 from ceres_fast.frames.reading import read_frame, read_header, read_headers
 from ceres_fast.frames.sky import to_sky
-from ceres_fast.frames.understand import understand
 
 from ..tiny_field import make_header, make_image
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from ceres_fast.errors import InputError
 from ceres_fast.frames.camera import ALTERNATIVES, GENERIC, LONGEST_NAME, REPEATS, Camera, check_expression
+from ceres_fast.frames.headers.quantities import number, text
+from ceres_fast.frames.headers.times import middle
 from ceres_fast.frames.profiles import SHIPPED, camera_names, camera_of, load_camera
-from ceres_fast.frames.quantities import number, text
-from ceres_fast.frames.times import middle
 from ceres_fast.schema import Mismatch
 
 

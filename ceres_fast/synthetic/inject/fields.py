@@ -16,8 +16,8 @@ from ...catalogues.detections import Detections, read_detections
 from ...console import warn
 from ...errors import InputError, Problems
 from ...frames.camera import GENERIC, Camera
-from ...frames.cards import say_doubts
 from ...frames.exposures import group_exposures, without_no_sky
+from ...frames.headers.cards import say_doubts
 from ...frames.info import FrameInfo
 from ...frames.reading import find_frames, read_frame, read_headers, relative_to_sources
 from ...selection.neighbours import pairs_within, tangent_plane

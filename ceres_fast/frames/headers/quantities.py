@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from astropy.io import fits
 
-from .camera import GENERIC, Camera
+from ..camera import GENERIC, Camera
 from .cards import Doubt, Found, note_of, raw_number, shown, word_of
 
 TEXT_KEYWORDS = {

@@ -6,8 +6,8 @@ import pytest
 from astropy.io import fits
 from astropy.time import Time
 
+from ceres_fast.frames.headers.understand import understand
 from ceres_fast.frames.sky import celestial
-from ceres_fast.frames.understand import understand
 
 TAN = """
 CTYPE1  = 'RA---TAN'

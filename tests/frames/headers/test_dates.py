@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ceres_fast.frames.dates import read_clock, read_date
+from ceres_fast.frames.headers.dates import read_clock, read_date
 
 
 @given(st.dates(date(1980, 1, 1), date(1999, 12, 31)))

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ceres_fast.frames.camera import Camera
-from ceres_fast.frames.quantities import QUANTITIES, number, text
-from ceres_fast.frames.understand import understand
+from ceres_fast.frames.headers.quantities import QUANTITIES, number, text
+from ceres_fast.frames.headers.understand import understand
 
 
 def header(**cards):

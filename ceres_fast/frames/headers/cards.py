@@ -9,7 +9,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from astropy.io import fits
 
-from ..console import warn
+from ...console import warn
 
 Value = TypeVar("Value", float, str)
 

@@ -9,8 +9,8 @@ from astropy.time import Time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ceres_fast.frames.cards import Found
-from ceres_fast.frames.times import middle
+from ceres_fast.frames.headers.cards import Found
+from ceres_fast.frames.headers.times import middle
 
 MJD_ZERO = datetime(1858, 11, 17, tzinfo=UTC)
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from ceres_fast.frames.no_sky import KINDS_OF_FRAMES
-from ceres_fast.frames.quantities import QUANTITIES, TEXT_KEYWORDS
-from ceres_fast.frames.times import SCALES
+from ceres_fast.frames.headers.no_sky import KINDS_OF_FRAMES
+from ceres_fast.frames.headers.quantities import QUANTITIES, TEXT_KEYWORDS
+from ceres_fast.frames.headers.times import SCALES
 
-PAGE = (Path(__file__).parents[2] / "docs" / "frames.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "frames.md").read_text(encoding="utf-8")
 FLOWING = " ".join(PAGE.split())
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from astropy.io import fits
 
-from .camera import GENERIC, Camera
+from ..camera import GENERIC, Camera
 from .cards import Found, raw_number, shown, word_of
 from .quantities import QUANTITIES
 

@@ -7,11 +7,11 @@ from typing import Any
 from astropy.io import fits
 from astropy.wcs import WCS
 
-from .camera import GENERIC, Camera
+from ..camera import GENERIC, Camera
+from ..sky import pixel_scale
 from .cards import Doubt, Found
 from .no_sky import why_no_sky
 from .quantities import QUANTITIES, TEXT_KEYWORDS, number, scale_of_optics, text
-from .sky import pixel_scale
 from .times import middle
 
 

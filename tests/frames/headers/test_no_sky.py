@@ -4,8 +4,8 @@ import pytest
 from astropy.io import fits
 
 from ceres_fast.frames.camera import Camera
-from ceres_fast.frames.no_sky import why_no_sky
-from ceres_fast.frames.quantities import number
+from ceres_fast.frames.headers.no_sky import why_no_sky
+from ceres_fast.frames.headers.quantities import number
 
 
 @pytest.mark.parametrize(
