@@ -42,6 +42,9 @@ def celestial(header: fits.Header) -> tuple[WCS | None, tuple[Doubt, ...]]:
     if wcs is None or problem:
         types = ", ".join(f"CTYPE{axis}" for axis in (1, 2) if f"CTYPE{axis}" in header)
         return None, (*doubts, Doubt("WCS", f"the coordinates ({shown(header, types)}) {problem}; they are not used"))
+    if wcs.sip is None and "A_ORDER" in header:  # astropy's notice says of these that they are used
+        doubts = [doubt for doubt in doubts if "SIP" not in doubt.text]
+        doubts.append(Doubt("A_ORDER", f"polynomials of SIP are ignored beside {shown(header, 'CTYPE1')}"))
     equinox = getattr(wcs.wcs, "equinox", math.nan)
     if math.isfinite(equinox) and equinox != 2000 and word_of(header, "RADESYS").upper() != "ICRS":
         doubts.append(Doubt("EQUINOX", f"{shown(header, 'EQUINOX')}: positions are taken for J2000 all the same"))
