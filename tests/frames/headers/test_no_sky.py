@@ -29,6 +29,19 @@ from ceres_fast.frames.headers.quantities import number
         ({"PICTTYPE": 3}, False),
         ({"EXPTIME": 0.0}, False),
         ({"EXPTIME": 0.0, "EXPOSURE": 60.0}, True),
+        ({"IMAGETYP": "reduced (bias, flat)"}, True),
+        ({"IMAGETYP": "bias removed"}, True),
+        ({"IMAGETYP": "flat divided"}, True),
+        ({"FRAME": "Dark"}, False),
+        ({"FRAME": "Flat Field"}, False),
+        ({"FRAME": "dark_nebula_0012"}, True),  # the name of a frame
+        ({"FRAME": "focus field 3"}, True),
+        ({"EXPTIME": 0.0, "IMAGETYP": "object"}, True),  # a stack of frames that did not say their times
+        ({"EXPTIME": 0.0, "IMAGETYP": "bias"}, False),
+        ({"EXPTIME": 0.0, "EXPOSED": 0}, False),
+        ({"EXPTIME": -1.0, "EXPOSURE": 0}, True),
+        ({"EXPTIME": "soon", "EXPOSURE": 0}, True),
+        ({"EXP": 0}, True),  # the number of an exposure
         ({}, True),
     ],
 )
