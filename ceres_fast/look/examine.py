@@ -128,8 +128,15 @@ def _in_full(heads: dict[Path, list[FrameHeader]], named: Sequence[Path]) -> lis
 def _neighbours(named: Sequence[Path], heads: dict[Path, list[FrameHeader]], camera: Camera) -> Iterable[FrameInfo]:
     """Yield the frames of the sky beside files that were named; those that cannot be read are not spoken of."""
     for folder in dict.fromkeys(path.parent for path in named):
-        beside = [file for file in folder.iterdir() if is_fits_name(file) and not file.name.startswith(".")]
-        for file in list_frames(beside, camera=camera).frames:
+        try:
+            # A link to what is no longer there is no file; a file may be named that is the only frame here.
+            beside = [
+                file for file in folder.iterdir() if is_fits_name(file) and file.is_file() and file.name[0] != "."
+            ]
+            frames = list_frames(beside, camera=camera).frames
+        except (OSError, CeresFastError):
+            continue
+        for file in frames:
             if any(file.samefile(path) for path in heads):
                 continue
             try:

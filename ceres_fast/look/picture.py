@@ -164,7 +164,8 @@ def _title(ccds: Sequence[FrameLook]) -> str:
         f"filter {info.filter}" if info.filter else "",
         info.no_sky and f"no sky: {info.no_sky}",
     )
-    return f"{info.path.name}\n{', '.join(filter(None, known))}"
+    name = info.path.name.encode(errors="replace").decode()  # of any bytes: fonts have letters only
+    return f"{name}\n{', '.join(filter(None, known))}"
 
 
 def _legend(ccds: Sequence[FrameLook]) -> list[Line2D | Patch]:

@@ -1,5 +1,7 @@
 """Frames and folders, looked at: what is shown, what is said, what is drawn."""
 
+import os
+
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -262,3 +264,22 @@ def test_a_picture_of_a_mosaic_has_its_ccds_and_circles(tmp_path):
         assert {text.get_text() for text in each.texts} == {"N", "E"}
     texts = [text.get_text() for text in picture_of(ccds).legends[0].get_texts()]
     assert texts == [f"{sum(ccd.catalogue.rows for ccd in ccds)} detections", "missing pixels"]
+
+
+def test_what_is_beside_a_named_frame_and_is_no_frame_does_not_matter(write_frame, tmp_path):
+    frame = write_frame(tmp_path / "frame.fits")
+    (tmp_path / "gone.fits").symlink_to("nowhere.fits")
+    (tmp_path / "round.fits").symlink_to("round.fits")
+    (tmp_path / "folder.fits").mkdir()
+    assert [len(each.infos) for each in look(frame).exposures] == [1]
+
+
+def test_the_only_frame_of_its_folder_may_have_any_name(write_frame, tmp_path):
+    frame = write_frame(tmp_path / "frame.fits").rename(tmp_path / "frame.img")
+    assert [len(each.infos) for each in look(frame).exposures] == [1]
+
+
+def test_a_frame_whose_name_is_no_text_is_drawn(write_frame, tmp_path):
+    frame = write_frame(tmp_path / "frame.fits").rename(tmp_path / os.fsdecode(b"n\xff.fits"))
+    look(frame, png=tmp_path / "frame.png")
+    assert mpl_image.imread(tmp_path / "frame.png").any()
