@@ -92,6 +92,7 @@ def read_truth(path: Path, *, observatory: str | None = None, on_error: OnError 
         at one time in two places, or observations of several observatories and none is chosen.
     """
     text = _text(path)
+    observatory = None if observatory is None else code(observatory)
     counts: Counter[str] = Counter()
     problems = Problems(on_error)
     table = _of_ccds(_observations(path, text, observatory, problems, counts), counts)

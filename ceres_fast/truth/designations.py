@@ -17,7 +17,7 @@ PROVISIONAL = r"(A[89]\d\d|(?:18|19|20)\d\d)[ _-]?([A-HJ-Y])([A-HJ-Z])[ _]?(\d*)
 ROMAN = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100}
 PLANETS = "Mars|Jupiter|Saturn|Uranus|Neptune|Pluto"
 
-COMET = re.compile(r"\d+[PDI](-[A-Z]+)?|[CPDXI]/(-?\d+ |[A-Z][a-z]).*", re.ASCII)
+COMET = re.compile(r"\d+[PDI](-[A-Z]+)?|[CPDXI]/(-?\d+ |[A-Z][A-Za-z]).*", re.ASCII)
 """Canonical names of comets and interstellar objects; A/ is an asteroid on the orbit of a comet, and looks like one."""
 
 SATELLITE = re.compile(rf"(?:{PLANETS}) \d+|S/\d{{4}} .*|\(.+\) \d+", re.ASCII)
@@ -125,6 +125,7 @@ def _spelling(pattern: str, canonical: Callable[..., str], flags: re.RegexFlag =
 
 _NO_FLAG = re.RegexFlag(0)
 _NUMERAL = r"(\d+|[IVXLC]+)"
+_CAPITALS = r"(\d+|(?-i:[IVXLC]+))"  # "(1234) Li" has the name of an asteroid
 
 SPELLINGS = (
     # Packed: letters are digits there, so their case matters.
@@ -136,6 +137,10 @@ SPELLINGS = (
     _spelling(r"\(?(\d{4}) ?(P-L|T-[123])\)?", lambda number, survey: f"{number} {survey.upper()}"),
     # Comets, with or without the name of who found them.
     _spelling(r"0*([1-9]\d{0,3})([PDI])(?:-([A-Z]{1,2})| ([a-z]{1,2}))?(?:/.*)?", _numbered_comet),
+    Spelling(
+        re.compile(r"0*([1-9][0-9]{0,3})([PDI])(?:-([A-Z]{1,2}))? (?:\(.*\)|['’ʻ`]?[^\W\d_]*[ '’]?[A-Z].{2,})"),
+        _numbered_comet,
+    ),
     _spelling(
         r"([ACDPXI])/ ?(-?\d{1,4}) ?([A-Z]{1,2}) ?(\d*)(?:-([A-Z]{1,2}))?(?: \(.*\)| [A-Z].*)?",
         _comet,
@@ -143,7 +148,7 @@ SPELLINGS = (
     # Satellites.
     _spelling(rf"({PLANETS}) {_NUMERAL}(?: \(.*\))?", _satellite),
     _spelling(r"\(?S/ ?(\d{4}) ?\(?([A-Z]) ?(\d+)\)?", _new_satellite),
-    _spelling(rf"(?:S/ ?\d{{4}} ?)?\((\d+|\d{{4}} ?[A-Z]{{2}}\d*)\) ?(?:[^\d()]+ )?{_NUMERAL}(?: \(.*\))?", _moon),
+    _spelling(rf"(?:S/ ?\d{{4}} ?)?\((\d+|\d{{4}} ?[A-Z]{{2}}\d*)\) ?(?:[^\d()]+ )?{_CAPITALS}(?: \(.*\))?", _moon),
     # Asteroids.
     _spelling(rf"\(?{PROVISIONAL}\)?", _provisional),
     _spelling(r"(\d+)", _number),

@@ -141,5 +141,6 @@ def _validated(values: Mapping[str, str]) -> bool:
 
 
 def code(text: str) -> str:
-    """Return an observatory code; a table may have read 006 as the number 6."""
-    return text.strip().zfill(3) if text.strip().isdigit() else text.strip()
+    """Return an observatory code; a program may have read 006 as the number 6, or 6.0 where others lack theirs."""
+    number = text.strip().removesuffix(".0")
+    return number.zfill(3) if number.isdigit() else text.strip()

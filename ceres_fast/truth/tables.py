@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from astropy.table import Table
 
+from ..catalogues.lines import MISSING
 from .found import Found, UnusableError
 
 COLUMNS = ("designation", "mjd", "ra", "dec")
@@ -39,7 +40,10 @@ def rows(text: str) -> Iterator[Found]:
         )
     names = [name for name in (*COLUMNS, *OPTIONAL) if name in known]
     for number, values in enumerate(zip(*(_texts(table[known[name]]) for name in names), strict=True), start=1):
-        yield Found(number, dict(zip(names, values, strict=True)))
+        row = dict(zip(names, values, strict=True))
+        if row["designation"].strip().lower() in MISSING:  # else all objects without a name would be one
+            row["designation"] = ""
+        yield Found(number, row)
 
 
 def _read(text: str) -> Table:
@@ -53,7 +57,9 @@ def _read(text: str) -> Table:
     header = text.lstrip("\n").split("\n", 1)[0]
     kind = "ecsv" if ecsv else "csv" if "," in header and not header.startswith("#") else None
     try:
-        return ascii_tables.read(text.split("\n"), format=kind) if kind else ascii_tables.read(text.split("\n"))
+        # As text, where no type is declared: as numbers, the names 12E3 and 12000 would be one, and 433 were 433.0.
+        read_as = {"format": kind} if kind else {}
+        return ascii_tables.read(text.split("\n"), converters={"*": str}, **read_as)
     except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
         reason = (str(error) or type(error).__name__).strip().splitlines()[0]
         # Where it had to guess, astropy lists what it tried, and that says nothing of the file.

@@ -13,6 +13,7 @@ SAME = {
     "620000": ("~0000", "620000", "(620000)"),
     "85": ("85 Io", "(85) Io"),
     "1666": ("1666 van Gent",),
+    "1234": ("(1234) Li", "(1234) Vic", "(1234) van Li"),
     "2004 JQ12": ("K04J12Q", "2004 JQ12", "2004JQ12", "2004  jq012", "2004_JQ12", "(2004 JQ12)", "2004 JQ_12"),
     "2004 JQ": ("K04J00Q", "2004 JQ", "2004jq", "2004 JQ0"),
     "1904 OA": ("A904 OA", "J04O00A", "1904 OA", "a904oa"),
@@ -22,16 +23,22 @@ SAME = {
     "A/2018 V3": ("AK18V030", "A/2018 V3", "A/2018V3"),
 }
 COMETS = {
-    "29P": ("29P", "0029P", "29p", "29P/Schwassmann-Wachmann 1", "0029P       "),
+    "29P": ("29P", "0029P", "29p", "29P/Schwassmann-Wachmann 1", "0029P       ", "29P Schwassmann-Wachmann 1"),
+    "67P": ("67P (Churyumov-Gerasimenko)", "67P Churyumov-Gerasimenko"),
+    "73P-B": ("73P-B Schwassmann-Wachmann 3",),
+    "122P": ("122P de Vico", "122P/de Vico"),
+    "27P": ("27P Crommelin",),
     "73P-C": ("73P-C", "0073P      c", "73P-C/Schwassmann-Wachmann"),
     "73P-AC": ("73P-AC", "0073P     ac"),
-    "1I": ("1I", "0001I", "1I/\u02bbOumuamua"),
+    "1I": ("1I", "0001I", "1I/\u02bbOumuamua", "1I 'Oumuamua"),
     "I/2017 U1": ("I/2017 U1", "IK17U010"),
     "C/2019 Q4": ("C/2019 Q4", "c/2019q04", "CK19Q040", "C/2019 Q4 (Borisov)"),
     "C/2001 OG108": ("C/2001 OG108 (LONEOS)", "CK01OA8G"),
     "P/2010 H2": ("P/2010 H2", "PK10H020"),
     "D/1993 F2-A": ("D/1993 F2-A", "DJ93F02a"),
     "P/Encke": ("P/Encke",),
+    "C/NEOWISE": ("C/NEOWISE",),
+    "P/LINEAR 12": ("P/LINEAR 12",),
 }
 SATELLITES = {
     "Jupiter 13": ("Jupiter 13", "Jupiter XIII", "J013S", "jupiter 013"),
@@ -54,6 +61,8 @@ OTHERS = [
     "Eros",
     "C/",
     "12 Field 3",
+    "12D field",
+    "12P 3",
 ]
 
 
