@@ -93,6 +93,10 @@ def layout_of(path: Path, hdus: fits.HDUList, camera: Camera = GENERIC) -> Layou
     ccds = [number for number in numbers if number not in maps]
     if not ccds:
         problem, action = "has no two-dimensional image", "copy it again or leave it out"
+        if maps:
+            names = ", ".join(dict.fromkeys(hdus[number].name or f"[{number}]" for number in maps))
+            problem += f" but maps, by their names: {names}"
+            action = 'say in a camera\'s profile what they are if they are not ([extensions], "SKY" = "image")'
         sizes = ((planes(hdu.header), number) for number, hdu in enumerate(hdus) if hdu.is_image)
         most, number = max(sizes, default=(0, 0))
         if most > 1:
@@ -130,17 +134,19 @@ def _unnamed_maps(hdus: fits.HDUList, numbers: Sequence[int]) -> list[int]:
     No two CCDs see the same sky through the same pixels, so a copy of another's coordinates is none of its own. A CCD
     whose coordinates could not be found stands in a mosaic where most others have some; maps come in full sets.
     """
+    unnamed = {number for number in numbers if number > 0 and hdus[number].name in _NO_NAMES}
+    if not unnamed or len(numbers) < 2:
+        return []  # reading the headers of all CCDs of a mosaic for each of them takes long
     own: list[int] = []
     found: list[int] = []
     headers = {number: readable_header(hdus[number].header) for number in numbers}
     for number, header in headers.items():
-        may_be = number > 0 and hdus[number].name in _NO_NAMES
         same_size = [other for other in own if shape_of(headers[other]) == shape_of(header)]
-        if may_be and any(_of_ccd(headers[other]) == _of_ccd(header) for other in same_size):
+        if number in unnamed and any(_of_ccd(headers[other]) == _of_ccd(header) for other in same_size):
             found.append(number)
         elif _CELESTIAL.match(word_of(header, "CTYPE1")):
             own.append(number)
-        elif may_be and not _OF_A_CCD & set(header):
+        elif number in unnamed and not _OF_A_CCD & set(header):
             found.append(number)
     sizes = {shape_of(headers[number]) for number in own}
     found = [number for number in found if shape_of(headers[number]) in sizes]

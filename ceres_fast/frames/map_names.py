@@ -162,6 +162,11 @@ def kind_of_extension(name: str, camera: Camera = GENERIC) -> tuple[Kind | None,
     return None, "_".join(words)
 
 
+def bare_name(name: str) -> str:
+    """Return the name of an extension without the words for the picture: ``SCI_A``, whose map is ``DQ_A``, is "a"."""
+    return "_".join(word for word in _words(name) if word not in IMAGE_WORDS)
+
+
 def kind_of_product(header: fits.Header) -> Kind | None:
     """Return the kind of map that a file holds by PRODTYPE in its primary header, None where that does not say so."""
     return PRODUCTS.get(str(header.get("PRODTYPE", "")).strip().lower())

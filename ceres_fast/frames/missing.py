@@ -9,8 +9,10 @@ Rubin pipelines do, those of `NO_DATA` are used, else those of the camera's prof
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from astropy.io import fits
@@ -22,8 +24,10 @@ from .ccd_images import Layout, images, shape_of
 from .fits_files import open_fits
 from .headers.cards import raw_number
 from .info import FrameInfo
-from .map_names import maps_of
+from .map_names import bare_name, maps_of
 from .pixels import numbers, pixels
+
+Key = TypeVar("Key", bound=Hashable)
 
 NO_DATA = ("MP_BAD", "MP_NO_DATA")
 """Keywords whose value is the number of a bit that means that the pixel holds nothing of the sky."""
@@ -57,6 +61,15 @@ def blank_missing(data: np.ndarray, info: FrameInfo, layout: Layout, hdus: fits.
         When a map has another shape than the frame, cannot be read, or masks nearly all of it.
     """
     applied = []
+    if lost := [
+        number for owners in _owners_by_kind(hdus, layout) for number, owner in owners.items() if owner is None
+    ]:
+        places = ", ".join(f"[{number}] {hdus[number].name}" for number in lost)
+        warn_once(
+            "maps of no CCD",
+            f"{info.path}: of which of its {len(layout.ccds)} CCDs {places} are maps is not clear, and they are not "
+            "used; name them after the CCDs (CCD1_MASK), or number them by EXTVER. Other files like it are not named",
+        )
     for number in own_maps(hdus, layout, info.hdu):
         applied += _apply(data, f"{info.path}[{number}]", layout.maps[number].kind, hdus[number], info)
     for path, kind in _used_maps(info.path, info.camera).items():
@@ -82,25 +95,43 @@ def _used_maps(path: Path, camera: Camera) -> dict[Path, Kind]:
 
 def own_maps(hdus: fits.HDUList, layout: Layout, hdu: int) -> Iterator[int]:
     """Yield the numbers of the extensions that are masks and weights of the CCD in an HDU."""
+    for owners in _owners_by_kind(hdus, layout):
+        yield from (number for number, owner in owners.items() if owner == hdu)
+
+
+def _owners_by_kind(hdus: fits.HDUList, layout: Layout) -> Iterator[dict[int, int | None]]:
     for kind in _BLANK:
-        yield from _partners(hdus, layout, hdu, {n: own.of for n, own in layout.maps.items() if own.kind == kind})
+        yield _owners(hdus, layout, {n: own.of for n, own in layout.maps.items() if own.kind == kind})
 
 
-def _partners(hdus: fits.HDUList, layout: Layout, hdu: int, maps: dict[int, str]) -> Sequence[int]:
-    """Return which of the maps of one kind go with a CCD: by name, else by order, else by number."""
-    names = {(hdus[ccd].name.lower(), hdus[ccd].ver): ccd for ccd in layout.ccds}
-    named = [names.get((rest, hdus[number].ver)) for number, rest in maps.items()]
-    if any(ccd is not None for ccd in named):
-        return [number for number, ccd in zip(maps, named, strict=True) if ccd == hdu]
-    if len(maps) == len(layout.ccds):
-        return [list(maps)[layout.ccds.index(hdu)]]
-    own = _number(hdus[hdu].name, hdus[hdu].ver)
-    return [number for number, rest in maps.items() if _number(rest, hdus[number].ver) == own]
+def _owners(hdus: fits.HDUList, layout: Layout, maps: dict[int, str]) -> dict[int, int | None]:
+    """Return whose each of the maps of one kind is: by the name of the CCD, else by number, else by order.
+
+    None where that is not clear: the map of another CCD blanks what is good.
+    """
+    names = _once([(bare_name(hdus[ccd].name), hdus[ccd].ver) for ccd in layout.ccds], layout.ccds)
+    bare = {number: bare_name(rest) for number, rest in maps.items()}
+    named = {number: names.get((name, hdus[number].ver)) if name else None for number, name in bare.items()}
+    if any(ccd is not None for ccd in named.values()):
+        return named
+    of_ccds = _once([_number(hdus[ccd].name, hdus[ccd], layout) for ccd in layout.ccds], layout.ccds)
+    of_maps = [_number(rest, hdus[number], layout) for number, rest in maps.items()]
+    if len(maps) == len(layout.ccds) and set(of_maps) != set(of_ccds):
+        return dict(zip(maps, layout.ccds, strict=True))
+    return {number: None if own is None else of_ccds.get(own) for number, own in zip(maps, of_maps, strict=True)}
 
 
-def _number(name: str, version: int) -> int:
-    digits = re.search(r"(\d+)$", name)
-    return int(digits[1]) if digits else version
+def _once(keys: Sequence[Key], values: Sequence[int]) -> dict[Key, int]:
+    """Return values by their keys, but for those of keys that are there several times."""
+    times = Counter(keys)
+    return {key: value for key, value in zip(keys, values, strict=True) if times[key] == 1}
+
+
+def _number(name: str, hdu: fits.ImageHDU, layout: Layout) -> int | None:
+    """Return the number at the end of a name, else EXTVER; None where neither is there, and several CCDs are."""
+    if digits := re.search(r"(\d+)$", name):
+        return int(digits[1])
+    return int(hdu.ver) if "EXTVER" in hdu.header or len(layout.ccds) == 1 else None
 
 
 def _apply(data: np.ndarray, name: str, kind: Kind, hdu: fits.ImageHDU, info: FrameInfo) -> list[str]:

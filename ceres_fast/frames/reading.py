@@ -14,6 +14,7 @@ import numpy as np
 from astropy.io import fits
 from astropy.wcs import WCS
 
+from ..console import warn_once
 from ..errors import CeresFastError, InputError
 from .camera import GENERIC, Camera
 from .ccd_images import Layout, header_of, layout_of, shape_of
@@ -203,6 +204,7 @@ def list_frames(
                 kinds[_name(file)] = file, _why_no_frame(file, camera, stems)
     frames: dict[Path, Path] = {}
     passed_over = {file: why for file, why in kinds.values() if why}
+    _say_maps_alone([file for file, why in passed_over.items() if why == PASSED_OVER["map"]], camera, stems)
     for file in sorted(file for file, why in kinds.values() if not why):
         # os.path, as pathlib raises where a link leads to itself; reading it says so.
         if frames.setdefault(Path(os.path.realpath(file)), file) != file:
@@ -295,6 +297,23 @@ def _why_named_is_none(path: Path, camera: Camera, stems: dict[Path, set[str]]) 
             return PASSED_OVER["map"] if kind_of_product(hdus[0].header) is not None else ""
     except InputError:
         return ""
+
+
+def _say_maps_alone(maps: Sequence[Path], camera: Camera, stems: dict[Path, set[str]]) -> None:
+    """Warn of files that are maps by their names alone: ``V838_var.fits`` may be a frame."""
+    alone = [
+        file
+        for file in maps
+        if (names := map_names(frame_stem(file), camera))
+        and not any(map(_beside(file, stems), (frame for name in names for frame in name.frames)))
+    ]
+    if alone:
+        more = f" and {len(alone) - 1} more" if len(alone) > 1 else ""
+        warn_once(
+            f"maps alone: {alone[0]}",  # some commands list their frames several times
+            f"{alone[0]}{more}: passed over as a weight map or mask, because of the name; no frame of such a name is "
+            "beside it. If it is a frame, name it itself and not only its folder, or call it otherwise",
+        )
 
 
 def _beside(path: Path, stems: dict[Path, set[str]]) -> Callable[[str], bool]:

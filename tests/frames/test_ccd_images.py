@@ -5,6 +5,7 @@ import pytest
 from astropy.io import fits
 
 from ceres_fast import console
+from ceres_fast.errors import InputError
 from ceres_fast.frames.camera import Camera
 from ceres_fast.frames.reading import read_frame, read_headers
 
@@ -85,6 +86,8 @@ def test_a_profile_says_what_extensions_are_by_number_and_by_name(tmp_path):
     assert np.argwhere(np.isnan(read_frame(named, camera=camera).data)).tolist() == [[3, 4]]
     sky = write(tmp_path / "F3.fits", fits.ImageHDU(IMAGE, make_header(), name="SKY"))
     assert ccds(sky, Camera(extensions={"SKY": "image"})) == [1]
+    with pytest.raises(InputError, match=r"F3\.fits: has no two-dimensional image but maps, by their names: SKY"):
+        ccds(sky)
 
 
 def test_pictures_of_hubble_are_one_ccd_each(tmp_path):

@@ -112,6 +112,18 @@ def test_a_file_that_is_named_is_read_though_its_name_is_that_of_a_map(tmp_path)
         find_frames([tmp_path])
 
 
+def test_a_map_without_its_frame_is_said(tmp_path, capsys):
+    for name in ("F1", "F1.weight", "F1_mask"):
+        fits.PrimaryHDU(make_image(), make_header()).writeto(tmp_path / f"{name}.fits")
+    find_frames([tmp_path])
+    assert not capsys.readouterr().err
+    for name in ("V838_var", "dark.sky"):
+        fits.PrimaryHDU(make_image(), make_header()).writeto(tmp_path / f"{name}.fits")
+    assert find_frames([tmp_path]) == find_frames([tmp_path]) == [tmp_path / "F1.fits"]
+    said = " ".join(capsys.readouterr().err.split())
+    assert said.count("V838_var.fits and 1 more: passed over as a weight map or mask") == 1
+
+
 def test_a_map_is_known_by_its_header(tmp_path):
     for name, product in (("a", "image"), ("b", "dqmask"), ("c", "wtmap "), ("d", "expmap")):
         header = make_header(PRODTYPE=product)

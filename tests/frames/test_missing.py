@@ -116,6 +116,47 @@ def test_maps_of_some_ccds_go_by_number(tmp_path):
     assert [missing(path, hdu) for hdu in (1, 2, 3)] == [[], [[3, 4]], []]
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["CCD1", "CCD2", "MASK_2", "MASK_1"],
+        ["CCD1", "CCD2", "CCD2_MASK", "CCD1_MASK"],
+        ["SCI_A", "SCI_B", "DQ_B", "DQ_A"],
+        ["N-a", "N-b", "MASK N-b", "MASK_N-a"],
+    ],
+)
+def test_the_order_of_maps_does_not_matter_where_numbers_or_names_say_whose_they_are(tmp_path, names):
+    path = tmp_path / "F1.fits"
+    hdus = [fits.ImageHDU(IMAGE, name=name) for name in names[:2]]
+    hdus += [fits.ImageHDU(spot(2 - part, 0), name=name) for part, name in enumerate(names[2:])]
+    fits.HDUList([fits.PrimaryHDU(), *hdus]).writeto(path)
+    assert [missing(path, hdu) for hdu in (1, 2)] == [[[1, 0]], [[2, 0]]]
+
+
+def test_maps_of_unnamed_ccds_go_by_order(tmp_path):
+    path = tmp_path / "F1.fits"
+    hdus = [fits.ImageHDU(IMAGE), fits.ImageHDU(IMAGE)]
+    hdus += [fits.ImageHDU(spot(part, 0), name="MASK") for part in (1, 2)]
+    fits.HDUList([fits.PrimaryHDU(), *hdus]).writeto(path)
+    assert [missing(path, hdu) for hdu in (1, 2)] == [[[1, 0]], [[2, 0]]]
+
+
+@pytest.mark.parametrize(("ccds", "mask"), [(("CCD1", "CCD2"), "MASK"), (("N1", "S1"), "MASK_1"), (("A", "B"), "MASK")])
+def test_a_map_of_which_it_is_not_clear_whose_it_is_is_not_used(tmp_path, capsys, ccds, mask):
+    console._printed.clear()
+    path = tmp_path / "F1.fits"
+    hdus = [fits.ImageHDU(IMAGE, name=name) for name in ccds]
+    fits.HDUList([fits.PrimaryHDU(), *hdus, fits.ImageHDU(spot(1, 0), name=mask)]).writeto(path)
+    assert [missing(path, hdu) for hdu in (1, 2)] == [[], []]
+    said = " ".join(capsys.readouterr().err.split())
+    assert said.count(f"F1.fits: of which of its 2 CCDs [3] {mask} are maps is not clear") == 1
+
+
+def test_several_masks_of_one_ccd_are_all_used(tmp_path):
+    path = write(tmp_path / "F1.fits", fits.ImageHDU(spot(1, 0), name="DQ"), fits.ImageHDU(spot(2, 0), name="FLAGS"))
+    assert missing(path) == [[1, 0], [2, 0]]
+
+
 @pytest.mark.parametrize("name", ["F1.weight.fits", "F1_WEIGHT.fits.fz", "f1.wht.fits.gz", "F1_bpm.fit"])
 def test_companion_files_are_found(tmp_path, name):
     frame = write_mosaic(tmp_path / "F1.fits")
