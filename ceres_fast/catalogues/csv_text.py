@@ -24,14 +24,14 @@ from astropy.table import Table
 from ..console import warn_once
 from ..errors import InputError
 from .core import distinct
-from .lines import BLANK, MISSING, Text, body, is_blank, is_comment, number_in, read_text, split
+from .lines import BLANK, MARK, MISSING, Text, body, is_blank, is_comment, number_in, read_text, split
 from .names import Names
 
 DELIMITERS = (",", ";", "\t")
 
 _EXPECTED = "CSV with a header line"
 _NAME = re.compile(r"[A-Za-z_][^\s,;]*")
-_HINT = re.compile(r'"?sep=(.)"?\s*')  # the first line of what Excel writes
+_HINT = re.compile(rf'{MARK}?"?sep=(.)"?\s*')  # the first line of what Excel writes
 _NO_NAMES = tuple("<{[%")  # how pages, settings and programs begin, which have commas too
 _DECIMAL_COMMA = re.compile(r"[-+]?\d*,\d+([eE][-+]?\d+)?|[-+]?\d+,")
 _TRUTH = {"true": 1.0, "false": 0.0}
@@ -133,7 +133,8 @@ def _head(lines: Sequence[str]) -> Head | None:
     first = len(before)
     cells: list[str] | None = None
     if first < len(lines) and not lines[first].strip(BLANK).startswith(_NO_NAMES):
-        delimiter, cells = _cells(lines[first], delimiters)
+        # A byte order mark before a quotation mark would make that one a letter of the first name.
+        delimiter, cells = _cells(lines[first].removeprefix(MARK), delimiters)
         if len(cells) > 1 and any(map(_is_name, cells)) and not any(map(_is_number, cells)):
             return Head(first, delimiter, _named(cells))
     comments = [line for line, text in enumerate(before) if is_comment(text)]

@@ -12,8 +12,11 @@ from ..errors import InputError
 MISSING = frozenset(("", "nan", "null", "none", "na", "n/a", "<na>", "--", "-", "...", "indef", "masked"))
 """What stands for a number that is not known, in lower case; asterisks do, too, where a number was too long."""
 
-BLANK = " \t\r\n\v\f\x1a\ufeff"
-"""Characters of a line that is empty; DOS programs end a file with 1A, others begin it with a byte order mark."""
+MARK = "\ufeff"
+"""The byte order mark that some programs begin a text with."""
+
+BLANK = f" \t\r\n\v\f\x1a{MARK}"
+"""Characters of a line that is empty; DOS programs end a file with 1A."""
 
 _ENDS = ("\r\n", "\n", "\r")
 _LINE_FEED = b"\n"

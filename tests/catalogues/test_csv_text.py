@@ -19,6 +19,8 @@ FILES = {
     "comments": b"# made, by me\n# on Tuesday\n\nX_IMAGE,Y_IMAGE\n1.5,2.5\n# between\n\n,4\n# end",
     "numpy": b"# X_IMAGE,Y_IMAGE\n1.5e0,2.5\nnan,4\n",
     "byte order mark": b"\xef\xbb\xbfX_IMAGE,Y_IMAGE\r\n1.5,2.5\r\n,4\r\n",
+    "byte order mark before a quotation mark": b'\xef\xbb\xbf"X_IMAGE","Y_IMAGE","M, N"\r\n"1.5","2.5","a"\r\n,4,b\r\n',
+    "byte order mark before what Excel writes": b"\xef\xbb\xbfsep=;\r\nX_IMAGE;Y_IMAGE\r\n1,5;2,5\r\n;4\r\n",
     "Excel": b"sep=;\r\nX_IMAGE;Y_IMAGE\r\n1,5;2,5\r\n;4\r\n",
     "no end": b"X_IMAGE,Y_IMAGE\n1.5,2.5\n,4",
     "old Macintosh": b"X_IMAGE,Y_IMAGE\r1.5,2.5\r,4\r",
