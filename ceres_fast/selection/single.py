@@ -35,19 +35,20 @@ def warn_of_single(groups: Sequence[Sequence[FrameInfo]], static: Any = None, so
     for (why, action), alone in found.items():
         more = f" and {len(alone) - _NAMED} more" if len(alone) > _NAMED else ""
         places = ", ".join(info.place for info in alone[:_NAMED])
-        warn(f"{places}{more}: {why}, so {nothing} can be called stationary{so}. {action}")
+        # The card of the first one: each has a value of its own.
+        card = alone[0].in_brackets("mjd") if math.isnan(alone[0].mjd) else ""
+        warn(f"{places}{more}: {why}{card}, so {nothing} can be called stationary{so}. {action}")
 
 
 def _why(info: FrameInfo) -> tuple[str, str]:
-    """Return why an exposure stands alone, and what to do about it."""
+    """Return why an exposure stands alone, and what to do about it: the same words for all of one kind."""
     placed = not math.isnan(info.centre[0])
     known = {
         "field (OBJECT), nor where it points (WCS)": bool(info.field) or placed,
         "time (MJD-OBS or DATE-OBS)": not math.isnan(info.mjd),
     }
     if unknown := [name for name, is_known in known.items() if not is_known]:
-        because = "" if known["time (MJD-OBS or DATE-OBS)"] else info.in_brackets("mjd")
-        return f"its header does not say its {', and not its '.join(unknown)}{because}", "Add it to the header"
+        return f"its header does not say its {', and not its '.join(unknown)}", "Add it to the header"
     one_name = ", under one name (OBJECT; --camera can say what to leave out of it), or with coordinates (WCS)"
     return (
         "no other exposure of the same field, CCD and night was given",
