@@ -42,6 +42,10 @@ ABOVE_ZERO = 6.0
 BELOW_FULL = 0.99
 """Saturation over full well."""
 
+FULLER = 2.0
+"""A full well holds so many times the light of the sky at least: a sum of exposures has more than one CCD can hold, and
+with a saturation below the sky nothing would be seen."""
+
 FEWEST_ASTEROIDS = 20.0
 """Per CCD: a small one would have next to none."""
 
@@ -170,14 +174,16 @@ class _Like:
         floating = (
             self._level < ABOVE_ZERO * self._noise / self._gain
             or self._info.saturation > LARGEST_INTEGER
+            or bool(values.max() > LARGEST_INTEGER)
             or bool((values != np.rint(values)).any())
         )
         if self._info.saturation > self._level:
             saturation = self._known("saturation", "ADU", math.nan)
         else:
-            saturation = pedestal + BELOW_FULL * usual.full_well / self._gain
+            well = max(usual.full_well, FULLER * self._light)
+            saturation = pedestal + BELOW_FULL * well / self._gain
             saturation = saturation if floating else min(saturation, LARGEST_INTEGER)
-            self._take("saturation", saturation, "ADU", f"default: a full well of {usual.full_well:,.0f} electrons")
+            self._take("saturation", saturation, "ADU", f"default: a full well of {well:,.0f} electrons")
         return replace(
             usual,
             width=width,

@@ -133,6 +133,16 @@ def test_what_is_not_known_keeps_the_default_and_is_said(tmp_path):
     assert said["noise of the sky"].origin == "measured"
 
 
+@pytest.mark.parametrize(("dtype", "scale"), [(np.float32, 400.0), (np.int32, 100.0), (np.uint16, 40.0)])
+def test_a_sky_brighter_than_a_full_well_is_not_saturated(tmp_path, dtype, scale):
+    path = write_camera_frame(tmp_path / "sum.fits", dtype, scale, SATURATE="")
+    frame = read_frame(path)
+    detector = constants_like(frame, 4)[0].detector
+    pixels = measure_pixels(frame)
+    assert detector.saturation > pixels.sky + 5 * pixels.noise
+    assert detector.floating == (dtype is not np.uint16)
+
+
 def test_a_simulated_frame_gives_back_its_constants(simulated_frame):
     frame = read_frame(simulated_frame)
     constants, _ = constants_like(frame, 4)
