@@ -71,7 +71,8 @@ def _predicted(record: Packet, name: str) -> float:
 
 
 def printable(value: object) -> str:
-    """Return a name: no control characters, NULs or spaces around it."""
+    """Return a name: no control characters, NULs or spaces around it; bytes are text that was not marked as such."""
+    value = value.decode(errors="replace") if isinstance(value, bytes) else value
     text = "" if value is None else "".join(letter for letter in str(value) if letter.isprintable())
     text = text.strip()[:200]
     return "" if text == "null" else text

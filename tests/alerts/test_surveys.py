@@ -118,5 +118,10 @@ def test_the_centre_of_rubin() -> None:
         RUBIN.centre(rubin(), (30, 30), fits.Header({"CRPIX1": 40.0, "CRPIX2": 15.8}))
 
 
+@pytest.mark.parametrize(("written", "known"), [(b"null", ""), (b"137108", "137108"), (b"29P\xff", "29P\ufffd")])
+def test_names_that_are_bytes_are_text(written: bytes, known: str) -> None:
+    assert ZTF.evidence(ztf(ssnamenr=written)).known == known
+
+
 def test_names_are_printable() -> None:
     assert ZTF.evidence(ztf(ssnamenr=" 2010\x00 AB\x1b[31m ")).known == "2010 AB[31m"
