@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -120,7 +121,7 @@ def distinct(names: Sequence[str]) -> list[str]:
 
 def _called(table: Table, wanted: str) -> list[str]:
     """Return the columns of a name: those that have just this one, else those that have it in another case."""
-    original = {name: name.partition(COPY)[0] for name in table.colnames}
+    original = {name: re.sub(rf"{COPY}\d+$", "", name) for name in table.colnames}
     exact = [name for name, own in original.items() if wanted in (name, own)]
     return exact or [name for name, own in original.items() if own.upper() == wanted.upper()]
 

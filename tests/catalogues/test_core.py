@@ -46,6 +46,16 @@ def test_a_column_that_is_there_twice_is_read_where_both_are_the_same():
         column(twice, "A")
 
 
+def test_a_column_that_is_called_a_copy_is_another_one():
+    own = catalogue(MAG_AUTO=[20.0], MAG_AUTO_COPY=[21.0], FLAGS_COPY=[1], FWHM_IMAGE_COPY_OLD=[3.0])
+    assert [column(own, name) for name in ("MAG_AUTO", "MAG_AUTO_COPY", "FLAGS", "FWHM_IMAGE")] == [
+        [20],
+        [21],
+        None,
+        None,
+    ]
+
+
 @given(st.lists(st.sampled_from(["A", "B", "A_COPY2"]), max_size=8))
 def test_names_are_made_distinct(names):
     made = distinct(names)
