@@ -15,7 +15,7 @@ from ..errors import InputError
 from .camera import GENERIC, Camera, Kind
 from .fits_files import check_whole, each_hdu, readable_header
 from .headers.cards import word_of
-from .headers.quantities import TEXT_KEYWORDS, text
+from .headers.quantities import QUANTITIES, TEXT_KEYWORDS, text
 from .map_names import NUMBERED, kind_of_extension
 from .pixels import planes
 
@@ -39,6 +39,10 @@ _NO_NAMES = ("", "COMPRESSED_IMAGE")
 
 _OF_A_CCD = frozenset((*TEXT_KEYWORDS["ccd"], "DETSEC", "CCDSEC", "DATASEC", "AMPSEC", "BIASSEC", "TRIMSEC"))
 """Keywords that only the image of a CCD has."""
+
+
+_OF_A_DETECTOR = frozenset((*QUANTITIES["gain"].keywords, *QUANTITIES["read_noise"].keywords))
+"""Keywords that the image of a CCD has, and maps of it only where all cards are copied."""
 
 
 class Map(NamedTuple):
@@ -132,7 +136,8 @@ def _unnamed_maps(hdus: fits.HDUList, numbers: Sequence[int]) -> list[int]:
     """Return the images without a name that show no sky of their own, beside others of the same size that do.
 
     No two CCDs see the same sky through the same pixels, so a copy of another's coordinates is none of its own. A CCD
-    whose coordinates could not be found stands in a mosaic where most others have some; maps come in full sets.
+    whose coordinates could not be found stands in a mosaic where most others have some; maps come in full sets, and
+    after the image that they are of.
     """
     unnamed = {number for number in numbers if number > 0 and hdus[number].name in _NO_NAMES}
     if not unnamed or len(numbers) < 2:
@@ -142,15 +147,21 @@ def _unnamed_maps(hdus: fits.HDUList, numbers: Sequence[int]) -> list[int]:
     headers = {number: readable_header(hdus[number].header) for number in numbers}
     for number, header in headers.items():
         same_size = [other for other in own if shape_of(headers[other]) == shape_of(header)]
-        if number in unnamed and any(_of_ccd(headers[other]) == _of_ccd(header) for other in same_size):
+        if number in unnamed and any(_is_copy(headers[other], header) for other in same_size):
             found.append(number)
         elif _CELESTIAL.match(word_of(header, "CTYPE1")):
             own.append(number)
-        elif number in unnamed and not _OF_A_CCD & set(header):
+        elif own and number in unnamed and not (_OF_A_CCD | _OF_A_DETECTOR) & set(header):
             found.append(number)
     sizes = {shape_of(headers[number]) for number in own}
     found = [number for number in found if shape_of(headers[number]) in sizes]
     return found if own and len(found) % len(own) == 0 else []
+
+
+def _is_copy(one: fits.Header, other: fits.Header) -> bool:
+    """Tell whether two headers have the same coordinates and CCD, and not detectors that differ."""
+    differ = any(one[key] != other[key] for key in _OF_A_DETECTOR if key in one and key in other)
+    return _of_ccd(one) == _of_ccd(other) and not differ
 
 
 def _of_ccd(header: fits.Header) -> list[tuple[str, object]]:

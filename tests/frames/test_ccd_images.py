@@ -55,6 +55,11 @@ def test_unnamed_ccds_that_say_who_they_are_may_have_the_same_coordinates(tmp_pa
     assert ccds(write(tmp_path / "m.fits", *hdus)) == [1, 2, 3]
 
 
+def test_unnamed_ccds_of_different_gains_may_have_the_same_coordinates(tmp_path):
+    hdus = [fits.ImageHDU(pixels(part), make_header(GAIN=1.5 + 0.1 * part)) for part in range(CCDS)]
+    assert ccds(write(tmp_path / "m.fits", *hdus)) == [1, 2, 3]
+
+
 def test_raw_mosaics_without_coordinates_stay_mosaics(tmp_path):
     path = write(tmp_path / "m.fits", *(fits.ImageHDU(pixels(part)) for part in range(CCDS)), header=make_header())
     assert ccds(path) == [1, 2, 3]
@@ -65,6 +70,14 @@ def test_a_ccd_whose_coordinates_were_not_found_is_one_nevertheless(tmp_path, ca
     whole = [fits.ImageHDU(pixels(part), ccd_header(part)) for part in range(CCDS - 1 if card is None else 1)]
     lost = fits.ImageHDU(pixels(2), fits.Header([card] if card else []))
     assert len(ccds(write(tmp_path / "m.fits", *whole, lost))) == len(whole) + 1
+
+
+def test_of_two_unnamed_ccds_one_may_have_no_coordinates(tmp_path):
+    own, lost = fits.ImageHDU(pixels(0), ccd_header(0)), fits.Header([("RDNOISE", 5.2)])
+    # Maps stand behind their image; those who say the noise of a detector are none.
+    assert ccds(write(tmp_path / "first.fits", fits.ImageHDU(pixels(1)), own)) == [1, 2]
+    assert ccds(write(tmp_path / "second.fits", own, fits.ImageHDU(pixels(1), lost))) == [1, 2]
+    assert ccds(write(tmp_path / "third.fits", own, fits.ImageHDU(pixels(1)))) == [1]
 
 
 def test_a_named_extension_without_coordinates_is_a_ccd(tmp_path):
