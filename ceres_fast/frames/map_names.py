@@ -48,6 +48,10 @@ NUMBERED = re.compile(r"\[(\d+)\]")
 """How a profile names an extension by its number."""
 
 
+MOST_KEPT = 1 << 16
+"""Names of files of which it is kept what they say: more than a folder has, all of which are gone through in turn."""
+
+
 class MapName(NamedTuple):
     """What the name of a file may say.
 
@@ -66,7 +70,7 @@ class MapName(NamedTuple):
     sure: bool
 
 
-@lru_cache(maxsize=1 << 14)
+@lru_cache(maxsize=MOST_KEPT)
 def map_names(stem: str, camera: Camera = GENERIC) -> tuple[MapName, ...]:
     """Return what the name of a file may say of the map in it, the likeliest first; nothing for most frames.
 
@@ -118,21 +122,21 @@ def kind_of_file(
 def maps_of(path: Path, camera: Camera = GENERIC) -> dict[Path, Kind]:
     """Return the files of maps beside a frame, in the order of their names, and their kinds."""
     # As text, because making paths of all files of a night takes longer than the rest.
-    names = sorted(os.listdir(path.parent))  # noqa: PTH208
-    stems = {name: stem for name in names if (stem := _stem(name))}
+    stems = {name: stem for name in os.listdir(path.parent) if (stem := _stem(name))}  # noqa: PTH208
     own = frame_stem(path).lower()
     there = {own, *stems.values()}
-    found: dict[Path, Kind] = {}
+    found: dict[str, Kind] = {}
     for file, stem in stems.items():
         for name in map_names(stem, camera):
             frame = next((frame for frame in name.frames if frame in there), None)
             if frame is not None:
                 if frame == own != stem and name.kind != "image":
-                    found[path.with_name(file)] = name.kind
+                    found[file] = name.kind
                 break
-    return found
+    return {path.with_name(file): found[file] for file in sorted(found)}
 
 
+@lru_cache(maxsize=MOST_KEPT)
 def _stem(name: str) -> str:
     """Return the name of a FITS file without suffix, in small letters; empty for hidden and other files."""
     lower = name.lower()
