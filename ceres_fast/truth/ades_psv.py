@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from .found import NAMES, Found, Remark
+from .found import NAMES, Found, Remark, without_no_names
 
 REQUIRED = ("obsTime", "ra", "dec", "stn")
 OPTICAL = "optical"
@@ -91,4 +91,4 @@ def _values(names: Sequence[str], fields: Sequence[str]) -> dict[str, str] | str
     needed = 2 + max(names.index(name) for name in REQUIRED)
     if len(fields) > len(names) or len(fields) < min(len(names), needed):
         return f"has {len(fields)} values under {len(names)} column names"
-    return dict(zip(names, fields, strict=False))
+    return without_no_names(dict(zip(names, fields, strict=False)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .found import Found, UnusableError
+from .found import Found, UnusableError, without_no_names
 
 OPTICAL = "optical"
 OTHERS = ("offset", "occultation", "radar")
@@ -41,6 +41,6 @@ def rows(text: str) -> Iterator[Found]:
         if element.tag in OTHERS:
             yield Found(place, None)
             continue
-        values = {child.tag: child.text or "" for child in element if isinstance(child.tag, str)}
+        values = without_no_names({child.tag: child.text or "" for child in element if isinstance(child.tag, str)})
         missing = [name for name in REQUIRED if name not in values]
         yield Found(place, f"has no {', '.join(missing)}" if missing else values)

@@ -7,11 +7,15 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from ..catalogues.lines import MISSING
 from .designations import canonical, is_comet, is_satellite
 
 ARTIFICIAL = "artSat"
 NAMES = ("designation", "permID", "provID", "trkSub", ARTIFICIAL)
 """Names of an object, the first that is there is used: a number before a provisional designation."""
+
+GIVEN = ("designation", "permID", "provID", ARTIFICIAL)
+"""Those that others gave an object: "null" is none of them. What an observer calls it may be any word."""
 
 REQUIRED = {"mjd": (15_000.0, 120_000.0), "ra": (-180.0, 360.0), "dec": (-90.0, 90.0)}
 """Numbers that an observation must have, and between what they must be; an mjd of 1.5 is days since something else."""
@@ -21,6 +25,8 @@ CALENDAR = (-22_000.0, 120_000.0)
 
 FIRST_CCD = datetime(1976, 1, 1, tzinfo=UTC)
 """Before, no telescope had a CCD: the first pictures of planets with one were taken in 1976."""
+
+LONGEST_DAY = len("2019-10-26")
 
 MJD_ZERO = datetime(1858, 11, 17, tzinfo=UTC)
 
@@ -71,6 +77,14 @@ class Observation(NamedTuple):
     position_angle: float
     validated: bool
     observatory: str
+
+
+def without_no_names(values: Mapping[str, str]) -> dict[str, str]:
+    """Return texts by their names, the empty one for a name of an object that says there is none (null, nan, --).
+
+    Taken for names, all objects without a name would be one, and all with an "artSat" satellites.
+    """
+    return {key: "" if key in GIVEN and text.strip().lower() in MISSING else text for key, text in values.items()}
 
 
 def observation(values: Mapping[str, str]) -> Observation:
@@ -125,6 +139,8 @@ def _time(text: str) -> float:
     except ValueError:
         raise UnusableError(f"obsTime is {text!r}", "a time like 2019-10-26T23:00:30.5Z") from None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    if moment >= FIRST_CCD and len(text.strip()) <= LONGEST_DAY:
+        raise UnusableError(f"obsTime is {text!r}, a day without a time", "a time like 2019-10-26T23:00:30.5Z")
     return (moment - MJD_ZERO).total_seconds() / 86400
 
 

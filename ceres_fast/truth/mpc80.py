@@ -71,6 +71,7 @@ def tells(text: str) -> bool:
 
 def rows(text: str) -> Iterator[Found | Remark]:
     """Yield the observations of a text, and what is wrong with lines that are none."""
+    yield from _not_read(text)
     records = list(_records(text))
     decimals = False
     taken = 0
@@ -112,6 +113,20 @@ def _records(text: str) -> Iterator[tuple[str, str]]:
         while rest:
             yield f"line {number}", rest[:COLUMNS].rstrip()
             rest = rest[COLUMNS:] if OBSERVATION.match(rest[COLUMNS:]) else ""
+
+
+def _not_read(text: str) -> Iterator[Remark]:
+    """Yield where text that is no part of an observation looks like another one: two lines may have become one."""
+    places = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        rest = line[COLUMNS:]
+        while OBSERVATION.match(rest):
+            rest = rest[COLUMNS:]
+        if SHIFTED.search(rest) and not line.startswith(COMMENT) and not HEADER.match(line):
+            places.append(number)
+    if places:
+        others = f", and so have {len(places) - 1} more lines" if len(places) > 1 else ""
+        yield Remark(f"line {places[0]}", f"has after column 80 what may be another observation, not read{others}")
 
 
 def _same(first: str, second: str) -> bool:

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from astropy.table import Table
 
-from ..catalogues.lines import MISSING
-from .found import Found, UnusableError
+from .found import Found, UnusableError, without_no_names
 
 COLUMNS = ("designation", "mjd", "ra", "dec")
 OPTIONAL = ("magnitude", "rate", "position_angle", "validated", "observatory")
@@ -40,10 +39,7 @@ def rows(text: str) -> Iterator[Found]:
         )
     names = [name for name in (*COLUMNS, *OPTIONAL) if name in known]
     for number, values in enumerate(zip(*(_texts(table[known[name]]) for name in names), strict=True), start=1):
-        row = dict(zip(names, values, strict=True))
-        if row["designation"].strip().lower() in MISSING:  # else all objects without a name would be one
-            row["designation"] = ""
-        yield Found(number, row)
+        yield Found(number, without_no_names(dict(zip(names, values, strict=True))))
 
 
 def _read(text: str) -> Table:

@@ -229,6 +229,21 @@ def test_text_after_column_80_is_no_part_of_the_observation():
     assert read(f"{line}  seen twice\n{line}a\n{line}{'x' * 300}")[0] == read("\n".join([line] * 3))[0]
 
 
+def test_what_may_be_an_observation_after_column_80_is_remarked_upon():
+    line = mpc80(ROW)
+    lines = [
+        f"{line} {line}",
+        f"{line}{line}\t{line}",
+        f"{line}\f{line}",
+        f"{line}{line}",
+        f"{line} at 2024 01 01",
+        line,
+    ]
+    remarks = [each for each in rows("\n".join(lines)) if isinstance(each, Remark)]
+    assert [each.place for each in remarks] == ["line 1"]
+    assert "2 more lines" in remarks[0].text
+
+
 def test_a_line_may_hold_two():
     first = mpc80(ROW, "C51", kind="S")
     pair = first + second(first, "s")
