@@ -36,6 +36,10 @@ MOST = 0.95
 """A mask that leaves less than this share of missing pixels is believed; one that leaves more is upside down."""
 
 
+MANY = 0.5
+"""A map that says of more than this share of a frame that nothing is there is worth a look: it may be upside down."""
+
+
 def blank_missing(data: np.ndarray, info: FrameInfo, layout: Layout, hdus: fits.HDUList) -> list[str]:
     """Put NaN where the maps of a frame say that there is no data, in place.
 
@@ -155,6 +159,12 @@ def _apply(data: np.ndarray, name: str, kind: Kind, hdu: fits.ImageHDU, info: Fr
     if kind != "weight" and missing.mean() > MOST:
         problem = f"marks {missing.mean():.0%} of {info.place} as bad"
         raise InputError(name, problem, expected="0 for good pixels", action="turn it over or remove it")
+    if missing.mean() > MANY:
+        warn_once(
+            "maps of nearly all",
+            f"{name}: by this map {missing.mean():.0%} of {info.place} has no data, and detections there have no "
+            f"picture; look whether it is a map of this kind ({kind}), and not upside down. Others are not named",
+        )
     data[missing] = np.nan
     return [name]
 

@@ -265,6 +265,18 @@ def test_a_mask_that_is_upside_down_is_refused(tmp_path):
         read_frame(path)
 
 
+@pytest.mark.parametrize(("name", "good", "bad"), [("WEIGHT", 1, -1), ("MASK", 0, 1)])
+@pytest.mark.parametrize("share", [0.4, 0.8])
+def test_a_map_that_leaves_little_is_said(tmp_path, capsys, name, good, bad, share):
+    console._printed.clear()
+    values = np.full(SHAPE, good, np.float32)
+    values[: int(share * SHAPE[0])] = bad
+    path = write(tmp_path / "F1.fits", fits.ImageHDU(values, name=name))
+    assert np.isnan(read_frame(path).data).mean() == pytest.approx(share, abs=0.05)
+    said = "F1.fits[2]: by this map" in " ".join(capsys.readouterr().err.split())
+    assert said == (share > 0.5)
+
+
 def test_weights_that_leave_nothing_are_named(tmp_path):
     path = write(tmp_path / "F1.fits", fits.ImageHDU(np.zeros(SHAPE, np.float32), name="WEIGHT"))
     with pytest.raises(InputError, match=r"no pixel has a value, after applying .*F1\.fits\[2\]"):
