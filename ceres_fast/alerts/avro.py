@@ -204,13 +204,36 @@ def _check_text(text: str) -> None:
 
 
 def _check(schema: Any) -> None:
-    """Refuse what a few bytes can make endless: lists of items of no size."""
-    named = {each["name"].rpartition(".")[2]: each for each in _nested(schema) if each.get("type") in _NAMED}
+    """Refuse what a few bytes can make endless: packets and lists of items of no size, records that hold themselves."""
+    named = {_short(each["name"]): each for each in _nested(schema) if each.get("type") in _NAMED}
     if any(_empty(items, named) for items in _items(schema)):
         raise ValueError("its schema has lists of nothing, which may be of any length")
+    if _empty(schema, named):
+        raise ValueError("its schema is of packets of nothing, which may be any number")
+    if _holds(schema, frozenset()):
+        raise ValueError("its schema has records that hold themselves, which may be of any depth")
 
 
-_NAMED = ("record", "error", "fixed", "enum")
+_RECORDS = ("record", "error")
+_NAMED = (*_RECORDS, "fixed", "enum")
+
+
+def _short(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def _holds(schema: Any, names: frozenset[str]) -> bool:
+    """Whether one of some names is used in a type, or any record in it holds itself."""
+    if isinstance(schema, str):
+        return _short(schema) in names
+    if isinstance(schema, list):
+        return any(_holds(each, names) for each in schema)
+    if not isinstance(schema, Mapping):
+        return False
+    if schema.get("type") in _RECORDS:
+        inside = names | {_short(schema["name"])}
+        return any(_holds(field["type"], inside) for field in schema["fields"])
+    return any(_holds(schema[part], names) for part in ("type", "items", "values") if part in schema)
 
 
 def _items(schema: Any) -> Iterator[Any]:
@@ -231,12 +254,12 @@ def _nested(schema: Any) -> Iterator[Mapping[str, Any]]:
 def _empty(schema: Any, named: dict[str, Any]) -> bool:
     """Whether a value of this type takes no bytes at all; a union takes one for its branch."""
     if isinstance(schema, str):
-        known = named.pop(schema.rpartition(".")[2], None)  # looked at once, so that no schema takes long
+        known = named.pop(_short(schema), None)  # looked at once, so that no schema takes long
         return schema == "null" or (known is not None and _empty(known, named))
     if not isinstance(schema, Mapping):
         return False
     kind = schema.get("type")
-    if kind in ("record", "error"):
+    if kind in _RECORDS:
         return all(_empty(field["type"], named) for field in schema["fields"])
     if kind == "fixed":
         return not schema["size"]

@@ -167,6 +167,24 @@ def test_a_field_does_not_hide_a_record_of_its_name() -> None:
         read(container(schema, long(0) + long(2**60) + long(0)))
 
 
+def test_packets_of_nothing_are_refused() -> None:
+    content = container(record_of("null"), b"")
+    with pytest.raises(InputError, match="packets of nothing"):
+        read(content)
+
+
+@pytest.mark.parametrize(
+    "kind", [["null", "r"], {"type": "array", "items": "x.r"}, {"type": "map", "values": ["null", "r"]}]
+)
+def test_records_that_hold_themselves_are_refused(kind: object) -> None:
+    schema = {"type": "record", "name": "x.r", "fields": [{"name": "a", "type": kind}]}
+    with pytest.raises(InputError, match="hold themselves"):
+        read(container(schema, long(1) * 100_000))
+    other = {"type": "record", "name": "s", "fields": [{"name": "b", "type": ["null", "long"]}]}
+    twice = {"type": "record", "name": "r", "fields": [{"name": "a", "type": other}, {"name": "c", "type": "s"}]}
+    assert read(container(twice, long(1) + long(5) + long(0))) == [{"a": {"b": 5}, "c": {"b": None}}]
+
+
 @pytest.mark.parametrize("size", [2**31, 2**40, 2**62, -1, -(2**40)])
 @pytest.mark.parametrize("kind", ["bytes", "string", {"type": "array", "items": "long"}])
 def test_absurd_sizes(size: int, kind: object) -> None:
