@@ -16,7 +16,7 @@ from ..errors import InputError
 from ..frames.headers.quantities import unit_is_told
 from ..frames.info import FrameInfo
 from ..frames.reading import FrameHeader, read_header
-from ..frames.sky import to_sky
+from ..frames.sky import to_pixels, to_sky
 from . import (
     Catalogue,
     Names,
@@ -116,6 +116,7 @@ def read_detections(
     check_against(catalogue, info, wcs, rows)
     x, y = (values[rows] for values in positions(catalogue, info.camera.origin))
     ra, dec = _sky(catalogue, rows, x, y, wcs)
+    _fill_drifted(x, y, ra, dec, drifted(catalogue)[rows] & np.isnan(x), wcs)
     info = dataclasses.replace(info, seeing=_seeing(info, header, catalogue, rows))
     rejected = _rejected(catalogue, rows, reject_flags)
     return Detections(x, y, ra, dec, info, catalogue, wcs, header, rows, rejected, _count_drifted(catalogue, rows))
@@ -131,6 +132,20 @@ def _count_drifted(catalogue: Catalogue, rows: np.ndarray) -> int:
             "used for them. Other catalogues in which it is so are not named",
         )
     return number
+
+
+def _fill_drifted(
+    x: np.ndarray, y: np.ndarray, ra: np.ndarray, dec: np.ndarray, lacking: np.ndarray, wcs: WCS | None
+) -> None:
+    """Fill in the plain positions that a catalogue has on the sky only, as far from the frame's as those of others."""
+    if wcs is None or not lacking.any():
+        return
+    known = np.flatnonzero(np.isfinite(ra) & np.isfinite(dec))
+    for own, there in zip((x, y), to_pixels(wcs, ra[known], dec[known]), strict=True):
+        apart = there - own[known]
+        apart = apart[np.isfinite(apart)]
+        filled = lacking[known]
+        own[known[filled]] = there[filled] - (np.median(apart) if apart.size else 0.0)
 
 
 def _sky(

@@ -43,6 +43,22 @@ def test_seeing_is_that_of_unflagged_detections_where_the_header_is_silent(tmp_p
     assert np.isnan(read_detections(path).info.seeing)
 
 
+def test_plain_positions_that_are_only_on_the_sky_are_used_where_windowed_ones_are_those_of_a_neighbour(
+    tmp_path, write_frame
+):
+    x, y = np.array([10.0, 50.0, 30.0]), np.array([20.0, 60.0, 40.0])
+    ra, dec = make_wcs().all_pix2world(x + 0.7, y - 0.4, 1)  # by a better calibration than that in the header
+    win = {"XWIN_IMAGE": x.copy(), "YWIN_IMAGE": y.copy(), "ALPHAWIN_J2000": ra.copy(), "DELTAWIN_J2000": dec.copy()}
+    for values in win.values():
+        values[2] = values[1]
+    table = Table(win | {"ALPHA_J2000": ra, "DELTA_J2000": dec, "FWHM_IMAGE": [3.0, 3.0, 3.0]})
+    path = write_frame()
+    write_table(table, tmp_path / "frame.cat", "FITS_LDAC")
+    found = read_detections(path)
+    assert found.drifted == 1
+    np.testing.assert_allclose((found.x, found.y), (x, y), atol=1e-2)
+
+
 def test_sky_positions_come_from_the_frame_where_the_catalogue_has_none(tmp_path, write_frame):
     path = write_frame()
     write_table(TABLE, tmp_path / "frame.cat", "ASCII_HEAD")
