@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -143,7 +144,8 @@ def _catalogue_rows(frame: FrameLook, folder: Path | None) -> Iterator[tuple[str
     if found.problem:
         yield "catalogue", f"cannot be used: {found.problem}"
         return
-    yield "catalogue", f"{found.path} ({found.format})"
+    # A whole path is a word too long for a table, and would leave no room for the rest.
+    yield "catalogue", f"{os.path.relpath(found.path, frame.info.path.parent)} ({found.format})"
     lost = f", {found.rows - found.known:,} without a position" if found.known < found.rows else ""
     yield "detections", f"{found.rows:,} rows{lost}; {found.inside:,} in the frame"
     dx, dy = found.offset

@@ -31,12 +31,12 @@ def test_every_column_comes_back_exactly():
 @given(st.data(), FLOATS, st.integers(-(2**63), 2**63 - 1), TEXTS)
 def test_any_values_come_back_exactly(planes, data, number, count, text):
     stamps = data.draw(arrays(np.float32, (2, 32, 32, planes), elements=st.floats(width=32)))
-    columns = some_columns(2, magnitude=number, row=count, field=text)
+    columns = some_columns(2, rate=number, row=count, field=text)
     columns["stamp"] = stamps
     batch = tf.constant(list(serialise(columns, np.array([1]))))
-    read = parse(batch, ("stamp", "magnitude", "row", "field"), (32, 32, planes))
+    read = parse(batch, ("stamp", "rate", "row", "field"), (32, 32, planes))
     assert read["stamp"].numpy().tobytes() == stamps[1].tobytes()
-    np.testing.assert_array_equal(read["magnitude"].numpy(), [number])
+    np.testing.assert_array_equal(read["rate"].numpy(), [number])
     assert read["row"].numpy() == [count]
     assert read["field"].numpy()[0].decode() == text
 

@@ -147,8 +147,8 @@ def test_where_chooses_frames_and_detections(field):
 def test_memory_is_that_of_one_frame(field, monkeypatch):
     alive = []
 
-    def read(path, hdu):
-        frame = read_frame(path, hdu)
+    def read(path, hdu, camera):
+        frame = read_frame(path, hdu, camera)
         alive.append(frame)
         assert len(alive) == 1
         alive.clear()
