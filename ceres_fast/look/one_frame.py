@@ -137,12 +137,12 @@ def _file_rows(frame: FrameLook) -> Iterator[tuple[str, str]]:
 
 def _catalogue_rows(frame: FrameLook, folder: Path | None) -> Iterator[tuple[str, str]]:
     found = frame.catalogue
-    if found.path is None and not found.problem:
-        where = f"in {folder}" if folder is not None else f"beside it and in ../{CATALOGUE_FOLDER}"
-        yield "catalogue", f"none {where}; `ceres-fast detect` makes one"
-        return
     if found.problem:
         yield "catalogue", f"cannot be used: {found.problem}"
+        return
+    if found.path is None:
+        where = f"in {folder}" if folder is not None else f"beside it and in ../{CATALOGUE_FOLDER}"
+        yield "catalogue", f"none {where}; `ceres-fast detect` makes one"
         return
     # A whole path is a word too long for a table, and would leave no room for the rest.
     yield "catalogue", f"{os.path.relpath(found.path, frame.info.path.parent)} ({found.format})"

@@ -28,7 +28,7 @@ from ceres_fast.evaluation.predictions import PREDICTIONS, read_predictions
 from ceres_fast.files import sha256_of
 from ceres_fast.records.manifest import load_manifest
 
-from ..tiny_networks import write_knowing_run
+from ..tiny_networks import tiny_network, write_knowing_run
 
 LOOSE = {"max_loss": 0.9, "confidence": 0.5}
 """A promise for which one asteroid is enough."""
@@ -43,16 +43,26 @@ def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scores, "RESAMPLES", 20)
 
 
-@pytest.fixture
-def run(tmp_path: Path, tiny_records: Path) -> Path:
-    """A run that was evaluated on two splits."""
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory: pytest.TempPathFactory, tiny_records: Path) -> Path:
+    """A run that was evaluated on two splits; not to be changed."""
     digest = load_manifest(tiny_records).sha256
-    made = write_knowing_run(tmp_path / "run", records={"name": "stamps", "manifest_sha256": digest})
+    folder = tmp_path_factory.mktemp("evaluated") / "run"
+    made = write_knowing_run(folder, records={"name": "stamps", "manifest_sha256": digest})
     (made / "config.toml").write_text(f"records = '{tiny_records}'\nepochs = 7\nbatch_size = 16\ndense = 256\n")
     (made / "metrics.json").write_text(json.dumps({"best_epoch": 3, "epochs": 5, "seconds": 91.5}))
-    for split in ("test", "validation"):
-        evaluate(made, tiny_records, split=split)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ceres_fast.model.load.build_model", tiny_network)
+        patch.setattr(scores, "RESAMPLES", 20)
+        for split in ("test", "validation"):
+            evaluate(made, tiny_records, split=split)
     return made
+
+
+@pytest.fixture
+def run(tmp_path: Path, evaluated: Path) -> Path:
+    """A run that was evaluated on two splits."""
+    return Path(shutil.copytree(evaluated, tmp_path / "run"))
 
 
 def parts(path: Path) -> tuple[dict[str, Any], str]:
