@@ -11,10 +11,7 @@ from ceres_fast.look import look
 from ceres_fast.look.pixels import measure_pixels
 from ceres_fast.synthetic.simulate import simulate_survey
 
-
-@pytest.fixture(autouse=True)
-def wide(monkeypatch):
-    monkeypatch.setenv("COLUMNS", "200")
+from ..look.conftest import wide  # noqa: F401 - a fixture for all tests here
 
 
 def test_the_real_frames(shared_data, tmp_path, capsys):

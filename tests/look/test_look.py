@@ -18,11 +18,6 @@ from ceres_fast.look.examine import examine
 from ..mosaic_files import spot, write_mosaic
 
 
-@pytest.fixture(autouse=True)
-def wide(monkeypatch):
-    monkeypatch.setenv("COLUMNS", "200")
-
-
 def lines(text):
     return [" ".join(line.strip("│┃ ").split()) for line in text.splitlines()]
 
