@@ -25,8 +25,9 @@ from ..settings.option import check_arguments, only, options_of
 from ..settings.shared import Shared
 from ..stamps import STAMP_SIZE
 from .account import CLASSIFIED, KEPT, PASSED_ON, ClassifyRun, Result, say_fields
+from .checks import check_camera, check_planes, check_scale, read_static_sources, rules_of
 from .exposures import CatalogueJob, classify_exposures
-from .inputs import check_camera, check_planes, check_scale, find_inputs, read_static_sources, rules_of
+from .inputs import find_inputs
 from .outputs import check_targets, dropped_path, format_of, frame_target, stamps_target
 from .scores import CHUNK, PROBABILITY, Scores, lowest_kept, score
 

@@ -27,8 +27,8 @@ from ..frames.reading import read_headers
 from ..settings.classifier import ClassifyOptions
 from ..settings.option import check_arguments, only
 from .account import ClassifyRun
+from .checks import check_camera, check_planes, check_scale, read_static_sources, rules_of
 from .exposures import CatalogueJob, classify_exposures
-from .inputs import check_camera, check_planes, check_scale, read_static_sources, rules_of
 from .scores import Scores
 
 _UNITS = {units.pix: (*chain(*PIXEL_COLUMNS), "FWHM_IMAGE"), units.deg: (*chain(*SKY_COLUMNS),)}

@@ -50,25 +50,21 @@ class Statement(NamedTuple):
     of: str
 
 
-NUMBERS = tuple(
-    Statement(keyword, of)
-    for of, keywords in {
-        "middle": "MJD-MID MJD_MID MJDMID MJD-AVG MJD_AVG JD-MID JD_MID JDMID",
-        "start": "MJD-OBS MJD_OBS MJDOBS OBSMJD MJD-BEG MJD-STR MJDSTART JD-OBS JD_OBS OBSJD JDSTART JD-BEG TAI",
-        "end": "MJD-END MJD_END MJDEND JD-END",
-    }.items()
-    for keyword in keywords.split()
+def _statements(**keywords: str) -> tuple[Statement, ...]:
+    return tuple(Statement(keyword, of) for of, names in keywords.items() for keyword in names.split())
+
+
+NUMBERS = _statements(
+    middle="MJD-MID MJD_MID MJDMID MJD-AVG MJD_AVG JD-MID JD_MID JDMID",
+    start="MJD-OBS MJD_OBS MJDOBS OBSMJD MJD-BEG MJD-STR MJDSTART JD-OBS JD_OBS OBSJD JDSTART JD-BEG TAI",
+    end="MJD-END MJD_END MJDEND JD-END",
 )
-DATES = tuple(
-    Statement(keyword, of)
-    for of, keywords in {
-        "middle": "DATE-AVG DATE-MID DATE_MID",
-        "start": "DATE-OBS DATE_OBS DATEOBS DATE-BEG DATE_BEG SHUTOPEN UTSHUT",
-        "end": "DATE-END DATE_END",
-    }.items()
-    for keyword in keywords.split()
+DATES = _statements(
+    middle="DATE-AVG DATE-MID DATE_MID",
+    start="DATE-OBS DATE_OBS DATEOBS DATE-BEG DATE_BEG SHUTOPEN UTSHUT",
+    end="DATE-END DATE_END",
 )
-PLAIN = (Statement("MJD", "start"), Statement("JD", "start"))
+PLAIN = _statements(start="MJD JD")
 """Used where nothing else is there: in some headers they are of the end of the exposure, or of the file."""
 
 CLOCKS = (

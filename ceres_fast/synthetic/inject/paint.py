@@ -15,7 +15,7 @@ from astropy.wcs import WCS
 
 from ceres_fast import __version__
 
-from ...files import DISK, disk_errors
+from ...files import atomic_file
 from ...frames.fits_files import fits_errors, writable_header
 from ...frames.info import FrameInfo
 from ...frames.pixels import plane
@@ -175,7 +175,7 @@ def write_injected(source: Path, target: Path, layers: Mapping[int, Layer], seed
     InputError
         When the file cannot be copied; nothing is left at `target` then.
     """
-    with fits_errors(source, "cannot be copied"), disk_errors(target, DISK), warnings.catch_warnings():
+    with fits_errors(source, "cannot be copied"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with fits.open(source, memmap=False, do_not_scale_image_data=True) as hdus:
             for hdu in hdus:
@@ -190,12 +190,8 @@ def write_injected(source: Path, target: Path, layers: Mapping[int, Layer], seed
                 hdu.header.add_history(
                     f"ceres-fast {__version__} inject: {layer.asteroids} synthetic asteroids added (seed {seed})"
                 )
-            target.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                _write(hdus, target)
-            except Exception:
-                target.unlink(missing_ok=True)
-                raise
+            with atomic_file(target) as temporary:
+                _write(hdus, temporary)
 
 
 def add_to(data: np.ndarray, header: fits.Header, layer: Layer) -> None:
@@ -230,7 +226,7 @@ def add_to(data: np.ndarray, header: fits.Header, layer: Layer) -> None:
 
 def _write(hdus: fits.HDUList, target: Path) -> None:
     if target.suffix.lower() != ".gz":
-        hdus.writeto(target, output_verify="ignore")
+        hdus.writeto(target, output_verify="ignore", overwrite=True)  # the empty file of a temporary name
         return
     stream = io.BytesIO()
     hdus.writeto(stream, output_verify="ignore")
