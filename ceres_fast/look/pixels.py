@@ -10,9 +10,6 @@ import sep
 
 from ..frames.reading import Frame
 
-WIDEST_THUMBNAIL = 1400
-"""Pixels along the longer side of a picture's copy of a frame."""
-
 
 @dataclass(frozen=True)
 class Pixels:
