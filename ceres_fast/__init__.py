@@ -41,6 +41,15 @@ if not os.environ.get(_TELEMETRY_OFF):
     if "onnxruntime" in sys.modules:  # imported before this package: what it does from now on can still be kept small
         sys.modules["onnxruntime"].disable_telemetry_events()
 
+# Nobody has to have a home. Where there is none (no HOME, and a user id that no list of users knows, as in containers)
+# libraries raise errors while they are imported; one that does not exist, they make. Neither where it is a file that
+# holds nothing: what is looked for there is not found, what is written there is not kept, and nothing is said of it.
+if not os.path.isdir(os.path.expanduser("~")):  # noqa: PTH111, PTH112  (a Path costs time, and raises without a home)
+    os.environ["HOME"] = os.devnull
+# A folder of configuration that does not exist holds none. Some libraries warn of it, one makes it.
+if not os.path.isdir(os.environ.get("XDG_CONFIG_HOME", "")):  # noqa: PTH112
+    os.environ.pop("XDG_CONFIG_HOME", None)
+
 TYPE_CHECKING = False  # so do type checkers know the name; importing `typing` for it would take longer than all of this
 
 if TYPE_CHECKING:

@@ -1,19 +1,19 @@
 """Tasks to processes of this machine, and what comes of each back in the order of the tasks.
 
-Dask, which spreads the building of records, is not part of a core install, and detecting is. The executor of
-`concurrent.futures` is not used because it does not say which task a worker had that was killed.
+They need no network, no temporary folder and no shared memory: each is tied to this process by a pipe. Dask needs all
+of that, and is not part of a core install. The executor of `concurrent.futures` is not used because it does not say
+which task a worker had that was killed.
 """
 
 from __future__ import annotations
 
 import multiprocessing
-import os
 import pickle
 import signal
 import sys
 import threading
 import traceback
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -21,7 +21,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Generic, TypeVar, cast
 
-from .console import warnings_kept
+from .console import guard_output, warnings_kept
+from .cores import compute_with, cores
 from .errors import CeresFastError
 
 Task = TypeVar("Task")
@@ -65,32 +66,97 @@ def in_order(
     workers: int | None,
     killed: Callable[[Task, str], Exception],
 ) -> Generator[Outcome[Result], None, None]:
-    """Yield what comes of ``function(task)`` for each task, in the order of the tasks.
+    """Yield what comes of ``function(task)`` for each task, as `Pool.run`; `workers` as for `Pool`."""
 
-    Whatever is left to do when the iterator is closed, or Ctrl-C is pressed, is given up, and the workers end.
+    def outcomes(pool: Pool) -> Generator[Outcome[Result], None, None]:
+        with pool:
+            yield from pool.run(function, tasks, killed)
+
+    return outcomes(Pool(workers))
+
+
+class Pool:
+    """Processes of this machine: started when there are tasks for them, and kept for the next ones; a context manager.
 
     Parameters
     ----------
-    function : callable
-        Importable, as it goes to other processes.
-    tasks : sequence
-        What it is called with.
     workers : int or None
-        Processes; 1 works in this one, None starts one per core.
-    killed : callable
-        Given a task and how the worker ended that had it, in words, returns the error that stands for its outcome.
+        Processes; 1 works in this one, None starts one per core that may be used.
 
     Raises
     ------
     CeresFastError
         When `workers` is below 1.
     """
-    if workers is not None and workers < 1:
-        raise CeresFastError(f"{workers} workers: expected 1 or more.")
-    count = min(workers or len(os.sched_getaffinity(0)), len(tasks))
-    if count < 2:
-        return (_outcome(function, task) for task in tasks)
-    return _with_processes(function, tasks, count, killed)
+
+    def __init__(self, workers: int | None) -> None:
+        if workers is not None and workers < 1:
+            raise CeresFastError(f"{workers} workers: expected 1 or more.")
+        self._count = workers or cores()
+        self._idle: list[tuple[BaseProcess, Connection]] = []
+
+    def __enter__(self) -> Pool:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        _end(self._idle)
+        self._idle.clear()
+
+    def run(
+        self,
+        function: Callable[[Task], Result],
+        tasks: Sequence[Task],
+        killed: Callable[[Task, str], Exception],
+        *,
+        tries: int = 1,
+    ) -> Generator[Outcome[Result], None, None]:
+        """Yield what comes of ``function(task)`` for each task, in the order of the tasks.
+
+        Whatever is left to do when the iterator is closed, or Ctrl-C is pressed, is given up, and its workers end.
+
+        Parameters
+        ----------
+        function : callable
+            Importable, as it goes to other processes.
+        tasks : sequence
+            What it is called with.
+        killed : callable
+            Given a task and how the worker ended that had it, in words, returns the error that stands for its outcome.
+        tries : int
+            How often a task is begun that ends its worker.
+        """
+        count = min(self._count, len(tasks))
+        if count < 2:
+            yield from (_outcome(function, task) for task in tasks)
+            return
+        waiting = deque(range(len(tasks)))
+        busy: dict[Connection, tuple[BaseProcess, int]] = {}
+        done: dict[int, Outcome[Result]] = {}
+        ended: Counter[int] = Counter()
+        try:
+            for number in range(len(tasks)):
+                while number not in done:
+                    while waiting and len(busy) < count:
+                        process, connection = self._idle.pop() if self._idle else _started()
+                        busy[connection] = process, waiting[0]
+                        with suppress(OSError):  # it has ended, which is seen when its outcome is asked for
+                            connection.send((function, tasks[waiting.popleft()]))
+                    for ready in wait(list(busy)):
+                        connection = cast(Connection, ready)
+                        process, of = busy.pop(connection)
+                        try:
+                            done[of] = pickle.loads(connection.recv_bytes())
+                            self._idle.append((process, connection))
+                        except (EOFError, OSError):
+                            connection.close()
+                            ended[of] += 1
+                            if ended[of] < tries:
+                                waiting.appendleft(of)
+                            else:
+                                done[of] = Outcome([], _error=killed(tasks[of], _ending(process)))
+                yield done.pop(number)
+        finally:
+            _end([(process, connection) for connection, (process, _) in busy.items()])
 
 
 @contextmanager
@@ -114,65 +180,33 @@ def _outcome(function: Callable[[Task], Result], task: Task) -> Outcome[Result]:
             return Outcome(warnings, _error=error)
 
 
-def _with_processes(
-    function: Callable[[Task], Result],
-    tasks: Sequence[Task],
-    count: int,
-    killed: Callable[[Task, str], Exception],
-) -> Generator[Outcome[Result], None, None]:
-    waiting = deque(range(len(tasks)))
-    busy: dict[Connection, tuple[BaseProcess, int]] = {}
-    idle = [_started(function) for _ in range(count)]
-    done: dict[int, Outcome[Result]] = {}
-    try:
-        for number in range(len(tasks)):
-            while number not in done:
-                while idle and waiting:
-                    process, connection = idle.pop()
-                    busy[connection] = process, waiting[0]
-                    with suppress(OSError):  # it has ended, which is seen when its outcome is asked for
-                        connection.send(tasks[waiting.popleft()])
-                for ready in wait(list(busy)):
-                    connection = cast(Connection, ready)
-                    process, of = busy.pop(connection)
-                    try:
-                        done[of] = pickle.loads(connection.recv_bytes())
-                        idle.append((process, connection))
-                    except (EOFError, OSError):
-                        done[of] = Outcome([], _error=killed(tasks[of], _ending(process)))
-                        connection.close()
-                        if waiting:
-                            idle.append(_started(function))
-            yield done.pop(number)
-    finally:
-        _end([*idle, *((process, connection) for connection, (process, _) in busy.items())])
-
-
-def _started(function: Callable[..., Any]) -> tuple[BaseProcess, Connection]:
+def _started() -> tuple[BaseProcess, Connection]:
     """Start a worker, and return it with this end of the pipe to it."""
     # Not forked: a progress bar has a thread, whose locks a copy of this process would find taken for ever.
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
-    process = context.Process(target=_work, args=(function, there), daemon=True)
+    process = context.Process(target=_work, args=(there,), daemon=True)
     with interrupts_ignored():
         process.start()
     there.close()  # so that the worker has the only other end, and its death is seen here
     return process, here
 
 
-def _work(function: Callable[[Any], Any], connection: Connection) -> None:
+def _work(connection: Connection) -> None:
     """Do one task after another until the pipe is closed: the work is done, or who asked for it is gone."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that temporary files and the program's process go, too
+    guard_output()
+    compute_with(1)  # there are as many workers as cores
     with suppress(EOFError, OSError):
         while True:
-            task = connection.recv()
+            function, task = connection.recv()
             connection.send_bytes(_packed(_outcome(function, task), task))
 
 
 def _packed(outcome: Outcome[Any], task: Any) -> bytes:
     """Return an outcome as bytes that the other process can read; what it may be unable to read is put in words."""
     error = outcome._error
-    if error is None or isinstance(error, CeresFastError):
+    if error is None or isinstance(error, CeresFastError | ModuleNotFoundError):
         try:
             packed = pickle.dumps(outcome)
             pickle.loads(packed)  # whether it can be read shows only when it is

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..cores import compute_with
 from ..settings.classifier import ClassifyOptions
 from ..settings.option import only
 from ..settings.shared import Shared
@@ -16,11 +17,13 @@ from .options import CLASSIFIED, HELD_OUT, LATEST, Columns
 
 
 @from_settings(
-    options=ClassifyOptions, shared=only(Shared, "catalogues", "camera", "static", "needs", "on_error", "overwrite")
+    options=ClassifyOptions,
+    shared=only(Shared, "catalogues", "camera", "static", "needs", "on_error", "overwrite"),
+    computing=only(Shared, "threads"),
 )
 def classify(
     inputs: Annotated[
-        list[Path] | None, typer.Argument(metavar="[INPUT]...", help="FITS stamps or frames, or folders with them.")
+        list[Path] | None, typer.Argument(metavar="INPUT", help="FITS stamps or frames, or folders with them.")
     ] = None,
     run: Annotated[Path, typer.Option(help="Run directory whose exported classifier is used.")] = LATEST,
     model: Annotated[
@@ -31,11 +34,13 @@ def classify(
     *,
     options: ClassifyOptions,
     shared: dict[str, Any],
+    computing: dict[str, Any],
 ) -> None:
     """Add PROB_ASTEROID to frames' catalogues, or list it for stamps (default: of data/held-out).
 
     Give all exposures of a field together: stationary detections are found by comparing them.
     """
+    compute_with(**computing)
     from ..catalogues import Names
     from ..classify import classify
 

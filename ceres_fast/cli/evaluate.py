@@ -7,13 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
+from ..cores import compute_with
 from ..settings.option import only
 from ..settings.shared import Shared
 from .from_settings import from_settings
 from .options import LATEST, RECORDS, RecordsFolder, Run, Split
 
 
-@from_settings(shared=only(Shared, "on_error"))
+@from_settings(shared=only(Shared, "on_error"), computing=only(Shared, "threads"))
 def evaluate(
     run: Run = LATEST,
     records: RecordsFolder = RECORDS,
@@ -23,8 +24,10 @@ def evaluate(
     ] = None,
     *,
     shared: dict[str, Any],
+    computing: dict[str, Any],
 ) -> None:
     """Evaluate a run: the paper's table, confusion matrix, areas under curves with intervals; text, JSON, PNG."""
+    compute_with(**computing)
     from ..evaluation.evaluate import evaluate
 
     evaluate(run, records, split=split, output=output, **shared)

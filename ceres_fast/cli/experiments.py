@@ -7,8 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
+from ..cores import compute_with
 from ..settings.guarantee import Guarantee
-from ..settings.option import options_of
+from ..settings.option import only, options_of
+from ..settings.shared import Shared
 from ..settings.training import OPTIONS
 from .from_settings import from_settings, given, in_panel
 
@@ -22,11 +24,13 @@ FOR_ALL_RUNS = ("weights", "epochs", "patience", "precision")
     options=in_panel(RUNS, {"records": OPTIONS["records"]})
     | in_panel(TRAINING, {name: OPTIONS[name] for name in FOR_ALL_RUNS}),
     guarantee=in_panel(OPERATING_POINT, options_of(Guarantee)),
+    computing=in_panel(RUNS, only(Shared, "threads")),
 )
 def experiments(
     context: typer.Context,
     options: dict[str, Any],
     guarantee: dict[str, Any],
+    computing: dict[str, Any],
     out: Annotated[
         Path, typer.Option(help="Folder for the runs, the results and the report.", metavar="DIR", rich_help_panel=RUNS)
     ] = Path("experiments"),
@@ -69,6 +73,7 @@ def experiments(
 
     What was stopped goes on with the same command; runs that have failed are tried again.
     """
+    compute_with(**computing)
     from ..paper.plan import planned
     from ..paper.run import run_experiments
 

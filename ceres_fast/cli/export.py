@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from ..cores import compute_with
 from ..settings.classifier import EngineBuild
 from ..settings.option import only
 from ..settings.shared import Shared
@@ -14,12 +15,12 @@ from .from_settings import from_settings
 from .options import LATEST, RECORDS
 
 
-@from_settings(engine=EngineBuild, shared=only(Shared, "overwrite"))
+@from_settings(engine=EngineBuild, shared=only(Shared, "overwrite"), computing=only(Shared, "threads"))
 def export(
     run: Annotated[
         Path,
         typer.Argument(
-            metavar="[RUN]", help="Run directory; for an engine or Triton also a file that was exported before."
+            metavar="RUN", help="Run directory; for an engine or Triton also a file that was exported before."
         ),
     ] = LATEST,
     to: Annotated[
@@ -52,8 +53,10 @@ def export(
     *,
     engine: EngineBuild,
     shared: dict[str, Any],
+    computing: dict[str, Any],
 ) -> None:
     """Export a classifier for other machines; fails where its ONNX file does not answer as Keras does."""
+    compute_with(**computing)
     from ..export import BATCHES, export
 
     given: dict[str, Any] = {
@@ -92,6 +95,6 @@ def _words(text: str) -> tuple[str, ...]:
 
 def _sizes(text: str) -> tuple[int, ...]:
     words = _words(text)
-    if not words or not all(word.isdecimal() and int(word) for word in words):
+    if not words or not all(word.isdecimal() and len(word) < 10 and int(word) for word in words):
         raise typer.BadParameter("expected numbers from 1, such as 1,64,1024.", param_hint="--batch")
     return tuple(map(int, words))

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..cores import compute_with
 from ..settings.classifier import ClassifyOptions
 from ..settings.option import only
 from ..settings.shared import Shared
@@ -21,11 +22,12 @@ from .options import INJECTED, TRAINING
     detection=Detection,
     rule=only(ClassifyOptions, "slowest"),
     shared=only(Shared, "camera", "on_error", "seed", "overwrite"),
+    computing=only(Shared, "threads"),
 )
 def inject(
     sources: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[FRAME|FOLDER]...", help="FITS frames, or folders with them; they are not changed."),
+        typer.Argument(metavar="FRAME|FOLDER", help="FITS frames, or folders with them; they are not changed."),
     ] = None,
     out: Annotated[
         Path,
@@ -41,8 +43,10 @@ def inject(
     detection: Detection,
     rule: dict[str, Any],
     shared: dict[str, Any],
+    computing: dict[str, Any],
 ) -> None:
     """Put synthetic asteroids into real frames, and measure which of them are found (default: of data/training)."""
+    compute_with(**computing)
     from ..classify.classify import scorer, slowest_of
     from ..selection.rules import Rules
     from ..synthetic.inject import inject_frames

@@ -7,8 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from ..settings.training import AGAIN, DATA, OPTIONS, PANELS
-from .from_settings import as_words, from_settings, given
+from ..cores import compute_with
+from ..settings.option import only
+from ..settings.shared import Shared
+from ..settings.training import AGAIN, DATA, OPTIONS, PANELS, SPEED
+from .from_settings import as_words, from_settings, given, in_panel
 
 
 def _read_file(context: typer.Context, config: Path | None) -> Path | None:
@@ -20,10 +23,11 @@ def _read_file(context: typer.Context, config: Path | None) -> Path | None:
     return config
 
 
-@from_settings(options=OPTIONS, panels=PANELS)
+@from_settings(options=OPTIONS, computing=in_panel(SPEED, only(Shared, "threads")), panels=PANELS)
 def train(
     context: typer.Context,
     options: dict[str, Any],
+    computing: dict[str, Any],
     run: Annotated[
         Path | None,
         typer.Option(
@@ -45,13 +49,14 @@ def train(
     resume: Annotated[
         Path | None,
         typer.Option(
-            help="Go on with a run, or several, that were stopped; give nothing else.",
+            help="Go on with a run, or several, that were stopped; give nothing else, but --records where they were moved.",
             metavar="RUN",
             rich_help_panel=AGAIN,
         ),
     ] = None,
 ) -> None:
     """Train a classifier on records and leave a run directory; then evaluate it on the validation split."""
+    compute_with(**computing)
     from ..artifact.latest import resolve
     from ..evaluation.evaluate import evaluate
     from ..training.config import RunConfig
@@ -62,7 +67,7 @@ def train(
     named = given(context)
     # What `latest` names is looked up once: the run is read several times, and `latest` may name another one by then.
     if resume is not None:
-        _resume(resolve(resume), named)
+        _resume(resolve(resume), options["records"] if "records" in named else None, named)
         return
     if options["start_from"] is not None:
         options["start_from"] = str(resolve(Path(options["start_from"])))
@@ -75,17 +80,18 @@ def train(
     evaluate(made, whole.records, split="validation", on_error=whole.on_error)
 
 
-def _resume(run: Path, named: set[str]) -> None:
+def _resume(run: Path, records: Path | None, named: set[str]) -> None:
     from ..evaluation.evaluate import evaluate
     from ..training.config import RunConfig, is_of_series
     from ..training.series import resume_series
     from ..training.train import resume
 
-    if others := named - {"resume"}:
+    if others := named - {"resume", "records", "threads"}:
         flags = [OPTIONS[name].flag if name in OPTIONS else f"--{name}" for name in sorted(others)]
         raise typer.BadParameter(f"a run goes on as it began: leave out {', '.join(flags)}.", param_hint="--resume")
     if is_of_series(run):
-        resume_series(run)
+        resume_series(run, records)
         return
-    began = RunConfig.read(run)
-    evaluate(resume(run), began.records, split="validation", on_error=began.on_error)
+    made = resume(run, records)
+    began = RunConfig.read(made)
+    evaluate(made, began.records, split="validation", on_error=began.on_error)

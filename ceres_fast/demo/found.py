@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 from astropy.table import Table, vstack
-from matplotlib.figure import Figure
 
 from ..catalogues import read_catalogue
 from ..classify.scores import PROBABILITY
 from ..evaluation.figures import MOST_STAMPS
 from ..frames.fits_files import frame_stem
 from ..frames.reading import find_frames, read_frame
+from ..matplotlib_quiet import Figure
 from ..pictures import ORANGE, SKY_BLUE, VERMILION, caption, draw_stamps, save
 from ..selection.field import survey_tables
 from ..selection.rules import Rules

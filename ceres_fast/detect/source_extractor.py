@@ -11,7 +11,6 @@ import math
 import re
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,7 @@ from astropy.io import fits
 from ..catalogues import FORMATS, Catalogue, read_catalogue, write_tables
 from ..console import warn
 from ..errors import CeresFastError, InputError
-from ..files import atomic_file
+from ..files import atomic_file, temporary_folder
 from ..frames.camera import GENERIC, Camera
 from ..frames.fits_files import writable_header
 from ..frames.reading import Frame, read_frame, read_headers
@@ -84,8 +83,8 @@ def write_catalogue(
     }
     parts = []
     for info, header, _ in ccds:
-        with tempfile.TemporaryDirectory(prefix="ceres-fast-") as folder:
-            found = _run(program, read_frame(frame, info.hdu, camera), Path(folder), options)
+        with temporary_folder("--engine source-extractor") as folder:
+            found = _run(program, read_frame(frame, info.hdu, camera), folder, options)
             parts.append((found.table, header))
             if len(ccds) == 1:
                 with atomic_file(target) as temporary:
@@ -111,8 +110,9 @@ def _run(program: str, frame: Frame, folder: Path, options: dict[str, object]) -
     for file in _CONFIG.iterdir():
         shutil.copyfile(file, folder / file.name)
     if not _knows_sky(frame):
-        columns = (folder / "default.param").read_text().split()
-        (folder / "default.param").write_text("\n".join(name for name in columns if "J2000" not in name) + "\n")
+        columns = (folder / "default.param").read_text(encoding="utf-8").split()
+        known = "\n".join(name for name in columns if "J2000" not in name)
+        (folder / "default.param").write_text(known + "\n", encoding="utf-8")
     options = options | _write_pixels(frame, folder)
     command = [program, "frame.fits", "-c", "default.sex"]
     command += [text for name, value in options.items() for text in (f"-{name}", str(value))]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
@@ -17,6 +16,7 @@ from rich.text import Text
 from .. import __version__
 from ..artifact.latest import resolve
 from ..console import console, warnings_kept
+from ..cores import described
 from ..errors import CeresFastError
 from ..stamps import PLANES, stamp_shape
 from .agreement import agreement, probe_stamps
@@ -69,10 +69,8 @@ def _safely(what: str, check: Callable[[], Iterable[Finding]]) -> Iterator[Findi
 
 
 def _python() -> Iterator[Finding]:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    yield Finding(
-        "Python", True, f"{platform.python_version()}, {platform.system()} {platform.machine()}, {cores} cores"
-    )
+    system = f"{platform.python_version()}, {platform.system()} {platform.machine()}"
+    yield Finding("Python", True, f"{system}, {described()}")
     yield Finding("ceres-fast", True, __version__)
 
 

@@ -25,7 +25,7 @@ class OnnxRuntimeEngine(BatchedEngine):
     provider : str, default "auto"
         ``"cpu"``, ``"cuda"``, ``"tensorrt"``, or the best of them that starts.
     threads : int, default 0
-        Threads of one inference on the CPU; 0 takes all cores.
+        Threads of one inference on the CPU; 0: as many as the user or the system allows (`cores.threads`).
 
     Attributes
     ----------

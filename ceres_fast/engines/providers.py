@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import importlib
 import io
-import os
 import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +20,7 @@ import onnxruntime
 
 from ..artifact.onnx_file import as_unsigned
 from ..console import warn
+from ..cores import thread_limit
 from ..errors import CeresFastError
 from . import tensorrt_provider
 from .batches import AUTO, BATCH, GPU_SIZES
@@ -124,7 +124,7 @@ def start(model: Onnx, provider: str = AUTO, threads: int = 0) -> tuple[onnxrunt
         A name in `PROVIDERS`, or ``"auto"``: the first that is here and starts; one that is here and does not start is
         warned of.
     threads : int, default 0
-        Threads of one inference on the CPU; 0 takes all cores that this process may use.
+        Threads of one inference on the CPU; 0: as many as the user or the system allows (`cores.threads`).
 
     Returns
     -------
@@ -138,7 +138,7 @@ def start(model: Onnx, provider: str = AUTO, threads: int = 0) -> tuple[onnxrunt
     Exception
         ONNX Runtime's own, when the model cannot be run on the CPU.
     """
-    threads = threads or _allowed_cores()
+    threads = threads or thread_limit()
     if provider != AUTO:
         return _started(model, provider, threads), provider
     available = onnxruntime.get_available_providers()
@@ -150,14 +150,6 @@ def start(model: Onnx, provider: str = AUTO, threads: int = 0) -> tuple[onnxrunt
         except NotStartedError as error:
             warn(f"{error} The next best one is used")
     return _started(model, "cpu", threads), "cpu"
-
-
-def _allowed_cores() -> int:
-    """Return how many cores this process may use; 0, with which ONNX Runtime uses all, where that is all of them."""
-    if not hasattr(os, "sched_getaffinity"):
-        return 0
-    allowed = len(os.sched_getaffinity(0))
-    return allowed if allowed < (os.cpu_count() or 0) else 0
 
 
 def _started(model: Onnx, provider: str, threads: int) -> onnxruntime.InferenceSession:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,7 +17,7 @@ from ..artifact.onnx_file import read_onnx
 from ..artifact.products import PROOF, as_product, describe, metadata, onnx_name
 from ..console import say, warn
 from ..errors import CeresFastError, InputError
-from ..files import atomic_file, refuse_existing, sha256_of, write_json
+from ..files import atomic_file, refuse_existing, sha256_of, temporary_folder, write_json
 from ..model.load import load_model, predict
 from ..model.onnx_convert import OPSET, check, convert
 from ..model.onnx_float16 import halved
@@ -213,8 +212,8 @@ def _compare_layers(classifier: Classifier, precision: str, product: Path, path:
         return
     from .debug import layerwise
 
-    with tempfile.TemporaryDirectory(prefix="ceres-fast-") as folder:
-        reference = Path(folder) / "float32.onnx"
+    with temporary_folder("--debug") as folder:
+        reference = folder / "float32.onnx"
         onnx.save(keras_graph(classifier, "float32")[0], reference)
         found = layerwise(reference, product)
     found.show()

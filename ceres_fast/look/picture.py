@@ -8,17 +8,13 @@ from pathlib import Path
 
 import numpy as np
 from astropy.visualization import ZScaleInterval
-from matplotlib import colormaps
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 
 from ..console import say, track
 from ..errors import CeresFastError, InputError
 from ..frames.camera import Camera
 from ..frames.fits_files import frame_stem
 from ..frames.reading import FrameHeader, relative_to_sources
+from ..matplotlib_quiet import Axes, Figure, Line2D, Patch, colormaps
 from ..pictures import BLACK, BLUE, ORANGE, YELLOW, save
 from .frame import FrameLook, look_at
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..console import bytes_text, say, warn
+from ..cores import cores
 from ..errors import CeresFastError
 from ..files import read_json
 from ..training.config import PROVENANCE, RunConfig
@@ -42,10 +43,9 @@ def machine(runs: Iterable[Path]) -> dict[str, Any]:
     runs : iterable of pathlib.Path
         Run directories. They are asked because a process that looks for GPUs takes their memory.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "processor": _processor(Path("/proc/cpuinfo")),
-        "cores": cores,
+        "cores": cores(),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "devices": sorted({device for run in runs if (device := _trained_on(run))}),
     }
@@ -53,7 +53,7 @@ def machine(runs: Iterable[Path]) -> dict[str, Any]:
 
 def _processor(cpuinfo: Path) -> str:
     with suppress(OSError):
-        for line in cpuinfo.read_text().splitlines():
+        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
     return platform.processor() or platform.machine()

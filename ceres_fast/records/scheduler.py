@@ -1,24 +1,25 @@
-"""Doing the same work in this process, in processes of this machine, or on a cluster."""
+"""Doing the same work in this process, in processes of this machine, or on a cluster of Dask."""
 
 from __future__ import annotations
 
 import logging
-import os
 import socket
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from .. import __version__
-from ..console import progress
+from ..console import progress, warn
 from ..errors import CeresFastError
-from ..workers import interrupts_ignored
+from ..workers import Pool
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+Done = Generator[tuple[int, Result], None, None]
+"""Numbers of tasks with what came of them, in any order."""
 
 CONNECTING = 10
 """Seconds after which a scheduler that does not answer, or has no worker, is an error."""
@@ -33,12 +34,10 @@ _AHEAD = 2
 class Workers:
     """Where tasks are done: `run` gives the same results in the same order everywhere.
 
-    A cluster of processes is started when there is more than one task for it.
-
     Parameters
     ----------
     workers : int or None
-        1 works in this process, without Dask. More are processes of this machine; None: one per core.
+        1 works in this process. More are processes of this machine; None: one per core that may be used.
     scheduler : str or None
         Address of a running ``dask`` scheduler, for example ``tcp://10.0.0.1:8786``; `workers` does not count then.
 
@@ -49,14 +48,10 @@ class Workers:
     """
 
     def __init__(self, workers: int | None = 1, scheduler: str | None = None) -> None:
-        if workers is not None and workers < 1:
-            raise CeresFastError(f"{workers} workers: expected 1 or more.")
-        self._count = workers or len(os.sched_getaffinity(0))
-        self._address = scheduler
-        self._client: Any = None
         self._open = ExitStack()
-        if scheduler:
-            self._client = self._open.enter_context(_connected(scheduler))
+        self._pool = self._open.enter_context(Pool(workers))
+        self._address = scheduler
+        self._client: Any = self._open.enter_context(_connected(scheduler)) if scheduler else None
 
     def __enter__(self) -> Workers:
         return self
@@ -72,12 +67,10 @@ class Workers:
         CeresFastError
             Whatever `function` raises, as it raised it; and when a task has ended its worker more than `DEATHS` times.
         """
-        if not self._address and self._count > 1 < len(tasks) and self._client is None:
-            self._client = self._open.enter_context(_local(self._count))
-        with progress() as bar:
+        run = self._here if self._client is None else self._on_cluster
+        results: dict[int, Result] = {}
+        with progress() as bar, closing(run(function, tasks)) as done:
             shown = bar.add_task(what, total=len(tasks))
-            done = self._in_order(function, tasks) if self._client is None else self._anyhow(function, tasks)
-            results: dict[int, Result] = {}
             for number, result in done:
                 results[number] = result
                 bar.advance(shown)
@@ -112,11 +105,14 @@ class Workers:
                     "machines share, at the same place."
                 )
 
-    @staticmethod
-    def _in_order(function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[tuple[int, Result]]:
-        return ((number, function(task)) for number, task in enumerate(tasks))
+    def _here(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Done[Result]:
+        with closing(self._pool.run(function, tasks, _killed, tries=DEATHS + 1)) as outcomes:
+            for number, outcome in enumerate(outcomes):
+                for message in outcome.warnings:
+                    warn(message)
+                yield number, outcome.get()
 
-    def _anyhow(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[tuple[int, Result]]:
+    def _on_cluster(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Done[Result]:
         from dask.distributed import KilledWorker, as_completed
 
         waiting = enumerate(tasks)
@@ -137,40 +133,16 @@ class Workers:
                 running.update(submit(1))
                 yield numbers.pop(future), result
         except KilledWorker as error:
-            raise CeresFastError(
-                f"a worker ended {DEATHS + 1} times at the same piece of work, as when memory runs out. Ask for fewer "
-                "workers, or run again: what is finished is not done again."
-            ) from error
+            raise _killed() from error
         finally:
             self._client.cancel(list(numbers))
 
 
-@contextmanager
-def _local(count: int) -> Iterator[Any]:
-    import dask
-    from dask.distributed import Client, LocalCluster
-
-    quiet = {
-        "distributed.scheduler.allowed-failures": DEATHS,
-        "distributed.comm.timeouts.connect": f"{CONNECTING}s",
-        "logging.distributed": "critical",
-    }
-    with ExitStack() as opened:
-        opened.enter_context(dask.config.set(quiet))
-        with interrupts_ignored():
-            # Dask would stop or restart workers that hold much memory; that is left to the system.
-            cluster = LocalCluster(
-                n_workers=count,
-                threads_per_worker=1,
-                processes=True,
-                host="127.0.0.1",
-                dashboard_address="127.0.0.1:0",  # None warns where port 8787 is taken
-                scheduler_kwargs={"dashboard": False},
-                memory_limit=0,
-                silence_logs=logging.CRITICAL,
-            )
-            opened.enter_context(cluster)
-        yield opened.enter_context(Client(cluster, set_as_default=False))
+def _killed(*_: object) -> CeresFastError:
+    return CeresFastError(
+        f"a worker ended {DEATHS + 1} times at the same piece of work, as when memory runs out. Ask for fewer workers, "
+        "or run again: what is finished is not done again."
+    )
 
 
 @contextmanager
@@ -217,4 +189,4 @@ def _look(wanted: dict[str, str]) -> tuple[str, list[str]]:
 
 
 def _is_there(path: Path, content: str) -> bool:
-    return path.is_file() and path.read_text() == content if content else path.exists()
+    return path.is_file() and path.read_text(encoding="utf-8") == content if content else path.exists()

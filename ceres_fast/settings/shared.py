@@ -52,4 +52,14 @@ class Shared:
     seed: Annotated[
         int, option("Seed of everything random; the same seed gives the same result.", metavar="N", ge=0)
     ] = 0
+    threads: Annotated[
+        int | None,
+        option(
+            "Threads on the CPU; without it $OMP_NUM_THREADS, else as many as there are cores that it may use, by "
+            "affinity and CPU quota.",
+            metavar="N",
+            ge=1,
+            le=4096,
+        ),
+    ] = None
     overwrite: Annotated[bool, option("Replace what is there already.", alone=True)] = False

@@ -167,8 +167,9 @@ def test_threads_are_no_more_than_the_cores_that_may_be_used(
     monkeypatch: pytest.MonkeyPatch, allowed: int, asked: int, expected: int
 ) -> None:
     given: list[int] = []
-    monkeypatch.setattr(providers.os, "sched_getaffinity", lambda process: set(range(allowed)), raising=False)
-    monkeypatch.setattr(providers.os, "cpu_count", lambda: 8)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(allowed)), raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr(providers, "_session", lambda model, provider, threads: given.append(threads))
     start(MODEL, "cpu", asked)
     assert given == [expected]

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from textwrap import wrap
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-
+from ...matplotlib_quiet import Axes, Figure
 from ...pictures import BLUE, GREY, VERMILION, save
 from ..scores import CONFIDENCE
 from .comparison import Comparison

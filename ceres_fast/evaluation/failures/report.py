@@ -8,10 +8,7 @@ from pathlib import Path
 from textwrap import fill
 from typing import Any
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-
+from ...matplotlib_quiet import Axes, Figure, Line2D
 from ...pictures import BLUE, GREEN, GREY, VERMILION, save
 from .measure import MEASURES
 

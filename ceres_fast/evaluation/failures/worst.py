@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 from astropy.table import Column, Table
-from matplotlib.figure import Figure, SubFigure
 
 from ...files import atomic_file
+from ...matplotlib_quiet import Figure, SubFigure
 from ...pictures import caption, save, show_stamp
 from ...stamps import COLUMNS
 from ..predictions import PROBABILITY, Predictions

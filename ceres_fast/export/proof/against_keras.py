@@ -18,6 +18,7 @@ import onnxruntime
 from ...artifact.classifier import Classifier
 from ...artifact.onnx_file import INPUT, OUTPUT
 from ...console import say
+from ...cores import thread_limit
 from ...engines.batches import BatchedEngine
 from ...engines.onnx_runtime import OnnxRuntimeEngine
 from ...engines.providers import sum_exactly
@@ -52,6 +53,7 @@ class GpuArithmetic(BatchedEngine):
         super().__init__(path, classifier, runtime="ONNX Runtime, as a GPU computes")
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
+        options.intra_op_num_threads = thread_limit()
         sum_exactly(options)
         content = GPU_GRAPHS[classifier.precision](graph).SerializeToString()
         self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])

@@ -19,6 +19,7 @@ import onnx
 import onnxruntime
 from onnx import numpy_helper
 
+from ...cores import thread_limit
 from .ranges import BATCH
 
 LEAST = 0.01
@@ -93,7 +94,9 @@ def _sizes(model: onnx.ModelProto, tensors: list[str], stamps: np.ndarray) -> li
     watched = onnx.ModelProto()
     watched.CopyFrom(model)
     watched.graph.output.extend(onnx.ValueInfoProto(name=name) for name in tensors)
-    session = onnxruntime.InferenceSession(watched.SerializeToString(), providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = thread_limit()
+    session = onnxruntime.InferenceSession(watched.SerializeToString(), options, providers=["CPUExecutionProvider"])
     (name,) = (value.name for value in model.graph.input)
     batches = (stamps[start : start + BATCH] for start in range(0, len(stamps), BATCH))
     found = [[np.abs(each).max((0, 2, 3)) for each in session.run(tensors, {name: batch})] for batch in batches]

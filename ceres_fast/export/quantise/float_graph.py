@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import onnx
@@ -13,6 +11,7 @@ from onnx import numpy_helper
 from onnxruntime.quantization.quant_utils import add_infer_metadata
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
+from ...files import temporary_folder
 from ...model.onnx_tidy import drop_unused
 
 WEIGHTED = ("Conv", "Gemm", "MatMul")
@@ -101,8 +100,8 @@ def prepare(model: onnx.ModelProto) -> onnx.ModelProto:
     _flatten_to_fixed_size(ready.graph)
     drop_unused(ready.graph)
     _name_nodes(ready.graph)
-    with tempfile.TemporaryDirectory(prefix="ceres-fast-") as folder:
-        before, after = Path(folder) / "before.onnx", Path(folder) / "after.onnx"
+    with temporary_folder("Exporting to int8") as folder:
+        before, after = folder / "before.onnx", folder / "after.onnx"
         onnx.save(ready, before)
         # The symbolic one needs SymPy, and is for transformers.
         quant_pre_process(before, after, skip_symbolic_shape=True)

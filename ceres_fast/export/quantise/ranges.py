@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod
 from onnxruntime.quantization.calibrate import TensorsData, create_calibrator
 
 from ...errors import CeresFastError
+from ...files import temporary_folder
 from .float_graph import OPERATORS
 
 FEWEST = 32
@@ -109,11 +109,11 @@ def ranges_of(model: onnx.ModelProto, stamps: np.ndarray, method: str) -> Tensor
     """
     kind, options = METHODS[method]
     (name,) = (value.name for value in model.graph.input)
-    with tempfile.TemporaryDirectory(prefix="ceres-fast-") as folder, _quietly():
-        path = Path(folder) / "float.onnx"
+    with temporary_folder("Exporting to int8") as folder, _quietly():
+        path = folder / "float.onnx"
         onnx.save(model, path)
         calibrator = create_calibrator(
-            path, list(OPERATORS), (Path(folder) / "watched.onnx").as_posix(), kind, extra_options=options
+            path, list(OPERATORS), (folder / "watched.onnx").as_posix(), kind, extra_options=options
         )
         for start in range(0, len(stamps), BATCH):
             calibrator.collect_data(_Batch({name: stamps[start : start + BATCH]}))

@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 import onnxruntime
 
+from ...cores import thread_limit
 from ...engines.providers import sum_exactly
 from ...errors import CeresFastError
 from ...stamps import CLASSES
@@ -20,6 +21,7 @@ BATCH = 64
 
 _OPTIONS = onnxruntime.SessionOptions()
 sum_exactly(_OPTIONS)
+_OPTIONS.intra_op_num_threads = thread_limit()
 _OPTIONS.log_severity_level = 4  # of a graph that is still being made it would warn of constants that are not used
 
 

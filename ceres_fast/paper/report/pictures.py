@@ -12,13 +12,11 @@ from statistics import fmean
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from ...console import warn
 from ...errors import CeresFastError, InputError
 from ...evaluation.formatting import decimals, is_number
+from ...matplotlib_quiet import Axes, Figure, MaxNLocator
 from ...pictures import BLUE, ORANGE, SERIES, show_stamp
 from .cells import RANDOM, finished, named, spread
 from .results import Key, Results, Row

@@ -7,10 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullLocator
 
+from ...matplotlib_quiet import Axes, Figure, FixedLocator, NullLocator
 from ...pictures import BLUE, ORANGE, PURPLE, save, show_stamp
 from .report import known
 

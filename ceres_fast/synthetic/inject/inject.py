@@ -18,7 +18,8 @@ from ...console import say, track, warn, warnings_kept
 from ...console import table as print_table
 from ...detect import detect_frames
 from ...errors import CeresFastError, OnError, Problems
-from ...files import StrPath, atomic_directory, refuse_existing
+from ...files import StrPath
+from ...folders import atomic_directory, refuse_occupied
 from ...frames.camera import Camera
 from ...frames.missing import companion_files
 from ...frames.profiles import load_camera
@@ -111,7 +112,7 @@ def inject_frames(
     """
     population = Population(number_per_field, magnitude, rate, position_angle)
     _check(population, seed)
-    refuse_existing(out, overwrite)
+    refuse_occupied(out, overwrite)
     profile = replace(load_camera(camera), origin=1)  # the catalogues are those of `detect`, which counts from 1
     known = read_known(truth)
     counts: Counter[str] = Counter()
@@ -137,7 +138,7 @@ def inject_frames(
         write_truth(folder / TRUTH_FILE, injected, known)
         with _without_doubts(fields):
             detect_frames([folder], on_error=on_error, engine=engine, camera=profile, **finding)
-        with TemporaryDirectory() as tables:
+        with TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as tables:
             with _without_doubts(fields):
                 scores = Scores(scorer(folder, Path(tables)), folder, Path(tables)) if scorer else None
             for field in fields:

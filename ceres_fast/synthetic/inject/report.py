@@ -7,14 +7,11 @@ from pathlib import Path
 
 import numpy as np
 from astropy.table import Table
-from matplotlib.axes import Axes
-from matplotlib.axis import Axis
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from ...console import say
 from ...console import table as print_table
 from ...files import atomic_file, write_json
+from ...matplotlib_quiet import Axes, Axis, Figure, FuncFormatter, LogLocator, NullLocator
 from ...pictures import SERIES, save
 from .completeness import Completeness
 
