@@ -43,7 +43,7 @@ def load(path: StrPath, *, provider: str = "auto", threads: int = 0, rebuild: bo
         ADU, of any real type, and returns the probability that each stamp holds an asteroid, float64, shape (n,). It is
         what `classify` writes and what ``threshold`` is compared with; ``raw=True`` gives the network's own, float32.
         A stamp with a pixel that is NaN or masked, or whose pixels are all the same, gets NaN; `classify` fills missing
-        pixels first.
+        pixels first, where enough of the stamp is left.
 
     Raises
     ------

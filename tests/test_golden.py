@@ -41,6 +41,11 @@ POINT = OperatingPoint(
     fields=41,
     manifest_sha256="ab" * 32,
 )
+EARLIER_RULES = Rules().as_dict()
+for new in ("most_missing", "most_missing_at_centre"):
+    del EARLIER_RULES[new]
+"""The rules as they were written before there was one for missing pixels."""
+
 RECORDS = {"name": "stamps", "manifest_sha256": "ab" * 32}
 VERSIONS = {"ceres_fast": "0.1.0", "keras": "3.15.0", "tensorflow": "2.21.0", "python": "3.11.2"}
 WEIGHTS = {"file": "classifier.weights.h5", "sha256": "01" * 32}
@@ -54,7 +59,7 @@ CLASSIFIERS = {
         normalise="minmax",
         precision="float32",
         head={"dense": 256, "dropout": 0},
-        rules=Rules().as_dict(),
+        rules=EARLIER_RULES,
         records=RECORDS,
         versions=VERSIONS,
         files={"weights": WEIGHTS},
@@ -67,7 +72,7 @@ CLASSIFIERS = {
         normalise="asinh",
         precision="mixed_float16",
         head={"dense": 64, "dropout": 0.25},
-        rules=Rules(remove_stationary=False, stationary_radius=0.75).as_dict(),
+        rules=EARLIER_RULES | {"remove_stationary": False, "stationary_radius": 0.75},
         records=RECORDS,
         versions=VERSIONS,
         files={
@@ -166,13 +171,14 @@ def test_a_manifest(tmp_path: Path) -> None:
     assert (tmp_path / MANIFEST).read_text(encoding="utf-8") == text(MANIFEST)
 
 
-@pytest.mark.parametrize("name", ["rules.json", "rules-version-1.json"])
+@pytest.mark.parametrize("name", ["rules-missing-pixels.json", "rules.json", "rules-version-1.json"])
 def test_rules(name: str, tmp_path: Path) -> None:
     rules = Rules.from_dict(json.loads(text(name)))
-    assert rules == (Rules() if name == "rules.json" else Rules(remove_stationary=False, match_radius=3.0))
+    first = name == "rules-version-1.json"
+    assert rules == (Rules(remove_stationary=False, match_radius=3.0) if first else Rules())
     write_json(tmp_path / "rules.json", rules.as_dict())
-    # The first version is read where nothing was removed, and written as the present one.
-    expected = json.loads(text("rules.json")) | ({} if name == "rules.json" else rules.as_dict())
+    # The first version is read where nothing was removed; it and the second are written as the present one.
+    expected = json.loads(text("rules-missing-pixels.json")) | (rules.as_dict() if first else {})
     assert (tmp_path / "rules.json").read_text() == json.dumps(expected, indent=2) + "\n"
 
 

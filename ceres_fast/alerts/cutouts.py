@@ -11,7 +11,7 @@ import numpy as np
 from astropy.io import fits
 from astropy.utils.exceptions import AstropyWarning
 
-from ..frames.cut import cut_stamps
+from ..frames.cut import MostMissing, cut_stamps
 
 GZIP = b"\x1f\x8b"
 LARGEST = 16 * 2**20
@@ -63,7 +63,7 @@ def _unpacked(content: bytes) -> bytes:
     return content
 
 
-def cut_plane(pixels: np.ndarray, centre: tuple[float, float]) -> tuple[np.ndarray, int, int]:
+def cut_plane(pixels: np.ndarray, centre: tuple[float, float], most: MostMissing) -> tuple[np.ndarray, int, int]:
     """Cut a plane of a stamp out of a cut-out.
 
     Parameters
@@ -72,11 +72,14 @@ def cut_plane(pixels: np.ndarray, centre: tuple[float, float]) -> tuple[np.ndarr
         As `read_cutout` returns them.
     centre : tuple of float
         (x, y) of the candidate in pixels counted from 1, as in FITS.
+    most : MostMissing
+        How much may be missing.
 
     Returns
     -------
     plane : numpy.ndarray
-        float32, (32, 32); pixels outside the cut-out and missing ones hold the median of the others.
+        float32, (32, 32); pixels outside the cut-out and missing ones hold the median of the others. All NaN where more
+        is missing than `most`.
     padded, filled : int
         How many pixels are outside the cut-out, and how many inside it are missing.
 
@@ -85,8 +88,8 @@ def cut_plane(pixels: np.ndarray, centre: tuple[float, float]) -> tuple[np.ndarr
     ValueError
         When there is no picture: no good pixel, or all are the same.
     """
-    stamps, padded, filled = cut_stamps(pixels, np.array(centre[:1]), np.array(centre[1:]))
+    stamps, padded, filled = cut_stamps(pixels, np.array(centre[:1]), np.array(centre[1:]), most)
     lowest, highest = stamps.min(), stamps.max()
-    if not lowest < highest:
+    if not lowest < highest and not (np.isnan(lowest) and padded[0] + filled[0] < stamps[0].size):
         raise ValueError("has no good pixel" if np.isnan(lowest) else f"has the value {lowest:g} in every pixel")
     return stamps[0], int(padded[0]), int(filled[0])

@@ -11,6 +11,8 @@ import numpy as np
 from astropy.table import Table
 
 from ..errors import InputError, NanPolicy, OnError, Problems
+from ..file_names import written
+from ..frames.cut import MOST_MISSING, MostMissing
 from ..frames.where import Where, equal
 from ..stamps import CLASSES, PLANE_SETS, PLANES, STAMP_SIZE, empty_table, stamp_table
 from ..truth.designations import canonical
@@ -30,6 +32,7 @@ COUNTS = {
     "bad_alerts": "alerts left out: packet or cut-out that cannot be read, missing pixels, no picture",
     **{f"set_aside_{reason}": f"alerts set aside: {meaning}" for reason, meaning in REASONS.items()},
     "not_selected": "labelled alerts left out by --where",
+    "few_pixels": "alerts left out because a plane of their stamp has too few pixels to be scored",
     "asteroid": "stamps of asteroids",
     "non_asteroid": "stamps of no asteroid",
     "bogus": "of these: artefacts by the survey's own score",
@@ -38,8 +41,8 @@ COUNTS = {
     "small_cutouts": "stamps around a whole cut-out that is smaller, as those of Rubin are (30x30 pixels)",
     "filled_stamps": "stamps with missing pixels filled",
 }
-"""What `alert_tables` counts. ``alerts`` is the sum of ``bad_alerts``, ``set_aside_…``, ``not_selected``, ``asteroid``
-and ``non_asteroid``."""
+"""What `alert_tables` counts. ``alerts`` is the sum of ``bad_alerts``, ``set_aside_…``, ``not_selected``,
+``few_pixels``, ``asteroid`` and ``non_asteroid``."""
 
 DEFAULT_RULES = AlertRules()
 _STRANGE = (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError)
@@ -53,6 +56,7 @@ def alert_tables(
     on_error: OnError = "stop",
     nan: NanPolicy = "fill",
     rules: AlertRules = DEFAULT_RULES,
+    most: MostMissing = MOST_MISSING,
     chunk: int = 2048,
 ) -> Iterator[tuple[Table, Counter[str]]]:
     """Read the alert packets of a unit, label them and cut their stamps, at most `chunk` stamps at a time.
@@ -73,6 +77,8 @@ def alert_tables(
         wherever the reference image has, so that refusing them would refuse most nights.
     rules : AlertRules
         From where on an alert is called what.
+    most : MostMissing
+        How much may be missing of a plane; alerts with more missing are left out.
     chunk : int
         How many stamps a table holds at most.
 
@@ -98,7 +104,7 @@ def alert_tables(
         for number, packet in _packets(content, unit.schemas, problems, counts):
             row = None
             with problems.skipping(counts, "bad_alerts"):
-                row = _row(packet, content, number, planes, where, nan, rules, counts)
+                row = _row(packet, content, number, planes, where, nan, rules, most, counts)
             if row is not None:
                 rows.append({"source": _source(content, unit.root), "row": number, **row})
             if len(rows) == chunk:
@@ -132,9 +138,10 @@ def _row(
     where: Where,
     nan: NanPolicy,
     rules: AlertRules,
+    most: MostMissing,
     counts: Counter[str],
 ) -> dict[str, Any] | None:
-    """Return the row of an alert, or None where it is set aside or not selected, which is counted."""
+    """Return the row of an alert, or None where it is set aside or left out, which is counted."""
     try:
         fields = packet.fields
         survey = survey_of(fields, packet.schema)
@@ -148,11 +155,14 @@ def _row(
             return None
         known = {**survey.known(fields), "label": KINDS[kind]}
         known["designation"] = canonical(evidence.known) if KINDS[kind] else ""
-        known |= _stamp(fields, survey, planes, nan)
+        known |= _stamp(fields, survey, planes, nan, most)
     except _STRANGE as error:
         place = f"{content.member}, packet {number}".removeprefix(", ")
         problem = str(error) if isinstance(error, ValueError) else f"is not as its survey writes it ({error!r:.100})"
         raise InputError(content.path, problem, row=place, action="pass --on-error skip to leave such out") from error
+    if np.isnan(known["stamp"]).any():
+        counts["few_pixels"] += 1
+        return None
     counts[CLASSES[KINDS[kind]]] += 1
     if not KINDS[kind]:
         counts[kind] += 1
@@ -172,27 +182,29 @@ def _selected(fields: Mapping[str, Any], where: Where) -> bool:
     return True
 
 
-def _stamp(packet: Mapping[str, Any], survey: Survey, planes: Sequence[str], nan: NanPolicy) -> dict[str, Any]:
-    cut, padded, filled = zip(*(_plane(packet, survey, plane) for plane in planes), strict=True)
+def _stamp(
+    packet: Mapping[str, Any], survey: Survey, planes: Sequence[str], nan: NanPolicy, most: MostMissing
+) -> dict[str, Any]:
+    cut, padded, filled = zip(*(_plane(packet, survey, plane, most) for plane in planes), strict=True)
     if sum(filled) and nan == "error":
         raise ValueError(f"{sum(filled)} pixels are missing (NaN); --nan fill puts the median of the others there")
     return {"stamp": np.stack(cut, axis=-1), "padded": sum(padded), "filled": sum(filled)}
 
 
-def _plane(packet: Mapping[str, Any], survey: Survey, plane: str) -> tuple[np.ndarray, int, int]:
+def _plane(packet: Mapping[str, Any], survey: Survey, plane: str, most: MostMissing) -> tuple[np.ndarray, int, int]:
     content = cutout_of(packet, plane)
     if not content:
         raise ValueError(f"has no {plane} cut-out")
     try:
         pixels, header = read_cutout(content)
         ny, nx = pixels.shape
-        return cut_plane(pixels, survey.centre(packet, (ny, nx), header))
+        return cut_plane(pixels, survey.centre(packet, (ny, nx), header), most)
     except ValueError as error:
         raise ValueError(f"its {plane} cut-out {error}") from error
 
 
 def _source(content: Content, root: Path) -> str:
-    return f"{content.path.relative_to(root).as_posix()}/{content.member}".removesuffix("/")
+    return written(f"{content.path.relative_to(root).as_posix()}/{content.member}".removesuffix("/"))
 
 
 def _table(rows: Sequence[dict[str, Any]], planes: Sequence[str]) -> Table:

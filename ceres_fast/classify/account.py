@@ -21,7 +21,7 @@ from ..selection.track_cost import cost_rows
 from ..settings.classifier import TableFormat
 from ..settings.guarantee import NEEDS
 from .outputs import write_divided
-from .scores import WHY, Scores, reasons
+from .scores import FEW_PIXELS, WHY, Scores, reasons
 
 CLASSIFIED, PASSED_ON, KEPT = "classified", "passed on unfiltered", "kept as an earlier run classified them"
 NO_CATALOGUE, SAME_CATALOGUE, UNREADABLE = "without a catalogue", "with the catalogue of another", "unreadable folders"
@@ -91,6 +91,7 @@ _COLUMNS = {
     "padded": "at edge",
     "filled": "filled",
     "rejected": "flags",
+    "few_pixels": "few px",
     "not_scored": "no P",
     "provisional": "prov.",
     "asteroids": "P ≥ {threshold:g}",
@@ -98,7 +99,7 @@ _COLUMNS = {
 }
 """Counts in the summary and their headings."""
 
-_RARE = ("rejected", "provisional")
+_RARE = ("rejected", "few_pixels", "provisional")
 """Columns that are left out where nothing is in them."""
 
 _LONG = 24
@@ -234,6 +235,11 @@ class ClassifyRun:
             f"{share:.0%} of the time in {self.engine.runtime}",
         )
         self._print_cost()
+        if total["few_pixels"]:
+            say(
+                f"{total['few_pixels']} have too few pixels to be scored (CERES_FLAGS {FEW_PIXELS}), and are kept "
+                "without a probability"
+            )
         if result.failed:
             warn(
                 f"{len(result.failed)} inputs could not be classified; the catalogues of those that have one go on "

@@ -65,7 +65,8 @@ def classify(
     Every row and column is kept, and two columns are added. ``PROB_ASTEROID`` is NaN where a detection was not scored,
     and 0 where it is stationary. ``CERES_FLAGS`` is a sum of bits: 1 padded at the edge of the frame, 2 missing pixels
     filled, 4 stationary, 8 not scored, 16 has one of SExtractor's flags that the classifier's rules reject, 32
-    provisional: it may be stationary, and no exposure covers its place at another time.
+    provisional: it may be stationary, and no exposure covers its place at another time, 64 too few pixels to be scored:
+    more than half of the stamp is missing, or one of the nine pixels around the detection.
 
     Stationary detections are found by comparing the frames of one field, CCD and night, by the rules that the
     classifier was trained with. A mosaic has one catalogue, and gets one table, for all its CCDs.
@@ -230,9 +231,9 @@ def slowest_of(model: Path) -> float | None:
 def classify_stamps(files: Sequence[Path], target: Path, run: ClassifyRun) -> None:
     """Write a table of the stamps in `files`: ``file``, ``PROB_ASTEROID`` and ``CERES_FLAGS``.
 
-    Missing pixels are filled and flagged. A file that is no stamp, or has no picture in it, stops the work, or is
-    kept with NaN where bad inputs are skipped; a table of an earlier run with more probabilities of the same files
-    stays.
+    Missing pixels are filled and flagged; a stamp with too few others is kept with NaN. A file that is no stamp, or has
+    no picture in it, stops the work, or is kept with NaN where bad inputs are skipped; a table of an earlier run with
+    more probabilities of the same files stays.
 
     Raises
     ------
@@ -291,7 +292,7 @@ def _score_chunk(files: Sequence[Path], bad: set[Path], run: ClassifyRun) -> Sco
     filled = np.zeros(len(files), np.int64)
     for row, file in enumerate(files):
         try:
-            stamps[row], _, filled[row] = read_stamp(file, nan="fill")
+            stamps[row], _, filled[row] = read_stamp(file, nan="fill", most=run.rules.missing)
         except InputError as error:
             run.failed(file, error, "Kept without a probability.")
             bad.add(file)

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..catalogues import Catalogue, check_free, read_catalogue, write_catalogue
 from ..catalogues.detections import Detections, read_detections
-from ..console import progress, warn
+from ..console import progress, warn, warn_once
 from ..errors import InputError
 from ..files import copy_file
 from ..frames.cut import cut_stamps
@@ -26,7 +26,18 @@ from ..selection.stationary_checks import check_field, why_not_compared
 from ..selection.track_cost import track_cost
 from .account import CLASSIFIED, KEPT, PASSED_ON, ClassifyRun
 from .outputs import scored_rows
-from .scores import CHUNK, FLAGS, NOT_SCORED, PROBABILITY, PROVISIONAL, REJECTED, STATIONARY, Scores, score
+from .scores import (
+    CHUNK,
+    FEW_PIXELS,
+    FLAGS,
+    NOT_SCORED,
+    PROBABILITY,
+    PROVISIONAL,
+    REJECTED,
+    STATIONARY,
+    Scores,
+    score,
+)
 
 _MJD_ZERO = date(1858, 11, 17)
 
@@ -284,18 +295,29 @@ def _score(detections: Detections, stationary: np.ndarray, compared: np.ndarray,
     image = read_frame(detections.info.path, detections.info.hdu, detections.info.camera).data
     for start in range(0, len(moving), CHUNK):
         rows = moving[start : start + CHUNK]
-        stamps, padded, filled = cut_stamps(image, detections.x[rows], detections.y[rows])
+        stamps, padded, filled = cut_stamps(image, detections.x[rows], detections.y[rows], run.rules.missing)
         scores.put(rows, score(run.engine, stamps, padded, filled))
     scores.flags[moving[~compared[moving]]] |= PROVISIONAL
-    _warn_of_unscored(detections, scores)
+    _warn_of_unscored(detections, scores, run)
     return scores
 
 
-def _warn_of_unscored(detections: Detections, scores: Scores) -> None:
-    rows = detections.rows[(scores.flags & (NOT_SCORED | REJECTED)) == NOT_SCORED]
-    if len(rows):
-        more = f" (and {len(rows) - 1} more)" if len(rows) > 1 else ""
-        warn(
-            f"{detections.catalogue.path}, row {rows[0] + 1}{more}: no picture in {detections.info.place} "
-            "(no position, outside the frame, or all pixels the same or missing). Kept, with NaN as its probability"
+def _warn_of_unscored(detections: Detections, scores: Scores, run: ClassifyRun) -> None:
+    unscored, place = scores.flags & (NOT_SCORED | REJECTED | FEW_PIXELS), detections.info.place
+    kept = "Kept, with NaN as its probability"
+    if rows := _some_rows(detections, unscored == NOT_SCORED):
+        warn(f"{rows}: no picture in {place} (no position, outside the frame, or all pixels the same). {kept}")
+    if rows := _some_rows(detections, unscored == NOT_SCORED | FEW_PIXELS):
+        # Once: of a camera with gaps or bad columns, every exposure has some. The summary has their number.
+        warn_once(
+            "few pixels",
+            f"{rows}: in {place} more than {run.rules.most_missing:.0%} of the stamp is missing, or what is around the "
+            f"detection, so that nothing can be told of it (CERES_FLAGS {FEW_PIXELS}). {kept}",
         )
+
+
+def _some_rows(detections: Detections, chosen: np.ndarray) -> str:
+    """Return the first of the chosen rows, and how many more there are, in words; "" where there is none."""
+    rows = detections.rows[chosen]
+    more = f" (and {len(rows) - 1} more)" if len(rows) > 1 else ""
+    return f"{detections.catalogue.path}, row {rows[0] + 1}{more}" if len(rows) else ""

@@ -15,17 +15,18 @@ from ..console import say
 from ..engines import Engine
 from ..engines.batches import guarantee
 from ..errors import CeresFastError, InputError
+from ..frames.cut import too_few_pixels
 
 PROBABILITY = "PROB_ASTEROID"
 """Probability that the detection is an asteroid; NaN where it was not scored, 0 where it is stationary."""
 
 FLAGS = "CERES_FLAGS"
-"""Sum of `PADDED`, `FILLED`, `STATIONARY`, `NOT_SCORED`, `REJECTED` and `PROVISIONAL`.
+"""Sum of `PADDED`, `FILLED`, `STATIONARY`, `NOT_SCORED`, `REJECTED`, `PROVISIONAL` and `FEW_PIXELS`.
 
-What is rejected is not scored either. A score is provisional where the detection may be stationary: no exposure far
-enough away in time covers its place."""
+What is rejected, or has too few pixels (`frames.cut.MostMissing`), is not scored either. A score is provisional where
+the detection may be stationary: no exposure far enough away in time covers its place."""
 
-PADDED, FILLED, STATIONARY, NOT_SCORED, REJECTED, PROVISIONAL = 1, 2, 4, 8, 16, 32
+PADDED, FILLED, STATIONARY, NOT_SCORED, REJECTED, PROVISIONAL, FEW_PIXELS = 1, 2, 4, 8, 16, 32, 64
 
 CHUNK = 2048
 """Stamps cut and scored at a time; with the engine's batch this bounds the memory (8 MiB of pixels)."""
@@ -52,7 +53,9 @@ class Scores:
         return {
             PROBABILITY: Column(self.probability, description="Probability of being an asteroid (NaN: not scored)"),
             FLAGS: Column(
-                self.flags, description="1 at edge, 2 filled, 4 stationary, 8 not scored, 16 rejected, 32 provisional"
+                self.flags,
+                description="1 at edge, 2 filled, 4 stationary, 8 not scored, 16 rejected, 32 provisional, "
+                "64 too few pixels",
             ),
         }
 
@@ -81,6 +84,7 @@ class Scores:
             filled=int((self.flags & FILLED > 0).sum()),
             rejected=int((self.flags & REJECTED > 0).sum()),
             not_scored=int((self.flags & NOT_SCORED > 0).sum()),
+            few_pixels=int((self.flags & FEW_PIXELS > 0).sum()),
             provisional=int((self.flags & PROVISIONAL > 0).sum()),
             asteroids=int((self.probability >= threshold).sum()),
             written=len(self.flags) if kept is None else int(kept.sum()),
@@ -95,7 +99,7 @@ def score(engine: Engine, stamps: np.ndarray, padded: np.ndarray, filled: np.nda
     engine : Engine
         The classifier.
     stamps : numpy.ndarray
-        float32, shape (n, 32, 32), axes (y, x), in ADU; all-NaN where there is no picture.
+        float32, shape (n, 32, 32), axes (y, x), in ADU; all-NaN where there is no picture, or too little of it.
     padded, filled : numpy.ndarray
         int, shape (n,): pixels outside the frame, and missing pixels inside it.
 
@@ -108,6 +112,7 @@ def score(engine: Engine, stamps: np.ndarray, padded: np.ndarray, filled: np.nda
     probability = engine.predict(stamps)
     at_edge = (padded > 0) & (padded < np.prod(stamps.shape[1:]))
     flags = PADDED * at_edge + FILLED * (filled > 0) + NOT_SCORED * np.isnan(probability)
+    flags += FEW_PIXELS * (too_few_pixels(stamps, padded) & (padded + filled > 0))
     return Scores(probability, flags.astype(np.int32))
 
 
@@ -155,10 +160,15 @@ def _stationary(scores: Scores) -> np.ndarray:
     return scores.flags & STATIONARY > 0
 
 
+def _few(scores: Scores) -> np.ndarray:
+    return scores.flags & FEW_PIXELS > 0
+
+
 WHY: dict[str, Callable[[Scores, np.ndarray, float], np.ndarray]] = {
     "dropped: stationary": lambda scores, kept, limit: ~kept & _stationary(scores),
     "dropped: P < {limit:g}": lambda scores, kept, limit: ~kept & ~_stationary(scores),
-    "kept: no P": lambda scores, kept, limit: kept & np.isnan(scores.probability),
+    "kept: too few pixels": lambda scores, kept, limit: kept & _few(scores),
+    "kept: no P": lambda scores, kept, limit: kept & np.isnan(scores.probability) & ~_few(scores),
     "kept: provisional": lambda scores, kept, limit: kept & (scores.probability < limit),
     "kept: P ≥ {limit:g}": lambda scores, kept, limit: kept & (scores.probability >= limit),
 }

@@ -13,8 +13,9 @@ from astropy.io import fits
 from astropy.table import Table
 
 from ..errors import CeresFastError, InputError, NanPolicy, Problems
+from ..file_names import written
 from ..stamps import CLASSES, STAMP_SIZE, empty_table, stamp_table
-from .cut import fill_missing
+from .cut import MOST_MISSING, MostMissing, fill_missing, too_few_pixels
 from .fits_files import check_whole, each_hdu, fits_files, frame_stem, open_fits, readable_header
 from .headers.cards import Doubt, say_doubts
 from .headers.understand import understand
@@ -74,7 +75,7 @@ class StampFile(NamedTuple):
     filled: int
 
 
-def read_stamp(path: Path, *, nan: NanPolicy = "error") -> StampFile:
+def read_stamp(path: Path, *, nan: NanPolicy = "error", most: MostMissing = MOST_MISSING) -> StampFile:
     """Read one FITS stamp.
 
     Parameters
@@ -83,11 +84,14 @@ def read_stamp(path: Path, *, nan: NanPolicy = "error") -> StampFile:
         A FITS file whose image is 32x32 pixels.
     nan : {"error", "fill"}
         What to do about missing pixels (NaN, infinities): refuse the stamp, or put the median of the others there.
+    most : MostMissing
+        How much may be missing of a stamp that is filled.
 
     Returns
     -------
     StampFile
-        ``stamp`` (32, 32) float32, ``header``, ``filled`` (number of pixels).
+        ``stamp`` (32, 32) float32, all NaN where more is missing than `most`; ``header``, ``filled`` (number of
+        pixels).
 
     Raises
     ------
@@ -95,7 +99,7 @@ def read_stamp(path: Path, *, nan: NanPolicy = "error") -> StampFile:
         When the file cannot be read, its image is not 32x32, pixels are missing and `nan` is "error", or no two
         good pixels differ.
     """
-    return _checked(path, *_opened(path), nan)
+    return _checked(path, *_opened(path), nan, most)
 
 
 def _opened(path: Path) -> tuple[np.ndarray | None, fits.Header]:
@@ -105,7 +109,7 @@ def _opened(path: Path) -> tuple[np.ndarray | None, fits.Header]:
         return (None, fits.Header()) if hdu is None else (pixels(hdu, path), readable_header(hdu.header))
 
 
-def _checked(path: Path, data: np.ndarray | None, header: fits.Header, nan: NanPolicy) -> StampFile:
+def _checked(path: Path, data: np.ndarray | None, header: fits.Header, nan: NanPolicy, most: MostMissing) -> StampFile:
     size = f"{STAMP_SIZE}x{STAMP_SIZE}"
     if data is None or data.shape != (STAMP_SIZE, STAMP_SIZE):
         found = "has no image" if data is None else f"is {'x'.join(map(str, data.shape[::-1]))} pixels"
@@ -121,7 +125,7 @@ def _checked(path: Path, data: np.ndarray | None, header: fits.Header, nan: NanP
     if good.size == 0 or good.min() == good.max():
         problem = "all pixels are missing (NaN)" if good.size == 0 else f"every pixel is {good[0]:g}"
         raise InputError(path, problem, expected="an image", action="leave it out, or pass --on-error skip")
-    filled = fill_missing(data[None])[0]
+    filled = fill_missing(data[None], most)[0]
     return StampFile(data, header, int(filled))
 
 
@@ -152,7 +156,12 @@ def labelled_files(folder: Path) -> list[tuple[Path, int]]:
 
 
 def stamp_files_table(
-    folder: Path, files: Sequence[tuple[Path, int]], where: Where, problems: Problems, nan: NanPolicy
+    folder: Path,
+    files: Sequence[tuple[Path, int]],
+    where: Where,
+    problems: Problems,
+    nan: NanPolicy,
+    most: MostMissing = MOST_MISSING,
 ) -> tuple[Table, Counter[str]]:
     """Read stamps of a folder per class.
 
@@ -168,13 +177,16 @@ def stamp_files_table(
         Whether a bad stamp ends the work or is left out and counted.
     nan : {"error", "fill"}
         As in `read_stamp`.
+    most : MostMissing
+        As in `read_stamp`; stamps with more missing are left out.
 
     Returns
     -------
     table : astropy.table.Table
         A stamp table (`stamp_table.COLUMNS`).
     counts : collections.Counter
-        ``files`` seen, ``bad_stamps`` left out, ``not_selected`` by `where`, ``filled_stamps`` with missing pixels.
+        ``files`` seen, ``bad_stamps`` and ``few_pixels`` left out, ``not_selected`` by `where`, ``filled_stamps`` with
+        missing pixels.
 
     Raises
     ------
@@ -191,17 +203,20 @@ def stamp_files_table(
             if not keeps(header, where, file):
                 counts["not_selected"] += 1
                 continue
-            stamp, header, filled = _checked(file, data, header, nan)
+            stamp, header, filled = _checked(file, data, header, nan, most)
+            if too_few_pixels(stamp[None])[0]:
+                counts["few_pixels"] += 1
+                continue
             counts["filled_stamps"] += filled > 0
             stamps.append(stamp)
-            rows.append({"label": label, "source": file.relative_to(folder).as_posix(), "filled": filled, "padded": 0})
+            rows.append({"label": label, "source": written(file.relative_to(folder)), "filled": filled, "padded": 0})
             rows[-1].update({name: find(header) for name, find in HEADER_COLUMNS.items()})
             found = understand(header)
             rows[-1].update({name: found[name].value for name in UNDERSTOOD})
             # The time of a stamp only tells nights apart: that it is of the start of the exposure does no harm.
             of = [name for name in UNDERSTOOD if name != "mjd" or math.isnan(found["mjd"].value)]
             doubts += [(str(file), found[name].doubts) for name in of]
-            rows[-1]["frame"] = rows[-1]["frame"] or frame_stem(file)
+            rows[-1]["frame"] = rows[-1]["frame"] or written(frame_stem(file))
     say_doubts(doubts)
     if not stamps:
         return empty_table(), counts

@@ -34,11 +34,14 @@ ACCOUNTS = {
             "set_aside",
             "outside_frame",
             "bad_stamps",
+            "few_pixels",
         ),
     ),
-    "stamp_files": Account("stamps", "files", ("not_selected", "bad_stamps")),
+    "stamp_files": Account("stamps", "files", ("not_selected", "bad_stamps", "few_pixels")),
     "alerts": Account(
-        "alerts", "alerts", ("bad_alerts", *(f"set_aside_{reason}" for reason in REASONS), "not_selected")
+        "alerts",
+        "alerts",
+        ("bad_alerts", *(f"set_aside_{reason}" for reason in REASONS), "not_selected", "few_pixels"),
     ),
 }
 """The accounts of the sources, by their kind. What has no account here makes the sum wrong, so nothing is forgotten."""

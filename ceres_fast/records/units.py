@@ -101,7 +101,7 @@ class StampUnit(Unit):
         """Read the stamps."""
         files = [(file.path, label) for file, label in zip(self.files, self.labels, strict=True)]
         problems, nan = Problems(choice.on_error), choice.nan or STAMP_NAN
-        table, counts = stamp_files_table(self.folder, files, choice.where, problems, nan)
+        table, counts = stamp_files_table(self.folder, files, choice.where, problems, nan, choice.rules.missing)
         table["designation"] = np.array([canonical(name) for name in table["designation"]], np.str_)
         yield table, counts
 
@@ -167,6 +167,7 @@ class PacketUnit(Unit):
             where=choice.where,
             on_error=choice.on_error,
             nan=choice.nan or ALERT_NAN,
+            most=choice.rules.missing,
         )
 
 

@@ -9,26 +9,36 @@ from astropy.table import Table
 
 from ..catalogues.detections import Detections
 from ..errors import InputError, NanPolicy, Problems
-from ..frames.cut import cut_stamps
+from ..frames.cut import MOST_MISSING, MostMissing, cut_stamps, too_few_pixels
 from ..frames.reading import read_frame
-from ..stamps import stamp_table
+from ..stamps import STAMP_SIZE, stamp_table
 from .labels import Labelled
 from .neighbours import nearest_other, sky_centre, tangent_plane
 
 
 def exposure_stamps(
-    labelled: Labelled, rows: np.ndarray, problems: Problems, nan: NanPolicy, counts: Counter[str]
+    labelled: Labelled,
+    rows: np.ndarray,
+    problems: Problems,
+    nan: NanPolicy,
+    counts: Counter[str],
+    most: MostMissing = MOST_MISSING,
 ) -> Table:
     """Cut the stamps of some detections (counted from 0) of an exposure.
 
-    Bad stamps are reported to `problems` and counted in ``counts["bad_stamps"]``; ``padded_stamps`` and
+    Bad stamps are reported to `problems` and counted in ``counts["bad_stamps"]``; ``few_pixels`` (of which more than
+    `most` is missing: `classify` does not score them, so that nothing is learnt from them), ``padded_stamps`` and
     ``filled_stamps`` are counted too.
     """
     exposure = labelled.exposure
     image = read_frame(exposure.info.path, exposure.info.hdu, exposure.info.camera).data
-    stamps, padded, filled = cut_stamps(image, exposure.x[rows], exposure.y[rows])
-    good = np.ones(len(rows), bool)
-    for index in np.flatnonzero(_is_bad(stamps, filled, nan)):
+    stamps, padded, filled = cut_stamps(image, exposure.x[rows], exposure.y[rows], most)
+    # Where nothing at all is there, as in a stamp of one value, something is wrong that somebody has to look at.
+    some = padded + filled < STAMP_SIZE**2
+    few = too_few_pixels(stamps, padded) & some & ((filled == 0) | (nan == "fill"))
+    counts["few_pixels"] += int(few.sum())
+    good = ~few
+    for index in np.flatnonzero(_is_bad(stamps, filled, nan) & good):
         good[index] = False
         can_fill = filled[index] > 0 and bool(np.isfinite(stamps[index]).all()) and nan == "error"
         problems.report(_bad_stamp(exposure, int(rows[index]), int(filled[index]), can_fill), counts, "bad_stamps")

@@ -15,6 +15,7 @@ from ..catalogues.fields import leave_out, survey_fields
 from ..catalogues.static_sources import read_static
 from ..console import warn
 from ..errors import InputError, NanPolicy, OnError, Problems
+from ..file_names import written
 from ..frames.info import FrameInfo
 from ..frames.reading import relative_to_sources
 from ..frames.where import Where, matching
@@ -51,6 +52,7 @@ COUNTS = {
     "set_aside": "detections near a known asteroid that cannot be called either class",
     "outside_frame": "detections outside the frame",
     "bad_stamps": "stamps left out: missing pixels, or all pixels equal",
+    "few_pixels": "stamps left out because they have too few pixels to be scored",
     "asteroid": "stamps of asteroids",
     "non_asteroid": "stamps of no asteroid",
     "padded_stamps": "stamps that reach over the edge of the frame",
@@ -61,7 +63,7 @@ COUNTS = {
     "lost_contested": "of these: contested",
     "lost_flux": "of these: the detection there is much brighter, a star or blended with one",
     "lost_set_aside": "of these: set aside, because detected in too few exposures or near one that is not validated",
-    "lost_other": "of these: left out by --where or for a bad stamp",
+    "lost_other": "of these: left out by --where, for a bad stamp, or for one with too few pixels",
     "random_places": "random places at which the rule for stationary detections was tried",
     "random_by_chance": "of these: stationary by chance",
     "random_on_sources": "of these: stationary because a fixed source is there",
@@ -163,7 +165,8 @@ def field_stamps(
     on_error : {"stop", "skip"}
         Whether a bad frame, catalogue or stamp ends the work or is left out and counted.
     nan : {"error", "fill"}
-        Whether a stamp with missing pixels inside the frame is bad, or gets its median there.
+        Whether a stamp with missing pixels inside the frame is bad, or gets its median there; one with too few pixels
+        to be scored is then left out.
     names : Names, optional
         What the columns of the catalogues are called; by default as SExtractor calls them.
     catalogues : pathlib.Path, optional
@@ -212,13 +215,13 @@ def field_stamps(
         rows = np.flatnonzero(dropped == "")
         table = empty_table()
         try:
-            table = exposure_stamps(labelled, rows, problems, nan, counts)
+            table = exposure_stamps(labelled, rows, problems, nan, counts, rules.missing)
             counts["frames"] += 1
         except InputError as error:
             problems.report(error, counts, "bad_frames")
             counts["bad_frame_detections"] += len(rows)
         info = labelled.exposure.info
-        table["source"] = np.full(len(table), relative_to_sources(info.path, sources).as_posix() + info.brackets)
+        table["source"] = np.full(len(table), written(relative_to_sources(info.path, sources)) + info.brackets)
         tables.append(table)
         counts += count_lost(labelled, table)
     table = vstack(tables, metadata_conflicts="silent") if tables else empty_table()

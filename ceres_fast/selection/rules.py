@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from ..schema import Positive, as_python, check, check_fields
+from ..frames.cut import MOST_MISSING, MostMissing
+from ..schema import Positive, Share, as_python, check, check_fields
 from ..settings.rules import Chance, RejectFlags, RuleOptions, Slowest
 from ..stamps import CENTRE, STAMP_SIZE
 
@@ -36,6 +37,9 @@ STATIONARY_RULE = 2
 
 _RULE_1 = frozenset({"stationary_exposures", "chance_coincidence"})
 """What only version 1 asked for."""
+
+_OF_MISSING = {"most_missing": MOST_MISSING.share, "most_missing_at_centre": MOST_MISSING.central}
+"""Rules that are newer than some classifiers. They hold for those too: what they leave unscored is kept."""
 
 _NEW_IN_2 = ("stationary_rule", "slowest", "chance", "position_error")
 
@@ -90,6 +94,11 @@ class Rules:
     reject_flags : int
         Sum of bits of SExtractor's FLAGS (1 neighbours, 2 deblended, 4 saturated, 8 cut off at the edge, 16 and more:
         measurement incomplete); detections with any of them are not used. 0 rejects none.
+    most_missing : float
+        A stamp of which more than this share of the pixels is missing is not scored, unless the edge of the frame alone
+        takes them; and not learnt from.
+    most_missing_at_centre : int
+        Nor is one of which more than so many of the nine pixels around the detection are missing.
     aside_radius : float
         A detection closer than this to the trail of a known asteroid, and not it for certain, is set aside; in arcsec.
     contest_ratio : float
@@ -135,6 +144,8 @@ class Rules:
     match_radius: Positive = 2.0
     track_exposures: Whole = 3
     reject_flags: RejectFlags = RuleOptions.reject_flags
+    most_missing: Share = MOST_MISSING.share
+    most_missing_at_centre: Annotated[int, Meta(ge=0, le=9)] = MOST_MISSING.central
     aside_radius: Positive = 5.0
     contest_ratio: Positive = 3.0
     flux_limit: Positive = 1.5
@@ -151,6 +162,11 @@ class Rules:
             # 2 and 2.0 are the same radius, and are written alike: rules are compared as text too.
             if isinstance(field.default, float):
                 object.__setattr__(self, field.name, float(getattr(self, field.name)))
+
+    @property
+    def missing(self) -> MostMissing:
+        """How much may be missing of a stamp that is scored."""
+        return MostMissing(self.most_missing, self.most_missing_at_centre)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the rules as values that JSON can hold."""
@@ -177,6 +193,7 @@ class Rules:
             mine = asdict(cls(remove_stationary=False))
             values = {name: value for name, value in values.items() if name not in _RULE_1}
             values = {name: mine[name] for name in _NEW_IN_2} | values
+        values = _OF_MISSING | dict(values)
         check(values, cls)
         return cls(**values)
 

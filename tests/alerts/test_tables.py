@@ -58,7 +58,8 @@ def read(path: Path, chunk: int = 2048, units: int = 2048, **options: Any) -> tu
     table = vstack(tables, metadata_conflicts="error")
     assert counts.keys() <= COUNTS.keys()
     aside = sum(count for name, count in counts.items() if name.startswith("set_aside_"))
-    assert counts["alerts"] == len(table) + aside + counts["not_selected"] + counts["bad_alerts"]
+    left_out = counts["not_selected"] + counts["bad_alerts"] + counts["few_pixels"]
+    assert counts["alerts"] == len(table) + aside + left_out
     assert len(table) == counts["asteroid"] + counts["non_asteroid"]
     assert counts["asteroid"] == (table["label"] == 1).sum()
     assert counts["non_asteroid"] == counts["bogus"] + counts["stationary"]
@@ -204,6 +205,20 @@ def test_missing_pixels_are_filled(night: Path) -> None:
     assert (len(table), counts["filled_stamps"]) == (7, 1)
     assert table["filled"].tolist() == [0, 224, 0, 0, 0, 0, 0]
     assert np.isfinite(table["stamp"]).all()
+
+
+@pytest.mark.parametrize("plane", ["Science", "Template"])
+def test_alerts_with_too_few_pixels_in_a_plane_are_left_out(night: Path, plane: str) -> None:
+    few = image()
+    few[:, 31] = np.nan  # a bad column through the candidate
+    write_folder(night, [ztf(1, {plane: gzipped(few)}, **ASTEROID)])
+    table, counts = read(night, planes=PLANES)
+    assert (len(table), counts["few_pixels"], counts["bad_alerts"], counts["asteroid"]) == (6, 1, 0, 2)
+    assert np.isfinite(table["stamp"]).all()
+    table, counts = read(night)
+    assert len(table) == (6 if plane == "Science" else 7)
+    with pytest.raises(InputError, match="pixels are missing"):
+        read(night, planes=PLANES, nan="error")
 
 
 def test_missing_pixels_are_refused_where_that_is_asked_for(night: Path) -> None:

@@ -107,6 +107,19 @@ def test_missing_pixels_are_filled_with_the_median_and_marked(folders):
     assert counts["filled_stamps"] == 1
 
 
+def test_what_has_too_few_pixels_is_read_as_nan_and_not_learnt_from(folders):
+    path = folders / "asteroid" / "few.fits"
+    few = STAMP.copy()
+    few[:17] = np.nan
+    write(path, few)
+    assert np.isnan(read_stamp(path, nan="fill").stamp).all()
+    rows, counts = read_all(folders, nan="fill")
+    assert (counts["few_pixels"], counts["filled_stamps"]) == (1, 0)
+    assert "asteroid/few.fits" not in {row["source"] for row in rows}
+    with pytest.raises(InputError, match=r"544 of 1024 pixels are missing"):
+        read_all(folders)
+
+
 @pytest.mark.parametrize("kind", ["all missing", "constant", "wrong size"])
 def test_filling_does_not_save_a_stamp_without_a_picture(folders, kind):
     write(folders / "asteroid" / "bad.fits", BAD[kind][0])
@@ -139,7 +152,7 @@ def test_an_empty_class_is_said(tmp_path):
 def test_real_stamps(shared_data):
     rows, counts = read_all(shared_data / "ztf_stamps", nan="fill", where=[("LABEL", ["asteroid", "bogus"])])
     labels = np.array([row["label"] for row in rows])
-    assert (labels.sum(), (labels == 0).sum()) == (285, 195)
+    assert (labels.sum(), (labels == 0).sum(), counts["few_pixels"]) == (285, 194, 1)
     assert counts["filled_stamps"] > 0
     assert all(row["designation"] for row in rows if row["label"])
     assert {float(row["pixel_scale"]) for row in rows} == {1.01}

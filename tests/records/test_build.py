@@ -127,6 +127,20 @@ def test_missing_pixels(sources, tmp_path):
     assert sum(skipped.count(split) for split in skipped.splits) == 119
 
 
+def test_stamps_with_too_few_pixels_are_not_learnt_from(sources, tmp_path):
+    for name, rows in (("s000.fits", slice(0, 17)), ("s001.fits", slice(0, 15)), ("s002.fits", slice(16, 17))):
+        with fits.open(sources / "asteroid" / name, mode="update") as hdus:
+            hdus[0].data[rows] = np.nan
+    manifest = build_records([sources], tmp_path / "r", nan="fill")
+    account = manifest.reconciliation["stamp_files"]
+    assert account == {"input": 120, "dropped": {"few_pixels": 2}, "kept": 118}
+    assert (manifest.counts["few_pixels"], manifest.counts["filled_stamps"]) == (2, 1)
+    stored = np.concatenate([read_columns(manifest, split, ["source"])["source"] for split in manifest.splits])
+    assert not {"asteroid/s000.fits", "asteroid/s002.fits"} & {name.partition("/")[2] for name in stored}
+    assert len(stored) == 118
+    assert (manifest.rules["most_missing"], manifest.rules["most_missing_at_centre"]) == (0.5, 0)
+
+
 def test_a_stamp_that_stays_without_value_is_refused(class_folders, tmp_path, monkeypatch):
     def spoilt(*args):
         table, counts = real(*args)
@@ -450,13 +464,13 @@ def test_a_split_without_asteroids_is_said_loudly(class_folders, tmp_path, capsy
 
 
 def test_real_stamps(shared_data, tmp_path):
-    """Counted by hand from index.csv: 285 asteroids, 195 bogus, 31 of them with missing pixels."""
+    """Counted by hand from index.csv: 285 asteroids, 195 bogus, 31 of them with missing pixels, one with 67 %."""
     folder = shared_data / "ztf_stamps"
     manifest = build_records([folder], tmp_path / "r", where=[("LABEL", ["asteroid", "bogus"])], nan="fill")
     check_records(manifest)
     total = {name: sum(manifest.class_counts(split)[name] for split in manifest.splits) for name in manifest.classes}
-    assert total == {"asteroid": 285, "non_asteroid": 195}
-    assert manifest.counts == {"files": 1508, "not_selected": 1028, "filled_stamps": 31}
+    assert total == {"asteroid": 285, "non_asteroid": 194}
+    assert manifest.counts == {"files": 1508, "not_selected": 1028, "filled_stamps": 30, "few_pixels": 1}
     assert manifest.pixel_scale == 1.01
     for name, count in total.items():
         for split, share in manifest.fractions.items():

@@ -252,6 +252,17 @@ def test_stamps_with_missing_pixels_are_left_out_or_filled(field):
     assert np.isfinite(row["stamp"]).all()
 
 
+def test_stamps_with_too_few_pixels_are_left_out_and_counted(field):
+    x, y = place("A1", 1)
+    with fits.open(field.frames[1], mode="update") as hdus:
+        hdus[0].data[round(y) - 2 : round(y) + 1, round(x) - 1] = np.nan  # a bad column through the asteroid
+    (table,), counts = tables_of(field, nan="fill")
+    assert (len(table), counts["few_pixels"], counts["bad_stamps"], counts["lost_other"]) == (7, 1, 0, 1)
+    assert not ((table["designation"] == "A1") & (table["frame"] == "F0001-2")).any()
+    with pytest.raises(InputError, match=r"F0001-2\.cat, row \d: the stamp at x=.* has 3 missing pixels"):
+        tables_of(field)
+
+
 def test_constant_stamps_are_bad_even_when_filling(field):
     x, y = place("A1", 1)
     with fits.open(field.frames[1], mode="update") as hdus:

@@ -51,6 +51,8 @@ def test_rules_of_labelling_do_not_count_as_differences():
         ({"reject_flags": -1}, "reject_flags is -1, expected a sum of flags from 0 to 65535"),
         ({"reject_flags": 65536}, "reject_flags is 65536"),
         ({"reject_flags": 4.0}, "reject_flags is 4.0"),
+        ({"most_missing": 1.5}, "most_missing is 1.5, expected a number from 0 to 1"),
+        ({"most_missing_at_centre": 10}, "most_missing_at_centre is 10, expected a whole number from 0 to 9"),
     ],
 )
 def test_impossible_rules_are_refused(change, message):
@@ -117,3 +119,11 @@ def test_numbers_of_numpy_are_numbers() -> None:
     rules = Rules(slowest=np.float64(0.2), reject_flags=np.int64(4))
     assert rules == Rules(slowest=0.2, reject_flags=4)
     assert [type(value) for value in (rules.slowest, rules.reject_flags)] == [float, int]
+
+
+def test_rules_of_before_there_was_one_for_missing_pixels_get_it():
+    new = ("most_missing", "most_missing_at_centre")
+    earlier = {name: value for name, value in Rules().as_dict().items() if name not in new}
+    assert Rules.from_dict(earlier) == Rules()
+    assert Rules().missing == (0.5, 0)
+    assert Rules().differences(Rules(most_missing=0.6)) == ["most_missing: 0.5 here, 0.6 there"]
