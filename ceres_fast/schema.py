@@ -247,7 +247,7 @@ def _misfit(values: Mapping[str, Any], kind: Any) -> str:
 def _fits(value: Any, kind: Any) -> bool:
     try:
         msgspec.convert(value, kind)
-    except ValueError:
+    except (msgspec.ValidationError, UnicodeEncodeError):  # a ValueError only since msgspec 0.21
         return False
     return True
 

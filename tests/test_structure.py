@@ -29,9 +29,10 @@ def test_no_two_files_import_each_other_however_indirectly(imports: grimp.Import
 
 
 def test_folders_import_only_from_folders_below_them() -> None:
-    done = subprocess.run(
-        [Path(sys.executable).with_name("lint-imports"), "--no-cache"], cwd=ROOT, capture_output=True, text=True
-    )
+    program = Path(sys.executable).with_name("lint-imports")
+    if not program.exists():
+        pytest.skip("needs import-linter, which is among what `make lint` takes")
+    done = subprocess.run([program, "--no-cache"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

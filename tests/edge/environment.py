@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -21,8 +22,8 @@ class CannotFetchError(Exception):
     """pip cannot get the packages here; says what pip said."""
 
 
-def make(folder: Path) -> Path:
-    """Make the environment in `folder`/edge and return its ``bin``.
+def make(folder: Path, versions: Sequence[str]) -> Path:
+    """Make the environment in `folder`/edge, of these versions (constraints of pip), and return its ``bin``.
 
     Raises
     ------
@@ -36,14 +37,24 @@ def make(folder: Path) -> Path:
     _run(sys.executable, "-m", "venv", folder / "edge")
     python = folder / "edge" / "bin" / "python"
     constraints = folder / "constraints.txt"
-    constraints.write_text("".join(f"{line}\n" for line in locked()))
-    needed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    constraints.write_text("".join(f"{line}\n" for line in versions))
     try:
-        _run(python, *_PIP, "install", "--quiet", "--constraint", constraints, *needed)
+        _run(python, *_PIP, "install", "--quiet", "--only-binary=:all:", "--constraint", constraints, *needed())
     except subprocess.CalledProcessError as error:
         raise CannotFetchError((error.stderr.strip().splitlines() or ["no message"])[-1]) from error
     _run(python, *_PIP, "install", "--quiet", "--no-index", wheel)  # all that the wheel asks for is there
     return python.parent
+
+
+def needed() -> list[str]:
+    """Return what the wheel asks for, without extras."""
+    project: list[str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    return project
+
+
+def lowest() -> list[str]:
+    """Return the lowest versions that the wheel allows of what it asks for."""
+    return [each.replace(">=", "==") for each in needed()]
 
 
 def locked() -> list[str]:
@@ -74,7 +85,7 @@ def environment() -> dict[str, str]:
 
 def main(folder: Path) -> None:
     """Make an environment and print what is in it."""
-    binaries = make(folder)
+    binaries = make(folder, locked())
     listed = _run(binaries / "python", *_PIP, "list", "--format", "json").stdout
     packages = [f"{each['name']} {each['version']}" for each in json.loads(listed)]
     print(f"{size(binaries) / 1e6:.0f} MB: {', '.join(packages)}")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from ceres_fast.engines import load
 from ceres_fast.selection.rules import Rules
 
 from ..tiny_models import classifier, peak_model, written
-from .environment import CannotFetchError, environment, make, size
+from .environment import CannotFetchError, environment, locked, lowest, make, size
 
 LARGEST = 400e6
 """Bytes; export/README.md says how large it is."""
@@ -38,10 +39,7 @@ def run(folder: Path, *command: str | Path) -> str:
 
 @pytest.mark.slow
 def test_a_clean_environment_classifies(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
-    try:
-        binaries = make(tmp_path)
-    except CannotFetchError as error:
-        pytest.skip(f"pip cannot fetch packages here: {error}")
+    binaries = made(tmp_path, locked())
     present = json.loads(run(tmp_path, binaries / "python", "-c", PRESENT, *EXTRAS["train"], "ceres_fast"))
     assert present == ["ceres_fast"]
     assert_it_classifies(tmp_path, binaries / "ceres-fast")
@@ -50,6 +48,20 @@ def test_a_clean_environment_classifies(tmp_path: Path, record_property: Callabl
     record_property("bytes on disk", taken)
     print(f"{taken / 1e6:.0f} MB on disk")
     assert taken < LARGEST
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="for this Python the oldest of them have no wheels")
+def test_the_lowest_allowed_versions_classify(tmp_path: Path) -> None:
+    """All of them are run, with the extras, by `make lowest`."""
+    assert_it_classifies(tmp_path, made(tmp_path, lowest()) / "ceres-fast")
+
+
+def made(folder: Path, versions: Sequence[str]) -> Path:
+    try:
+        return make(folder, versions)
+    except CannotFetchError as error:
+        pytest.skip(f"pip cannot fetch packages here: {error}")
 
 
 def assert_it_classifies(folder: Path, program: Path) -> None:
