@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 import subprocess
 from pathlib import Path
 
@@ -17,15 +18,12 @@ BESIDE = {"ceres_fast-*.whl", "classifier.onnx"}
 """What is put beside them; their heads say so."""
 
 
-def instructions(path: Path) -> list[tuple[str, str]]:
-    """Return the instructions of a container file and what follows each; continued lines are joined."""
-    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.lstrip().startswith("#")]
-    joined = re.sub(r"\\\n\s*", "", "\n".join(lines))
-    return [(name, rest) for name, _, rest in (line.partition(" ") for line in joined.splitlines() if line.strip())]
+TOOL = runpy.run_path(str(ROOT / "tools" / "container-in-chroot"))
+"""What does the steps of a file where no container engine is; there it is seen that they are the right ones."""
 
 
 def all_of(path: Path, wanted: str) -> list[str]:
-    return [rest for name, rest in instructions(path) if name == wanted]
+    return [rest for name, rest in TOOL["instructions"](path) if name == wanted]
 
 
 def test_there_is_one_for_each_machine() -> None:
@@ -34,7 +32,7 @@ def test_there_is_one_for_each_machine() -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_instructions(path: Path) -> None:
-    names = [name for name, _ in instructions(path)]
+    names = [name for name, _ in TOOL["instructions"](path)]
     assert set(names) <= INSTRUCTIONS
     assert next(name for name in names if name != "ARG") == "FROM"
     assert names.count("FROM") == names.count("ENTRYPOINT") == names.count("CMD") == 1
@@ -63,9 +61,15 @@ def test_the_base_is_of_one_version(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_it_runs_as_nobody(path: Path) -> None:
-    names = [name for name, _ in instructions(path)]
+    names = [name for name, _ in TOOL["instructions"](path)]
     assert all_of(path, "USER") == ["65534:65534"]
     assert not {"RUN", "COPY"} & set(names[names.index("USER") :])
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_it_needs_no_place_to_write_but_the_output(path: Path) -> None:
+    """What is set here would hide that the package needs it."""
+    assert not re.search(r"\b(HOME|TMPDIR|XDG_\w+)=", " ".join(all_of(path, "ENV")))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
