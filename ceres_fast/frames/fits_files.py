@@ -134,9 +134,9 @@ def fits_errors(path: Path | str, problem: str = "is not a readable FITS file") 
     """Turn whatever astropy raises of a FITS file into an InputError that names the file and the problem."""
     try:
         yield
-    except (CeresFastError, AssertionError, MemoryError):
+    except (CeresFastError, MemoryError):
         raise
-    except Exception as error:  # astropy raises a dozen unrelated types of a damaged file, CFITSIO one of its own
+    except Exception as error:  # astropy raises a dozen unrelated types, AssertionError too, CFITSIO one of its own
         problem = f"{problem} ({_first_line(error)})"
         raise InputError(path, problem, expected="a whole FITS file", action="copy it again or leave it out") from error
 

@@ -343,6 +343,7 @@ def damaged(content, damage):
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(sorted(STORED)), st.lists(damages, min_size=1, max_size=5))
 @example("plain", [("byte", 0.3, 0xCC)])
+@example("tiles", [("value", 0.3125, b"1E999")])  # the name of a column is a number: an AssertionError of astropy
 def test_hostile_headers_are_read_or_refused_and_their_copies_can_be_written(tmp_path, name, damage):
     path = tmp_path / "hostile.fits"
     path.write_bytes(damaged(STORED[name], damage))
