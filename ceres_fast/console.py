@@ -15,12 +15,15 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import partial
+from textwrap import TextWrapper
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
 
 from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from .file_names import in_one_line, printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -112,7 +115,7 @@ _kept: ContextVar[list[str] | None] = ContextVar("_kept", default=None)
 
 def say(message: str, style: str | None = None) -> None:
     """Print a line (or several) on standard output."""
-    console.print(message, style=style)
+    console.print(printable(message), style=style)
 
 
 class _Once(str):
@@ -134,7 +137,7 @@ def warn(message: str) -> None:
         if message.kind in _printed:
             return
         _printed.add(message.kind)
-    errors.print(Text("warning: ", "bold yellow") + Text(message))
+    errors.print(Text("warning: ", "bold yellow") + Text(printable(message)))
 
 
 def warn_once(kind: str, message: str) -> None:
@@ -153,7 +156,7 @@ def warn_once(kind: str, message: str) -> None:
 
 def say_error(message: str) -> None:
     """Print on standard error what ends a command."""
-    errors.print(f"error: {message}", style="red")
+    errors.print(printable(f"error: {message}"), style="red")
 
 
 @contextmanager
@@ -175,17 +178,44 @@ def bytes_text(count: int) -> str:
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, texts: Collection[str] = ()) -> None:
     """Print a table; the first column and those of `texts` are left-aligned, the others, of numbers, right-aligned.
 
-    Where the screen is too narrow, cells are broken at spaces. No word and no number is cut: Rich would do that, and
+    In a file or a pipe it is as wide as it needs. Where a screen is too narrow, cells are broken at spaces, and where
+    that is not enough, rows become paragraphs of "heading: cell". No word and no number is cut: Rich would do that, and
     the name of a backbone could not be read.
     """
-    cells = [list(map(str, column)) for column in zip(columns, *rows, strict=True)]
-    widths = _widths(cells, console.width - 1 - _FRAME * len(cells))
-    drawn = Table(title=title, title_justify="left", width=sum(widths) + 1 + _FRAME * len(cells))
+    cells = [[in_one_line(str(cell)) for cell in column] for column in zip(columns, *rows, strict=True)]
+    room, frame = _room(), 1 + _FRAME * len(cells)
+    widths = _widths(cells, room - frame)
+    if sum(widths) + frame > room:
+        console.print("\n".join([in_one_line(title), *_turned(cells, room)]))
+        return
+    drawn = Table(title=in_one_line(title), title_justify="left", width=sum(widths) + frame)
     for number, (column, width) in enumerate(zip(columns, widths, strict=True)):
         drawn.add_column(column, justify="right" if number and column not in texts else "left", width=width)
     for row in zip(*(column[1:] for column in cells), strict=True):
         drawn.add_row(*row)
     console.print(drawn)
+
+
+def _room() -> int:
+    """Return how wide a table may be: as the screen, or what COLUMNS says; a file or a pipe has room for any."""
+    said = os.environ.get("COLUMNS", "")
+    limited = console.is_terminal or (said.isdecimal() and int(said) > 0)
+    return console.width if limited else sys.maxsize
+
+
+def _turned(columns: Sequence[Sequence[str]], room: int) -> Iterator[str]:
+    """Yield lines for a table that has no room: for each row its first cell, and below it what else it has."""
+    (_, *headings), *rows = zip(*columns, strict=True)
+    lines = TextWrapper(
+        max(room, 1), initial_indent="  ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )
+    for first, *others in rows:
+        if len(headings) == 1:
+            yield f"{first}: {others[0]}" if first else f"  {others[0]}"
+            continue
+        yield from [first] if first else []  # else it goes on with the row before
+        named = (f"{heading}: {cell}" for heading, cell in zip(headings, others, strict=True) if cell)
+        yield from lines.wrap("; ".join(named))
 
 
 def _widths(columns: Sequence[Sequence[str]], room: int) -> list[int]:

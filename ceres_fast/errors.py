@@ -12,6 +12,7 @@ from os import PathLike
 from typing import Any, Literal
 
 from .console import warn
+from .file_names import written
 
 OnError = Literal["stop", "skip"]
 NanPolicy = Literal["error", "fill"]
@@ -56,7 +57,7 @@ class InputError(CeresFastError):
         self.path = str(path)
         self.row = row
         place = f"row {row}" if isinstance(row, int) else row
-        where = f"{self.path}, {place}" if place else self.path
+        where = f"{written(self.path)}, {place}" if place else written(self.path)
         parts = [f"{where}: {problem}"]
         if expected:
             parts.append(f"expected {expected}")

@@ -15,6 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from .errors import CeresFastError, InputError
+from .file_names import ESCAPE_BYTES
+
+try:
+    import fcntl  # noqa: F401  (looked for here, because all that reads or writes files imports this file)
+except ImportError as error:
+    raise CeresFastError(
+        "ceres-fast runs on Linux and macOS: this system lacks their locks, and their way to put a file in the place of "
+        "another. On Windows run it in the Windows Subsystem for Linux."
+    ) from error
 
 StrPath = str | os.PathLike[str]
 """What a caller may give as a path."""
@@ -54,11 +63,16 @@ def disk_errors(path: Path, numbers: Container[int] | None = None) -> Iterator[N
         ) from error
 
 
+_PART = 25
+"""Characters of 1 to 4 bytes each, of which a name has at most 255."""
+
+
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
     """Yield a temporary name beside `path`; when the block succeeds, fsync it and rename it to `path`.
 
-    The temporary name keeps the suffix of `path`, because many writers choose their format by it.
+    The temporary name keeps the suffix of `path`, because many writers choose their format by it, and of the rest only
+    a part: it is longer than that of `path` else, which may be as long as a name can be.
 
     Raises
     ------
@@ -70,7 +84,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         stem, suffix = path.name.split(".")[0], "".join(path.suffixes)
-        descriptor, name = tempfile.mkstemp(prefix=f".{stem}.", suffix=suffix, dir=path.parent)
+        descriptor, name = tempfile.mkstemp(prefix=f".{stem[:_PART]}.", suffix=suffix[-_PART:], dir=path.parent)
         os.close(descriptor)
     temporary = Path(name)
     try:
@@ -173,9 +187,9 @@ def copy_file(source: Path, path: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` (UTF-8) to `path`, whole or not at all."""
+    """Write `text` (UTF-8) to `path`, whole or not at all; of the name of a file, bytes that are no text are escaped."""
     with atomic_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors=ESCAPE_BYTES)
 
 
 def write_json(path: Path, value: Any) -> None:

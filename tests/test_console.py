@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from ceres_fast import console
+from ceres_fast.errors import InputError
 
 MARKUP = "frame[1] [bold]x[/] [/nonsense] ends"
 
@@ -53,9 +54,41 @@ def test_a_table_cuts_no_name_and_no_number(
     words = printed.replace("│", " ").replace("┃", " ").split()
     assert {"inceptionresnetv2", "xception", "backbone", "runs", "loss", "accuracy", "recall", "auc"} <= set(words)
     assert [words.count(word) for word in ("0.1234", "±", "0.0123")] == [8, 8, 8]
-    monkeypatch.setenv("COLUMNS", "20")  # too narrow for its longest words: wider, and still not cut
-    console.table("Results", columns, [["inceptionresnetv2", 3, *shown]])
-    assert "inceptionresnetv2" in capsys.readouterr().out
+    monkeypatch.setenv("COLUMNS", "20")  # too narrow for its longest words: turned, and still not cut
+    console.table("Results", columns, [["inceptionresnetv2", 3, *shown], ["xception", "", *shown]])
+    printed = capsys.readouterr().out
+    assert printed.splitlines()[:4] == ["Results", "inceptionresnetv2", "  runs: 3; loss:", "  0.1234 ± 0.0123;"]
+    of_each = "; ".join(f"{name}: 0.1234 ± 0.0123" for name in columns[2:])
+    assert " ".join(printed.split()) == f"Results inceptionresnetv2 runs: 3; {of_each} xception {of_each}"
+    console.table("Counts", ["what", "number"], [["unreadable_detections", 12], ["", 3]])
+    assert capsys.readouterr().out.splitlines() == ["Counts", "unreadable_detections: 12", "  3"]
+
+
+@pytest.mark.parametrize("columns", ["", "0", "wide"])
+def test_in_a_pipe_a_table_is_as_wide_as_it_needs(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    """Where nobody says how wide it is: Rich would take 80."""
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setattr(console.console, "_width", None)
+    names = ["a name with spaces " * 20, "name" * 100]
+    console.table("Frames", ["frame", "why"], [names])
+    assert [cell.strip() for cell in capsys.readouterr().out.splitlines()[4].strip("│").split("│")] == [
+        each.strip() for each in names
+    ]
+
+
+def test_a_name_neither_ends_a_line_nor_controls_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    name = "a\x1b[31m\r\x9b2J\x85\u2028\udce9.fits"
+    shown = r"a\x1b[31m\x0d\xc2\x9b2J\xc2\x85\xe2\x80\xa8\xe9.fits"
+    console.say(f"{name}\nanother line")
+    console.table(name, ["file"], [[f"{name}\n"]])
+    console.warn(name)
+    console.say_error(str(InputError(f"{name}\n", "is odd")))
+    out, err = capsys.readouterr()
+    assert out.splitlines()[:2] == [shown, "another line"]
+    assert out.count(shown) == 3
+    assert err.splitlines() == [f"warning: {shown}", rf"error: {shown}\x0a: is odd."]
 
 
 def test_an_empty_table_is_no_trouble(capsys: pytest.CaptureFixture[str]) -> None:
@@ -115,10 +148,10 @@ def test_colons_in_a_path_are_no_pictures(capsys: pytest.CaptureFixture[str]) ->
 @pytest.mark.parametrize(
     ("encoding", "shown"),
     [
-        ("utf-8", "P ≥ 0.5 … − × é σ ★ ?"),
-        ("latin-1", "P >= 0.5 ... - × é ? ? ?"),
-        ("cp1252", "P >= 0.5 … - × é ? ? ?"),
-        ("ascii", "P >= 0.5 ... - x e ? ? ?"),
+        ("utf-8", r"P ≥ 0.5 … − × é σ ★ \xff"),
+        ("latin-1", r"P >= 0.5 ... - × é ? ? \xff"),
+        ("cp1252", r"P >= 0.5 … - × é ? ? \xff"),
+        ("ascii", r"P >= 0.5 ... - x e ? ? \xff"),
     ],
 )
 def test_what_a_screen_cannot_show_is_shown_plainly(monkeypatch: pytest.MonkeyPatch, encoding: str, shown: str) -> None:

@@ -31,7 +31,7 @@ def find_catalogue(frame: Path, folder: Path | None = None) -> Path | None:
     InputError
         When `folder` holds several catalogues with this name: which one is meant cannot be known.
     """
-    found = [path for path in catalogue_places(frame, folder) if path.is_file()]
+    found = catalogues_there(frame, folder)
     if folder is not None and len(found) > 1:
         raise InputError(
             frame,
@@ -51,6 +51,18 @@ def catalogue_places(frame: Path, folder: Path | None = None) -> list[Path]:
         above = beside / ".." if beside.name in ("", "..") else beside.parent  # the parent of "." is "." in Python
         folders = (above / CATALOGUE_FOLDER, beside)
     return [place / f"{frame_stem(frame)}{ending}" for place in folders for ending in ENDINGS]
+
+
+def catalogues_there(frame: Path, folder: Path | None = None) -> list[Path]:
+    """Return the catalogues of a frame that are there, in the order in which they are looked for."""
+    return [place for place in catalogue_places(frame, folder) if _is_file(place)]
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # the frame's name is as long as a name can be, and its catalogue's would be longer
+        return False
 
 
 def no_catalogue(frame: Path, folder: Path | None = None, *, found: str = "", expected: str = "") -> InputError:

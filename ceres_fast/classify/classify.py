@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -15,10 +15,12 @@ from ..catalogues import Names, catalogue_places, column, read_catalogue
 from ..console import progress, say, warn
 from ..engines import AUTO, Engine, load
 from ..errors import CeresFastError, InputError, OnError
+from ..file_names import written
 from ..files import StrPath, as_paths, atomic_file
 from ..frames.camera import Camera
 from ..frames.profiles import load_camera
 from ..frames.stamp_folders import read_stamp
+from ..interrupts import Written, noting
 from ..settings.classifier import ClassifyOptions, TableFormat
 from ..settings.guarantee import NEEDS
 from ..settings.option import check_arguments, only, options_of
@@ -27,7 +29,7 @@ from ..stamps import STAMP_SIZE
 from .account import CLASSIFIED, KEPT, PASSED_ON, ClassifyRun, Result, say_fields
 from .checks import check_camera, check_planes, check_scale, read_static_sources, rules_of
 from .exposures import CatalogueJob, classify_exposures
-from .inputs import find_inputs
+from .inputs import Inputs, find_inputs
 from .outputs import check_targets, dropped_path, format_of, frame_target, stamps_target
 from .scores import CHUNK, PROBABILITY, Scores, lowest_kept, score
 
@@ -154,42 +156,50 @@ def classify(
         dry_run=dry_run,
     )
     read_static_sources(static, run)
-    with run.timed():
-        catalogues = None if catalogues is None else Path(catalogues)
-        found = find_inputs(inputs, catalogue, run, catalogues, profile)
-        jobs = {
-            frame: CatalogueJob(
-                frame, table, frame_target(frame, table, inputs, output, wanted, frame in found.several), infos
-            )
-            for frame, (infos, table) in found.frames.items()
-        }
-        stamps = stamps_target(output, wanted)
-        targets = [job.target for job in jobs.values()] + [stamps] * bool(found.stamps)
-        originals = [*found.stamps, *jobs, *(job.catalogue for job in jobs.values()), model]
-        folders = (None,) if catalogues is None else (None, catalogues)
-        places = (place for frame in jobs for folder in folders for place in catalogue_places(frame, folder))
-        check_targets(targets, originals, places, overwrite or dry_run)
-        check_scale(found.infos, engine.classifier)
-        if found.frames:
-            check_camera(profile, engine.classifier, model)
-        if found.stamps:
-            classify_stamps(found.stamps, stamps, run)
-        for frame, error in found.broken.items():
-            jobs[frame].pass_on_unfiltered(error, run)
-        for frame in found.no_sky:
-            jobs[frame].go_on(run)
-        whole = [job for frame, job in jobs.items() if frame not in found.broken and frame not in found.no_sky]
-        if whole:
-            classify_exposures(whole, run)
-    run.summary()
-    if dry_run:
-        say_fields(run.result.fields, keep_above)
-        say("a dry run: nothing is written")
-    elif not discard and (left_out := run.result.total["rows"] - run.result.total["written"]):
-        say(f"{left_out} rows were left out; they are kept beside the tables, in files called *.dropped.*")
-    say(str(run.result.account))
-    run.result.account.check()
+    catalogues = None if catalogues is None else Path(catalogues)
+    tables = Written([])
+    with noting(lambda: "a dry run: nothing is written" if dry_run else tables.told("tables")):
+        with run.timed():
+            found = find_inputs(inputs, catalogue, run, catalogues, profile)
+            jobs = {
+                frame: CatalogueJob(
+                    frame, table, frame_target(frame, table, inputs, output, wanted, frame in found.several), infos
+                )
+                for frame, (infos, table) in found.frames.items()
+            }
+            stamps = stamps_target(output, wanted)
+            targets = [job.target for job in jobs.values()] + [stamps] * bool(found.stamps)
+            originals = [*found.stamps, *jobs, *(job.catalogue for job in jobs.values()), model]
+            folders = (None,) if catalogues is None else (None, catalogues)
+            places = (place for frame in jobs for folder in folders for place in catalogue_places(frame, folder))
+            check_targets(targets, originals, places, overwrite or dry_run)
+            check_scale(found.infos, engine.classifier)
+            if found.frames:
+                check_camera(profile, engine.classifier, model)
+            tables = Written(targets)
+            _classify_found(found, jobs, stamps, run)
+        run.summary()
+        if dry_run:
+            say_fields(run.result.fields, keep_above)
+            say("a dry run: nothing is written")
+        elif not discard and (left_out := run.result.total["rows"] - run.result.total["written"]):
+            say(f"{left_out} rows were left out; they are kept beside the tables, in files called *.dropped.*")
+        say(str(run.result.account))
+        run.result.account.check()
     return run.result
+
+
+def _classify_found(found: Inputs, jobs: Mapping[Path, CatalogueJob], stamps: Path, run: ClassifyRun) -> None:
+    """Write a table of all stamps, and the table of each frame."""
+    if found.stamps:
+        classify_stamps(found.stamps, stamps, run)
+    for frame, error in found.broken.items():
+        jobs[frame].pass_on_unfiltered(error, run)
+    for frame in found.no_sky:
+        jobs[frame].go_on(run)
+    whole = [job for frame, job in jobs.items() if frame not in found.broken and frame not in found.no_sky]
+    if whole:
+        classify_exposures(whole, run)
 
 
 def scorer(
@@ -229,7 +239,7 @@ def slowest_of(model: Path) -> float | None:
 
 
 def classify_stamps(files: Sequence[Path], target: Path, run: ClassifyRun) -> None:
-    """Write a table of the stamps in `files`: ``file``, ``PROB_ASTEROID`` and ``CERES_FLAGS``.
+    """Write a table of the stamps in `files`: ``file`` (see `file_names`), ``PROB_ASTEROID`` and ``CERES_FLAGS``.
 
     Missing pixels are filled and flagged; a stamp with too few others is kept with NaN. A file that is no stamp, or has
     no picture in it, stops the work, or is kept with NaN where bad inputs are skipped; a table of an earlier run with
@@ -255,7 +265,7 @@ def classify_stamps(files: Sequence[Path], target: Path, run: ClassifyRun) -> No
     if keep_earlier:
         warn(f"{target}: has more probabilities, as an earlier run classified these stamps, and is kept")
         return
-    table = Table({"file": np.array([file.as_posix() for file in files], str), **scores.columns()})
+    table = Table({"file": np.array([written(file) for file in files], str), **scores.columns()})
 
     def write(path: Path, rows: np.ndarray | None) -> None:
         with atomic_file(path) as temporary:
@@ -274,7 +284,7 @@ def _scored_earlier(target: Path, files: Sequence[Path]) -> int:
     try:
         there = [read_catalogue(path) for path in (target, dropped_path(target)) if path.is_file()]
         names = {str(name) for each in there for name in each.table["file"]}
-        if names != {file.as_posix() for file in files} or any(_newer(file, target) for file in files):
+        if names != {written(file) for file in files} or any(_newer(file, target) for file in files):
             return 0
     except (InputError, KeyError):
         return 0

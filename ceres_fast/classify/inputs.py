@@ -12,6 +12,7 @@ from ..catalogues import (
     ENDINGS,
     Names,
     catalogue_places,
+    catalogues_there,
     check_folder,
     check_free,
     find_catalogue,
@@ -129,7 +130,7 @@ def find_inputs(
             if run.on_error == "stop":
                 raise
             account.put(path, SEVERAL_CATALOGUES)
-            for each in filter(Path.is_file, catalogue_places(path, catalogues)):
+            for each in catalogues_there(path, catalogues):
                 found.frames[each], found.broken[each] = ([], each), error
                 found.several.add(each)
             continue

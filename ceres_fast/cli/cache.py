@@ -7,13 +7,17 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="See and delete what frozen layers make of stamps, which training keeps.", no_args_is_help=True)
+from .help_text import Command, Group
+
+app = typer.Typer(
+    help="See and delete what frozen layers make of stamps, which training keeps.", no_args_is_help=True, cls=Group
+)
 
 CACHE = Path("cache")
 CacheDir = Annotated[Path, typer.Option(help="Folder of the cache.", metavar="DIR")]
 
 
-@app.command("ls")
+@app.command("ls", cls=Command)
 def ls(cache_dir: CacheDir = CACHE) -> None:
     """List what is in the cache, the entry used last first."""
     from ..console import bytes_text, say
@@ -31,7 +35,7 @@ def ls(cache_dir: CacheDir = CACHE) -> None:
     say(f"{bytes_text(sum(entry.bytes for entry in found))} in {cache_dir}")
 
 
-@app.command("clear")
+@app.command("clear", cls=Command)
 def clear(
     keys: Annotated[
         list[str] | None, typer.Argument(metavar="KEY", help="Entries to delete, as `ceres-fast cache ls` names them.")

@@ -18,7 +18,7 @@ from .options import DATA
 @from_settings(detection=Detection, shared=only(Shared, "camera", "on_error", "overwrite"))
 def detect(
     sources: Annotated[
-        list[Path] | None, typer.Argument(metavar="[FRAME|FOLDER]...", help="FITS frames, or folders with them.")
+        list[Path] | None, typer.Argument(metavar="FRAME|FOLDER", help="FITS frames, or folders with them.")
     ] = None,
     format_: Annotated[
         Literal["ASCII_HEAD", "FITS_LDAC", "FITS_1.0"],

@@ -11,7 +11,7 @@ import typer
 def doctor(
     model: Annotated[
         Path | None,
-        typer.Argument(metavar="[MODEL]", help="An exported classifier or a run folder, to be tried here."),
+        typer.Argument(metavar="MODEL", help="An exported classifier or a run folder, to be tried here."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:

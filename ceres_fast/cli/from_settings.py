@@ -109,9 +109,7 @@ def _declared(option: Option) -> Any:
     named: tuple[str, ...] = (option.flag,)
     look: dict[str, Any] = {"metavar": shown.metavar and f"{shown.metavar}{_range(option)}"}
     if option.kind is bool and not shown.alone:
-        # Without names typer makes a pair of it. Of a row as wide as --class-weights --no-class-weights <bool>, a
-        # narrow terminal shows only parts.
-        named, look = (), {"metavar": "", "show_default": bool(option.default)}
+        named, look = (), {"show_default": bool(option.default)}  # without names typer makes a pair of it
     return typer.Option(*named, help=option.help, rich_help_panel=shown.panel, **look)
 
 

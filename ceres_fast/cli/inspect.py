@@ -17,7 +17,7 @@ from .options import RECORDS
 
 @from_settings(inspection=Inspection, shared=only(Shared, "seed", "overwrite"))
 def inspect(
-    records: Annotated[Path, typer.Argument(metavar="[RECORDS]", help="Folder of the records.")] = RECORDS,
+    records: Annotated[Path, typer.Argument(metavar="RECORDS", help="Folder of the records.")] = RECORDS,
     output: Annotated[
         Path | None, typer.Option(help="Folder for the report; without it RECORDS-inspection beside the records.")
     ] = None,

@@ -16,7 +16,7 @@ from .options import DATA
 @from_settings(shared=only(Shared, "camera", "catalogues"))
 def look(
     sources: Annotated[
-        list[Path] | None, typer.Argument(metavar="[FRAME|FOLDER]...", help="FITS frames, or folders with them.")
+        list[Path] | None, typer.Argument(metavar="FRAME|FOLDER", help="FITS frames, or folders with them.")
     ] = None,
     png: Annotated[
         Path | None,

@@ -13,7 +13,7 @@ INJECTED = Path("injected")
 
 RecordsFolder = Annotated[Path, typer.Option(help="Folder of the records.")]
 Split = Annotated[Literal["test", "validation", "calibration", "train"], typer.Option(help="Split of the records.")]
-Run = Annotated[Path, typer.Argument(metavar="[RUN]", help="Run directory.")]
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.")]
 Columns = Annotated[
     str,
     typer.Option(

@@ -21,6 +21,7 @@ from ..frames.headers.cards import say_doubts
 from ..frames.info import FrameInfo
 from ..frames.profiles import load_camera
 from ..frames.reading import find_frames, read_headers
+from ..interrupts import Written, noting
 from ..settings.survey import Detection, DetectionEngine
 from ..workers import in_order
 from . import sep_engine, source_extractor
@@ -117,7 +118,7 @@ def detect_frames(
     others: list[FrameInfo] = []
     # Outcomes come in the order of the frames, so that the first error, and the order of the warnings, do not depend on
     # which process is the fastest. Closed at that error, so that the other processes end before it is shown.
-    with closing(outcomes):
+    with noting(partial(Written(targets).told, "catalogues")), closing(outcomes):
         for target in track(targets, "detecting"):
             outcome = next(outcomes)
             for warning in outcome.warnings:

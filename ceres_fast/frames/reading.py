@@ -16,6 +16,7 @@ from astropy.wcs import WCS
 
 from ..console import warn_once
 from ..errors import CeresFastError, InputError
+from ..file_names import written
 from .camera import GENERIC, Camera
 from .ccd_images import Layout, header_of, layout_of, shape_of
 from .fits_files import SUFFIXES, check_whole, each_hdu, files_below, frame_stem, is_fits_name, open_fits, warn_unread
@@ -237,7 +238,7 @@ def _head(path: Path, hdus: fits.HDUList, layout: Layout, hdu: int, camera: Came
         values["ccd"] = layout.names[part]
     info = FrameInfo(
         path=path,
-        frame=f"{frame_stem(path)}[{hdu}]" if parts > 1 else frame_stem(path),
+        frame=written(frame_stem(path)) + (f"[{hdu}]" if parts > 1 else ""),
         **values,
         shape=shape,
         hdu=hdu,

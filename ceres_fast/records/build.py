@@ -219,7 +219,7 @@ def build_records(
         scales = columns["pixel_scale"][(split_of == "train") & np.isfinite(columns["pixel_scale"])]
         with disk_errors(out, DISK):
             listed_static = [] if static is None else [(sha256, static.name)]
-            write_text(records / SOURCES_FILE, _listing(found, made, listed_static))
+            (records / SOURCES_FILE).write_bytes(_listing(found, made, listed_static))
             manifest = Manifest(
                 format_version=FORMAT_VERSION,
                 ceres_fast=__version__,
@@ -308,13 +308,20 @@ def _made(sources: Sequence[Source], made: Sequence[tuple[Source, Unit, Part]]) 
 
 def _listing(
     sources: Sequence[Source], made: Sequence[tuple[Source, Unit, Part]], others: Sequence[tuple[str, str]]
-) -> str:
+) -> bytes:
     """Return SHA-256 and name of every file, as ``sha256sum`` writes them: source by source, by name, then others."""
     lines: list[list[str]] = []
     for source in sources:
         listed = (line for of, _, part in made if of is source for line in part.listed)
         lines += sorted(listed, key=lambda line: line[1])
-    return "".join(f"{sha256}  {name}\n" for sha256, name in [*lines, *others])
+    return "".join(_listed(sha256, name) for sha256, name in [*lines, *others]).encode(errors="surrogateescape")
+
+
+def _listed(sha256: str, name: str) -> str:
+    """Return a line of the list; a backslash at its beginning says that the name has escapes."""
+    escaped = name.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
+    mark = "" if escaped == name else "\\"
+    return f"{mark}{sha256}  {escaped}\n"
 
 
 def _as_lists(conditions: Where) -> list[Condition]:

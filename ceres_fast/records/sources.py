@@ -14,10 +14,11 @@ from typing import Any
 from astropy.table import Table
 
 from ..alerts import ENDINGS, alert_units, format_of_file, is_alerts
-from ..catalogues import catalogue_places
+from ..catalogues import catalogues_there
 from ..catalogues.fields import grouped, read_infos
 from ..console import warn, warnings_kept
 from ..errors import CeresFastError, InputError, OnError
+from ..file_names import written
 from ..files import sha256_of
 from ..frames.camera import GENERIC, Camera
 from ..frames.fits_files import files_below, is_fits_name
@@ -195,7 +196,7 @@ class Frames(Source):
 
         Where it has several catalogues in a folder that is named, it has no stamps, because of all of them.
         """
-        there = [place for place in catalogue_places(frame, self.catalogues) if place.is_file()]
+        there = catalogues_there(frame, self.catalogues)
         used = there[:1] if self.catalogues is None else there
         return [frame, *used, *companion_files(frame, self.camera)]
 
@@ -283,7 +284,7 @@ def find_sources(
         kind = StampFolders if is_class_folders(folder) else Alerts if is_alerts(folder) else Frames
         if kind is Frames:
             _refuse_other_formats(folder)
-        prefix = f"{unique}/" if len(folders) > 1 else ""
+        prefix = f"{written(unique)}/" if len(folders) > 1 else ""
         sources.append(kind(folder, unique, truth or folder / TRUTH, prefix, catalogues, camera))
     return sources
 
@@ -314,6 +315,6 @@ def _refuse_nested(folder: Path, others: Sequence[Path]) -> None:
 def described(sources: Sequence[Source], static: Path | None = None) -> list[SourceCount]:
     """Return the sources for the manifest, and the table of fixed sources."""
     entries: list[SourceCount] = [
-        {"name": source.name, "kind": source.kind, "files": len(source.files)} for source in sources
+        {"name": written(source.name), "kind": source.kind, "files": len(source.files)} for source in sources
     ]
-    return entries if static is None else [*entries, {"name": static.name, "kind": "static", "files": 1}]
+    return entries if static is None else [*entries, {"name": written(static.name), "kind": "static", "files": 1}]

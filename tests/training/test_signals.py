@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ceres_fast.training.signals import SIGNALS, Stopped, stoppable
+from ceres_fast.interrupts import SIGNALS, Stopped
+from ceres_fast.training.signals import stoppable
 
 RUN = Path("a run")
 

@@ -22,6 +22,8 @@ from matplotlib import image
 from ceres_fast.artifact.classifier import read_classifier
 from ceres_fast.artifact.latest import resolve
 from ceres_fast.errors import CeresFastError, InputError
+from ceres_fast.interrupts import Stopped
+from ceres_fast.model import build
 from ceres_fast.model.load import load_model, predict
 from ceres_fast.records.build import build_records
 from ceres_fast.records.manifest import Manifest, load_manifest
@@ -32,7 +34,6 @@ from ceres_fast.training import assemble
 from ceres_fast.training import train as module
 from ceres_fast.training.best_epoch import KeepBest
 from ceres_fast.training.config import RunConfig
-from ceres_fast.training.signals import Stopped
 from ceres_fast.training.train import train
 
 from ..tiny_networks import tiny_network

@@ -128,7 +128,7 @@ def _table(quantity: Mapping[str, Any], needs: int) -> str:
         f"{title.format(needs=needs):>{width}}" for title, width, _ in columns.values()
     )
     lines = [
-        f"{_short(one['label'], 20):<20}{one['asteroids']:>9,}"
+        f"{_in_front(one['label'])}{one['asteroids']:>9,}"
         + "".join(f"{show(one[name]):>{width}}" for name, (_, width, show) in columns.items())
         for one in shown
     ]
@@ -140,6 +140,11 @@ def _title(quantity: Mapping[str, Any], shown: int) -> str:
     notes = [f"the {shown} worst of {len(bins)}"] if shown < len(bins) else []
     notes += ["a stamp may be in several lines"] if quantity["overlapping"] else []
     return quantity["title"] + (f": {'; '.join(notes)}" if notes else "")
+
+
+def _in_front(label: str) -> str:
+    """Return what stands before the numbers of a bin; a name that is too long for that has a line of its own."""
+    return f"{label:<20}" if len(label) < 20 else f"{label}\n{'':<20}"
 
 
 def _short(text: str, most: int) -> str:

@@ -15,6 +15,7 @@ from ...catalogues import find_catalogue
 from ...catalogues.detections import Detections, read_detections
 from ...console import warn
 from ...errors import InputError, Problems
+from ...file_names import written
 from ...frames.camera import GENERIC, Camera
 from ...frames.exposures import group_exposures, without_no_sky
 from ...frames.headers.cards import say_doubts
@@ -231,7 +232,7 @@ def _rows(each: Field, views: Sequence[View], names: Mapping[Path, Path]) -> lis
                     "position_angle": asteroids.position_angle[rows],
                     "validated": valid[rows],
                     "field": np.full(len(rows), exposure.info.field),
-                    "frame": np.full(len(rows), names[exposure.info.path].as_posix()),
+                    "frame": np.full(len(rows), written(names[exposure.info.path])),
                     "x": view.x[rows],
                     "y": view.y[rows],
                     "share": view.share[rows],
