@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 
-from ceres_fast.files import atomic_directory, sha256_of
+from ceres_fast.files import sha256_of
+from ceres_fast.folders import atomic_directory
 from ceres_fast.records.examples import parse
 from ceres_fast.records.manifest import Manifest, class_counts, load_manifest, shard_name, write_manifest
 from ceres_fast.records.pipeline import stamp_dataset

@@ -90,7 +90,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
     try:
         with disk_errors(path, DISK):
             yield temporary
-            temporary.chmod(0o666 & ~_umask())
+            temporary.chmod(0o666 & ~umask())
             sync(temporary)
             temporary.replace(path)
             sync(path.parent)
@@ -116,68 +116,42 @@ def reserve(path: Path, size: int) -> None:
                 raise
 
 
-@contextmanager
-def atomic_directory(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
-    """Yield a temporary directory beside `path` that becomes `path` when the block succeeds.
-
-    Raises
-    ------
-    CeresFastError
-        When `path` exists (before or after the block) and `overwrite` is false, or the disk refuses.
-    """
-    refuse_existing(path, overwrite)
-    with disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.partial-", dir=path.parent))
-    try:
-        with disk_errors(path, DISK):
-            yield temporary
-            move_directory(temporary, path, overwrite=overwrite)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def move_directory(new: Path, path: Path, *, overwrite: bool = False) -> None:
-    """Fsync a finished directory and rename it to `path`, in place of what is there.
-
-    Raises
-    ------
-    CeresFastError
-        When `path` exists and `overwrite` is false.
-    """
-    for file in [new, *new.rglob("*")]:
-        sync(file)
-    new.chmod(0o777 & ~_umask())
-    refuse_existing(path, overwrite)
-    _swap_in(new, path)
-    sync(path.parent)
-
-
-def _swap_in(new: Path, path: Path) -> None:
-    if not path.exists():
-        new.rename(path)
-        return
-    old = Path(tempfile.mkdtemp(prefix=f".{path.name}.old-", dir=path.parent)) / path.name
-    path.rename(old)
-    try:
-        new.rename(path)
-    except OSError:
-        old.rename(path)
-        old.parent.rmdir()
-        raise
-    shutil.rmtree(old.parent, ignore_errors=True)
-
-
 def refuse_existing(path: Path, overwrite: bool) -> None:
-    """Raise a CeresFastError when `path` exists and must not be replaced."""
+    """Raise a CeresFastError when the file `path` exists and must not be replaced."""
     if path.exists() and not overwrite:
         raise CeresFastError(f"{path}: exists already. Choose another name, or pass --overwrite to replace it.")
 
 
-def _umask() -> int:
+def umask() -> int:
+    """Return the bits that new files and folders of this process do not get."""
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+@contextmanager
+def temporary_folder(purpose: str) -> Iterator[Path]:
+    """Yield a folder that is removed when the block ends, for libraries and programs that read and write files only.
+
+    Parameters
+    ----------
+    purpose : str
+        What needs it, for the error.
+
+    Raises
+    ------
+    CeresFastError
+        When there is no place for it, or the disk refuses what is written there.
+    """
+    try:
+        made = tempfile.TemporaryDirectory(prefix="ceres-fast-")
+    except OSError as error:
+        raise CeresFastError(
+            f"{purpose} needs a folder for temporary files, and none can be made ({error.strerror}). "
+            "Name a folder with room in $TMPDIR."
+        ) from error
+    with made as folder, disk_errors(Path(folder), DISK):
+        yield Path(folder)
 
 
 def copy_file(source: Path, path: Path) -> None:
@@ -187,7 +161,7 @@ def copy_file(source: Path, path: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` (UTF-8) to `path`, whole or not at all; of the name of a file, bytes that are no text are escaped."""
+    """Write `text` (UTF-8) to `path`, whole or not at all; bytes of a name that are no text are escaped."""
     with atomic_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8", errors=ESCAPE_BYTES)
 

@@ -20,7 +20,6 @@ from hypothesis import strategies as st
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.files import (
     DEEPEST,
-    atomic_directory,
     atomic_file,
     parse_json,
     read_json,
@@ -29,6 +28,7 @@ from ceres_fast.files import (
     write_json,
     write_text,
 )
+from ceres_fast.folders import atomic_directory
 
 OLD, NEW = "what was there before\n", "something else\n"
 
@@ -62,8 +62,8 @@ def test_a_file_is_replaced_at_the_end_of_the_block(old: Path) -> None:
         assert temporary.parent == old.parent
         assert temporary.name.endswith(".tar.gz")
         temporary.write_text(NEW)
-        assert old.read_text() == OLD
-    assert old.read_text() == NEW
+        assert old.read_text(encoding="utf-8") == OLD
+    assert old.read_text(encoding="utf-8") == NEW
     assert names(old.parent) == [old.name]
 
 
@@ -77,7 +77,7 @@ def test_an_error_in_the_block_passes_and_costs_nothing(old: Path, error: type[B
     with pytest.raises(error, match="the block's own"), atomic_file(old) as temporary:
         temporary.write_text(NEW)
         raise error("the block's own")
-    assert old.read_text() == OLD
+    assert old.read_text(encoding="utf-8") == OLD
     assert names(old.parent) == [old.name]
 
 
@@ -113,7 +113,8 @@ FULL = """
 import resource, sys
 from pathlib import Path
 from ceres_fast.errors import CeresFastError
-from ceres_fast.files import atomic_directory, write_text
+from ceres_fast.files import write_text
+from ceres_fast.folders import atomic_directory
 
 def folder(path):
     with atomic_directory(path, overwrite=True) as temporary:
@@ -144,7 +145,8 @@ def test_a_full_disk_is_one_clear_line_and_costs_nothing(what: str, request: pyt
 KILLED = """
 import sys, time
 from pathlib import Path
-from ceres_fast.files import atomic_directory, atomic_file
+from ceres_fast.files import atomic_file
+from ceres_fast.folders import atomic_directory
 
 path = Path(sys.argv[1])
 with atomic_directory(path, overwrite=True) if path.is_dir() else atomic_file(path) as temporary:
@@ -184,11 +186,11 @@ for _ in range(40):
 
 
 def test_readers_beside_several_writers_see_whole_files(old: Path) -> None:
-    old.write_text("0" * 20_000)
+    old.write_text("0" * 20_000, encoding="utf-8")
     writers = [run(WRITER, old, letter) for letter in "123"]
     seen = set()
     while any(writer.poll() is None for writer in writers):
-        seen.add(old.read_text())
+        seen.add(old.read_text(encoding="utf-8"))
     assert [writer.communicate()[1] for writer in writers] == ["", "", ""]
     assert {len(text) for text in seen} == {20_000}
     assert all(len(set(text)) == 1 for text in seen)
@@ -201,7 +203,7 @@ def test_threads_that_write_one_file_do_not_disturb_each_other(old: Path) -> Non
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(set(old.read_text())) == 1
+    assert len(set(old.read_text(encoding="utf-8"))) == 1
     assert names(old.parent) == [old.name]
 
 
@@ -224,65 +226,6 @@ def test_only_a_full_disk_refuses_to_reserve(
         reserve(old, 10)
 
 
-def test_a_folder_appears_when_it_is_complete(tmp_path: Path) -> None:
-    path = tmp_path / "a" / "records"
-    with atomic_directory(path) as temporary:
-        (temporary / "deep").mkdir()
-        (temporary / "deep" / "shard").write_text(NEW)
-        assert not path.exists()
-    assert (path / "deep" / "shard").read_text() == NEW
-    assert names(path.parent) == ["records"]
-
-
-def test_a_folder_is_replaced_as_a_whole_where_that_is_asked_for(old_folder: Path) -> None:
-    with pytest.raises(CeresFastError, match="exists already"), atomic_directory(old_folder):
-        raise AssertionError("it must be refused before the work")
-    with atomic_directory(old_folder, overwrite=True) as temporary:
-        (temporary / "manifest").write_text(NEW)
-        assert names(old_folder) == ["deep"]
-    assert names(old_folder) == ["manifest"]
-    assert names(old_folder.parent) == ["records"]
-
-
-def test_a_folder_that_another_process_made_meanwhile_is_left(tmp_path: Path) -> None:
-    path = tmp_path / "records"
-    with pytest.raises(CeresFastError, match="exists already"), atomic_directory(path):
-        path.mkdir()
-        (path / "theirs").write_text(OLD)
-    assert names(path) == ["theirs"]
-    assert names(tmp_path) == ["records"]
-
-
-def test_an_error_while_a_folder_is_filled_costs_nothing(old_folder: Path) -> None:
-    with pytest.raises(ValueError, match="bad stamp"), atomic_directory(old_folder, overwrite=True) as temporary:
-        (temporary / "new").write_text(NEW)
-        raise ValueError("bad stamp")
-    assert names(old_folder) == ["deep"]
-    assert names(old_folder.parent) == ["records"]
-
-
-@pytest.mark.parametrize("failing", [1, 2], ids=["put back", "not even put back"])
-def test_when_the_last_step_fails_the_old_folder_is_not_lost(
-    old_folder: Path, monkeypatch: pytest.MonkeyPatch, failing: int
-) -> None:
-    rename, calls = Path.rename, []
-
-    def refusing(source: Path, target: Path) -> Path:
-        calls.append(source)
-        if 1 < len(calls) <= 1 + failing:
-            raise OSError(5, "Input/output error")
-        return rename(source, target)
-
-    monkeypatch.setattr(Path, "rename", refusing)
-    with (
-        pytest.raises(CeresFastError, match="Input/output error"),
-        atomic_directory(old_folder, overwrite=True) as temporary,
-    ):
-        (temporary / "new").write_text(NEW)
-    assert [file.read_text() for file in old_folder.parent.rglob("shard")] == [OLD]
-    assert failing == 2 or names(old_folder.parent) == ["records"]
-
-
 def test_json_comes_back(tmp_path: Path) -> None:
     value = {"name": "µ", "numbers": [1, 2.5, None], "deep": {"yes": True}}
     write_json(tmp_path / "a.json", value)
@@ -293,7 +236,7 @@ def test_json_comes_back(tmp_path: Path) -> None:
 def test_json_has_no_nan(old: Path, value: object) -> None:
     with pytest.raises(ValueError, match="JSON"):
         write_json(old, {"loss": value})
-    assert old.read_text() == OLD
+    assert old.read_text(encoding="utf-8") == OLD
 
 
 NO_JSON = {

@@ -14,6 +14,7 @@ from ..errors import CeresFastError
 from ..evaluation.evaluate import evaluate
 from ..export import export
 from ..files import write_json
+from ..folders import contents, occupied
 from ..records.build import build_records
 from ..selection.rules import Rules
 from ..settings.training import Settings
@@ -79,14 +80,13 @@ def _step(text: str) -> None:
 
 
 def _clear(out: Path, overwrite: bool) -> None:
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+    if not (problem := occupied(out)):
         return
     if not overwrite:
-        raise CeresFastError(
-            f"{out}: exists already. Choose another folder, or pass --overwrite to replace the demo in it."
-        )
+        raise CeresFastError(f"{out}: {problem}. Choose another folder, or pass --overwrite to replace the demo in it.")
     if not (out / MARK).is_file():
         raise CeresFastError(
             f"{out}: is not the folder of an earlier demo, so it is not replaced. Choose another folder."
         )
-    shutil.rmtree(out)
+    for each in contents(out):  # not the folder itself, which may be the root of a volume
+        shutil.rmtree(each) if each.is_dir() and not each.is_symlink() else each.unlink()

@@ -21,7 +21,8 @@ from ..artifact.onnx_file import INPUT, OUTPUT
 from ..console import say
 from ..engines.batches import BATCHES
 from ..errors import CeresFastError, InputError
-from ..files import atomic_directory, disk_errors, sha256_of, write_text
+from ..files import disk_errors, sha256_of, write_text
+from ..folders import atomic_directory
 from ..locks import lock_where_possible
 from .pbtxt import Word, text
 from .triton_products import Product, read_product

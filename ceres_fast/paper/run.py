@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..console import say, table, warn
 from ..errors import CeresFastError
+from ..folders import contents
 from ..settings.option import as_arguments
 from ..tensorflow_quiet import tf
 from ..training.members import Member, Step, carry_out, evaluation, refuse_failed, training
@@ -84,9 +85,9 @@ def run_experiments(out: Path, plan: Plan) -> Path:
 
 def _refuse_other(out: Path) -> None:
     """Refuse a folder that holds something else: what is written into it would be lost among that."""
-    if not out.is_dir() or (out / PLAN).exists():
+    if (out / PLAN).exists():
         return
-    if others := sorted(path.name for path in out.iterdir() if path.name != CONFIG and path.name[0] != "."):
+    if others := [path.name for path in contents(out, CONFIG) if path.name[0] != "."]:
         raise CeresFastError(f"{out}: holds {others[0]}, and no experiments. Choose another --out.")
 
 
@@ -102,7 +103,7 @@ def _steps(out: Path, plan: Plan, results: Results) -> Sequence[Step]:
         answers=frozenset({"TooFewAsteroids"}),
     )
     return (
-        training(out / CONFIG),
+        training(out / CONFIG, plan.options["records"]),
         evaluation("validation", plan.options),
         evaluation("test", plan.options),
         calibration,

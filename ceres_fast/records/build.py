@@ -15,7 +15,8 @@ from ..catalogues import Names, check_folder, check_one_each
 from ..catalogues.static_sources import read_static
 from ..console import say, warn
 from ..errors import CeresFastError, NanPolicy, OnError
-from ..files import DISK, StrPath, as_paths, disk_errors, move_directory, sha256_of, write_text
+from ..files import DISK, StrPath, as_paths, disk_errors, sha256_of
+from ..folders import LOCK, PARTIAL, contents, move_directory, refuse_occupied
 from ..frames.camera import GENERIC, Camera
 from ..frames.profiles import load_camera
 from ..frames.where import Where
@@ -39,7 +40,7 @@ from .manifest import (
     valid_name,
     write_manifest,
 )
-from .parts import LOCK, PARTS, RECORDS, Part, PartMaker, clear_others, partial_folder
+from .parts import PARTS, RECORDS, Part, PartMaker, clear_others, partial_folder
 from .reconcile import Made, reconcile
 from .scheduler import Workers
 from .sources import Source, find_sources
@@ -86,9 +87,9 @@ def build_records(
     """Build TFRecord shards of stamps and their manifest.
 
     The same sources and arguments give the same bytes, whatever the workers. What is finished when a build is
-    interrupted is kept in ``.NAME.partial`` beside `out`, and the same build goes on from there. In memory are what
-    is known of all stamps, without their pixels (about 1 kB each), and for each worker one frame and the stamps of
-    its field.
+    interrupted is kept in ``.NAME.partial`` beside `out` (in ``.partial`` in it, where it is there and empty), and the
+    same build goes on from there. In memory are what is known of all stamps, without their pixels (about 1 kB each),
+    and for each worker one frame and the stamps of its field.
 
     Parameters
     ----------
@@ -206,7 +207,8 @@ def build_records(
     sha256 = "" if static is None else sha256_of(static)
     choice = Choice(where, rules, on_error, nan, tuple(planes), names, observatory, static, sha256, needs)
     with Workers(workers, scheduler) as pool, partial_folder(out) as folder:
-        pool.check({source.folder: "" for source in found} | {folder / LOCK: (folder / LOCK).read_text()})
+        locked_by = (folder / LOCK).read_text(encoding="utf-8")
+        pool.check({source.folder: "" for source in found} | {folder / LOCK: locked_by})
         made = _make_parts(found, choice, pool, folder / PARTS)
         parts = [part for _, _, part in made]
         columns = read_tables([folder / PARTS / part.key for part in parts])
@@ -343,10 +345,8 @@ def _check_arguments(name: str, shards: int) -> None:
 
 def _check_out(out: Path, overwrite: bool) -> None:
     """Refuse now what would be refused after the work, and never replace anything but records."""
-    if out.exists() and not overwrite:
-        raise CeresFastError(f"{out}: exists already. Choose another name, or pass --overwrite to replace it.")
-    others = [out] if out.is_file() else [file for file in sorted(out.glob("*")) if not _OURS.fullmatch(file.name)]
-    if others:
+    refuse_occupied(out, overwrite)
+    if others := [file for file in contents(out, PARTIAL) if not _OURS.fullmatch(file.name)]:
         raise CeresFastError(
             f"{others[0]}: is no part of records, so it is not deleted. Choose another name than {out}."
         )

@@ -14,7 +14,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -25,14 +25,14 @@ from astropy.table import Table
 
 from .. import __version__
 from ..console import warn, warnings_kept
-from ..errors import CeresFastError, InputError, Problems
-from ..files import DISK, disk_errors, move_directory, sha256_of, write_json
-from ..locks import Busy, Lock, lock
+from ..errors import InputError, Problems
+from ..files import DISK, disk_errors, sha256_of, write_json
+from ..folders import move_directory, prepared
 from ..stamps import COLUMNS, empty_table, stamp_shape
 from .units import Choice, SourceFile, Unit
 
-LOCK, PARTS, RECORDS, PLANS = "lock", "parts", "records", "plans"
-"""What is in the folder of a build."""
+PARTS, RECORDS, PLANS = "parts", "records", "plans"
+"""What is in the folder of a build, beside its lock."""
 
 STAMPS, TABLE, ABOUT = "stamps.npy", "columns.npz", "part.json"
 """What is in the folder of a part."""
@@ -43,7 +43,7 @@ LAYOUT = 1
 
 @contextmanager
 def partial_folder(out: Path) -> Iterator[Path]:
-    """Yield the folder ``.NAME.partial`` beside `out`, which no other process has at the same time.
+    """Yield the folder in which `out` is prepared, which no other process has at the same time (`folders.prepared`).
 
     It stays when the block fails and parts are in it, so that the next build goes on from there; else it is deleted.
     A process that is killed gives it free.
@@ -53,10 +53,7 @@ def partial_folder(out: Path) -> Iterator[Path]:
     CeresFastError
         When another process builds there, or the disk refuses.
     """
-    folder = out.parent / f".{out.name}.partial"
-    with disk_errors(out):
-        held = _locked(folder, out)
-    with held:
+    with prepared(out) as folder:
         try:
             with disk_errors(folder):
                 (folder / PARTS).mkdir(exist_ok=True)
@@ -71,17 +68,6 @@ def partial_folder(out: Path) -> Iterator[Path]:
                 shutil.rmtree(folder, ignore_errors=True)
             raise
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _locked(folder: Path, out: Path) -> Lock:
-    while True:
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            # Not found: the build that had the lock has ended between the two calls and taken the folder away.
-            with suppress(FileNotFoundError):
-                return lock(folder / LOCK)
-        except Busy as busy:
-            raise CeresFastError(f"{out}: is being built by {busy}. Wait for it, or choose another name.") from None
 
 
 @dataclass(frozen=True)

@@ -73,13 +73,16 @@ class Step:
 AfterStep = Callable[[Member, Step, Problem | None], None]
 
 
-def training(config: Path) -> Step:
-    """Return the step that trains with a configuration file, and evaluates on the validation split."""
+def training(config: Path, records: object) -> Step:
+    """Return the step that trains with a configuration file, and evaluates on the validation split.
+
+    What was stopped goes on with the records where they are now, `records`.
+    """
 
     def arguments(member: Member) -> list[object]:
         discard_unbegun(member.folder)
         if (member.folder / CONFIG).is_file():
-            return ["train", "--resume", member.folder]
+            return ["train", "--resume", member.folder, "--records", records]
         one = ["--backbone", member.backbone, "--experiment", member.experiment, "--seed", member.seed, "--seeds", 1]
         return ["train", "--config", config, *one, "--run", member.folder]
 

@@ -13,6 +13,7 @@ from ..artifact.latest import LATEST, resolve
 from ..console import warn
 from ..errors import CeresFastError, InputError
 from ..files import disk_errors
+from ..folders import occupied
 from ..locks import Busy, Lock, lock, lock_where_possible
 
 RUNS = Path("runs")
@@ -29,30 +30,54 @@ def create_run(run: Path | None, backbone: str, experiment: int) -> Path:
     """Create the directory of a new run; without a name, `RUNS`/<UTC time>-<backbone>-experiment<n>.
 
     Where runs start in the same second, as when a script trains several seeds, the name of the second ends in ``-2``.
-    The directory is locked for this process until it ends.
+    A named one may be there and empty. The directory is locked for this process until it ends.
 
     Raises
     ------
     CeresFastError
-        When it exists already (a run is never overwritten, and two processes never share one), cannot be created, or
-        has the name of the file that names the newest run.
+        When something is in it (a run is never overwritten, and two processes never share one), or it cannot be
+        created, or has the name of the file that names the newest run.
     """
-    if run and run.name == LATEST:
-        raise CeresFastError(f"{run}: is the name of the file that names the newest run. Choose another --run.")
-    for name in [run] if run else _names(f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{backbone}-experiment{experiment}"):
+    if run is not None:
+        _take(run)
+        return run
+    for name in _names(f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{backbone}-experiment{experiment}"):
         try:
             name.mkdir(parents=True)
         except OSError as error:
             # Not by FileExistsError, which is also raised where a parent folder is a file.
             if not os.path.lexists(name):
-                raise CeresFastError(f"{name}: cannot be made ({error.strerror}). Choose another --run.") from error
+                raise _impossible(name, error) from error
         else:
-            lock_run(name)
-            return name
-    raise CeresFastError(
-        f"{run}: exists already, and a run is never overwritten. Choose another --run, or remove it first; a run that "
-        f"was stopped goes on with --resume {run}."
-    )
+            break
+    lock_run(name)
+    return name
+
+
+def _take(run: Path) -> None:
+    if run.name == LATEST:
+        raise CeresFastError(f"{run}: is the name of the file that names the newest run. Choose another --run.")
+    # Looked into before it is locked, so that nothing is left in a folder of something else; and after, because
+    # another process may have taken it in between.
+    _refuse_occupied(run)
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _impossible(run, error) from error
+    _lock(run)
+    _refuse_occupied(run)
+
+
+def _refuse_occupied(run: Path) -> None:
+    if problem := occupied(run, LOCK):
+        raise CeresFastError(
+            f"{run}: {problem}. A run is never overwritten: choose another --run, or remove it first; a run that was "
+            f"stopped goes on with --resume {run}."
+        )
+
+
+def _impossible(run: Path, error: OSError) -> CeresFastError:
+    return CeresFastError(f"{run}: cannot be made ({error.strerror}). Choose another --run.")
 
 
 def open_run(run: Path) -> Path:
@@ -144,9 +169,12 @@ def lock_run(run: Path) -> None:
     CeresFastError
         When another process uses it, or it cannot be written.
     """
+    if not any(held.is_of(run / LOCK) for held in _held):
+        _lock(run)
+
+
+def _lock(run: Path) -> None:
     path = run / LOCK
-    if any(held.is_of(path) for held in _held):
-        return
     with disk_errors(path):
         try:
             held = lock_where_possible(path)

@@ -191,6 +191,12 @@ def test_a_cache_that_others_use_is_kept(plan: Made, tmp_path: Path, commands: C
     assert entry.exists()
 
 
+def test_a_folder_that_is_there_and_empty(plan: Made, tmp_path: Path, commands: Commands, reports: list[int]) -> None:
+    (tmp_path / "out" / "lost+found").mkdir(parents=True)
+    run_experiments(tmp_path / "out", plan())
+    assert (tmp_path / "out" / "experiments.json").is_file()
+
+
 def test_a_folder_of_something_else_is_refused(plan: Made, tmp_path: Path, commands: Commands) -> None:
     out = tmp_path / "out"
     out.mkdir()

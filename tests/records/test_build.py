@@ -230,7 +230,7 @@ def test_two_builds_into_one_folder(class_folders, copied, monkeypatch):
     before = contents(copied)
 
     def second(manifest, folder):
-        with pytest.raises(CeresFastError, match=rf"is being built by process {os.getpid()} on") as caught:
+        with pytest.raises(CeresFastError, match=rf"is being written by process {os.getpid()} on") as caught:
             build_records([class_folders], copied, shards=1, overwrite=True)
         refused.append(caught.value)
         real(manifest, folder)
@@ -254,6 +254,26 @@ def test_what_appears_while_a_build_runs_is_not_replaced(class_folders, tmp_path
     with pytest.raises(CeresFastError, match="exists already"):
         build_records([class_folders], tmp_path / "r")
     assert [file.name for file in (tmp_path / "r").iterdir()] == ["thesis.tex"]
+
+
+def test_into_an_empty_folder_an_interrupted_build_goes_on(class_folders, tmp_path, monkeypatch, capsys):
+    out = tmp_path / "volume"
+    (out / "lost+found").mkdir(parents=True)
+
+    def interrupted(manifest, folder):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(build, "write_manifest", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            build_records([class_folders], out, shards=2)
+    assert sorted(file.name for file in out.iterdir()) == [".partial", "lost+found"]
+    build_records([class_folders], out, shards=2)
+    assert "parts were there already" in capsys.readouterr().out
+    names = {file.name for file in out.iterdir()}
+    assert len(names) == 1 + 2 + 4 * 2
+    assert {"manifest.json", "lost+found"} < names
+    assert [file.name for file in tmp_path.iterdir()] == ["volume"]
 
 
 @pytest.fixture

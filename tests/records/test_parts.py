@@ -72,7 +72,7 @@ def test_a_second_build_is_refused_until_the_first_is_killed(tmp_path):
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "locked\n"
         with (
-            pytest.raises(CeresFastError, match=rf"out: is being built by process {process.pid} on"),
+            pytest.raises(CeresFastError, match=rf"out: is being written by process {process.pid} on"),
             partial_folder(tmp_path / "out"),
         ):
             pass

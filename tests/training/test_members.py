@@ -162,14 +162,14 @@ def test_waiting_can_be_stopped(fake: Fake, tmp_path: Path, monkeypatch: pytest.
 
 
 def test_a_run_begins_or_goes_on(member: Member, tmp_path: Path) -> None:
-    step = training(tmp_path / CONFIG)
+    step = training(tmp_path / CONFIG, "moved")
     new = ["train", "--config", tmp_path / CONFIG, "--backbone", "xception", "--experiment", 2, "--seed", 3]
     new += ["--seeds", 1, "--run", member.folder]
     assert step.arguments(member) == new
     member.folder.mkdir()
     (member.folder / CONFIG).touch()
     (member.folder / "provenance.json").touch()
-    assert step.arguments(member) == ["train", "--resume", member.folder]
+    assert step.arguments(member) == ["train", "--resume", member.folder, "--records", "moved"]
     assert not step.done(member)
     (member.folder / "metrics.json").write_text('{"epochs": 3}')
     assert step.done(member)
@@ -182,7 +182,7 @@ def test_what_was_killed_before_it_had_begun_begins_anew(member: Member, tmp_pat
     member.folder.mkdir()
     for name in names:
         (member.folder / name).touch()
-    assert training(tmp_path / CONFIG).arguments(member)[1] == "--config"
+    assert training(tmp_path / CONFIG, "records").arguments(member)[1] == "--config"
     assert not member.folder.exists()
 
 
@@ -190,14 +190,14 @@ def test_what_was_killed_before_it_had_begun_begins_anew(member: Member, tmp_pat
 def test_nothing_else_is_ever_removed(member: Member, tmp_path: Path, name: str) -> None:
     member.folder.mkdir()
     (member.folder / name).touch()
-    training(tmp_path / CONFIG).arguments(member)
+    training(tmp_path / CONFIG, "records").arguments(member)
     assert (member.folder / name).exists()
 
 
 def test_a_link_is_not_followed(member: Member, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     member.folder.symlink_to("empty")
-    training(tmp_path / CONFIG).arguments(member)
+    training(tmp_path / CONFIG, "records").arguments(member)
     assert (tmp_path / "empty").is_dir()
 
 

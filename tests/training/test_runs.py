@@ -45,11 +45,48 @@ def test_a_named_run_is_created_with_its_parent_folders(tmp_path: Path) -> None:
     assert (tmp_path / "a" / "b").is_dir()
 
 
-@pytest.mark.parametrize("make", [Path.mkdir, Path.touch], ids=["folder", "file"])
-def test_what_exists_is_never_used(tmp_path: Path, make: object) -> None:
-    make(tmp_path / "run")
-    with pytest.raises(CeresFastError, match=r"run: exists already, and a run is never overwritten\. Choose another"):
+@pytest.mark.parametrize("put", [None, "lost+found", ".nfs0000000000a1", LOCK], ids=str)
+def test_an_empty_folder_that_exists_is_used(tmp_path: Path, put: str | None) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    if put:
+        (run / put).touch()
+    assert create_run(run, "xception", 1) == run
+    (run / CONFIG).touch()
+    with pytest.raises(CeresFastError, match=r"is in use by process|exists already, and config\.toml is in it"):
+        create_run(run, "xception", 1)
+
+
+@pytest.mark.parametrize("name", ["data", ".profile", CONFIG, METRICS])
+def test_a_folder_with_something_in_it_is_left(tmp_path: Path, name: str) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / name).touch()
+    with pytest.raises(CeresFastError, match=rf"run: exists already, and {re.escape(name)} is in it\. A run is never"):
+        create_run(run, "xception", 1)
+    assert [path.name for path in run.iterdir()] == [name]  # nor is it locked
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "run").touch()
+    with pytest.raises(CeresFastError, match=r"run: exists already\. A run is never overwritten: choose another --run"):
         create_run(tmp_path / "run", "xception", 1)
+
+
+def test_an_empty_folder_that_another_process_has_taken_is_refused(tmp_path: Path) -> None:
+    with in_another_process(tmp_path), pytest.raises(CeresFastError, match="in use by process 77 on elsewhere"):
+        create_run(tmp_path, "xception", 1)
+    assert [path.name for path in tmp_path.iterdir()] == [LOCK]
+
+
+def test_what_comes_into_it_before_it_is_locked_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def locked_after_another_run_began_and_ended(path: Path) -> locks.Lock:
+        (tmp_path / METRICS).touch()
+        return locks.lock(path)
+
+    monkeypatch.setattr(runs, "lock_where_possible", locked_after_another_run_began_and_ended)
+    with pytest.raises(CeresFastError, match=r"exists already, and metrics\.json is in it"):
+        create_run(tmp_path, "xception", 1)
 
 
 def test_a_place_that_cannot_be(tmp_path: Path) -> None:
@@ -58,7 +95,11 @@ def test_a_place_that_cannot_be(tmp_path: Path) -> None:
         create_run(tmp_path / "file" / "run", "xception", 1)
 
 
-def test_of_many_at_once_one_gets_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("there", [False, True], ids=["none", "an empty folder"])
+def test_of_many_at_once_one_gets_it(tmp_path: Path, there: bool) -> None:
+    if there:
+        (tmp_path / "run").mkdir()
+
     def attempt(_: int) -> bool:
         try:
             create_run(tmp_path / "run", "xception", 1)

@@ -10,7 +10,8 @@ import numpy as np
 
 from ...console import say, table, warn
 from ...errors import CeresFastError
-from ...files import StrPath, atomic_directory, refuse_existing, write_json, write_text
+from ...files import StrPath, write_json, write_text
+from ...folders import PARTIAL, atomic_directory, contents, refuse_occupied
 from ...pictures import caption, draw_stamps
 from ...selection.track_cost import cost_rows
 from ...settings.records import Inspection
@@ -120,11 +121,10 @@ def inspect_records(
 
 def _check_output(output: Path, records: Path, overwrite: bool) -> None:
     """Refuse now what would be refused after the work, and never replace anything but an inspection."""
-    refuse_existing(output, overwrite)
+    refuse_occupied(output, overwrite)
     if output.resolve().is_relative_to(records):
         raise CeresFastError(f"{output}: is in the records, which hold only their own files. Choose another folder.")
-    others = [output] if output.is_file() else [file for file in sorted(output.glob("*")) if file.name not in _OURS]
-    if others:
+    if others := [file for file in contents(output, PARTIAL) if file.name not in _OURS]:
         raise CeresFastError(f"{others[0]}: is no part of an inspection, so it is not deleted. Choose another folder.")
 
 

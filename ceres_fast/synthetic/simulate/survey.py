@@ -13,7 +13,8 @@ from astropy.time import Time
 from ... import __version__
 from ...console import progress, say, table
 from ...errors import CeresFastError
-from ...files import StrPath, atomic_directory, write_json
+from ...files import StrPath, write_json
+from ...folders import atomic_directory
 from ...frames.camera import Camera
 from ...frames.profiles import load_camera
 from ...frames.reading import read_frame, read_headers
