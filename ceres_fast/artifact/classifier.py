@@ -18,6 +18,7 @@ from msgspec import Meta
 from ..errors import InputError
 from ..files import parse_json, read_json, sha256_of, write_text
 from ..schema import Mismatch, Sha256, Share, Word, check, check_fields, check_version, file_name, plain, shown
+from ..settings.training import LARGEST_HEAD
 from ..stamps import CLASSES, PLANE_SETS, PLANES, stamp_shape
 from . import CLASSIFIER_FILE
 from .latest import resolve
@@ -55,7 +56,7 @@ SAFE_SUFFIXES = (".weights.h5", ".onnx")
 class Head(TypedDict):
     """What stands on the backbone."""
 
-    dense: Annotated[int, Meta(ge=1)]
+    dense: Annotated[int, Meta(ge=1, le=LARGEST_HEAD)]
     dropout: Annotated[float, Meta(ge=0, lt=1)]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..artifact.onnx_file import read_onnx
 from ..engines.onnx_runtime import OnnxRuntimeEngine
+from ..engines.tensorrt.options import LARGEST_BATCH
 from ..engines.tensorrt.sidecar import read_sidecar
 from ..errors import CeresFastError, InputError
 from ..files import sha256_of
@@ -78,8 +79,8 @@ def read_product(path: Path, batches: Sequence[int]) -> Product:
 
 
 def _of_onnx(path: Path, batches: Sequence[int]) -> Product:
-    if not batches or any(type(size) is not int or size < 1 for size in batches):
-        raise CeresFastError(f"batch sizes {list(batches)}: expected whole numbers from 1.")
+    if not batches or any(type(size) is not int or not 1 <= size <= LARGEST_BATCH for size in batches):
+        raise CeresFastError(f"batch sizes {list(batches)}: expected whole numbers from 1 to {LARGEST_BATCH}.")
     stamp_shape, output_shape, facts = _facts(path)
     return Product(
         "onnxruntime",

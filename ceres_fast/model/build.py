@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import keras
-
+from .. import keras_settings
+from ..memory import installed, refuse_larger
 from ..settings.training import Architecture
 from ..stamps import PLANES, stamp_shape
+from ..tensorflow_quiet import keras
 from .backbones import BACKBONES, EXPERIMENTS, Backbone, Experiment, find_layer
 from .stem import Normalise, Upscale
 from .weights import load_base
+
+_FLOAT32 = 4
+"""Bytes of a weight, which has float32 whatever the policy."""
 
 BASE = "base"
 """Name of the layer that holds the backbone."""
@@ -38,11 +43,20 @@ def build_model(
     keras.Model
         ``stamps`` (n, 32, 32, planes) float32 in ADU to ``probabilities`` (n, 2) float32; column 1 is the asteroid's.
 
+    Raises
+    ------
+    CeresFastError
+        When Keras is set so that this would be another network, ImageNet weights cannot be had, or the memory of this
+        machine does not hold the head.
+    InputError
+        When weights cannot be loaded.
+
     Notes
     -----
     Head: Flatten, Dense, Dropout, Dense(2, softmax) (paper). Where the backbone is pre-trained, its
     BatchNormalization stays in inference mode, unfrozen or not; trained from scratch, it is trained as well.
     """
+    keras_settings.check()  # here, where each network is built, because a program may set Keras at any time
     backbone, experiment = BACKBONES[architecture.backbone], EXPERIMENTS[architecture.experiment]
     with _dtype_policy(architecture.precision):
         scratch = architecture.weights == "none" if pretrained is None else not pretrained
@@ -52,6 +66,7 @@ def build_model(
             _shorten_memory(base)
         else:
             _freeze(base, backbone, experiment)
+        _refuse_too_large(architecture.dense, math.prod(base.output_shape[1:]))
         stamps = keras.Input(stamp_shape(planes), dtype="float32", name="stamps")
         images = Upscale(backbone.input_size, name="upscale")(
             Normalise(architecture.normalise, name="normalise")(stamps)
@@ -101,6 +116,12 @@ def _shorten_memory(base: keras.Model) -> None:
     for layer in base.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = 0.9
+
+
+def _refuse_too_large(units: int, features: int) -> None:
+    """Refuse a head whose weights fit in no memory here, before they are made: a classifier may be anybody's."""
+    what = f"a head of {units:,} units on {features:,} features"
+    refuse_larger(units * features * _FLOAT32, installed(), what, "Choose fewer units (--dense).")
 
 
 @contextmanager

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -232,6 +233,13 @@ def _check_agreement(values: Mapping[str, Any]) -> None:
     for key, found, wanted in _decided(values):
         if found != wanted:
             raise Mismatch(key, f"is {shown(found)}", shown(wanted))
+    least = 4 * math.prod(stamp_shape(PLANES[:1]))
+    for name, split in values["splits"].items():
+        for number, shard in enumerate(split["shards"]):
+            # Memory for all stamps is taken before they are read.
+            if shard["count"] * least > shard["bytes"]:
+                key = f"splits.{name}.shards[{number}].count"
+                raise Mismatch(key, f"is {shard['count']}", f"at most {shard['bytes'] // least} stamps in its bytes")
     for name, account in values["reconciliation"].items():
         if problem := imbalance(account):
             raise Mismatch(f"reconciliation.{name}", f"does not add up, {problem}", "a reason for all that is not kept")

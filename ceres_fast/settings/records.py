@@ -24,7 +24,7 @@ class RecordsOptions:
         option("MPC code of the observatory that took the frames, where the truth has those of several."),
     ] = None
     name: Annotated[str, option("First part of the shards' names.")] = "stamps"
-    shards: Annotated[int, option("Shards per split.", metavar="N", ge=1)] = 8
+    shards: Annotated[int, option("Shards per split.", metavar="N", ge=1, le=99_999)] = 8
     calibration_asteroids: Annotated[
         int | None,
         option(
@@ -47,7 +47,7 @@ class RecordsOptions:
     ] = None
     workers: Annotated[
         int | None,
-        option("Processes; without it one per core. The records are the same.", metavar="N", ge=1),
+        option("Processes; without it one per core. The records are the same.", metavar="N", ge=1, le=4096),
     ] = None
     scheduler: Annotated[
         str | None,
@@ -59,4 +59,4 @@ class RecordsOptions:
 class Inspection:
     """What is shown of records."""
 
-    number: Annotated[int, option("Stamps of each class in the pictures.", metavar="N", ge=1)] = 40
+    number: Annotated[int, option("Stamps of each class in the pictures.", metavar="N", ge=1, le=10_000)] = 40

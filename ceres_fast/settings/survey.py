@@ -13,8 +13,8 @@ DetectionEngine = Literal["sep", "source-extractor"]
 class Simulation:
     """A survey to simulate."""
 
-    fields: Annotated[int, option("Pointings in the training nights.", metavar="N", ge=1)] = 8
-    held_out_fields: Annotated[int, option("Pointings in the held-out night.", metavar="N", ge=0)] = 2
+    fields: Annotated[int, option("Pointings in the training nights.", metavar="N", ge=1, le=100_000)] = 8
+    held_out_fields: Annotated[int, option("Pointings in the held-out night.", metavar="N", ge=0, le=100_000)] = 2
     exposures: Annotated[int, option("Exposures of each pointing.", metavar="N", ge=1, le=8)] = 4
     small: Annotated[bool, option("Frames of 1024x1024 pixels instead of 2048x4100.", alone=True)] = False
     like: Annotated[
@@ -46,7 +46,7 @@ class Injection:
     """Synthetic asteroids that are put into real frames."""
 
     number_per_field: Annotated[
-        int, option("Asteroids per field, CCD and night.", name="number", metavar="N", ge=1)
+        int, option("Asteroids per field, CCD and night.", name="number", metavar="N", ge=1, le=100_000)
     ] = 100
     magnitude: Annotated[
         tuple[float, float] | None,

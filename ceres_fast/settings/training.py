@@ -32,6 +32,9 @@ AUGMENTATIONS = ("dihedral", "shift", "noise")
 VARIANTS = 8
 """Flips and rotations of a square; number 0 leaves it as it is."""
 
+LARGEST_HEAD = 65_536
+"""Units of the hidden layer, at most: 256 times the usual number; the head of Xception then has 5 GB of weights."""
+
 WEIGHT_DECAY = 0.004
 """Keras's default for AdamW."""
 
@@ -79,7 +82,9 @@ class Architecture:
         Precision,
         option("Arithmetic of the network: float32, mixed_float16, mixed_bfloat16.", panel=SPEED, metavar=_NAME),
     ] = "float32"
-    dense: Annotated[int, option("Units of the head's hidden layer.", panel=NETWORK, metavar=_N, ge=1)] = 256
+    dense: Annotated[
+        int, option("Units of the head's hidden layer.", panel=NETWORK, metavar=_N, ge=1, le=LARGEST_HEAD)
+    ] = 256
     dropout: Annotated[
         float,
         option("Share of the hidden layer dropped in training.", panel=NETWORK, metavar=_X, ge=0, le=0.99),
@@ -112,8 +117,10 @@ class Settings(Architecture):
     ] = None
 
     # What is fitted, and how long
-    batch_size: Annotated[int, option("Stamps per step.", panel=STEPS, metavar=_N, ge=1)] = 128
-    epochs: Annotated[int, option("Passes over the training split, at most.", panel=FITTING, metavar=_N, ge=1)] = 30
+    batch_size: Annotated[int, option("Stamps per step.", panel=STEPS, metavar=_N, ge=1, le=65_536)] = 128
+    epochs: Annotated[
+        int, option("Passes over the training split, at most.", panel=FITTING, metavar=_N, ge=1, le=1_000_000)
+    ] = 30
     patience: Annotated[
         int,
         option("Epochs without a better --monitor after which training stops.", panel=FITTING, metavar=_N, ge=1),
@@ -221,7 +228,7 @@ class Settings(Architecture):
     cache_half: Annotated[bool, option("Keep float16 there in place of float32: half the disk.", panel=SPEED)] = False
     jit: Annotated[bool, option("Compile the training step with XLA.", panel=SPEED)] = False
     steps_per_execution: Annotated[
-        int, option("Steps sent to the device at once; 0: chosen.", panel=SPEED, metavar=_N, ge=0)
+        int, option("Steps sent to the device at once; 0: chosen.", panel=SPEED, metavar=_N, ge=0, le=10_000)
     ] = 0
     deterministic: Annotated[bool, option("The same bits each time, by slower operations on a GPU.", panel=SPEED)] = (
         False
@@ -299,6 +306,7 @@ class RunOptions:
             panel=AGAIN,
             metavar=_N,
             ge=1,
+            le=1000,
         ),
     ] = 1
     backbone: Annotated[Literal[BackboneName, "all"], _BACKBONE] = "xception"

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import keras
-
 from ..console import say, warn
+from ..memory import refuse_larger
 from ..model.build import BASE, build_model
 from ..model.cut import cut
 from ..records.manifest import Manifest
 from ..records.pipeline import read_columns
 from ..settings.training import Settings
 from ..stamps import CLASSES, PLANES
+from ..tensorflow_quiet import keras
 from .augment import Augment
-from .devices import replicas
+from .devices import replicas, total_memory
 from .feed.feed import Feed, fits_on_device
 from .feed.rows import RecordRows, Rows
+from .footprint import least_memory
 from .optimisation import build_loss, build_optimizer
 from .prefix_cache.cache import cached_rows
 from .prefix_cache.entry import NoRoom
@@ -114,7 +115,16 @@ def build_trainer(model: keras.Model, source: Source, manifest: Manifest, settin
         The manifest of the records.
     settings : Settings
         The settings of the run.
+
+    Raises
+    ------
+    CeresFastError
+        When a step needs more memory than the device has.
     """
+    stamps = min(settings.batch_size, max(rows.count for rows in source.rows.values()))
+    what = f"training with {stamps:,} stamps per step"
+    action = "Choose a smaller --batch-size, or a smaller head (--dense)."
+    refuse_larger(least_memory(source.network, -(-stamps // replicas())), total_memory(), what, action)
     feeds = _feeds(source, manifest, settings)
     weights = class_weights(manifest.class_counts("train")) if settings.class_weights else None
     augment = Augment(settings.augmentations, settings.seed) if settings.augmentations else None

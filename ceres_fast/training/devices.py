@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import subprocess
-from pathlib import Path
 
+from ..memory import available, installed
 from ..tensorflow_quiet import tf
 
-_MEMORY = Path("/proc/meminfo")
-_KIB, _MIB = 1 << 10, 1 << 20
+_MIB = 1 << 20
 
 
 def devices() -> list[tf.config.LogicalDevice]:
@@ -43,23 +43,25 @@ def describe() -> str:
     return ", ".join(detail.get("device_name", "GPU") for detail in details)
 
 
-def free_memory() -> int | None:
+def free_memory() -> float | None:
     """Return the free memory of the device that computes, in bytes; None where it is not known.
 
-    CPU: ``MemAvailable`` of ``/proc/meminfo``. GPU: the total of nvidia-smi, less what this process uses. The free
-    memory of nvidia-smi says nothing, because TensorFlow reserves all of it when it starts. For a GPU that is divided
-    (MIG), nvidia-smi reports the total of all slices, so the free memory of one slice is not known.
+    CPU: `ceres_fast.memory.available`. GPU: the total of nvidia-smi, less what this process uses. The free memory of
+    nvidia-smi says nothing, because TensorFlow reserves all of it when it starts. For a GPU that is divided (MIG),
+    nvidia-smi reports the total of all slices, so the free memory of one slice is not known.
     """
     if devices()[0].device_type == "CPU":
-        return _available(_MEMORY.read_text()) if _MEMORY.is_file() else None
+        return available()
     total = _gpu_total(_nvidia_smi())
     return None if total is None else total - tf.config.experimental.get_memory_info("GPU:0")["current"]
 
 
-def _available(text: str) -> int | None:
-    fields = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
-    value = fields.get("MemAvailable", "").split()
-    return int(value[0]) * _KIB if value else None
+def total_memory() -> float:
+    """Return the bytes that the device which computes can have at most; infinity where that is not known."""
+    if devices()[0].device_type == "CPU":
+        return installed()
+    total = _gpu_total(_nvidia_smi())
+    return math.inf if total is None else total
 
 
 def _gpu_total(text: str) -> int | None:
@@ -78,6 +80,7 @@ def _nvidia_smi() -> str:
         return ""
     command = [program, "--query-gpu=memory.total,mig.mode.current", "--format=csv,noheader,nounits"]
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
+        done = subprocess.run(command, capture_output=True, timeout=30, check=True)
+        return done.stdout.decode(errors="replace")
     except (OSError, subprocess.SubprocessError):
         return ""

@@ -86,6 +86,9 @@ def test_an_unknown_pixel_scale_is_null() -> None:
         ("planes", ["template"]),
         ("classes", ["asteroid", "non_asteroid"]),
         ("head", {"dense": 0, "dropout": 0.5}),
+        ("head", {"dense": 65_537, "dropout": 0.5}),  # a network of 100 GB is refused where it is read
+        ("head", {"dense": 10**9, "dropout": 0.5}),
+        ("head", {"dense": 10**300, "dropout": 0.5}),
         ("head", {"dense": 256, "dropout": 1.0}),
         ("head", {"dense": 256}),
         ("head", None),

@@ -140,6 +140,16 @@ def test_a_wrong_shard(copied, change_shard, message):
         load_manifest(copied)
 
 
+def test_more_stamps_than_a_shard_has_bytes_for(copied):
+    splits = json.loads((copied / "manifest.json").read_text())["splits"]
+    train = splits["train"]
+    train["classes"]["non_asteroid"] += 10**12 - train["shards"][0]["count"]
+    train["shards"][0]["count"] = 10**12
+    change(copied, splits=splits)
+    with pytest.raises(InputError, match=r"train.shards\[0\].count is 1000000000000; expected at most \d+ stamps"):
+        load_manifest(copied)
+
+
 def test_wrong_rules(copied):
     rules = json.loads((copied / "manifest.json").read_text())["rules"]
     change(copied, rules=rules | {"match_radius": -2})

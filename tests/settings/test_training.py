@@ -18,11 +18,11 @@ WRONG: dict[str, list[Any]] = {
     "weights": ["", "a\0b", None],
     "normalise": ["maxmin"],
     "precision": ["float16"],
-    "dense": [0, 1.5],
+    "dense": [0, 1.5, 65_537, 10**9, 2**63],
     "dropout": [-0.1, 1, math.nan],
     "start_from": [""],
-    "batch_size": [0, 128.0, True],
-    "epochs": [0],
+    "batch_size": [0, 128.0, True, 65_537, 10**12],
+    "epochs": [0, 1_000_001],
     "patience": [0],
     "monitor": ["loss"],
     "loss": ["hinge"],
@@ -40,7 +40,7 @@ WRONG: dict[str, list[Any]] = {
     "cache_dir": [""],
     "cache_half": ["no"],
     "jit": [None],
-    "steps_per_execution": [-1],
+    "steps_per_execution": [-1, 10_001],
     "deterministic": [1],
     "tensorboard": [1],
 }
@@ -146,5 +146,5 @@ def test_what_starts_from_a_run_or_weights_is_pretrained() -> None:
 def test_numbers_of_numpy_are_kept_as_those_of_python() -> None:
     settings = Settings("xception", learning_rate=np.float64(0.1), batch_size=np.int64(4))
     assert [type(value) for value in (settings.learning_rate, settings.batch_size)] == [float, int]
-    with pytest.raises(CeresFastError, match="--batch-size 0: expected a whole number of at least 1"):
+    with pytest.raises(CeresFastError, match="--batch-size 0: expected a whole number from 1 to 65536"):
         Settings("xception", batch_size=np.int64(0))

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import math
 from types import SimpleNamespace
 
 import pytest
 
 from ceres_fast.tensorflow_quiet import tf
 from ceres_fast.training import devices as module
-from ceres_fast.training.devices import describe, free_memory, replicas, strategy
+from ceres_fast.training.devices import describe, free_memory, replicas, strategy, total_memory
 
-GIB = 1 << 30
 CPU = SimpleNamespace(name="/device:CPU:0", device_type="CPU")
 GPU = SimpleNamespace(name="/device:GPU:0", device_type="GPU")
 
@@ -47,14 +46,12 @@ def test_free_memory_of_this_machine() -> None:
     assert 1 << 20 < free < 1 << 50
 
 
-def test_memory_that_is_not_known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_memory_that_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
     have(monkeypatch, CPU)
-    monkeypatch.setattr(module, "_MEMORY", tmp_path / "meminfo")
+    monkeypatch.setattr(module, "available", lambda: None)
+    monkeypatch.setattr(module, "installed", lambda: math.inf)
     assert free_memory() is None
-    (tmp_path / "meminfo").write_text("MemTotal:  2048 kB\nMemFree: 1 kB\n")
-    assert free_memory() is None
-    (tmp_path / "meminfo").write_text("MemTotal:  2048 kB\nMemAvailable:    1024 kB\n")
-    assert free_memory() == GIB // 1024
+    assert total_memory() == math.inf
 
 
 @pytest.mark.parametrize(
@@ -73,6 +70,7 @@ def test_free_memory_of_a_gpu(answer: str, free: int | None, monkeypatch: pytest
     monkeypatch.setattr(module, "_nvidia_smi", lambda: answer)
     monkeypatch.setattr(tf.config.experimental, "get_memory_info", lambda device: {"current": 1 << 20})
     assert free_memory() == (None if free is None else free - (1 << 20))
+    assert total_memory() == (math.inf if free is None else free)
 
 
 def test_nvidia_smi_that_is_missing_or_fails(monkeypatch: pytest.MonkeyPatch) -> None:
