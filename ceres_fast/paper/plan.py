@@ -91,12 +91,14 @@ class Plan:
             raise CeresFastError(
                 f"{out}: was begun with other records than {self.manifest.folder} holds now. Choose another --out."
             )
-        for name in sorted(began.keys() | now.keys()):
+        for name in sorted((began.keys() | now.keys()) - {"records"}):
             if began.get(name) != now.get(name):
                 raise CeresFastError(
                     f"{out}: was begun with {name} = {_shown(began.get(name))}, and this says {_shown(now.get(name))}."
                     " The same command goes on with it; for other options choose another --out."
                 )
+        if began.get("records") != now["records"]:  # the same, and they have been moved
+            write_config(out, self.options)
 
     def _as_dict(self) -> dict[str, Any]:
         return {

@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import keras
 import tomli_w
 
 from .. import __version__
@@ -18,9 +17,9 @@ from ..artifact.latest import resolve
 from ..errors import InputError, OnError
 from ..files import read_json, write_json, write_text
 from ..model.weights import weights_sha256
-from ..records.manifest import Manifest
+from ..records.manifest import MANIFEST, Manifest, load_manifest
 from ..settings.training import OPTIONS, Settings
-from ..tensorflow_quiet import tf
+from ..tensorflow_quiet import keras, tf
 from .devices import describe
 from .runs import CONFIG
 
@@ -162,6 +161,25 @@ class RunConfig:
     def write(self, run: Path) -> None:
         """Write ``config.toml`` into a run directory: all options, because defaults change from version to version."""
         write_config(run, {"records": self.records, "on_error": self.on_error, **asdict(self.settings)})
+
+
+def check_moved(run: Path, records: Path) -> None:
+    """Make sure that a folder holds the records that a run began with, which may have been elsewhere then.
+
+    Raises
+    ------
+    InputError
+        When it holds others, or none.
+    """
+    found = load_manifest(records)
+    began = read_json(run / PROVENANCE, what="where a run comes from").get("manifest_sha256")
+    if found.sha256 != began:
+        raise InputError(
+            found.folder / MANIFEST,
+            f"is not of the records that {run} began with (its SHA-256 is {found.sha256})",
+            expected=f"the SHA-256 {began}",
+            action=f"name the folder with those, or begin anew with --config {run / CONFIG} and these",
+        )
 
 
 def write_provenance(run: Path, manifest: Manifest, model: keras.Model) -> None:

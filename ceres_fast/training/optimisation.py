@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import keras
-from keras import ops
+from ..tensorflow_quiet import keras, tf
 
-from ..tensorflow_quiet import tf
+ops = keras.ops
 
 if TYPE_CHECKING:
     from ..settings.training import Settings
@@ -49,6 +48,12 @@ def build_loss(settings: Settings) -> keras.losses.Loss:
     they are what its paper calls alpha.
     """
     return LOSSES[settings.loss]()
+
+
+def loss_of_guessing(settings: Settings) -> float:
+    """Return the loss of a stamp for which both classes are equally probable: ln 2, and a quarter of it if focal."""
+    half = [[0.5, 0.5]]
+    return float(build_loss(settings)(ops.convert_to_tensor([[1.0, 0.0]]), ops.convert_to_tensor(half)))
 
 
 class FusedAdam(keras.optimizers.Adam):

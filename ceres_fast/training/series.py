@@ -15,7 +15,7 @@ from ..files import write_json
 from ..model.backbones import BACKBONES
 from ..records.manifest import load_manifest
 from ..settings.training import ALL
-from .config import RunConfig, read_written, write_config
+from .config import PROVENANCE, RunConfig, check_moved, read_written, write_config
 from .members import Member, Step, carry_out, evaluation, refuse_failed, training
 from .processes import Problem
 from .report import require_tensorboard
@@ -63,13 +63,20 @@ def train_series(options: Mapping[str, Any], run: Path | None = None) -> Path:
     return _train(folder, options)
 
 
-def resume_series(folder: Path) -> Path:
+def resume_series(folder: Path, records: Path | None = None) -> Path:
     """Resume a series that was stopped: finished runs are left as they are, and failed ones are tried again.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Directory of the series.
+    records : pathlib.Path, optional
+        Where the records that it began with are now, if they were moved.
 
     Raises
     ------
     InputError
-        When `folder` is not the directory of a series.
+        When `folder` is not the directory of a series, or `records` are not those that its runs began with.
     CeresFastError
         At the end, when runs have failed.
     SystemExit
@@ -79,6 +86,12 @@ def resume_series(folder: Path) -> Path:
     options = read_written(folder)
     if "seeds" not in options:
         raise InputError(folder / CONFIG, "is of one run", expected="that of a series of runs")
+    if records is not None:
+        for run in (member.folder for member in _members(folder, options)):
+            if (run / PROVENANCE).is_file():
+                check_moved(run, records)
+        options["records"] = records
+        write_config(folder, options)
     return _train(folder, options)
 
 
@@ -111,7 +124,7 @@ def _members(folder: Path, options: Mapping[str, Any]) -> list[Member]:
 
 def _train(folder: Path, options: Mapping[str, Any]) -> Path:
     members = _members(folder, options)
-    steps = training(folder / CONFIG), evaluation("validation", options)
+    steps = training(folder / CONFIG, options["records"]), evaluation("validation", options)
     again = f"ceres-fast train --resume {shlex.quote(str(folder))}"
 
     def after_step(member: Member, step: Step, problem: Problem | None) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
-
-import keras
 
 from ..artifact.classifier import Classifier
 from ..artifact.latest import name_latest
@@ -18,14 +17,14 @@ from ..files import StrPath, write_json
 from ..records.manifest import MANIFEST, Manifest, load_manifest
 from ..records.pipeline import check_records, shard_errors
 from ..settings.training import Settings
-from ..tensorflow_quiet import tf
+from ..tensorflow_quiet import keras, tf
 from .assemble import FITTED_SPLITS, build_trainer, seeded_model, source_of
 from .best_epoch import KeepBest, early_stopping
 from .checkpoint import Checkpoint
-from .config import RunConfig, check_provenance, versions, write_provenance
+from .config import RunConfig, check_moved, check_provenance, versions, write_provenance
 from .devices import describe, strategy
-from .optimisation import ValidateAveraged
-from .report import Report, draw_learning_curves, require_tensorboard, tensorboard
+from .optimisation import ValidateAveraged, loss_of_guessing
+from .report import Report, TensorBoard, draw_learning_curves, require_tensorboard
 from .runs import METRICS, create_run, open_run
 from .signals import stoppable
 from .start import starting_classifier, weights_from
@@ -80,13 +79,15 @@ def train(records: StrPath, settings: Settings, run: StrPath | None = None, *, o
         return _fit(run, model, manifest, settings)
 
 
-def resume(run: Path) -> Path:
+def resume(run: Path, records: Path | None = None) -> Path:
     """Resume a run that was stopped; its history becomes what it would have been without the stop.
 
     Parameters
     ----------
     run : pathlib.Path
         Directory of the run, or a link to it.
+    records : pathlib.Path, optional
+        Where the records that it began with are now, if they were moved.
 
     Returns
     -------
@@ -96,12 +97,23 @@ def resume(run: Path) -> Path:
     Raises
     ------
     InputError
-        When `run` is no run or a finished one, its checkpoint is damaged, or its records have changed.
+        When `run` is no run or a finished one, its checkpoint is damaged, or its records have changed or are others.
     CeresFastError
         When another process uses it; also as `train`.
     """
     run = open_run(run)
     config = RunConfig.read(run)
+    if records is not None:
+        check_moved(run, records)
+        config = replace(config, records=records)
+        config.write(run)
+    elif not (config.records / MANIFEST).is_file():
+        raise InputError(
+            config.records / MANIFEST,
+            "does not exist",
+            expected=f"the records that {run} began with",
+            action=f"where they have been moved, say so: --resume {run} --records FOLDER",
+        )
     manifest = _checked(config.records, config.on_error)
     _prepare(config.settings)
     with strategy().scope():
@@ -132,7 +144,7 @@ def _prepare(settings: Settings) -> None:
 
 def _fit(run: Path, model: keras.Model, manifest: Manifest, settings: Settings) -> Path:
     _announce(run, model, manifest)
-    report = Report(run, manifest.count("train"), settings.epochs)
+    report = Report(run, manifest.count("train"), settings.epochs, loss_of_guessing(settings))
     with stoppable(run, report.where):
         source = source_of(model, manifest, settings)
         trainer = build_trainer(model, source, manifest, settings)
@@ -142,7 +154,7 @@ def _fit(run: Path, model: keras.Model, manifest: Manifest, settings: Settings) 
         best = KeepBest(run, partial(_publish, run, manifest, settings, named), model, settings.monitor)
         stopping = early_stopping(settings.patience, settings.monitor)
         checkpoint = Checkpoint(run, report, best, stopping)
-        logs = [tensorboard(run)] if settings.tensorboard else []
+        logs = [TensorBoard(run)] if settings.tensorboard else []
         first = checkpoint.restore(trainer)
         with checkpoint, report.bar, shard_errors(manifest, *FITTED_SPLITS):
             trainer.fit(
@@ -153,6 +165,7 @@ def _fit(run: Path, model: keras.Model, manifest: Manifest, settings: Settings) 
                 callbacks=[ValidateAveraged(), *logs, report, best, stopping, checkpoint],
                 verbose=0,
             )
+    report.write()
     write_json(run / METRICS, _metrics(report, best.best_epoch, source.prefix_seconds))
     checkpoint.remove()
     draw_learning_curves(report.rows, best.best_epoch, run / "figures" / "learning_curves.png")

@@ -16,7 +16,7 @@ from ceres_fast.model.backbones import BACKBONES, EXPERIMENTS
 from ceres_fast.paper.plan import PLAN, Plan, planned
 from ceres_fast.settings.guarantee import Guarantee
 from ceres_fast.settings.training import Settings
-from ceres_fast.training.config import RunConfig, read_config
+from ceres_fast.training.config import CONFIG, RunConfig, read_config
 
 Made = Callable[..., Plan]
 
@@ -153,6 +153,13 @@ def test_what_would_make_every_run_fail_is_said_before(plan: Made, changed: dict
 def test_weights_of_one_backbone(plan: Made) -> None:
     made = plan(backbones="xception", told={"weights": "mine.weights.h5"})
     assert made.options["weights"] == "mine.weights.h5"
+
+
+def test_the_same_records_elsewhere_are_the_same(plan: Made, tiny_records: Path, tmp_path: Path) -> None:
+    plan(told={"records": str(tiny_records)}).begin(tmp_path / "out")
+    moved = Path(shutil.copytree(tiny_records, tmp_path / "moved"))
+    plan(told={"records": str(moved)}).begin(tmp_path / "out")
+    assert read_config(tmp_path / "out" / CONFIG)["records"] == str(moved.resolve())
 
 
 def test_an_empty_split(tiny_records: Path, tmp_path: Path) -> None:

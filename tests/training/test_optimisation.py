@@ -11,7 +11,14 @@ import pytest
 
 from ceres_fast.model.build import BASE
 from ceres_fast.settings.training import Architecture, Settings
-from ceres_fast.training.optimisation import LOSSES, OPTIMIZERS, TwoRateAdam, build_loss, build_optimizer
+from ceres_fast.training.optimisation import (
+    LOSSES,
+    OPTIMIZERS,
+    TwoRateAdam,
+    build_loss,
+    build_optimizer,
+    loss_of_guessing,
+)
 
 from ..tiny_networks import tiny_network
 from ..tiny_records import stamp
@@ -30,6 +37,11 @@ def test_values_of_the_losses(name: str, each: np.ndarray) -> None:
     assert float(loss(LABELS, PROBABILITIES)) == pytest.approx(each.mean(), rel=1e-5)
     weights = np.array([3, 1, 1, 3], np.float32)
     assert float(loss(LABELS, PROBABILITIES, sample_weight=weights)) == pytest.approx((each * weights).mean(), rel=1e-5)
+
+
+@pytest.mark.parametrize(("name", "expected"), [("crossentropy", np.log(2)), ("focal", np.log(2) / 4)])
+def test_the_loss_of_guessing(name: str, expected: float) -> None:
+    assert loss_of_guessing(Settings("xception", loss=name)) == pytest.approx(expected, rel=1e-6)
 
 
 def test_every_loss_is_built_anew() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import math
 import re
@@ -17,8 +18,9 @@ from rich.console import Console
 
 from ceres_fast import console
 from ceres_fast.errors import CeresFastError
+from ceres_fast.tensorflow_quiet import tf
 from ceres_fast.training import report as module
-from ceres_fast.training.report import HISTORY, Report, draw_learning_curves, require_tensorboard, tensorboard
+from ceres_fast.training.report import HISTORY, Report, TensorBoard, draw_learning_curves, require_tensorboard
 
 LOGS = {"loss": 0.5, "accuracy": 0.75, "recall": 1.0, "val_loss": 0.25, "val_accuracy": 0.9, "val_recall": 0.8}
 
@@ -68,6 +70,29 @@ def test_every_epoch_is_printed_and_in_the_history(
         "      1/3     0.5000      0.2500    0.9000           0.8000         20",
         "      2/3     0.2500      0.2500    0.9000           0.8000         20",
     ]
+
+
+@pytest.mark.parametrize(("guessing", "fine", "absurd"), [(0.693, 6.9, 7.0), (0.173, 1.7, 1e6)])
+def test_an_absurd_validation_loss_is_warned_of_once(
+    tmp_path: Path,
+    clock: list[float],
+    capsys: pytest.CaptureFixture[str],
+    guessing: float,
+    fine: float,
+    absurd: float,
+) -> None:
+    report = Report(tmp_path, stamps=80, epochs=5, guessing=guessing)
+    report.set_params({"steps": 10})
+    report.on_train_begin()
+    epoch(report, clock, 1, val_loss=fine, loss=1e9)
+    assert capsys.readouterr().err == ""
+    epoch(report, clock, 2, val_loss=absurd)
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"the validation loss is {absurd:.4g} after epoch 2, and that of mere guessing is {guessing:.2g}" in said
+    assert "begin again with a tenth of --learning-rate" in said
+    epoch(report, clock, 3, val_loss=1e9)
+    assert capsys.readouterr().err == ""
+    assert len(report.rows) == 3
 
 
 def test_lines_of_long_trainings_fit_on_a_screen_of_80_columns(
@@ -202,10 +227,54 @@ def test_without_the_package_it_says_how_to_install_it(monkeypatch: pytest.Monke
     require_tensorboard()
 
 
-def test_it_logs_into_the_run(tmp_path: Path) -> None:
+def fit_with_logs(run: Path) -> None:
     pytest.importorskip("tensorboard")
     model = keras.Sequential([keras.layers.Dense(1)])
-    model.compile(loss="mse")
+    model.compile(loss="mse", metrics=["mae"])
     x, y = np.ones((4, 2), np.float32), np.ones((4, 1), np.float32)
-    model.fit(x, y, validation_data=(x, y), verbose=0, callbacks=[tensorboard(tmp_path)])
-    assert {path.parent.name for path in (tmp_path / "tensorboard").rglob("events*")} == {"train", "validation"}
+    model.fit(x, y, validation_data=(x, y), epochs=2, verbose=0, callbacks=[TensorBoard(run)])
+
+
+def test_it_logs_into_the_run(tmp_path: Path) -> None:
+    fit_with_logs(tmp_path)
+    found: dict[str, list[tuple[int, str]]] = {}
+    for path in (tmp_path / "tensorboard").rglob("events*"):
+        for event in tf.compat.v1.train.summary_iterator(str(path)):
+            found.setdefault(path.parent.name, []).extend((event.step, each.tag) for each in event.summary.value)
+    tags = ["epoch_loss", "epoch_mae"]
+    assert sorted(found["validation"]) == [(step, tag) for step in (0, 1) for tag in tags]
+    assert sorted(found["train"]) == [(step, tag) for step in (0, 1) for tag in ["epoch_learning_rate", *tags]]
+
+
+def test_a_log_that_cannot_be_written_costs_itself(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console, "_printed", set())
+    (tmp_path / "tensorboard").write_text("no folder", encoding="utf-8")
+    fit_with_logs(tmp_path)
+    (warning,) = capsys.readouterr().err.splitlines()
+    assert warning.startswith(f"warning: {tmp_path / 'tensorboard'}: cannot be written (")
+    assert warning.endswith("The training goes on.")
+
+
+def test_a_history_that_cannot_be_written_is_written_after_the_next_epoch(
+    report: Report, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def epoch(number: int) -> None:
+        report.on_epoch_begin(number)
+        report.on_test_begin()
+        report.on_epoch_end(number, LOGS)
+
+    def full(temporary: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    report.on_train_begin()
+    with monkeypatch.context() as patch:
+        patch.setattr("ceres_fast.files.sync", full)
+        epoch(0)
+        assert "The training goes on" in capsys.readouterr().err
+        with pytest.raises(CeresFastError, match="No space left"):
+            report.write()
+    assert not (tmp_path / HISTORY).exists()
+    epoch(1)
+    assert [line.split(",")[0] for line in (tmp_path / HISTORY).read_text().splitlines()] == ["epoch", "1", "2"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.model.backbones import BACKBONES
+from ceres_fast.records.manifest import load_manifest
 from ceres_fast.settings.training import Settings
 from ceres_fast.training.config import CONFIG, RunConfig, read_config
 from ceres_fast.training.processes import CHILD, Problem, Processes
@@ -122,8 +124,27 @@ def test_one_that_fails_holds_up_no_other_and_is_tried_again(
 
     faked.commands, faked.failing = [], set()
     assert resume_series(folder) == folder
-    assert faked.commands == [["train", "--resume", str(folder / "xception-seed6")]]
+    where = ["--records", str(Path(options["records"]).resolve())]
+    assert faked.commands == [["train", "--resume", str(folder / "xception-seed6"), *where]]
     assert "seed7 is finished" in capsys.readouterr().out
+
+
+def test_where_the_records_have_been_moved_to(options: dict[str, Any], tmp_path: Path, faked: Faked) -> None:
+    faked.failing = {"xception-seed6"}
+    folder = tmp_path / "series"
+    with pytest.raises(CeresFastError, match="1 of 3 runs failed"):
+        train_series(options, folder)
+    moved = Path(shutil.copytree(options["records"], tmp_path / "moved"))
+    faked.failing = set()
+    with pytest.raises(InputError, match=r"moved/manifest\.json: is not of the records that .*-seed5 began with"):
+        resume_series(folder, moved)  # the faked ones began with none
+    for number in (5, 6, 7):
+        provenance = {"manifest_sha256": load_manifest(moved).sha256}
+        (folder / f"xception-seed{number}" / "provenance.json").write_text(json.dumps(provenance))
+    faked.commands = []
+    resume_series(folder, moved)
+    assert faked.commands[0] == ["train", "--resume", str(folder / "xception-seed6"), "--records", str(moved)]
+    assert read_config(folder / CONFIG)["records"] == str(moved.resolve())
 
 
 def test_one_that_was_trained_and_not_evaluated(options: dict[str, Any], tmp_path: Path, faked: Faked) -> None:

@@ -244,6 +244,53 @@ def test_stopped_while_features_are_computed_it_says_how_to_go_on(
     assert len(history(module.resume(tmp_path / "run"))) == QUICK.epochs
 
 
+@pytest.mark.usefixtures("tiny_classifier")
+def test_a_run_goes_on_where_its_records_have_been_moved_to(
+    records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: Any) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+    run = tmp_path / "run"
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "source_of", stopped)
+        with pytest.raises(Stopped):
+            train(records, QUICK, run)
+    began = load_manifest(records).sha256
+    moved = records.rename(tmp_path / "moved")
+    with pytest.raises(InputError, match=rf"records/manifest\.json: does not exist.*--resume {run} --records FOLDER"):
+        module.resume(run)
+    with pytest.raises(InputError, match=r"nowhere/manifest\.json: does not exist"):
+        module.resume(run, tmp_path / "nowhere")
+
+    others = Path(shutil.copytree(moved, tmp_path / "others"))
+    described = json.loads((others / "manifest.json").read_text())
+    (others / "manifest.json").write_text(json.dumps(described | {"seed": 77}))
+    found = load_manifest(others).sha256
+    with pytest.raises(InputError, match=rf"others/manifest\.json: is not of the .*{found}.*expected .*{began}"):
+        module.resume(run, others)
+    assert RunConfig.read(run).records == records  # as it was
+
+    assert len(history(module.resume(run, moved))) == QUICK.epochs
+    assert RunConfig.read(run).records == moved
+
+
+@pytest.mark.parametrize("wanted", ["head", "batch"])
+@pytest.mark.usefixtures("tiny_classifier")
+def test_what_fits_in_no_memory_is_refused_before_it_is_taken(
+    tiny_records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: str
+) -> None:
+    if wanted == "head":
+        monkeypatch.setattr(assemble, "build_model", build.build_model)
+        monkeypatch.setattr(build, "installed", lambda: 1e9)
+        settings, said = dataclasses.replace(QUICK, weights="none", dense=65_536), r"a head of 65,536 units on 20,736"
+    else:
+        monkeypatch.setattr(assemble, "total_memory", lambda: 1e5)
+        settings, said = dataclasses.replace(QUICK, batch_size=65_536), r"training with \d+ stamps per step"
+    with pytest.raises(CeresFastError, match=rf"{said}.* needs .* GB of memory, and there are"):
+        train(tiny_records, settings, tmp_path / "run")
+
+
 def test_a_damaged_shard_is_named_before_anything_is_made(records: Path, tmp_path: Path) -> None:
     for split in ("train", "validation"):
         shard = damage(records, split)
