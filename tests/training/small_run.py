@@ -1,16 +1,22 @@
 """A training as small as can be, with all that `train` has at the end of an epoch: to be stopped and resumed.
 
-    python -m tests.training.small_run RUN new|resume [AT]
+    python -m tests.training.small_run
+
+reads lines of JSON, ``[STDOUT, STDERR, RUN, "new" or "resume", AT]``, carries out each in a process of its own, and
+answers with how that ended, as `subprocess` says it. The processes are forked from this one, which has imported
+TensorFlow and computed nothing: to import it takes longer than such a training.
 
 AT says where it is to end: ``SIGKILL``, ``SIGTERM`` or ``SIGINT`` in the middle of an epoch, one of `DEATHS`, or
-``after the last epoch``.
+``after the last epoch``; nowhere where it is empty.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +53,7 @@ def compiled(optimizer: keras.optimizers.Optimizer | None = None) -> keras.Model
     model = network()
     metrics = ["accuracy", keras.metrics.Recall(class_id=1, name="recall")]
     rate = keras.optimizers.Adam(0.03)
-    model.compile(optimizer or rate, "categorical_crossentropy", metrics=metrics)
+    model.compile(optimizer or rate, "categorical_crossentropy", metrics=metrics, run_eagerly=True)
     return model
 
 
@@ -156,5 +162,28 @@ def main(folder: Path, how: str, at: str = "") -> None:
     checkpoint.remove()
 
 
+def forked(out: str, errors: str, folder: str, how: str, at: str) -> int:
+    """Carry out `main` in another process, and return how that ended."""
+    if child := os.fork():
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    status = 1
+    try:
+        for number, path in ((1, out), (2, errors)):
+            os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
+        # What a shell starts in the background ignores SIGINT; here it is to be heard.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        main(Path(folder), how, at)
+        status = 0
+    except SystemExit as ended:
+        status = int(ended.code or 0)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), *sys.argv[2:])
+    for line in sys.stdin:
+        print(forked(*json.loads(line)), flush=True)

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,15 +20,27 @@ pytestmark = pytest.mark.slow
 TIMES = {"seconds", "stamps_per_second"}
 
 
-def small_run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tests.training.small_run", *map(str, arguments)]
-    # What a shell starts in the background ignores SIGINT; here it is to be heard.
-    script = "import os, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); os.execv(sys.argv[1], "
-    command = [sys.executable, "-c", script + "sys.argv[1:])", *command]
-    folder = Path(__file__).parents[2]
-    return subprocess.run(
-        command, cwd=folder, env=os.environ | {"PYTHONPATH": str(folder)}, capture_output=True, text=True, timeout=300
-    )
+SmallRun = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def small_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallRun]:
+    """What trains in a process of its own, and returns how that ended and what it said."""
+    folder, repository = tmp_path_factory.mktemp("said"), Path(__file__).parents[2]
+    command = [sys.executable, "-m", "tests.training.small_run"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    environment = os.environ | {"PYTHONPATH": str(repository)}
+    with subprocess.Popen(command, cwd=repository, env=environment, **pipes) as server:  # type: ignore[call-overload]
+
+        def run(run: Path, how: str, at: str = "") -> subprocess.CompletedProcess[str]:
+            said = [folder / f"{len(list(folder.iterdir()))}.{name}" for name in ("out", "err")]
+            server.stdin.write(json.dumps([*map(str, [*said, run]), how, at]) + "\n")
+            server.stdin.flush()
+            status = int(server.stdout.readline())
+            return subprocess.CompletedProcess(how, status, *(path.read_text() for path in said))
+
+        yield run
+        server.stdin.close()
 
 
 def rows(run: Path) -> list[dict[str, str]]:
@@ -46,7 +59,7 @@ def kept(run: Path) -> dict[str, np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def unbroken(small_run: SmallRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = tmp_path_factory.mktemp("unbroken") / "run"
     done = small_run(run, "new")
     assert (done.returncode, done.stderr) == (0, "")
@@ -71,7 +84,9 @@ def test_the_unbroken_run_is_one_that_shows_what_is_lost(unbroken: Path) -> None
 
 
 @pytest.mark.parametrize(("at", "status"), [("SIGKILL", -9), ("SIGTERM", 143), ("SIGINT", 130)])
-def test_stopped_in_the_middle_of_an_epoch(unbroken: Path, tmp_path: Path, at: str, status: int) -> None:
+def test_stopped_in_the_middle_of_an_epoch(
+    small_run: SmallRun, unbroken: Path, tmp_path: Path, at: str, status: int
+) -> None:
     run = tmp_path / "a run"
     stopped = small_run(run, "new", at)
     assert stopped.returncode == status
@@ -88,7 +103,7 @@ def test_stopped_in_the_middle_of_an_epoch(unbroken: Path, tmp_path: Path, at: s
 
 
 @pytest.mark.parametrize("at", DEATHS)
-def test_killed_while_a_checkpoint_is_written(unbroken: Path, tmp_path: Path, at: str) -> None:
+def test_killed_while_a_checkpoint_is_written(small_run: SmallRun, unbroken: Path, tmp_path: Path, at: str) -> None:
     run = tmp_path / "run"
     assert small_run(run, "new", at).returncode == -9
     assert kept(run)  # whole, and named
@@ -100,7 +115,7 @@ def test_killed_while_a_checkpoint_is_written(unbroken: Path, tmp_path: Path, at
     assert_same(run, unbroken)
 
 
-def test_killed_after_the_last_epoch(unbroken: Path, tmp_path: Path) -> None:
+def test_killed_after_the_last_epoch(small_run: SmallRun, unbroken: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     assert small_run(run, "new", "after the last epoch").returncode == -9
     assert json.loads((run / "checkpoint" / "state.json").read_text())["next_epoch"] == EPOCHS
@@ -110,7 +125,7 @@ def test_killed_after_the_last_epoch(unbroken: Path, tmp_path: Path) -> None:
     assert_same(run, unbroken)
 
 
-def test_a_run_that_another_process_has_is_refused(tmp_path: Path) -> None:
+def test_a_run_that_another_process_has_is_refused(small_run: SmallRun, tmp_path: Path) -> None:
     from ceres_fast.training.runs import CONFIG, create_run
 
     run = create_run(tmp_path / "run", "small", 1)

@@ -41,6 +41,12 @@ def changed(monkeypatch):
     return change
 
 
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Leave out the pictures, which take longer than all else, where a test is about something else."""
+    monkeypatch.setattr(inspect, "_draw", lambda *arguments: None)
+
+
 def leaks_of(output):
     report = json.loads((output / NUMBERS).read_text())
     return {finding["what"]: finding for finding in report["findings"] if finding["leak"]}
@@ -75,6 +81,7 @@ def test_sound_records(copied, capsys):
     assert "120 stamps, sound" in (output / REPORT).read_text()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_what_the_rule_for_stationary_detections_costs_is_shown(copied, capsys):
     manifest = json.loads((copied / "manifest.json").read_text())
     name = "synthetic tracks at 0.1-0.2 arcsec/min, 3 exposures needed"
@@ -117,6 +124,7 @@ def test_a_moved_stamp_is_a_leak_of_asteroid_place_and_group(copied, tmp_path, c
     assert (tmp_path / "i" / "distributions.png").is_file()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_sky_under_another_name_is_a_leak(copied, tmp_path, changed):
     def shift(splits, columns):
         rows = np.flatnonzero(splits == "test")[:3], np.flatnonzero(splits == "validation")[:3]
@@ -158,6 +166,7 @@ def test_a_scaled_copy_in_another_split_is_shown_and_no_leak(copied, tmp_path, c
     assert (tmp_path / "i" / "alike.png").is_file()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_two_labels_for_one_stamp_or_place(copied, tmp_path, changed):
     rows = {}
 
@@ -179,6 +188,7 @@ def test_two_labels_for_one_stamp_or_place(copied, tmp_path, changed):
     ]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_strange_values_are_counted(copied, tmp_path, changed):
     def strange(splits, columns):
         columns["padded"][1], columns["filled"][2], columns["pixel_scale"][3] = 600, 513, 0.9
@@ -205,6 +215,7 @@ def test_a_damaged_shard_is_named(copied, tmp_path):
     assert not (tmp_path / "i").exists()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_nothing_but_an_inspection_is_replaced(copied, tmp_path):
     output = tmp_path / "i"
     inspect_records(copied, output)
@@ -229,6 +240,7 @@ def test_the_records_stay_as_they_are(copied, inside):
     assert sorted(copied.iterdir()) == before
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_manifest_may_be_named(copied):
     inspect_records(copied / "manifest.json")
     assert copied.with_name("records-inspection").is_dir()
@@ -244,6 +256,7 @@ def test_a_full_disk_leaves_nothing(copied, tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["records"]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_real_stamps(shared_data, tmp_path):
     """No real stamp is taken for a copy of another: 851 groups, more than 300 stars seen several times."""
     build_records([shared_data / "ztf_stamps"], tmp_path / "r", nan="fill")
