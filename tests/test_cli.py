@@ -19,8 +19,6 @@ from ceres_fast.cli import EXTRAS, app
 from ceres_fast.cli import options as shared
 from ceres_fast.errors import CeresFastError
 
-from .broken_output import PLACES, status_where
-
 COMMANDS = get_command(app).commands
 HEAVY = (
     "tensorflow",
@@ -296,7 +294,7 @@ def test_resume(calls: list[Any], tmp_path: Path) -> None:
     RunConfig(tmp_path / "records", Settings(**OTHERS), "skip").write(tmp_path)
     invoke("train", "--resume", tmp_path)
     assert calls == [
-        ("resume", (tmp_path,), {}),
+        ("resume", (tmp_path, None), {}),
         ("evaluate", (tmp_path, tmp_path / "records"), {"split": "validation", "on_error": "skip"}),
     ]
     calls.clear()
@@ -306,7 +304,10 @@ def test_resume(calls: list[Any], tmp_path: Path) -> None:
     write_config(tmp_path, {**read_config(tmp_path / "config.toml"), "seeds": 2})
     assert OPTIONS["seeds"].allows(2)
     invoke("train", "--resume", tmp_path)
-    assert calls == [("resume_series", (tmp_path,), {})]
+    assert calls == [("resume_series", (tmp_path, None), {})]
+    calls.clear()
+    invoke("train", "--resume", tmp_path, "--records", tmp_path / "moved")
+    assert calls == [("resume_series", (tmp_path, tmp_path / "moved"), {})]
 
 
 def test_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -449,11 +450,3 @@ def test_another_missing_module_is_a_bug_and_shown(tmp_path: Path) -> None:
     assert "Traceback" in done.stderr
     assert "ModuleNotFoundError" in done.stderr
     assert "pip install" not in done.stderr
-
-
-@pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize(
-    ("arguments", "status"), [("--help", 0), ("--version", 0), ("doctor", 0), ("doctor nowhere", 1), ("paint", 2)]
-)
-def test_where_it_prints_decides_nothing(arguments: str, status: int, place: str, tmp_path: Path) -> None:
-    assert status_where(place, arguments.split(), tmp_path) == status
