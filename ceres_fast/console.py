@@ -7,6 +7,7 @@ full disk, costs what was to be printed there, and nothing else: it decides neit
 from __future__ import annotations
 
 import codecs
+import io
 import math
 import os
 import sys
@@ -14,7 +15,6 @@ import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from functools import partial
 from textwrap import TextWrapper
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
 
@@ -81,20 +81,65 @@ class Unfailing:
         return getattr(self._now(), name)
 
 
+class _Forgiving(io.FileIO):
+    """A file of which writing never fails: what it does not take is lost."""
+
+    def write(self, data: Any) -> int:
+        with suppress(OSError):
+            taken = super().write(data)
+            if taken is not None:  # None: a pipe that does not wait, and is full
+                return taken
+        return memoryview(data).nbytes
+
+
 def guard_output() -> None:
-    """Make sure, at the start of a program, that nothing it prints, in whatever way, decides how it ends."""
+    """Make sure, at the start of a program, that nothing it prints, in whatever way, decides how it ends.
+
+    That holds for what others print in this process, too: bars, logs, warnings, tracebacks, messages about options, and
+    what Python itself writes when it ends. Streams that somebody has put in the place of Python's own are left alone.
+    """
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)
         except OSError:  # closed; the next file that is opened would get its number, and what is printed
-            os.open(os.devnull, os.O_RDWR)
-    for name in ("stdout", "stderr"):
-        if (stream := getattr(sys, name)) is not None:
-            setattr(sys, name, Unfailing(partial(_itself, stream)))
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+    for descriptor, name in enumerate(("stdout", "stderr"), 1):
+        stream = getattr(sys, name)
+        if stream is not getattr(sys, f"__{name}__"):
+            continue
+        if stream is None:  # Python has found it closed; something else may have got its number since
+            raw = _Forgiving(os.devnull, "w")
+        else:
+            raw = _Forgiving(descriptor, "w", closefd=False)
+            with suppress(OSError, ValueError):
+                stream.flush()
+        at_once = getattr(stream, "write_through", False)
+        guarded = io.TextIOWrapper(
+            raw if at_once else io.BufferedWriter(raw),
+            encoding=getattr(stream, "encoding", "utf-8"),
+            errors=_SHOWABLE,
+            newline="\n",
+            line_buffering=getattr(stream, "line_buffering", True),
+            write_through=at_once,
+        )
+        setattr(sys, name, guarded)
+        setattr(sys, f"__{name}__", guarded)
 
 
-def _itself(stream: TextIO) -> TextIO:
-    return stream
+def names_in_utf8() -> None:
+    """Make sure, at the start of a program, that names of files are UTF-8, whatever the locale is.
+
+    A locale without UTF-8 (``LC_ALL=C`` with ``PYTHONUTF8=0``, ``en_US.ISO-8859-1``) would have Python read the bytes
+    of a name as other letters than they are, which HDF5, TensorFlow and ONNX Runtime write as UTF-8 again: they would
+    look for another file, and other names would stand in records. Python decides that when it starts, so it is started
+    again, in its UTF-8 mode. The terminal keeps the encoding that it has.
+    """
+    if sys.getfilesystemencoding() == "utf-8" or "utf8" in sys._xoptions or not sys.executable:
+        return
+    if sys.stdout is not None:
+        os.environ.setdefault("PYTHONIOENCODING", sys.stdout.encoding)
+    with suppress(OSError):  # then it goes on as it is
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
 
 
 def _console(name: str) -> Console:
@@ -251,7 +296,7 @@ def progress() -> Progress:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
         TextColumn("left"),
-        console=errors,
+        console=errors if errors.is_terminal else Console(quiet=True),  # Rich < 15 ends a bar that is off by a line
         transient=True,
         disable=not errors.is_terminal,
         speed_estimate_period=math.inf,

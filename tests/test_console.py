@@ -1,7 +1,10 @@
 """What is printed: results on standard output, warnings and progress on standard error, brackets as they are."""
 
 import io
+import os
 import pickle
+import shlex
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -185,7 +188,7 @@ def test_what_cannot_be_printed_costs_itself_only(monkeypatch: pytest.MonkeyPatc
     console.say("a")
     console.warn("b")
     console.say_error("c")
-    console.table("d", ["e"], [["f" * 100_000]])
+    console.table("d", ["e"], [["f" * 10_000]])
     assert list(console.track([1, 2], "reading")) == [1, 2]
 
 
@@ -203,3 +206,109 @@ def test_a_disk_that_has_room_again_is_written_to(monkeypatch: pytest.MonkeyPatc
     disk.full = False
     console.say("there")
     assert disk.getvalue() == "there\n"
+
+
+PRINTS = """
+import faulthandler, logging, os, subprocess, sys, warnings
+from ceres_fast.console import guard_output
+guard_output()
+faulthandler.enable()
+if "late" in sys.argv:
+    os.close(1); os.close(2)
+for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
+    print("≥ \\udcff" * 10_000, file=stream, flush=True)
+    stream.writelines(["a"] * 10_000)
+    stream.buffer.write(b"b" * 10_000)
+    stream.buffer.flush()
+logging.basicConfig(stream=sys.stderr)
+logging.error("≥" * 10_000)
+warnings.warn("≥" * 10_000)
+subprocess.run([sys.executable, "-c", "import sys; print('x' * 10_000, file=sys.stderr)"])
+sys.excepthook(*[ValueError, ValueError("≥" * 10_000), None])
+print("left for the end")
+sys.exit(7)
+"""
+"""Every way of printing, and more than a buffer holds."""
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "{} >/dev/full 2>&1",
+        "PYTHONUNBUFFERED=1 {} >/dev/full 2>&1",
+        "PYTHONIOENCODING=ascii {} >/dev/null 2>&1",
+        "{} late 2>/dev/null >/dev/null",
+        "{} <&- >&- 2>&-",
+        "{ {}; } 2>&1 | true",
+    ],
+)
+def test_no_way_of_printing_decides_how_a_program_ends(place: str, tmp_path: Path) -> None:
+    if "/dev/full" in place and not Path("/dev/full").exists():
+        pytest.skip("there is no /dev/full here")
+    (tmp_path / "prints.py").write_text(PRINTS, encoding="utf-8")
+    program = shlex.join([sys.executable, str(tmp_path / "prints.py")])
+    line = place.replace("{}", f"sh -c {shlex.quote(f'{program} $*; echo $? >status')} prints")
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run(["sh", "-c", line], env=environment, cwd=tmp_path, capture_output=True, text=True)
+    assert (tmp_path / "status").read_text() == "7\n", done.stderr
+
+
+WORKS = """
+import sys
+from ceres_fast.workers import in_order
+
+def chatter(number):
+    print("x" * 100_000, flush=True)
+    print("x" * 100_000, file=sys.stderr)
+    return number
+
+if __name__ == "__main__":
+    outcomes = in_order(chatter, [1, 2, 3], 2, RuntimeError)
+    sys.exit(sum(outcome.get() for outcome in outcomes))
+"""
+
+
+def test_nor_does_what_a_worker_prints(tmp_path: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no /dev/full here")
+    (tmp_path / "works.py").write_text(WORKS, encoding="utf-8")
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    with Path("/dev/full").open("wb", buffering=0) as full:
+        done = subprocess.run([sys.executable, tmp_path / "works.py"], env=environment, stdout=full, stderr=full)
+    assert done.returncode == 6
+
+
+def test_a_pipe_that_is_full_and_does_not_wait_costs_what_was_to_go_there() -> None:
+    code = "import os, sys; from ceres_fast.console import guard_output; os.set_blocking(1, False); guard_output()\n"
+    code += "for _ in range(100): print('x' * 100_000, flush=True)\nsys.exit(7)"
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    with subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE) as process:
+        assert process.wait(60) == 7
+
+
+def test_what_is_printed_arrives(tmp_path: Path) -> None:
+    (tmp_path / "prints.py").write_text(PRINTS, encoding="utf-8")
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1]), "PYTHONIOENCODING": "utf-8"}
+    done = subprocess.run(
+        [sys.executable, tmp_path / "prints.py"], env=environment, capture_output=True, encoding="utf-8"
+    )
+    assert done.stdout.count("≥ ?") == done.stderr.count("≥ ?") == 20_000
+    assert done.stdout.endswith("b\nleft for the end\n") or done.stdout.endswith("bleft for the end\n")
+    assert "ValueError: ≥≥≥" in done.stderr
+
+
+@pytest.mark.parametrize("others", ["", "-I", "-X utf8=0"])
+def test_names_are_utf_8_in_every_locale(others: str) -> None:
+    code = "import sys; from ceres_fast.console import names_in_utf8; names_in_utf8()\n"
+    code += "print(sys.getfilesystemencoding(), sys.stdout.encoding, ascii(sys.argv[1]), sys.flags.isolated)"
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1]), "LC_ALL": "C", "PYTHONUTF8": "0"}
+    environment.pop("PYTHONIOENCODING", None)
+    done = subprocess.run(
+        [sys.executable, *others.split(), "-c", code, "é"], env=environment, capture_output=True, text=True, check=True
+    )
+    wanted = {
+        "": "utf-8 ascii '\\xe9' 0",
+        "-I": "utf-8 utf-8 '\\xe9' 1",  # what the environment says of the terminal is not looked at
+        "-X utf8=0": "ascii ascii '\\udcc3\\udca9' 0",  # somebody has asked for it
+    }
+    assert done.stdout.strip() in {wanted[others], wanted[others].replace("ascii", "ansi_x3.4-1968")}

@@ -181,7 +181,7 @@ def _loaded(name: str, files: tuple[tuple[str, Path], ...], number: int) -> Any:
 
 def _written(file: Path) -> Any:
     """Return a schema as it is in a file, or in the answer of a schema registry."""
-    written = json.loads(file.read_text())
+    written = json.loads(file.read_text(encoding="utf-8"))
     if isinstance(written, dict) and "type" not in written and isinstance(written.get("schema"), str):
         return json.loads(written["schema"])
     return written

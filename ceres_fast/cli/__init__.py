@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from ..console import guard_output, say, say_error
+from ..console import guard_output, names_in_utf8, say, say_error
 from ..errors import CeresFastError
+from ..file_names import written
 
 try:
     from . import (
@@ -98,11 +99,17 @@ def _common(
 
 def main() -> None:
     """Run the command line; a user's problem becomes one line on standard error and exit status 1."""
+    names_in_utf8()
     guard_output()
     try:
         app()
     except CeresFastError as error:
         say_error(str(error))
+        sys.exit(1)
+    except OSError as error:  # a name that is too long, a link that leads to itself, a folder that is not readable
+        if error.filename is None:
+            raise
+        say_error(f"{written(os.fsdecode(error.filename))}: {error.strerror}.")
         sys.exit(1)
     except ModuleNotFoundError as error:
         module = (error.name or "").split(".")[0]

@@ -12,7 +12,7 @@ import signal
 import sys
 from contextlib import suppress
 
-from ..console import guard_output, say_error
+from ..console import guard_output, names_in_utf8, say_error
 from ..errors import CeresFastError
 from ..training.processes import PARENT, PIPE
 from . import app
@@ -64,5 +64,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    names_in_utf8()
     guard_output()
     main()

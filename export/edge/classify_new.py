@@ -31,7 +31,7 @@ from typing import get_args
 from new_exposures import Exposure, Field, State, fields_of, signature
 
 from ceres_fast.classify.outputs import frame_target, scored_rows, write_divided
-from ceres_fast.console import guard_output, say
+from ceres_fast.console import guard_output, names_in_utf8, say
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.files import copy_file, disk_errors
 from ceres_fast.locks import Busy, lock
@@ -175,6 +175,7 @@ def main(arguments: Sequence[str], clock: Callable[[], float] = time.time) -> in
 
 
 if __name__ == "__main__":
+    names_in_utf8()
     guard_output()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.exit(main(sys.argv[1:]))

@@ -22,7 +22,7 @@ import numpy as np
 
 from ceres_fast.artifact.classifier import ONNX_METADATA_KEY, Classifier
 from ceres_fast.classify import classify
-from ceres_fast.console import guard_output
+from ceres_fast.console import guard_output, names_in_utf8
 from ceres_fast.engines.batches import BatchedEngine
 from ceres_fast.errors import CeresFastError, InputError
 
@@ -124,5 +124,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    names_in_utf8()
     guard_output()
     sys.exit(main())
