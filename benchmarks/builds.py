@@ -36,7 +36,7 @@ if __name__ == "__main__":  # the workers import this file too, and need less
 
 def start(program: Path, options: Mapping[str, Any]) -> subprocess.Popen[str]:
     """Start a build in a process group of its own; `options` are those of `build_records`, and ``source``, ``out``."""
-    program.write_text(_PROGRAM)
+    program.write_text(_PROGRAM, encoding="utf-8")
     command = [sys.executable, str(program), json.dumps({"slowest": SLOWEST, **options}, default=str)]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
     return subprocess.Popen(command, env=environment, start_new_session=True, stdout=subprocess.DEVNULL, text=True)

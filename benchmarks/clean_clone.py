@@ -49,7 +49,7 @@ def main() -> None:
         for step, command in STEPS.items():
             seconds[step], printed[step] = timed(command, clone)
             say(f"{step}: {seconds[step]:.0f} s  {printed[step]}")
-        commit, demo = head(clone), json.loads((clone / "demo" / "summary.json").read_text())
+        commit, demo = head(clone), json.loads((clone / "demo" / "summary.json").read_text(encoding="utf-8"))
     tests = printed["make test"].strip("= ")
     result = {"unit": "s", "commit": commit, "seed": 0, "seconds": seconds, "tests": tests, "demo": demo}
     write_result(given.output, result)

@@ -136,7 +136,7 @@ def peak_of_cache(records: Path, settings: Settings) -> dict[str, float]:
 
 def _peak() -> float:
     # Not ru_maxrss: it begins with that of the process that started this one.
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="utf-8"))
     assert found
     return round(int(found[1]) / 2**10, 1)
 

@@ -92,7 +92,7 @@ def _watch(path: Path, changes: list[float], done: threading.Event) -> None:
 
 
 def _history(run: Path) -> list[dict[str, float]]:
-    with (run / HISTORY).open(newline="") as stream:
+    with (run / HISTORY).open(encoding="utf-8", newline="") as stream:
         return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(stream)]
 
 

@@ -35,7 +35,7 @@ class Results:
         }
         self.rows: dict[str, dict[str, Any]] = {}
         if path.is_file():
-            before = json.loads(path.read_text())
+            before = json.loads(path.read_text(encoding="utf-8"))
             if before["options"] != self.options:
                 raise SystemExit(f"{path}: holds a result of other options; choose another --output")
             self.rows = before["rows"]

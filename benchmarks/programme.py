@@ -170,7 +170,7 @@ def _kept(path: Path, options: dict[str, Any]) -> dict[str, Any]:
     """Return the rows that are measured already."""
     if not path.is_file():
         return {}
-    before = json.loads(path.read_text())
+    before = json.loads(path.read_text(encoding="utf-8"))
     if before["options"] != options:
         raise SystemExit(f"{path}: holds a result of other options; choose another --output")
     return before["rows"]

@@ -79,7 +79,7 @@ class Results:
         self.options = _compared({name: value for name, value in options.items() if not isinstance(value, Path)})
         self.rows: dict[str, dict[str, Any]] = {}
         if path.is_file():
-            before = json.loads(path.read_text())
+            before = json.loads(path.read_text(encoding="utf-8"))
             if _compared(before["options"]) != self.options:
                 raise SystemExit(f"{path}: holds a result of other options; choose another --output")
             self.rows = before["rows"]

@@ -14,7 +14,7 @@ CHAIN = (
     ("simulate", "--small", "--fields", "5", "--held-out-fields", "1"),
     ("detect",),
     ("build-records",),
-    ("train", "--backbone", "resnet152v2", "--weights", "none", "--epochs", "1"),
+    ("train", "--backbone", "xception", "--weights", "none", "--epochs", "1"),
     ("evaluate",),
     ("export",),
     ("classify",),
@@ -27,7 +27,7 @@ def test_defaults_chain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     for command in CHAIN:
         done = CliRunner().invoke(app, list(command), catch_exceptions=False)
         assert done.exit_code == 0, (command, done.output)
-    run = Path("runs") / Path("runs/latest").read_text().strip()
+    run = Path("runs") / Path("runs/latest").read_text(encoding="utf-8").strip()
     assert (run / "evaluation-test" / "report.txt").is_file()
     assert (run / "classifier.onnx").is_file()
     classified = sorted(Path("classified").rglob("*.cat"))

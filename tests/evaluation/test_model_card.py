@@ -67,7 +67,7 @@ def run(tmp_path: Path, evaluated: Path) -> Path:
 
 def parts(path: Path) -> tuple[dict[str, Any], str]:
     """Return the head, read as YAML, and the body."""
-    empty, head, body = path.read_text().split("---\n", 2)
+    empty, head, body = path.read_text(encoding="utf-8").split("---\n", 2)
     assert empty == ""
     return yaml.safe_load(head), body
 

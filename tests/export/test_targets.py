@@ -234,7 +234,7 @@ def test_debug_compares_with_the_float32_graph(run: Path, monkeypatch: pytest.Mo
             types.append("shown")
 
         def write(self, path: Path) -> None:
-            path.write_text("layers")
+            path.write_text("layers", encoding="utf-8")
 
     def layerwise(reference: Path, product: Path) -> Found:
         for path in (reference, product):

@@ -134,7 +134,7 @@ def without_base(path: Path) -> None:
 
 
 def text(path: Path) -> None:
-    path.write_text("not HDF5")
+    path.write_text("not HDF5", encoding="utf-8")
 
 
 @pytest.mark.parametrize("damage", [cut, of_a_wider_network, without_base, text])

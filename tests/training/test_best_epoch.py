@@ -49,7 +49,7 @@ class Run:
         self.keep = KeepBest(folder, self.publish, self.model, monitor)
 
     def publish(self, weights: Path) -> None:
-        assert weights.read_text().startswith("weights of epoch ")
+        assert weights.read_text(encoding="utf-8").startswith("weights of epoch ")
         if self.killed:
             raise Killed
         (self.folder / "classifier.json").write_text(weights.name)

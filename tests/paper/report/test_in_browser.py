@@ -95,7 +95,7 @@ def complaints(done: subprocess.CompletedProcess[str]) -> list[str]:
 def measured(browser: str, report: Path, folder: Path, width: int, *options: str) -> dict[str, Any]:
     """What a script that is put into a copy of the page finds in a window of this width."""
     page = folder / "copy.html"
-    text, count = POLICY.subn("", report.read_text())
+    text, count = POLICY.subn("", report.read_text(encoding="utf-8"))
     assert count == 1
     page.write_text(text.replace("</body>", MEASURE))
     done = look(browser, page, f"--window-size={width},900", "--dump-dom", *options)
@@ -113,7 +113,9 @@ def test_the_console_stays_empty(browser: str, report: Path) -> None:
 def test_a_page_that_fetches_would_be_told(browser: str, report: Path, tmp_path: Path) -> None:
     # Else the test before could not fail.
     page = tmp_path / "fetches.html"
-    page.write_text(report.read_text().replace("</main>", '<img src="https://example.org/x.png"></main>'))
+    page.write_text(
+        report.read_text(encoding="utf-8").replace("</main>", '<img src="https://example.org/x.png"></main>')
+    )
     assert complaints(look(browser, page, "--dump-dom"))
 
 

@@ -58,7 +58,7 @@ def test_the_report_of_all_twelve(tmp_path: Path) -> None:
 
 
 def _pictures(report: Path) -> list[str]:
-    return re.findall(r"^!\[.*\]\((.*)\)$", report.read_text(), re.MULTILINE)
+    return re.findall(r"^!\[.*\]\((.*)\)$", report.read_text(encoding="utf-8"), re.MULTILINE)
 
 
 @pytest.mark.usefixtures("no_pictures")

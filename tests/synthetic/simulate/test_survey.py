@@ -22,7 +22,7 @@ def digests(folder: Path) -> dict[str, str]:
 
 
 def truth(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as stream:
+    with path.open(encoding="utf-8", newline="") as stream:
         return list(csv.DictReader(stream))
 
 

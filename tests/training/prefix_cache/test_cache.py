@@ -179,9 +179,9 @@ def test_a_damaged_shard_is_computed_again(
 
 
 def other_format(path: Path) -> None:
-    meta = json.loads(path.read_text())
+    meta = json.loads(path.read_text(encoding="utf-8"))
     meta["made_from"]["format"] += 1
-    path.write_text(json.dumps(meta))
+    path.write_text(json.dumps(meta), encoding="utf-8")
 
 
 BAD = [None, "1", -1]
