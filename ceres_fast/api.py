@@ -31,7 +31,7 @@ def load(path: StrPath, *, provider: str = "auto", threads: int = 0, rebuild: bo
     provider : {"auto", "cpu", "cuda", "tensorrt"}
         What ONNX Runtime runs an ONNX file on; ``auto`` is the best that starts.
     threads : int, default 0
-        Threads on the CPU; 0 uses all cores.
+        Threads on the CPU; 0: as many as `OMP_NUM_THREADS` or the system allows (docs/hosts.md).
     rebuild : bool, default False
         Build an engine file that does not fit this machine anew, from the ONNX file beside it.
 

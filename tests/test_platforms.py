@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
+
+from ceres_fast.errors import CeresFastError
+from ceres_fast.files import temporary_folder
 
 from .tiny_models import peak_model, written
 from .tiny_records import write_stamps
@@ -83,3 +88,16 @@ def test_windows_is_refused_in_one_line(tmp_path: Path, command: list[str]) -> N
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("error: ceres-fast runs on Linux and macOS")
     assert done.stderr.count("\n") == 1
+
+
+def test_what_needs_a_temporary_folder_says_so_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> str:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.setattr(tempfile, "gettempdir", none)
+    needs = r"^An export needs a folder .*No usable temporary.*\$TMPDIR\.$"
+    with pytest.raises(CeresFastError, match=needs), temporary_folder("An export"):
+        pass
+    monkeypatch.undo()
+    with pytest.raises(CeresFastError, match=r"cannot be written \(No space left"), temporary_folder("An export"):
+        raise OSError(errno.ENOSPC, "full")
