@@ -32,11 +32,9 @@ from ceres_fast.cli.classify import classify as command
 from ceres_fast.engines import AUTO
 from ceres_fast.engines.providers import PROVIDERS
 from ceres_fast.errors import CeresFastError, InputError
-from ceres_fast.selection.rules import Rules
 
-from ..broken_output import PLACES, status_where
 from ..survey_files import write_exposure, write_field, write_stamp
-from ..tiny_models import classifier, peak_model, written
+from ..tiny_models import peak_model, written
 from .conftest import place, table_of
 
 
@@ -272,21 +270,6 @@ def test_tables_are_not_put_where_catalogues_are_looked_for(night: Path, model: 
     write_table(read_catalogue(beside).table, beside, "ECSV")
     with pytest.raises(CeresFastError, match=r"F0001-1\.csv: would be taken for the catalogue of a frame"):
         classify([frame.parent], model, output=frame.parent, format="CSV")
-
-
-@pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("status", [0, 3])
-def test_tables_and_status_are_the_same_everywhere(place: str, status: int, tmp_path: Path) -> None:
-    model = written(tmp_path, peak_model(classifier_json=classifier(rules=Rules().as_dict()).to_json()))
-    frames = write_field(tmp_path / "night")
-    if status == 3:
-        frames[2].write_bytes(b"")
-    classify([tmp_path / "night"], model, output=tmp_path / "expected", on_error="skip")
-    options = ["--model", model, "--output", tmp_path / "out", "--on-error", "skip"]
-    assert status_where(place, ["classify", tmp_path / "night", *options], tmp_path) == status
-    expected = {path.name: path.read_bytes() for path in (tmp_path / "expected").rglob("*.cat")}
-    assert {path.name: path.read_bytes() for path in (tmp_path / "out").rglob("*.cat")} == expected
-    assert len(expected) == 3
 
 
 def test_the_choices_are_the_table_of_providers() -> None:
