@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ceres_fast.files import atomic_file
 from ceres_fast.model.backbones import BACKBONES
-from ceres_fast.model.weights import find_imagenet
+from ceres_fast.model.imagenet import find_imagenet
 
 import keras  # isort: skip  (after TensorFlow has been imported quietly)
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import keras
-
 from ..errors import CeresFastError
+from ..tensorflow_quiet import keras
 
 
 @dataclass(frozen=True)
@@ -22,6 +21,9 @@ class Nth:
 
 
 LayerSpec = str | Nth
+
+WEIGHTS = "https://storage.googleapis.com/tensorflow/keras-applications/"
+"""Where Keras publishes ImageNet weights."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,10 @@ class Backbone:
         Layer on which experiments 2 and 3 put the head.
     unfrozen_from : str or Nth
         First layer that experiment 3 trains.
-    weights_file : str
-        Name of the file in which Keras publishes the ImageNet weights without the top.
+    weights : str
+        Where below `WEIGHTS` Keras publishes the ImageNet weights without the top.
+    weights_md5 : str
+        MD5 sum of that file, as Keras states it.
     """
 
     name: str
@@ -49,7 +53,18 @@ class Backbone:
     input_size: int
     bottleneck: LayerSpec
     unfrozen_from: LayerSpec
-    weights_file: str
+    weights: str
+    weights_md5: str
+
+    @property
+    def weights_url(self) -> str:
+        """Address of the published weights."""
+        return WEIGHTS + self.weights
+
+    @property
+    def weights_file(self) -> str:
+        """Name of the file of the published weights."""
+        return self.weights.rpartition("/")[2]
 
 
 BACKBONES = {
@@ -61,7 +76,8 @@ BACKBONES = {
             75,
             "mixed2",
             "mixed0",
-            "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5",
+            "inception_v3/inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5",
+            "bcbd6486424b2319ff4ef7d526e38f63",
         ),
         Backbone(
             "xception",
@@ -69,7 +85,8 @@ BACKBONES = {
             71,
             Nth(keras.layers.Add, 1),  # add_1 in a fresh process
             "block3_sepconv1",
-            "xception_weights_tf_dim_ordering_tf_kernels_notop.h5",
+            "xception/xception_weights_tf_dim_ordering_tf_kernels_notop.h5",
+            "b0042744bf5b25fce3cb969f33bebb97",
         ),
         Backbone(
             "inceptionresnetv2",
@@ -77,7 +94,8 @@ BACKBONES = {
             75,
             "block35_10_mixed",
             "mixed_5b",
-            "inception_resnet_v2_weights_tf_dim_ordering_tf_kernels_notop.h5",
+            "inception_resnet_v2/inception_resnet_v2_weights_tf_dim_ordering_tf_kernels_notop.h5",
+            "d19885ff4a710c122648d3b5c3b684e4",
         ),
         Backbone(
             "resnet152v2",
@@ -85,7 +103,8 @@ BACKBONES = {
             32,
             "conv3_block8_1_relu",
             "conv2_block3_2_conv",
-            "resnet152v2_weights_tf_dim_ordering_tf_kernels_notop.h5",
+            "resnet/resnet152v2_weights_tf_dim_ordering_tf_kernels_notop.h5",
+            "ed17cf2e0169df9d443503ef94b23b33",
         ),
     )
 }

@@ -8,8 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import keras
-
+from ..tensorflow_quiet import keras
 from .build import BASE, Base
 
 

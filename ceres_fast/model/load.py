@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-import keras
 import numpy as np
 
 from ..artifact.classifier import CLASSIFIER_FILE, Classifier
 from ..errors import InputError
 from ..records.pipeline import without_tuning
 from ..settings.training import PRECISIONS, Architecture
-from ..tensorflow_quiet import tf
+from ..tensorflow_quiet import keras, tf
 from .backbones import BACKBONES, EXPERIMENTS
 from .build import build_model
 from .stem import NORMALISATIONS

@@ -10,12 +10,11 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
-import keras
 import onnx
 
 from ..artifact.onnx_file import INPUT, OUTPUT
 from ..errors import CeresFastError
-from ..tensorflow_quiet import tf
+from ..tensorflow_quiet import keras, tf
 from .onnx_tidy import tidy
 
 OPSET = 17

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import keras
-from keras import ops
+from ..tensorflow_quiet import keras
+
+ops = keras.ops
+
 
 CHANNELS = 3
 """Channels of the input of an ImageNet network."""

@@ -3,44 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
-import keras
 import numpy as np
 
-from ..errors import CeresFastError, InputError
+from ..errors import InputError
 from ..files import atomic_file, reserve
+from ..tensorflow_quiet import keras
 from .backbones import Backbone
-
-WEIGHTS_FOLDER = "CERES_FAST_WEIGHTS"
-"""Environment variable with the name of a folder of ImageNet weights."""
+from .imagenet import download, find_imagenet
 
 _HDF5_OVERHEAD = 4096
 """Upper limit of the bytes that HDF5 adds to each array: its header, and those of the groups around it."""
-
-
-def keras_cache() -> Path:
-    """Return the folder in which Keras keeps the weights it has downloaded."""
-    return Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models"
-
-
-def file_names(backbone: Backbone) -> tuple[str, str]:
-    """Return the names of files in which the ImageNet weights of the backbone are looked for."""
-    return backbone.weights_file, f"{backbone.name}_imagenet_notop.weights.h5"
-
-
-def find_imagenet(backbone: Backbone) -> Path | None:
-    """Return the file with the backbone's ImageNet weights, or None where it would have to be downloaded.
-
-    It is looked for in the folder ``$CERES_FAST_WEIGHTS``, then in Keras's cache.
-    """
-    folders = [Path(os.environ[WEIGHTS_FOLDER])] if os.environ.get(WEIGHTS_FOLDER) else []
-    folders.append(keras_cache())
-    candidates = [folder / name for folder in folders for name in file_names(backbone)]
-    return next((path for path in candidates if path.is_file()), None)
 
 
 def load_base(backbone: Backbone, weights: str) -> keras.Model:
@@ -66,16 +42,14 @@ def load_base(backbone: Backbone, weights: str) -> keras.Model:
         When ImageNet weights are not on this machine and cannot be downloaded; it says where to put which file.
     """
     shape = (backbone.input_size, backbone.input_size, 3)
-    if weights == "imagenet" and find_imagenet(backbone) is None:
-        return _download(backbone, shape)
+    path = find_imagenet(backbone) or download(backbone) if weights == "imagenet" else Path(weights)
     network = backbone.application(include_top=False, weights=None, input_shape=shape)
     if weights != "none":
-        _load(network, Path(weights) if weights != "imagenet" else find_imagenet(backbone))
+        _load(network, path)
     return network
 
 
-def _load(network: keras.Model, path: Path | None) -> None:
-    assert path is not None
+def _load(network: keras.Model, path: Path) -> None:
     expected = f"Keras weights of {network.name} without its top"
     if not path.is_file():
         raise InputError(path, "no such file", expected=expected)
@@ -128,15 +102,3 @@ def weights_sha256(weights: Iterable[keras.Variable]) -> str:
         digest.update(f"{values.dtype} {values.shape} ".encode())
         digest.update(values.data)
     return digest.hexdigest()
-
-
-def _download(backbone: Backbone, shape: tuple[int, int, int]) -> keras.Model:
-    try:
-        return backbone.application(include_top=False, weights="imagenet", input_shape=shape)
-    except Exception as error:  # keras.utils.get_file raises a bare Exception where the network fails
-        raise CeresFastError(
-            f"The ImageNet weights of {backbone.name} are not on this machine and cannot be downloaded. "
-            f"Put the file {backbone.weights_file} into a folder and name that folder in ${WEIGHTS_FOLDER} "
-            f"(or put it into {keras_cache()}); or pass --weights PATH; "
-            "or train from scratch with --weights none."
-        ) from error

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import keras
-from keras import ops
+from ..tensorflow_quiet import keras
+
+ops = keras.ops
+
 
 SHIFT = 2
 """Largest shift of a stamp along each axis, in pixels: about the error of the position of a detection."""

@@ -7,10 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import keras
-
 from ..artifact.classifier import CLASSIFIER_FILE
 from ..files import sha256_of
+from ..tensorflow_quiet import keras
 from .optimisation import averaged
 from .snapshot import Snapshot
 

@@ -15,13 +15,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import keras
 import numpy as np
 
 from ..artifact.classifier import CLASSIFIER_FILE
 from ..console import warn
 from ..errors import CeresFastError, InputError
 from ..files import read_json, sha256_of, write_json
+from ..tensorflow_quiet import keras
 from .best_epoch import KeepBest
 from .report import Report
 from .runs import CONFIG

@@ -12,11 +12,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
 from ..files import atomic_file, reserve
 from ..model.weights import save_weights
+from ..tensorflow_quiet import keras
 
 _OVERHEAD = 1024
 """Upper limit of the bytes that a ZIP file adds to each array."""

@@ -7,13 +7,12 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-import keras
-
 from ..artifact.classifier import CLASSIFIER_FILE, Classifier, read_classifier
 from ..errors import CeresFastError, InputError
 from ..model.build import build_model
 from ..model.weights import fill
 from ..settings.training import SETTINGS, Architecture, Settings
+from ..tensorflow_quiet import keras
 
 FIXED = ("backbone", "experiment", "normalise", "dense")
 """Settings that the weights of a classifier fit: with another value of one of these, they are meaningless."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import keras
 import numpy as np
 
 from ..errors import CeresFastError
 from ..stamps import CLASSES
-from ..tensorflow_quiet import tf
+from ..tensorflow_quiet import keras, tf
 from .augment import Augment
 from .devices import replicas
 from .feed.feed import Feed, FollowEpochs, feed_errors

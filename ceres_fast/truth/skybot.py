@@ -22,9 +22,12 @@ from ..frames.exposures import group_exposures
 from ..frames.info import FrameInfo
 from ..frames.reading import read_header
 from ..frames.sky import to_sky
+from ..network import announce
 from . import observatories
 from .core import read_truth, write_truth
 from .found import code
+
+SERVICE = "https://ssp.imcce.fr/webservices/skybot/"
 
 CERTAIN = 1.0
 """An asteroid whose predicted place is less certain than this (arcsec) is known, but not validated."""
@@ -99,7 +102,10 @@ def truth_from_skybot(infos: Sequence[FrameInfo], observatory: str, path: Path) 
             raise CeresFastError(
                 f"SkyBoT cannot look from {observatories.describe(observatory)}. Pass --observatory CODE."
             )
-        tables = [query_skybot(*cone(info), info.mjd, observatory) for info in _asked(infos)]
+        asked = list(_asked(infos))
+        what = f"which asteroids are known, for {len(asked)} exposures (it gets their places, times and observatory)"
+        announce(what, SERVICE, "Pass --truth FILE.")
+        tables = [query_skybot(*cone(info), info.mjd, observatory) for info in asked]
         if not sum(map(len, tables)):
             raise CeresFastError("SkyBoT knows no asteroid in these frames. Check their coordinates and times.")
         write_truth(vstack([table for table in tables if len(table)]), path)

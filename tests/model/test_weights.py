@@ -1,26 +1,25 @@
-"""Where first weights are looked for, in which order, and what is said when they cannot be had."""
+"""Where first weights are looked for, in which order, and how files of weights are read and written."""
 
 from __future__ import annotations
 
 import resource
-import urllib.error
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
 
 import h5py
 import keras
 import numpy as np
 import pytest
 from keras.src.legacy.saving import legacy_h5_format
-from keras.src.utils import file_utils
 
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.model import weights as weights_module
-from ceres_fast.model.backbones import BACKBONES, Backbone
-from ceres_fast.model.weights import WEIGHTS_FOLDER, file_names, fill, find_imagenet, load_base, save_weights
+from ceres_fast.model.backbones import BACKBONES
+from ceres_fast.model.imagenet import WEIGHTS_FOLDER, file_names, find_imagenet
+from ceres_fast.model.weights import fill, load_base, save_weights
+from ceres_fast.network import OFFLINE
 from ceres_fast.settings.training import Architecture
 
 from ..tiny_networks import tiny_network
@@ -62,14 +61,9 @@ def value_of(network: keras.Model) -> float:
 @pytest.fixture(autouse=True)
 def nothing_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No weights on this machine, and no network."""
-
-    def refuse(url: str, *arguments: Any) -> NoReturn:
-        raise urllib.error.URLError(f"no network in tests ({url})")
-
     monkeypatch.delenv(WEIGHTS_FOLDER, raising=False)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setattr(file_utils.config, "keras_home", lambda: str(tmp_path / "keras"))
-    monkeypatch.setattr(file_utils, "urlretrieve", refuse)
+    monkeypatch.setenv(OFFLINE, "1")
 
 
 @pytest.fixture
@@ -240,33 +234,6 @@ def test_a_full_disk_is_one_clear_line_and_hdf5_is_not_started(
         save_weights(model, path)
     assert path.read_text() == "old"
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
-
-
-@pytest.mark.parametrize("backbone", BACKBONES.values(), ids=BACKBONES.keys())
-def test_a_download_that_fails_says_which_file_to_put_where(
-    backbone: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    wanted = []
-
-    def refuse(fname: str, origin: str, **options: Any) -> NoReturn:
-        wanted.append(fname)
-        raise Exception(f"URL fetch failure on {origin}: None -- [Errno -2] Name or service not known")
-
-    monkeypatch.setattr(file_utils, "get_file", refuse)
-    with pytest.raises(CeresFastError) as caught:
-        load_base(backbone, "imagenet")
-    assert wanted == [backbone.weights_file]  # what Keras would fetch is what the table and the message name
-    message = str(caught.value)
-    assert "\n" not in message
-    for part in (backbone.name, backbone.weights_file, f"${WEIGHTS_FOLDER}", "--weights PATH", "--weights none"):
-        assert part in message
-    assert f"{tmp_path / 'keras' / 'models'})" in message
-
-
-def test_without_a_network_nothing_is_left_in_the_cache(tmp_path: Path) -> None:
-    with pytest.raises(CeresFastError, match="cannot be downloaded"):
-        load_base(XCEPTION, "imagenet")
-    assert not list(tmp_path.rglob("*.h5"))
 
 
 def test_the_real_weights_are_loaded_value_by_value(shared_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:

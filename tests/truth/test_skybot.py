@@ -9,7 +9,7 @@ from astropy.table import MaskedColumn, QTable
 from ceres_fast.console import warnings_kept
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.frames.reading import read_info
-from ceres_fast.truth.skybot import cone, from_skybot, query_skybot, skybot_file, truth_from_skybot
+from ceres_fast.truth.skybot import SERVICE, cone, from_skybot, query_skybot, skybot_file, truth_from_skybot
 
 imcce = pytest.importorskip("astroquery.imcce")
 
@@ -116,6 +116,20 @@ def test_no_network_is_a_clear_error_and_nothing_is_written(field, tmp_path, mon
     with pytest.raises(CeresFastError, match="SkyBoT"):
         truth_from_skybot([read_info(field.frames[0])], "950", tmp_path / "known.csv")
     assert not (tmp_path / "known.csv").exists()
+
+
+def test_what_is_sent_is_said_before_and_can_be_forbidden(field, tmp_path, monkeypatch, capsys):
+    asked = respond(monkeypatch, lambda _: answer())
+    infos = [read_info(path) for path in field.frames]
+    monkeypatch.setenv("CERES_FAST_OFFLINE", "1")
+    with pytest.raises(CeresFastError, match=r"CERES_FAST_OFFLINE is set.*skybot.*Pass --truth FILE"):
+        truth_from_skybot(infos, "950", tmp_path / "known.csv")
+    assert asked == list(tmp_path.glob("*.csv")) == []
+    monkeypatch.delenv("CERES_FAST_OFFLINE")
+    truth_from_skybot(infos, "950", tmp_path / "known.csv")
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"asking {SERVICE}: which asteroids are known, for 2 exposures (it gets their places, times and" in said
+    assert imcce.conf.skybot_server.startswith(SERVICE)
 
 
 def test_an_empty_sky_and_an_unknown_site_are_said(field, tmp_path, monkeypatch):

@@ -8,13 +8,12 @@ from contextlib import contextmanager
 from math import prod
 from typing import Any
 
-import keras
 import numpy as np
 
 from ...errors import CeresFastError
 from ...records.pipeline import without_tuning
 from ...stamps import CLASSES
-from ...tensorflow_quiet import tf
+from ...tensorflow_quiet import keras, tf
 from ..devices import devices, free_memory
 from .order import epoch_order, epoch_variants
 from .rows import Rows, size, width

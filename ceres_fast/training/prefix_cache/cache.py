@@ -17,9 +17,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Protocol
 
-import keras
 import numpy as np
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from ... import __version__
 from ...console import bytes_text, progress, say
@@ -28,7 +26,7 @@ from ...model.cut import Cut
 from ...model.weights import weights_sha256
 from ...records.manifest import Manifest
 from ...records.pipeline import shard_errors, stamp_dataset
-from ...tensorflow_quiet import tf
+from ...tensorflow_quiet import keras, tf
 from ..augment import dihedral
 from ..devices import devices
 from .entry import KEY_DIGITS, Entry, NoRoom, lock_for_computing, lock_for_use, no_room, touch
@@ -228,6 +226,9 @@ def _rows_of_stamps(prefix: keras.Model, layout: Layout) -> Callable[[tf.Tensor]
         tensors = keras.tree.flatten(prefix(stamps, training=False))
         flat = [tf.reshape(tensor, (-1, size)) for tensor, size in zip(tensors, layout.sizes, strict=True)]
         return tf.cast(tf.concat(flat, axis=1), layout.dtype)
+
+    # Here, because the import of TensorFlow itself has to be the quiet one.
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     # With weights as constants, TensorFlow folds BatchNormalization into the convolution before it and arranges the
     # weights only once, which is 1.2 to 1.35 times as fast on a CPU. Relative to the largest feature the result changes
