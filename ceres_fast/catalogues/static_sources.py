@@ -17,6 +17,7 @@ from .formats import START, format_of
 from .ldac import is_table, table_of
 from .names import Names
 from .unknown import on_sphere
+from .votable import read_whole
 
 PAIRS = (
     ("ra", "dec"),
@@ -99,7 +100,7 @@ def _tables(path: Path) -> list[Table]:
             if (name := format_of(start)) in _TEXT:
                 return [_TEXT[name](path, Names())[0]]
             format_ = _BY_CONTENT.get(name or "", FORMATS.get(path.suffix.lower(), "ascii"))
-            return [Table.read(path, format=format_)]
+            return [read_whole(path.read_bytes()) if format_ == "votable" else Table.read(path, format=format_)]
     except InputError:
         raise
     except Exception as error:  # each format raises its own types, and that of text lists all that it has tried

@@ -19,6 +19,7 @@ import numpy as np
 from astropy.io import fits
 from astropy.io.votable import parse, tree
 from astropy.table import Table
+from astropy.utils.data import get_readable_fileobj
 
 from ..errors import InputError
 from .core import distinct
@@ -107,14 +108,30 @@ def write_new(parts: Sequence[tuple[Table, fits.Header]], path: Path) -> None:
     tree.VOTableFile.from_table(table).to_xml(str(path))
 
 
+def read_whole(content: bytes) -> Table:
+    """Read the table of a document as astropy does, which would fetch rows that are elsewhere.
+
+    Raises
+    ------
+    ValueError
+        When they are, and whatever astropy and expat raise.
+    """
+    with get_readable_fileobj(io.BytesIO(content), encoding="binary") as unpacked:
+        content = unpacked.read()
+    _scan(content)
+    return Table.read(io.BytesIO(content), format="votable")
+
+
 def _scan(content: bytes) -> list[Document]:
-    """Find the fields and rows of each table that has fields."""
+    """Find the fields and rows of each table that has fields; a ValueError says where rows are that are elsewhere."""
     found, parser = [Document(content)], expat.ParserCreate()
     path: list[str] = []
 
     def start(name: str, attributes: dict[str, str]) -> None:
         path.append(name := name.rpartition(":")[2])
         at, document = parser.CurrentByteIndex, found[-1]
+        if name == "STREAM" and "href" in attributes:
+            raise ValueError(f"its rows are not in it but at {attributes['href']}, from where nothing is fetched")
         if "TABLE" not in path:
             return
         if name == "FIELD" and path[-2] == "TABLE":

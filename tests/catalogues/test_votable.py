@@ -1,11 +1,14 @@
 """VOTables: what is not the new columns stays byte for byte."""
 
+import gzip
+
 import numpy as np
 import pytest
 from astropy.io.votable import tree
 from astropy.table import Column, Table
 
 from ceres_fast.catalogues import Names, column, positions, read_catalogue, write_catalogue
+from ceres_fast.catalogues.static_sources import read_static
 from ceres_fast.errors import InputError
 
 SEXTRACTOR = """\
@@ -93,7 +96,6 @@ def test_all_rows_may_go(path, tmp_path):
 def test_binary_rows(tmp_path, kind):
     table = Table({"X_IMAGE": [1.0, 2.0], "Y_IMAGE": [3.0, 4.0], "NAME": ["a", "b"]})
     document = tree.VOTableFile.from_table(table)
-    document.get_first_table().format = kind
     document.to_xml(str(tmp_path / "F1.vot"), tabledata_format=kind)
     assert b"<TD>" not in (tmp_path / "F1.vot").read_bytes()
     read = read_catalogue(tmp_path / "F1.vot")
@@ -160,3 +162,26 @@ def test_several_tables_with_positions_are_refused(tmp_path):
     (tmp_path / "F1.vot").write_text(text[:stop] + text[start:stop] + text[stop:])
     with pytest.raises(InputError, match=r"F1\.vot: has 2 tables with positions"):
         read_catalogue(tmp_path / "F1.vot")
+
+
+ELSEWHERE = """\
+<?xml version="1.0"?>
+<VOTABLE version="1.4" xmlns="http://www.ivoa.net/xml/VOTable/v1.3"><RESOURCE><TABLE>
+<FIELD name="ra" datatype="double" unit="deg"/><FIELD name="dec" datatype="double" unit="deg"/>
+<DATA>{0}<STREAM {1} href="{2}"/>{3}</DATA></TABLE></RESOURCE></VOTABLE>
+"""
+
+
+@pytest.mark.parametrize("kind", ["BINARY", "BINARY2", 'FITS extnum="1"', 'PARQUET type="VOTable-remote-file"'])
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/rows", "https://a.example/rows", "ftp://a.example/r", "file:///r"])
+def test_rows_that_are_elsewhere_are_not_fetched(tmp_path, monkeypatch, kind, url):
+    """astropy would ask whatever address a file names, and read other files of this machine."""
+    monkeypatch.setattr("urllib.request.urlopen", lambda *_, **__: pytest.fail("it was asked"))
+    path = tmp_path / "c.vot"
+    path.write_text(ELSEWHERE.format(f"<{kind}>", 'encoding="gzip"', url, f"</{kind.split()[0]}>"))
+    for read in (lambda path: read_catalogue(path), read_static):
+        with pytest.raises(InputError, match=r"c\.vot: .*at .*/r.*, from where nothing is fetched"):
+            read(path)
+    path.write_bytes(gzip.compress(path.read_bytes()))
+    with pytest.raises(InputError):  # whatever it is taken for
+        read_static(path)

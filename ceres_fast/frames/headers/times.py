@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import math
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import NamedTuple
 
+import erfa
 from astropy.io import fits
 from astropy.time import Time
 from astropy.utils import iers
 
+from ...console import warn_once
 from .cards import Doubt, Found, note_of, raw_number, shown, word_of
 from .dates import Clock, read_clock, read_date
 
@@ -26,6 +29,9 @@ JULIAN_DATE = 2_400_000.5
 
 CONTRADICTION = 2.0
 """Seconds by which two statements of the time may differ, beside their own precision: shutters take time to open."""
+
+_DAY_0 = date(1858, 11, 17).toordinal()
+"""The day of MJD 0."""
 
 HALF_A_DAY = 43_200
 """Seconds; a Julian date begins at noon."""
@@ -255,12 +261,22 @@ def to_utc(mjd: float, scale: str) -> float:
         return mjd
     if scale == "gps":
         mjd, scale = mjd + GPS_BEHIND_TAI, "tai"
-    with iers.conf.set_temp("auto_download", False):  # leap seconds come with astropy; nothing is fetched for them
-        return float(Time(mjd, format="mjd", scale=scale).utc.mjd)
+    # Leap seconds come with astropy-iers-data; a newer list, which astropy would download, is not fetched.
+    with iers.conf.set_temp("auto_download", False), warnings.catch_warnings():
+        warnings.simplefilter("ignore", iers.IERSStaleWarning)
+        utc = Time(mjd, format="mjd", scale=scale).utc
+    known = erfa.leap_seconds.expires
+    if utc.mjd > known.toordinal() - _DAY_0:
+        warn_once(
+            "leap seconds",
+            f"leap seconds are known until {known:%Y-%m-%d}: later times in {scale.upper()} may be a second off. "
+            "Install a newer astropy-iers-data",
+        )
+    return float(utc.mjd)
 
 
 def _utc(day: date, clock: Clock, scale: str) -> float:
-    mjd = day.toordinal() - date(1858, 11, 17).toordinal() + (clock.seconds - (clock.offset or 0.0)) / 86400
+    mjd = day.toordinal() - _DAY_0 + (clock.seconds - (clock.offset or 0.0)) / 86400
     return mjd if clock.offset is not None else to_utc(mjd, scale)
 
 

@@ -1,16 +1,19 @@
 """When an exposure was taken, in the words of many cameras."""
 
 import math
+import warnings
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from astropy.io import fits
 from astropy.time import Time
+from erfa import ErfaWarning
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ceres_fast.console import warnings_kept
 from ceres_fast.frames.headers.cards import Found
-from ceres_fast.frames.headers.times import middle
+from ceres_fast.frames.headers.times import middle, to_utc
 
 MJD_ZERO = datetime(1858, 11, 17, tzinfo=UTC)
 
@@ -151,3 +154,18 @@ def test_dates_in_every_spelling(moment, spelling, clock, between, zone):
     offsets = {"-0700": timedelta(hours=-7), "+05:30": timedelta(hours=5, minutes=30)}
     right = (moment.replace(tzinfo=UTC) - offsets.get(zone, timedelta(0)) - MJD_ZERO).total_seconds() / 86400
     assert middle_of(math.nan, DATE_OBS=text).value == pytest.approx(right, abs=2e-9)
+
+
+def test_times_after_the_last_leap_second_that_is_known_are_warned_of() -> None:
+    """No list of leap seconds is fetched, which astropy would do."""
+    with warnings_kept() as known:
+        assert to_utc(60_000.0, "tai") == pytest.approx(60_000 - 37 / 86_400, abs=1e-9)
+        assert to_utc(90_000.0, "utc") == 90_000.0
+    with warnings_kept() as later, warnings.catch_warnings():
+        warnings.simplefilter("ignore", ErfaWarning)
+        to_utc(90_000.0, "tai")
+        to_utc(90_001.0, "tt")
+    assert known == []
+    assert len(later) == 1
+    assert "leap seconds are known until 20" in later[0]
+    assert "Install a newer astropy-iers-data" in later[0]

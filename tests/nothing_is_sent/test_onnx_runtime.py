@@ -12,9 +12,9 @@ from pathlib import Path
 import onnxruntime
 import pytest
 
-from .tiny_models import peak_model, written
+from ..tiny_models import peak_model, written
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 VARIABLE = "ORT_DISABLE_TELEMETRY"
 CLASSIFIES = """
 import sys

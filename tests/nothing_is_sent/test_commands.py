@@ -1,0 +1,144 @@
+"""No command connects to another machine, asks for the address of one, or listens; none leaves files in the home.
+
+Python says what its modules do (an audit hook in every process), and strace, where it may be used, what the libraries
+in C and C++ do.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+import astropy_iers_data
+import pytest
+
+from ceres_fast.cli import app
+
+from ..test_keras_settings import SET_OTHERWISE
+from .commands import COMMANDS, OF_OTHERS
+
+ROOT = Path(__file__).parents[2]
+WATCH = Path(__file__).parent / "watch"
+CALLS = "connect,bind,listen,sendto,sendmsg"
+FONTS = re.compile(r"\.cache/matplotlib/fontlist-v\S+\.json")
+"""The list of the system's fonts, which matplotlib makes when it is first imported."""
+
+
+@dataclass
+class Seen:
+    """What a process and its children were seen to do."""
+
+    files: list[str]  # in the home
+    events: list[tuple[str, str]]
+    calls: list[str] | None
+    home: Path
+
+
+def strace(path: Path) -> list[str]:
+    """Return the beginning of a command that writes the calls of the network to a file; nothing where it cannot."""
+    command = ["strace", "-f", "--seccomp-bpf", "-qqq", "-e", "signal=none", "-e", f"trace={CALLS}", "-o", str(path)]
+    try:
+        subprocess.run([*command, "true"], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        return []
+    return command
+
+
+def old_leap_seconds(folder: Path) -> None:
+    """Write the tables of the Earth's rotation as an installation has them that is not updated for long."""
+    real = Path(astropy_iers_data.__file__).parent
+    made = folder / real.name
+    shutil.copytree(real, made, copy_function=os.symlink, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("__init__.py", "data/Leap_Second.dat"):
+        (made / name).unlink()
+        text = (real / name).read_text()
+        (made / name).write_text(re.sub(r"(File expires on 28 June) \d+", r"\1 2020", text))
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
+    folder = tmp_path_factory.mktemp("seen")
+    home, work, events, calls = (folder / name for name in ("home", "work", "events", "calls"))
+    (home / ".keras").mkdir(parents=True)
+    (home / ".keras" / "keras.json").write_text("[1")  # no JSON; of no command's concern
+    work.mkdir()
+    old_leap_seconds(folder)
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "PYTHONPATH": os.pathsep.join(map(str, (folder, WATCH, ROOT))),
+        "CERES_FAST_WATCH": str(events),
+        **SET_OTHERWISE,
+    }
+    traced = strace(calls)
+    command = [*traced, sys.executable, "-m", "tests.nothing_is_sent.commands"]
+    done = subprocess.run(command, env=environment, cwd=work, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    return Seen(
+        [file for _, files in map(json.loads, done.stdout.splitlines()) for file in files],
+        [tuple(json.loads(line)) for line in events.read_text().splitlines()],
+        calls.read_text().splitlines() if traced else None,
+        home,
+    )
+
+
+def is_here(address: str) -> bool:
+    """Tell whether an address or a name is this machine's own, and no other can reach it."""
+    try:
+        return ipaddress.ip_address(address.partition("%")[0]).is_loopback
+    except ValueError:
+        return address == "localhost"
+
+
+@pytest.mark.slow
+def test_what_python_asks_of_the_network(seen: Seen) -> None:
+    assert not [about for event, about in seen.events if event in ("urllib.Request", "open")]
+    # A path, or nothing, is a socket between processes of this machine.
+    addresses = [about for _, about in seen.events if about and not about.startswith(("/", "\0"))]
+    assert [about for about in addresses if not is_here(about)] == []
+
+
+@pytest.mark.slow
+def test_what_libraries_ask_of_the_network(seen: Seen) -> None:
+    if seen.calls is None:
+        pytest.skip("strace is not installed here, or may not be used")
+    assert [call for call in seen.calls if " listen(" in call] == []
+    families = {family for call in seen.calls for family in re.findall(r"sa_family=(\w+)", call)}
+    assert families <= {"AF_UNIX", "AF_NETLINK", "AF_UNSPEC", "AF_INET", "AF_INET6"}
+    addresses = [
+        address
+        for call in seen.calls
+        for address in re.findall(r'inet_addr\("([^"]+)"\)|inet_pton\(AF_INET6, "([^"]+)"', call)
+    ]
+    assert [four or six for four, six in addresses if not is_here(four or six)] == []
+
+
+@pytest.mark.slow
+def test_what_is_left_in_the_home(seen: Seen) -> None:
+    assert [file for file in seen.files if file != ".keras/keras.json" and not FONTS.fullmatch(file)] == []
+    assert (seen.home / ".keras" / "keras.json").read_text() == "[1"
+
+
+def test_every_command_is_tried() -> None:
+    """In the process above; those that are left out do nothing else than it does."""
+    named = {command.split()[0] for command in COMMANDS}
+    there = {command.name or command.callback.__name__.replace("_", "-") for command in app.registered_commands}
+    assert named | set(OF_OTHERS) == there | {group.name for group in app.registered_groups}
+
+
+def test_the_page_has_a_row_for_each_dependency() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    of_users = [name for extra, names in extras.items() if extra not in ("test", "dev", "lowest") for name in names]
+    wanted = {re.split(r"[\[><=;]", name)[0].strip() for name in (*project["dependencies"], *of_users)} - {"ceres-fast"}
+    page = (ROOT / "docs" / "hosts.md").read_text(encoding="utf-8").partition("## What is sent")[2]
+    rows = {name.strip() for row in re.findall(r"^\| ([^|]+) \|", page, re.MULTILINE) for name in row.split(",")}
+    assert wanted - rows == set()
