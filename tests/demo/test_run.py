@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,16 @@ from ceres_fast.catalogues import read_catalogue
 from ceres_fast.demo import run
 from ceres_fast.errors import CeresFastError
 
+from ..tiny_networks import tiny_network
+
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A demo of fewer fields and epochs."""
+    """A demo of fewer fields and epochs, and of a tiny network: that a real one is trained, `test_chain` shows."""
     out = tmp_path_factory.mktemp("demo") / "demo"
     with pytest.MonkeyPatch.context() as patch:
+        for module in ("training.assemble", "model.load"):
+            patch.setattr(f"ceres_fast.{module}.build_model", tiny_network)
         patch.setattr(run, "FIELDS", 5)
         patch.setattr(run, "HELD_OUT_FIELDS", 1)
         patch.setattr(run, "EPOCHS", 2)
@@ -58,6 +63,34 @@ def test_every_picture_is_one_and_every_row_is_kept(demo: Path) -> None:
 def test_an_earlier_demo_is_replaced_on_request_only(demo: Path) -> None:
     with pytest.raises(CeresFastError, match="--overwrite"):
         run.run_demo(demo)
+
+
+@pytest.mark.parametrize("put", [None, "lost+found"], ids=str)
+def test_an_empty_folder_is_filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, put: str | None) -> None:
+    def begin(folder: Path, **options: object) -> None:
+        sys.exit(str(folder))
+
+    if put:
+        (tmp_path / put).mkdir()
+    monkeypatch.setattr(run, "simulate_survey", begin)
+    with pytest.raises(SystemExit, match="data"):
+        run.run_demo(tmp_path)
+
+
+def test_of_an_earlier_demo_everything_is_removed_but_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / run.MARK).parent.mkdir()
+    (tmp_path / run.MARK).touch()
+    (tmp_path / "latest").symlink_to("run")
+    (tmp_path / "lost+found").mkdir()
+    inode, left = tmp_path.stat().st_ino, []
+    monkeypatch.setattr(run, "simulate_survey", lambda *_, **__: left.extend(tmp_path.iterdir()))
+    monkeypatch.setattr(run, "detect_frames", lambda sources: sys.exit())
+    with pytest.raises(SystemExit):
+        run.run_demo(tmp_path, overwrite=True)
+    assert [path.name for path in left] == ["lost+found"]
+    assert tmp_path.stat().st_ino == inode
 
 
 def test_a_folder_that_is_no_demo_is_never_replaced(tmp_path: Path) -> None:
