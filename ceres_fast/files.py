@@ -21,8 +21,8 @@ try:
     import fcntl  # noqa: F401  (looked for here, because all that reads or writes files imports this file)
 except ImportError as error:
     raise CeresFastError(
-        "ceres-fast runs on Linux and macOS: this system lacks their locks, and their way to put a file in the place of "
-        "another. On Windows run it in the Windows Subsystem for Linux."
+        "ceres-fast runs on Linux and macOS: this system lacks their locks, and their way to put a file in the place "
+        "of another. On Windows run it in the Windows Subsystem for Linux."
     ) from error
 
 StrPath = str | os.PathLike[str]

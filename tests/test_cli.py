@@ -129,8 +129,9 @@ def test_train_s_options_are_the_settings_with_their_defaults() -> None:
     given = {name: parameter.default for name, parameter in options("train").items() if name in default}
     given["experiment"] = int(given["experiment"])
     assert given == default
-    assert options("train").keys() - default.keys() == {"records", "run", "on_error", "config", "resume", "seeds"}
-    assert options("train").keys() - OPTIONS.keys() == {"run", "config", "resume"}
+    others = {"run", "config", "resume", "threads"}
+    assert options("train").keys() - default.keys() == {"records", "on_error", "seeds", *others}
+    assert options("train").keys() - OPTIONS.keys() == others
     for name, parameter in options("train").items():
         assert parameter.opts == [OPTIONS[name].flag if name in OPTIONS else f"--{name}"]
 

@@ -49,7 +49,7 @@ def train(
     resume: Annotated[
         Path | None,
         typer.Option(
-            help="Go on with a run, or several, that were stopped; give nothing else, but --records where they were moved.",
+            help="Go on with a run, or several, that were stopped; nothing else is given, but --records that moved.",
             metavar="RUN",
             rich_help_panel=AGAIN,
         ),
