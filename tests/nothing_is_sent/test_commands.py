@@ -34,9 +34,9 @@ FONTS = re.compile(r"\.cache/matplotlib/fontlist-v\S+\.json")
 
 @dataclass
 class Seen:
-    """What a process and its children were seen to do."""
+    """What a process and its children were seen to do, and what it printed."""
 
-    files: list[str]  # in the home
+    printed: str
     events: list[tuple[str, str]]
     calls: list[str] | None
     home: Path
@@ -63,14 +63,10 @@ def old_leap_seconds(folder: Path) -> None:
         (made / name).write_text(re.sub(r"(File expires on 28 June) \d+", r"\1 2020", text))
 
 
-@pytest.fixture(scope="module")
-def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
-    folder = tmp_path_factory.mktemp("seen")
+def watched(folder: Path, *arguments: str) -> Seen:
+    """Run Python with a home and a working folder of its own, and watch it."""
     home, work, events, calls = (folder / name for name in ("home", "work", "events", "calls"))
-    (home / ".keras").mkdir(parents=True)
-    (home / ".keras" / "keras.json").write_text("[1")  # no JSON; of no command's concern
     work.mkdir()
-    old_leap_seconds(folder)
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(home),
@@ -79,15 +75,20 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
         **SET_OTHERWISE,
     }
     traced = strace(calls)
-    command = [*traced, sys.executable, "-m", "tests.nothing_is_sent.commands"]
+    command = [*traced, sys.executable, *arguments]
     done = subprocess.run(command, env=environment, cwd=work, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
-    return Seen(
-        [file for _, files in map(json.loads, done.stdout.splitlines()) for file in files],
-        [tuple(json.loads(line)) for line in events.read_text().splitlines()],
-        calls.read_text().splitlines() if traced else None,
-        home,
-    )
+    seen = [tuple(json.loads(line)) for line in events.read_text().splitlines()]
+    return Seen(done.stdout, seen, calls.read_text().splitlines() if traced else None, home)
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
+    folder = tmp_path_factory.mktemp("seen")
+    (folder / "home" / ".keras").mkdir(parents=True)
+    (folder / "home" / ".keras" / "keras.json").write_text("[1")  # no JSON; of no command's concern
+    old_leap_seconds(folder)
+    return watched(folder, "-m", "tests.nothing_is_sent.commands")
 
 
 def is_here(address: str) -> bool:
@@ -98,32 +99,67 @@ def is_here(address: str) -> bool:
         return address == "localhost"
 
 
+def elsewhere(events: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return what is not between processes of this machine; a path, or nothing, is the name of a local socket."""
+    return [
+        (event, about)
+        for event, about in events
+        if event in ("urllib.Request", "open") or (about and not about.startswith(("/", "\0")) and not is_here(about))
+    ]
+
+
+def reaching_out(calls: list[str]) -> list[str]:
+    """Return the calls that listen, or name an address of elsewhere or of a kind that is not known."""
+    address = re.compile(r'inet_addr\("([^"]+)"\)|inet_pton\(AF_INET6, "([^"]+)"')
+    local = {"AF_UNIX", "AF_NETLINK", "AF_UNSPEC", "AF_INET", "AF_INET6"}
+    return [
+        call
+        for call in calls
+        if " listen(" in call
+        or not local.issuperset(re.findall(r"sa_family=(\w+)", call))
+        or not all(is_here(four or six) for four, six in address.findall(call))
+    ]
+
+
+REACHES_OUT = """
+import contextlib, os, socket
+listening = socket.create_server(("", 0))
+socket.create_connection(("127.0.0.1", listening.getsockname()[1]))
+with contextlib.suppress(OSError):
+    socket.socket(type=socket.SOCK_DGRAM).connect(("192.0.2.1", 9))
+with contextlib.suppress(OSError):
+    open(os.path.expanduser("~/.keras/keras.json"))
+"""
+"""192.0.2.1 is an address of documentation, and a datagram socket that is connected sends nothing."""
+
+
+def test_what_reaches_out_would_be_seen(tmp_path: Path) -> None:
+    seen = watched(tmp_path, "-c", REACHES_OUT)
+    assert [event for event, _ in elsewhere(seen.events)] == ["socket.bind", "socket.connect", "open"]
+    if seen.calls is not None:
+        found = " ".join(reaching_out(seen.calls))
+        assert "listen(" in found
+        assert "0.0.0.0" in found
+        assert "192.0.2.1" in found
+        assert "127.0.0.1" not in found
+
+
 @pytest.mark.slow
 def test_what_python_asks_of_the_network(seen: Seen) -> None:
-    assert not [about for event, about in seen.events if event in ("urllib.Request", "open")]
-    # A path, or nothing, is a socket between processes of this machine.
-    addresses = [about for _, about in seen.events if about and not about.startswith(("/", "\0"))]
-    assert [about for about in addresses if not is_here(about)] == []
+    assert elsewhere(seen.events) == []
 
 
 @pytest.mark.slow
 def test_what_libraries_ask_of_the_network(seen: Seen) -> None:
     if seen.calls is None:
         pytest.skip("strace is not installed here, or may not be used")
-    assert [call for call in seen.calls if " listen(" in call] == []
-    families = {family for call in seen.calls for family in re.findall(r"sa_family=(\w+)", call)}
-    assert families <= {"AF_UNIX", "AF_NETLINK", "AF_UNSPEC", "AF_INET", "AF_INET6"}
-    addresses = [
-        address
-        for call in seen.calls
-        for address in re.findall(r'inet_addr\("([^"]+)"\)|inet_pton\(AF_INET6, "([^"]+)"', call)
-    ]
-    assert [four or six for four, six in addresses if not is_here(four or six)] == []
+    assert reaching_out(seen.calls) == []
 
 
 @pytest.mark.slow
 def test_what_is_left_in_the_home(seen: Seen) -> None:
-    assert [file for file in seen.files if file != ".keras/keras.json" and not FONTS.fullmatch(file)] == []
+    files = [file for _, files in map(json.loads, seen.printed.splitlines()) for file in files]
+    assert [file for file in files if file != ".keras/keras.json" and not FONTS.fullmatch(file)] == []
     assert (seen.home / ".keras" / "keras.json").read_text() == "[1"
 
 

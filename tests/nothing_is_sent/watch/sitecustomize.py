@@ -27,7 +27,7 @@ def _watch(event, arguments):
     else:
         return
     if isinstance(about, tuple):
-        about = about[0]
+        about = about[0] or "0.0.0.0"  # no name is every address
     if isinstance(about, bytes):
         about = os.fsdecode(about)
     os.write(_file, json.dumps([event, about], default=str).encode() + b"\n")
