@@ -23,7 +23,6 @@ COMMANDS = (
     "card",
     "export",
     "export --precision float16 --debug",
-    "export --precision int8",
     "export --to triton --output triton",
     "inject --out injected --number 2 --model runs/latest/classifier.onnx",
     "classify",
