@@ -69,7 +69,7 @@ def test_every_kind_of_fits_gives_the_same_frame(tmp_path, name, kind):
     assert frame.data.dtype == np.float32
     assert frame.data.dtype.isnative
     info = frame.info
-    assert read_info(tmp_path / name) == info
+    assert vars(read_info(tmp_path / name)) == vars(info)  # not ==: since Python 3.13 no NaN in it is equal
     assert (info.frame, info.field, info.ccd, info.filter) == ("F0001-1", "F0001", "CCD4", "r")
     assert (info.exposure, info.seeing, info.gain, info.saturation) == (60, 1.2, 2.8, 60000)
     assert info.mjd == pytest.approx(60310.9)
