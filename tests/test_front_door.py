@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import doctest
 import json
+import os
 import pickle
 import shutil
 import subprocess
@@ -352,7 +353,8 @@ def test_the_notebook_runs(example_folder: Path, tmp_path: Path) -> None:
     assert not any(cell.get("outputs") for cell in stored["cells"])
     # In a process of its own, as the kernel is: Jupyter's own warnings are no errors of these tests.
     command = [sys.executable, "-c", EXECUTE, notebook, example_folder, tmp_path / "run.ipynb"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    environment = os.environ | {"HOME": str(tmp_path)}  # where Jupyter writes, wherever the home of this process is
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     cells = json.loads((tmp_path / "run.ipynb").read_text(encoding="utf-8"))["cells"]
     shown = [kind for cell in cells for output in cell.get("outputs", []) for kind in output.get("data", {})]

@@ -11,7 +11,7 @@ import numpy as np
 from astropy.io import fits
 from astropy.utils.exceptions import AstropyWarning
 
-from ..frames.cut import MostMissing, cut_stamps
+from ..frames.cut import MOST_MISSING, MostMissing, cut_stamps
 
 GZIP = b"\x1f\x8b"
 LARGEST = 16 * 2**20
@@ -63,7 +63,9 @@ def _unpacked(content: bytes) -> bytes:
     return content
 
 
-def cut_plane(pixels: np.ndarray, centre: tuple[float, float], most: MostMissing) -> tuple[np.ndarray, int, int]:
+def cut_plane(
+    pixels: np.ndarray, centre: tuple[float, float], most: MostMissing = MOST_MISSING
+) -> tuple[np.ndarray, int, int]:
     """Cut a plane of a stamp out of a cut-out.
 
     Parameters

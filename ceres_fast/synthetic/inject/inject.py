@@ -138,7 +138,7 @@ def inject_frames(
         write_truth(folder / TRUTH_FILE, injected, known)
         with _without_doubts(fields):
             detect_frames([folder], on_error=on_error, engine=engine, camera=profile, **finding)
-        with TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as tables:
+        with TemporaryDirectory(dir=folder.parent) as tables:
             with _without_doubts(fields):
                 scores = Scores(scorer(folder, Path(tables)), folder, Path(tables)) if scorer else None
             for field in fields:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -80,8 +81,9 @@ def look(browser: str, page: Path, *options: str) -> subprocess.CompletedProcess
     """Open a page in a browser with a fresh profile."""
     profile = page.parent / "profile"
     command = [browser, *ALONE, f"--user-data-dir={profile}", *options, page.as_uri()]
+    environment = os.environ | {"HOME": str(page.parent)}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=page.parent)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, cwd=page.parent)
     finally:
         shutil.rmtree(profile, ignore_errors=True)
     assert done.returncode == 0, done.stderr
