@@ -108,11 +108,12 @@ def write_config(folder: Path, options: Mapping[str, Any]) -> None:
     """
     values = as_written(options)
     head = f"# ceres-fast {__version__}: `ceres-fast train --config {CONFIG}` does it again\n"
-    path = folder / CONFIG
+    path, text = folder / CONFIG, head + tomli_w.dumps(values)
     try:
-        write_text(path, head + tomli_w.dumps(values))
+        text.encode()  # before it is written, as names that are only to be read are: escaped, this one would be another
     except UnicodeEncodeError as error:
         raise InputError(path, f"cannot hold {error.object!a}", expected="paths in Unicode") from error
+    write_text(path, text)
 
 
 def as_written(options: Mapping[str, Any]) -> dict[str, Any]:

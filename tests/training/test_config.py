@@ -32,7 +32,7 @@ from ceres_fast.training.config import (
 # TOML holds any Unicode text; a path cannot hold NUL.
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
 RATES = st.floats(min_value=0, exclude_min=True, allow_infinity=False)
-COUNTS = st.integers(1, 2**40)
+COUNTS = st.integers(1, 2**16)
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     "weights": st.sampled_from(["imagenet", "none"]) | TEXT,
     "dense": COUNTS,
@@ -122,15 +122,15 @@ def test_a_file_of_one_s_own_may_hold_some_options(tmp_path: Path) -> None:
         ("batch-size = 3", r"mine\.toml, batch-size: is not an option"),
         ("[train]\nepochs = 3", r"mine\.toml, train: is not an option"),
         ("run = 'x'", r"mine\.toml, run: is not an option"),
-        ("batch_size = 'many'", r"mine\.toml, batch_size: is 'many'; expected a whole number of at least 1\."),
-        ("epochs = 2.5", r"mine\.toml, epochs: is 2\.5; expected a whole number of at least 1\."),
+        ("batch_size = 'many'", r"mine\.toml, batch_size: is 'many'; expected a whole number from 1 to 65536\."),
+        ("epochs = 2.5", r"mine\.toml, epochs: is 2\.5; expected a whole number from 1 to 1000000\."),
         ("experiment = '2'", r"mine\.toml, experiment: is '2'; expected 1 or 2 or 3\."),
         ("learning_rate = nan", r"mine\.toml, learning_rate: is nan; expected a number above 0\."),
         ("learning_rate = true", r"mine\.toml, learning_rate: is True; expected a number above 0\."),
         ("jit = 'yes'", r"mine\.toml, jit: is 'yes'; expected true or false\."),
         ("weights = 2020-01-01", r"mine\.toml, weights: is datetime\.date\(2020, 1, 1\); expected imagenet, none or"),
         ("seed = -1", r"mine\.toml, seed: is -1; expected a whole number from 0 to 4294967295\."),
-        ("seeds = 0", r"mine\.toml, seeds: is 0; expected a whole number of at least 1\."),
+        ("seeds = 0", r"mine\.toml, seeds: is 0; expected a whole number from 1 to 1000\."),
         ("on_error = 'ask'", r"mine\.toml, on_error: is 'ask'; expected stop or skip\."),
         ("records = ''", r"mine\.toml, records: is ''; expected a folder of records\."),
         ("backbone = 'vgg'", r"mine\.toml, backbone: is 'vgg'; expected inceptionv3 or .*resnet152v2 or all\."),
