@@ -14,17 +14,18 @@ from ceres_fast.model.weights import load_base
 
 @pytest.fixture(scope="session")
 def network() -> Callable[[str], keras.Model]:
-    """Give a backbone without its top by name: always the same one, all of it trainable."""
-    built: dict[str, keras.Model] = {}
+    """Give a backbone without its top by name: always the same one of a precision, all of it trainable."""
+    built: dict[tuple[str, str], keras.Model] = {}
 
     def give(name: str) -> keras.Model:
-        if name not in built:
-            built[name] = load_base(BACKBONES[name], "none")
-        for layer in built[name].layers:
+        key = name, keras.config.dtype_policy().name
+        if key not in built:
+            built[key] = load_base(BACKBONES[name], "none")
+        for layer in built[key].layers:
             layer.trainable = True
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.momentum = 0.99
-        return built[name]
+        return built[key]
 
     return give
 
