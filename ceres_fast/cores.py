@@ -36,7 +36,7 @@ def threads() -> int:
 
 def thread_limit() -> int:
     """Return `threads` where the user or the system limits them, else 0: a library then chooses by itself."""
-    return _said() or (cores() if cores() < (os.cpu_count() or 1) else 0)
+    return _said() or (cores() if cores() < _of_machine() else 0)
 
 
 def compute_with(threads: int | None) -> None:
@@ -72,6 +72,14 @@ def _allowed() -> int:
         with suppress(OSError, NotImplementedError):
             return min(there, len(os.sched_getaffinity(0)))
     return there
+
+
+def _of_machine() -> int:
+    """Return the cores of the machine, which a library that chooses by itself counts; it reads no PYTHON_CPU_COUNT."""
+    with suppress(AttributeError, ValueError, OSError):  # the system has no such call, or not this number
+        if (there := os.sysconf("SC_NPROCESSORS_ONLN")) > 0:
+            return there
+    return os.cpu_count() or 1
 
 
 def _said() -> int | None:

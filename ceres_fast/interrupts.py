@@ -16,6 +16,9 @@ from .file_names import written
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 """Windows has no SIGHUP, and is refused later, in words."""
 
+OF_TERMINAL = tuple(number for number in SIGNALS if number != signal.SIGTERM)
+"""Those that a terminal sends to all processes of a command at once, on Ctrl-C and when it is closed."""
+
 NOTHING_HALF = "what is written is whole, and the rest is as it was before"
 """What holds for every command: files and folders get their names when they are complete."""
 
@@ -105,10 +108,11 @@ class Written:
     """
 
     def __init__(self, files: Iterable[Path]) -> None:
-        self._before = {file: _identity(file) for file in files}
+        # Absolute, as some may be given from the root and others from the working folder.
+        self._before = {file: _identity(file) for file in map(Path.absolute, files)}
 
     def __contains__(self, file: Path) -> bool:
-        return _identity(file) not in (None, self._before[file])
+        return _identity(file) not in (None, self._before[file.absolute()])
 
     def told(self, what: str) -> str:
         """Return how many are written, and which, in words; `what` they are: "tables"."""

@@ -24,6 +24,7 @@ from typing import Any, Generic, TypeVar, cast
 from .console import guard_output, warnings_kept
 from .cores import compute_with, cores
 from .errors import CeresFastError
+from .interrupts import OF_TERMINAL
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -161,15 +162,16 @@ class Pool:
 
 @contextmanager
 def interrupts_ignored() -> Iterator[None]:
-    """Ignore Ctrl-C, as processes that start meanwhile will always do: it is this one that ends them, quietly."""
+    """Ignore `OF_TERMINAL`, as processes that start meanwhile always will: it is this one that ends them, quietly."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in OF_TERMINAL}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _outcome(function: Callable[[Task], Result], task: Task) -> Outcome[Result]:
@@ -195,6 +197,8 @@ def _started() -> tuple[BaseProcess, Connection]:
 def _work(connection: Connection) -> None:
     """Do one task after another until the pipe is closed: the work is done, or who asked for it is gone."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that temporary files and the program's process go, too
+    for number in OF_TERMINAL:  # it was not started so where another thread than the main one has started it
+        signal.signal(number, signal.SIG_IGN)
     guard_output()
     compute_with(1)  # there are as many workers as cores
     with suppress(EOFError, OSError):

@@ -14,6 +14,7 @@ import pytest
 
 from ceres_fast.cli import child
 from ceres_fast.errors import CeresFastError, InputError
+from ceres_fast.files import atomic_file
 from ceres_fast.training.processes import CHILD, PARENT, PIPE, Problem, Processes
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
@@ -114,6 +115,22 @@ def test_a_defect_is_passed_on_and_keeps_its_traceback(pipe: int, monkeypatch: p
     with pytest.raises(ZeroDivisionError):
         child.main()
     assert said(pipe) == {"kind": "ZeroDivisionError", "text": "ZeroDivisionError: by 0"}
+
+
+def test_a_stopped_one_removes_what_is_unfinished(
+    pipe: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def app() -> None:
+        with atomic_file(tmp_path / "table.csv") as temporary:
+            temporary.write_text("half")
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(child, "app", app)
+    with pytest.raises(SystemExit) as ended:
+        child.main()
+    assert ended.value.code == 128 + signal.SIGTERM
+    assert list(tmp_path.iterdir()) == []
+    assert "stopped" in capsys.readouterr().err
 
 
 def test_nobody_listens_any_more(pipe: int) -> None:

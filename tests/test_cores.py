@@ -26,6 +26,7 @@ OTHER_MOUNTS = (
 def eight_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine of eight cores, all of which may be used, and a user who has said nothing."""
     monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    monkeypatch.setattr(os, "sysconf", {"SC_NPROCESSORS_ONLN": 8}.__getitem__, raising=False)
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
     monkeypatch.setattr(cores, "cpu_quota", lambda: math.inf)
     for name in (THREADS, *TENSORFLOW):
@@ -146,6 +147,16 @@ def test_an_option_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) 
     assert [os.environ[name] for name in TENSORFLOW] == ["2", "2"]
 
 
+def test_what_is_said_to_python_alone_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From Python 3.13 on, `os.cpu_count` is what PYTHON_CPU_COUNT says; no library reads that."""
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    assert thread_limit() == threads() == 2
+    monkeypatch.setattr(os, "sysconf", lambda name: -1, raising=False)
+    assert thread_limit() == 0
+    monkeypatch.delattr(os, "sysconf")
+    assert thread_limit() == 0
+
+
 def test_it_is_said_why_there_are_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
     assert described() == "8 cores"
     limit(monkeypatch, affinity=4, quota=0.5)
@@ -162,19 +173,23 @@ def group() -> Iterator[Path]:
         (Path("/sys/fs/cgroup/cpu"), "cpu.cfs_quota_us", "75000"),
         (Path("/sys/fs/cgroup"), "cpu.max", "75000 100000"),
     ):
-        outer = tree / f"ceres-fast-test-{os.getpid()}"
+        inner = tree / f"ceres-fast-test-{os.getpid()}" / "inner"
+        try:
+            inner.mkdir(parents=True)
+            (inner.parent / quota).write_text(content)
+            break
+        except OSError:
+            _remove(inner)
+    else:
+        pytest.skip("this machine lets nobody make a control group with a CPU quota")
+    yield inner
+    _remove(inner)
+
+
+def _remove(inner: Path) -> None:
+    for folder in (inner, inner.parent):
         with contextlib.suppress(OSError):
-            outer.mkdir()
-            try:
-                (outer / "inner").mkdir()
-                (outer / quota).write_text(content)
-                yield outer / "inner"
-                return
-            finally:
-                with contextlib.suppress(OSError):
-                    (outer / "inner").rmdir()
-                outer.rmdir()
-    pytest.skip("this machine lets nobody make a control group with a CPU quota")
+            folder.rmdir()
 
 
 def test_a_quota_of_this_machine(group: Path) -> None:

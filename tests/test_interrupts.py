@@ -70,6 +70,16 @@ def test_the_disk_says_what_is_written(tmp_path: Path) -> None:
     assert Written([]).told("tables") == "nothing is written"
 
 
+def test_files_may_be_given_from_the_root_and_from_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    watched = Written([tmp_path / "a", Path("b")])
+    (tmp_path / "b").write_text("1")
+    assert Path("b") in watched
+    assert watched.told("tables") == f"1 of 2 tables are written in {tmp_path}: b; not written: a"
+
+
 PROGRAM = """
 import os, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)

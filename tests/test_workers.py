@@ -190,16 +190,37 @@ if __name__ == "__main__":
     detect_frames([Path(sys.argv[1])], engine="source-extractor", workers=2)
 """
 
+HUNG_UP = """
+import signal, sys
+from ceres_fast.__main__ import main
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored
+    sys.argv[1:] = ["detect", sys.argv[1], "--engine", "source-extractor", "--workers", "2"]
+    main()
+"""
+
 
 @pytest.mark.slow
-def test_ctrl_c_ends_everything_and_leaves_nothing_behind(
-    tmp_path: Path, write_frame: Callable[..., Path], program: Callable[[str], None]
+@pytest.mark.parametrize(
+    ("code", "number", "status", "expected"),
+    [(INTERRUPTED, signal.SIGINT, -signal.SIGINT, "KeyboardInterrupt"), (HUNG_UP, signal.SIGHUP, 129, "stopped; ")],
+    ids=["Ctrl-C", "closed terminal"],
+)
+def test_what_a_terminal_sends_ends_everything_and_leaves_nothing_behind(
+    tmp_path: Path,
+    write_frame: Callable[..., Path],
+    program: Callable[[str], None],
+    code: str,
+    number: int,
+    status: int,
+    expected: str,
 ) -> None:
     frames = [write_frame(f"night/{name}.fits") for name in "abc"]
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     program(f"echo running >> {tmp_path}/running; exec sleep 600")
-    (tmp_path / "program.py").write_text(INTERRUPTED)
+    (tmp_path / "program.py").write_text(code)
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1]), "TMPDIR": str(temporary)}
     command = [sys.executable, str(tmp_path / "program.py"), str(tmp_path / "night")]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
@@ -208,11 +229,13 @@ def test_ctrl_c_ends_everything_and_leaves_nothing_behind(
             while not (tmp_path / "running").exists() or len((tmp_path / "running").read_text().split()) < 2:
                 assert process.poll() is None
                 time.sleep(0.1)
-            os.killpg(process.pid, signal.SIGINT)
+            os.killpg(process.pid, number)
             said = process.communicate(timeout=60)[1]  # ends when the last process that could write there has ended
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
-    assert said.count("Traceback") == said.count("KeyboardInterrupt") == 1
+    assert process.returncode == status
+    assert said.count(expected) == 1
+    assert said.count("Traceback") == said.count("KeyboardInterrupt") == (number == signal.SIGINT)
     assert list(temporary.iterdir()) == []
     assert sorted((tmp_path / "night").iterdir()) == frames

@@ -14,6 +14,7 @@ from contextlib import suppress
 
 from ..console import guard_output, names_in_utf8, say_error
 from ..errors import CeresFastError
+from ..interrupts import stoppable
 from ..training.processes import PARENT, PIPE
 from . import app
 
@@ -53,7 +54,8 @@ def main() -> None:
     """Run the command line, as `ceres_fast.cli.main` does."""
     pipe = attach()
     try:
-        app()
+        with stoppable():
+            app()
     except CeresFastError as error:
         tell(pipe, error)
         say_error(str(error))

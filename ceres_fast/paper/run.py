@@ -51,7 +51,7 @@ def run_experiments(out: Path, plan: Plan) -> Path:
     CeresFastError
         When the folder is of something else, of another plan, or in use; at the end, when runs have failed.
     SystemExit
-        When Ctrl-C or SIGTERM came, with the status of a shell: 128 + the signal.
+        When Ctrl-C, SIGTERM or SIGHUP came, with the status of a shell: 128 + the signal.
     """
     _refuse_other(out)
     lock_folder(out)

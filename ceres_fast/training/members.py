@@ -125,7 +125,7 @@ def carry_out(
     Raises
     ------
     SystemExit
-        When Ctrl-C or SIGTERM came, with the status of a shell: 128 + the signal.
+        When Ctrl-C, SIGTERM or SIGHUP came, with the status of a shell: 128 + the signal.
     """
     problems: dict[Member, str] = {}
     with Processes() as processes:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import FrameType, TracebackType
 from typing import Any
 
-from ..interrupts import SIGNALS
+from ..interrupts import OF_TERMINAL, SIGNALS
 
 CHILD = (sys.executable, "-m", "ceres_fast.cli.child")
 """The command that runs `ceres-fast` as a child process, without its arguments; see `ceres_fast.cli.child`."""
@@ -41,7 +41,7 @@ class Problem:
 
 
 class Processes:
-    """Runs commands one after another, as a context in which Ctrl-C and SIGTERM stop the current one.
+    """Runs commands one after another, as a context in which Ctrl-C, SIGTERM and SIGHUP stop the current one.
 
     The command handles the signal as it would alone: a run keeps its checkpoint. The caller has to start no further
     command. A signal that was ignored before stays ignored, as SIGINT is in a shell's background jobs. Use it in the
@@ -91,8 +91,8 @@ class Processes:
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self.stopped_by = number
-        # A terminal sends Ctrl-C to the child as well, and a second SIGINT would interrupt the child's orderly end.
-        if number != signal.SIGINT and self._child is not None:
+        # The child gets these from the terminal as well, and a second signal would interrupt its orderly end.
+        if number not in OF_TERMINAL and self._child is not None:
             self._child.send_signal(number)
 
 

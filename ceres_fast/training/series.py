@@ -55,7 +55,7 @@ def train_series(options: Mapping[str, Any], run: Path | None = None) -> Path:
         When options contradict each other, there are no records, the directory exists, or, at the end, when runs have
         failed.
     SystemExit
-        When Ctrl-C or SIGTERM came, with the status of a shell: 128 + the signal.
+        When Ctrl-C, SIGTERM or SIGHUP came, with the status of a shell: 128 + the signal.
     """
     _check(options)
     folder = create_run(run, options["backbone"], options["experiment"])

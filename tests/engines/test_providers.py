@@ -169,6 +169,7 @@ def test_threads_are_no_more_than_the_cores_that_may_be_used(
     given: list[int] = []
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(allowed)), raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    monkeypatch.setattr(os, "sysconf", {"SC_NPROCESSORS_ONLN": 8}.__getitem__, raising=False)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr(providers, "_session", lambda model, provider, threads: given.append(threads))
     start(MODEL, "cpu", asked)

@@ -219,10 +219,13 @@ def test_overwrite_never_deletes_anything_else(copied, class_folders, foreign):
 
 
 def test_overwrite_refuses_a_file_and_a_source(sources, class_folders, tmp_path):
-    (tmp_path / "file").write_text("x")
-    for out in (tmp_path / "file", sources, sources.parent):
+    files = [tmp_path / name for name in ("file", "manifest.json", "train.tfrecord-00000-of-00001")]
+    for file in files:
+        file.write_text("x")
+    for out in (*files, sources, sources.parent):
         with pytest.raises(CeresFastError, match="is no part of records"):
             build_records([sources], out, overwrite=True)
+    assert [file.read_text() for file in files] == ["x"] * 3
     assert len(list(sources.rglob("*.fits"))) == 120
 
 

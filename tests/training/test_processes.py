@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from ceres_fast.interrupts import OF_TERMINAL
 from ceres_fast.training.processes import PARENT, PIPE, Problem, Processes
 
 ASKS_FOR_A_SIGNAL = """
@@ -23,10 +24,12 @@ sys.exit(7)
 
 @pytest.fixture(autouse=True)
 def signals_are_heard() -> Iterator[None]:
-    """Let SIGINT do what it does in a terminal: tests that a shell runs in the background ignore it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Let signals do what they do in a terminal: tests in a shell's background, or under nohup, ignore some."""
+    handlers = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     yield
-    signal.signal(signal.SIGINT, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def python(code: str) -> list[str]:
@@ -61,12 +64,13 @@ def test_a_signal_is_passed_on_and_waited_for() -> None:
         assert processes.stopped_by == signal.SIGTERM
 
 
-def test_ctrl_c_waits_for_the_process_that_has_heard_it_too() -> None:
-    """A terminal sends SIGINT to both; here only the parent gets it, and the child is not disturbed."""
-    code = f"import os, signal; os.kill({os.getpid()}, signal.SIGINT)"
+@pytest.mark.parametrize("number", OF_TERMINAL)
+def test_what_a_terminal_sends_is_not_passed_on(number: int) -> None:
+    """A terminal sends it to both; here only the parent gets it, and the child is not disturbed."""
+    code = f"import os, time; os.kill({os.getpid()}, {int(number)}); time.sleep(0.2)"
     with Processes() as processes:
         assert processes.run(python(code)) is None
-        assert processes.stopped_by == signal.SIGINT
+        assert processes.stopped_by == number
 
 
 def test_a_signal_before_the_process_is_there_ends_it() -> None:

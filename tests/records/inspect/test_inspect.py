@@ -226,10 +226,12 @@ def test_nothing_but_an_inspection_is_replaced(copied, tmp_path):
     with pytest.raises(CeresFastError, match=r"thesis.tex: is no part of an inspection"):
         inspect_records(copied, output, overwrite=True)
     assert (output / "thesis.tex").read_text() == "all of it"
-    file = tmp_path / "file"
-    file.touch()
-    with pytest.raises(CeresFastError, match="is no part of an inspection"):
-        inspect_records(copied, file, overwrite=True)
+    for name in ("file", "report.txt"):
+        file = tmp_path / name
+        file.touch()
+        with pytest.raises(CeresFastError, match=rf"{name}: is no part of an inspection"):
+            inspect_records(copied, file, overwrite=True)
+        assert file.is_file()
 
 
 @pytest.mark.parametrize("inside", [".", "inspection"])
