@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..console import say, warn
 from ..memory import refuse_larger
 from ..model.build import BASE, build_model
-from ..model.cut import cut
+from ..model.cut import Cut, cut
 from ..records.manifest import Manifest
 from ..records.pipeline import read_columns
 from ..settings.training import Settings
@@ -47,31 +47,51 @@ class Source:
     prefix_seconds: float | None = None
 
 
-def source_of(model: keras.Model, manifest: Manifest, settings: Settings) -> Source:
-    """Return the suffix and its cached features where a cache pays and fits on the disk, else the model and stamps.
+def cut_for_cache(model: keras.Model, settings: Settings) -> Cut | None:
+    """Return the classifier in two parts where a cache of the output of the first pays, else None."""
+    if not settings.cacheable:
+        return None
+    # With the cache, the prefix processes each stamp once per variant; without it, once per epoch. So the cache pays
+    # where there are more epochs than variants.
+    if settings.epochs <= settings.variants:
+        say(f"without the prefix cache: it pays from {settings.variants + 1} epochs on")
+        return None
+    return cut(model)
+
+
+def refuse_batch(network: keras.Model, manifest: Manifest, settings: Settings) -> None:
+    """Check, before anything is made, that a step of training a network may fit on the device.
+
+    Raises
+    ------
+    CeresFastError
+        When a step needs more memory than the device has.
+    """
+    stamps = min(settings.batch_size, max(manifest.count(split) for split in FITTED_SPLITS))
+    what = f"training with {stamps:,} stamps per step"
+    action = "Choose a smaller --batch-size, or a smaller head (--dense)."
+    refuse_larger(least_memory(network, -(-stamps // replicas())), total_memory(), what, action)
+
+
+def source_of(model: keras.Model, parts: Cut | None, manifest: Manifest, settings: Settings) -> Source:
+    """Return the suffix and its cached features where there is a cut and room on the disk, else the model and stamps.
 
     Raises
     ------
     InputError
         When a shard of the records is damaged.
+    CeresFastError
+        When there is no room, and a step without the cache needs more memory than the device has.
     """
-    return _cached(model, manifest, settings) or Source(
-        model, {split: RecordRows(manifest, split) for split in FITTED_SPLITS}
-    )
+    if parts and (source := _cached(parts, manifest, settings)):
+        return source
+    if parts:
+        refuse_batch(model, manifest, settings)  # it needs more than the suffix, which has been checked
+    return Source(model, {split: RecordRows(manifest, split) for split in FITTED_SPLITS})
 
 
-def _cached(model: keras.Model, manifest: Manifest, settings: Settings) -> Source | None:
+def _cached(parts: Cut, manifest: Manifest, settings: Settings) -> Source | None:
     variants = {"train": settings.variants, "validation": 1}
-    if not settings.cacheable:
-        return None
-    # With the cache, the prefix processes each stamp once per variant; without it, once per epoch. So the cache pays
-    # where there are more epochs than variants.
-    if settings.epochs <= variants["train"]:
-        say(f"without the prefix cache: it pays from {variants['train'] + 1} epochs on")
-        return None
-    parts = cut(model)
-    if parts is None:
-        return None
     try:
         rows = {
             split: cached_rows(manifest, split, parts, settings, variants=variants[split]) for split in FITTED_SPLITS
@@ -115,16 +135,7 @@ def build_trainer(model: keras.Model, source: Source, manifest: Manifest, settin
         The manifest of the records.
     settings : Settings
         The settings of the run.
-
-    Raises
-    ------
-    CeresFastError
-        When a step needs more memory than the device has.
     """
-    stamps = min(settings.batch_size, max(rows.count for rows in source.rows.values()))
-    what = f"training with {stamps:,} stamps per step"
-    action = "Choose a smaller --batch-size, or a smaller head (--dense)."
-    refuse_larger(least_memory(source.network, -(-stamps // replicas())), total_memory(), what, action)
     feeds = _feeds(source, manifest, settings)
     weights = class_weights(manifest.class_counts("train")) if settings.class_weights else None
     augment = Augment(settings.augmentations, settings.seed) if settings.augmentations else None

@@ -46,33 +46,36 @@ def describe() -> str:
 def free_memory() -> float | None:
     """Return the free memory of the device that computes, in bytes; None where it is not known.
 
-    CPU: `ceres_fast.memory.available`. GPU: the total of nvidia-smi, less what this process uses. The free memory of
-    nvidia-smi says nothing, because TensorFlow reserves all of it when it starts. For a GPU that is divided (MIG),
+    CPU: `ceres_fast.memory.available`. GPU: the total of nvidia-smi, less what this process uses; of several GPUs, the
+    smallest total, because nvidia-smi does not say which of them TensorFlow uses. The free memory of nvidia-smi says
+    nothing, because TensorFlow reserves all of it when it starts. For a GPU that is divided (MIG),
     nvidia-smi reports the total of all slices, so the free memory of one slice is not known.
     """
     if devices()[0].device_type == "CPU":
         return available()
-    total = _gpu_total(_nvidia_smi())
+    total = min(_gpu_totals(_nvidia_smi()), default=None)
     return None if total is None else total - tf.config.experimental.get_memory_info("GPU:0")["current"]
 
 
 def total_memory() -> float:
-    """Return the bytes that the device which computes can have at most; infinity where that is not known."""
+    """Return the bytes that the device which computes can have at most; infinity where that is not known.
+
+    Of several GPUs that is the total of the largest: any of them may be the one that TensorFlow uses.
+    """
     if devices()[0].device_type == "CPU":
         return installed()
-    total = _gpu_total(_nvidia_smi())
-    return math.inf if total is None else total
+    return max(_gpu_totals(_nvidia_smi()), default=math.inf)
 
 
-def _gpu_total(text: str) -> int | None:
-    """Return the bytes of the smallest GPU that nvidia-smi lists: it does not say which of them TensorFlow uses."""
+def _gpu_totals(text: str) -> list[int]:
+    """Return the bytes of each GPU that nvidia-smi lists; none where those of one of them are not known."""
     totals = []
     for line in text.splitlines():
         megabytes, _, slices = line.partition(",")
         if not megabytes.strip().isdigit() or slices.strip() == "Enabled":
-            return None
+            return []
         totals.append(int(megabytes) * _MIB)
-    return min(totals, default=None)
+    return totals
 
 
 def _nvidia_smi() -> str:

@@ -84,7 +84,7 @@ class Report(keras.callbacks.Callback):
         """Start the clock where it was stopped."""
         self._begun = time.perf_counter() - self.seconds
         if self.rows:
-            self.write()
+            self._try_to_write()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Start the clock of the epoch, and show the bar; before the first, print the heading of the lines to come."""
@@ -119,10 +119,7 @@ class Report(keras.callbacks.Callback):
         row["seconds"] = self._trained
         row["stamps_per_second"] = self.stamps / self._trained
         self.rows.append(row)
-        try:
-            self.write()
-        except CeresFastError as error:
-            warn(f"{error} The training goes on; the rows are kept, and written after the next epoch.")
+        self._try_to_write()
         shown = [f"{row[name]:.4f}" for name in ("loss", "val_loss", "val_accuracy", "val_recall")]
         say(self._line(f"{epoch + 1}/{self.epochs}", *shown, f"{row['stamps_per_second']:,.0f}"))
         if not (math.isfinite(row["loss"]) and math.isfinite(row["val_loss"])):
@@ -149,6 +146,13 @@ class Report(keras.callbacks.Callback):
             f"learning_rate in {self.run / CONFIG} and go on from there with --resume {self.run}. Or begin again with "
             f"{advice} (the loss scaling of mixed_float16 is no guard against activations that overflow)."
         )
+
+    def _try_to_write(self) -> None:
+        """Write `history.csv`; a disk that refuses costs no training, because every later write has all rows."""
+        try:
+            self.write()
+        except CeresFastError as error:
+            warn(f"{error} The training goes on; the rows are kept, and written after the next epoch.")
 
     def write(self) -> None:
         """Write `history.csv`.

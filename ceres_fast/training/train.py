@@ -14,11 +14,12 @@ from ..artifact.latest import name_latest
 from ..console import say
 from ..errors import InputError, OnError
 from ..files import StrPath, write_json
+from ..model.cut import Cut
 from ..records.manifest import MANIFEST, Manifest, load_manifest
 from ..records.pipeline import check_records, shard_errors
 from ..settings.training import Settings
 from ..tensorflow_quiet import keras, tf
-from .assemble import FITTED_SPLITS, build_trainer, seeded_model, source_of
+from .assemble import FITTED_SPLITS, build_trainer, cut_for_cache, refuse_batch, seeded_model, source_of
 from .best_epoch import KeepBest, early_stopping
 from .checkpoint import Checkpoint
 from .config import RunConfig, check_moved, check_provenance, versions, write_provenance
@@ -59,7 +60,7 @@ def train(records: StrPath, settings: Settings, run: StrPath | None = None, *, o
         When the run exists already, ImageNet weights are not there and cannot be downloaded, or the loss is no longer
         finite.
     Stopped
-        When Ctrl-C or SIGTERM stopped the training, which `resume` continues.
+        When Ctrl-C, SIGTERM or SIGHUP stopped the training, which `resume` continues.
 
     Examples
     --------
@@ -72,11 +73,11 @@ def train(records: StrPath, settings: Settings, run: StrPath | None = None, *, o
     manifest = _checked(records, on_error)
     _prepare(settings)
     with strategy().scope():
-        model = seeded_model(settings, manifest.planes)
+        model, parts = _network(manifest, settings)
         run = create_run(run, settings.backbone, settings.experiment)
         RunConfig(records, settings, on_error).write(run)
         write_provenance(run, manifest, model)
-        return _fit(run, model, manifest, settings)
+        return _fit(run, model, parts, manifest, settings)
 
 
 def resume(run: Path, records: Path | None = None) -> Path:
@@ -117,9 +118,9 @@ def resume(run: Path, records: Path | None = None) -> Path:
     manifest = _checked(config.records, config.on_error)
     _prepare(config.settings)
     with strategy().scope():
-        model = seeded_model(config.settings, manifest.planes)
+        model, parts = _network(manifest, config.settings)
         check_provenance(run, manifest, model)
-        return _fit(run, model, manifest, config.settings)
+        return _fit(run, model, parts, manifest, config.settings)
 
 
 def _checked(records: Path, on_error: OnError) -> Manifest:
@@ -142,11 +143,19 @@ def _prepare(settings: Settings) -> None:
         tf.config.experimental.enable_op_determinism()
 
 
-def _fit(run: Path, model: keras.Model, manifest: Manifest, settings: Settings) -> Path:
+def _network(manifest: Manifest, settings: Settings) -> tuple[keras.Model, Cut | None]:
+    """Return the classifier and how it is cut: what is refused here leaves no run directory behind."""
+    model = seeded_model(settings, manifest.planes)
+    parts = cut_for_cache(model, settings)
+    refuse_batch(parts.suffix if parts else model, manifest, settings)
+    return model, parts
+
+
+def _fit(run: Path, model: keras.Model, parts: Cut | None, manifest: Manifest, settings: Settings) -> Path:
     _announce(run, model, manifest)
     report = Report(run, manifest.count("train"), settings.epochs, loss_of_guessing(settings))
     with stoppable(run, report.where):
-        source = source_of(model, manifest, settings)
+        source = source_of(model, parts, manifest, settings)
         trainer = build_trainer(model, source, manifest, settings)
         # Called for each better epoch, it names the run `latest` at the first: a run without a classifier is not named,
         # and a run that begins later is not replaced by the next epoch of this one.

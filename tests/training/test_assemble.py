@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import pytest
 
+from ceres_fast.errors import CeresFastError
 from ceres_fast.model.backbones import BACKBONES
 from ceres_fast.model.build import BASE
 from ceres_fast.model.cut import cut
@@ -18,7 +19,8 @@ from ceres_fast.model.weights import load_base
 from ceres_fast.records.build import build_records
 from ceres_fast.records.manifest import Manifest, load_manifest
 from ceres_fast.settings.training import Settings
-from ceres_fast.training.assemble import build_trainer, class_weights, seeded_model, source_of
+from ceres_fast.training import assemble
+from ceres_fast.training.assemble import build_trainer, class_weights, cut_for_cache, seeded_model, source_of
 from ceres_fast.training.feed.rows import RecordRows
 from ceres_fast.training.prefix_cache import entry
 from ceres_fast.training.prefix_cache.shards import FeatureRows
@@ -67,7 +69,7 @@ def few_stamps(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def losses(settings: Settings, model: keras.Model, manifest: Manifest) -> tuple[dict[str, list[float]], type]:
     """Return the losses of two epochs, and the type of the rows they came from; the model is then as it was before."""
-    source = source_of(model, manifest, settings)
+    source = source_of(model, cut_for_cache(model, settings), manifest, settings)
     trainer = build_trainer(model, source, manifest, settings)
     # To compile the steps of a whole network takes longer than the few that are done here.
     trainer.run_eagerly, trainer.steps_per_execution = True, 1
@@ -112,11 +114,14 @@ def test_where_the_disk_has_no_room_it_goes_on_without(
     monkeypatch.setattr(entry.shutil, "disk_usage", lambda folder: SimpleNamespace(free=1000))
     settings = Settings("xception", cache_dir=str(tmp_path / "cache"))
     model, manifest = frozen(settings), load_manifest(tiny_records)
-    source = source_of(model, manifest, settings)
+    source = source_of(model, cut_for_cache(model, settings), manifest, settings)
     assert source.network is model
     assert source.prefix_seconds is None
     assert isinstance(source.rows["train"], RecordRows)
     assert "goes on without the cache" in " ".join(capsys.readouterr().err.split())
+    monkeypatch.setattr(assemble, "total_memory", lambda: 100.0)
+    with pytest.raises(CeresFastError, match=r"training with \d+ stamps per step needs"):
+        source_of(model, cut_for_cache(model, settings), manifest, settings)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +131,8 @@ def test_where_it_does_not_pay_nothing_is_cached(changed: dict[str, Any], tiny_r
     cache = tmp_path / "cache"
     settings = Settings("xception", cache_dir=str(cache), **changed)
     model, manifest = frozen(settings), load_manifest(tiny_records)
-    assert source_of(model, manifest, settings).network is model
+    assert cut_for_cache(model, settings) is None
+    assert source_of(model, None, manifest, settings).network is model
     assert not cache.exists()
 
 

@@ -55,22 +55,25 @@ def test_memory_that_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "free"),
+    ("answer", "smallest", "largest"),
     [
-        ("81559, Disabled\n", 81559 << 20),
-        ("24564, [N/A]\n", 24564 << 20),
-        ("81559, Disabled\n24564, [N/A]\n", 24564 << 20),
-        ("81559, Enabled\n", None),
-        ("[N/A], [N/A]\n", None),
-        ("", None),
+        ("81559, Disabled\n", 81559 << 20, 81559 << 20),
+        ("24564, [N/A]\n", 24564 << 20, 24564 << 20),
+        ("81559, Disabled\n24564, [N/A]\n", 24564 << 20, 81559 << 20),
+        ("2048, [N/A]\n24564, [N/A]\n", 2048 << 20, 24564 << 20),  # the first drives a display
+        ("81559, Enabled\n", None, math.inf),
+        ("24564, [N/A]\n81559, Enabled\n", None, math.inf),
+        ("[N/A], [N/A]\n", None, math.inf),
+        ("", None, math.inf),
     ],
 )
-def test_free_memory_of_a_gpu(answer: str, free: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_of_gpus(answer: str, smallest: int | None, largest: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not known which of them computes: free is what any of them has, and refused what none of them has."""
     have(monkeypatch, GPU)
     monkeypatch.setattr(module, "_nvidia_smi", lambda: answer)
     monkeypatch.setattr(tf.config.experimental, "get_memory_info", lambda device: {"current": 1 << 20})
-    assert free_memory() == (None if free is None else free - (1 << 20))
-    assert total_memory() == (math.inf if free is None else free)
+    assert free_memory() == (None if smallest is None else smallest - (1 << 20))
+    assert total_memory() == largest
 
 
 def test_nvidia_smi_that_is_missing_or_fails(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -273,6 +273,8 @@ def test_a_history_that_cannot_be_written_is_written_after_the_next_epoch(
         patch.setattr("ceres_fast.files.sync", full)
         epoch(0)
         assert "The training goes on" in capsys.readouterr().err
+        report.on_train_begin()  # resumed, with a row of before
+        assert "The training goes on" in capsys.readouterr().err
         with pytest.raises(CeresFastError, match="No space left"):
             report.write()
     assert not (tmp_path / HISTORY).exists()

@@ -275,7 +275,13 @@ def test_a_run_goes_on_where_its_records_have_been_moved_to(
     assert RunConfig.read(run).records == moved
 
 
-@pytest.mark.parametrize("wanted", ["head", "batch"])
+def frozen_network(*of: Any, **how: Any) -> keras.Model:
+    model = tiny_network(*of, **how)
+    model.get_layer(build.BASE).trainable = False
+    return model
+
+
+@pytest.mark.parametrize("wanted", ["head", "batch", "batch of features"])
 @pytest.mark.usefixtures("tiny_classifier")
 def test_what_fits_in_no_memory_is_refused_before_it_is_taken(
     tiny_records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: str
@@ -285,10 +291,14 @@ def test_what_fits_in_no_memory_is_refused_before_it_is_taken(
         monkeypatch.setattr(build, "installed", lambda: 1e9)
         settings, said = dataclasses.replace(QUICK, weights="none", dense=65_536), r"a head of 65,536 units on 20,736"
     else:
-        monkeypatch.setattr(assemble, "total_memory", lambda: 1e5)
+        if wanted == "batch of features":
+            monkeypatch.setattr(assemble, "build_model", frozen_network)
+        monkeypatch.setattr(assemble, "total_memory", lambda: 100.0)
         settings, said = dataclasses.replace(QUICK, batch_size=65_536), r"training with \d+ stamps per step"
+    settings = dataclasses.replace(settings, cache_dir=str(tmp_path / "cache"))
     with pytest.raises(CeresFastError, match=rf"{said}.* needs .* GB of memory, and there are"):
         train(tiny_records, settings, tmp_path / "run")
+    assert not list(tmp_path.iterdir())  # no run directory, which could be neither begun again nor resumed; no cache
 
 
 def test_a_damaged_shard_is_named_before_anything_is_made(records: Path, tmp_path: Path) -> None:
