@@ -67,8 +67,14 @@ def occupied(path: Path, *ours: str) -> str:
 
 
 def refuse_occupied(path: Path, overwrite: bool = False) -> None:
-    """Raise a CeresFastError when something is where a folder is to be made, and must not be replaced."""
-    if not overwrite and (problem := occupied(path, PARTIAL)):
+    """Raise a CeresFastError when something is where a folder is to be made, and must not be replaced.
+
+    What is no folder never is: it was not made by what makes folders.
+    """
+    problem = occupied(path, PARTIAL)
+    if problem and not path.is_dir():
+        raise CeresFastError(f"{path}: {problem}, and is no folder. Choose another name.")
+    if problem and not overwrite:
         raise CeresFastError(f"{path}: {problem}. Choose another name, or pass --overwrite to replace it.")
 
 

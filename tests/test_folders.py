@@ -131,11 +131,12 @@ def test_where_something_is_it_is_named_and_left(make: Callable[[Path], object],
     make(path)
     before = names(path) if path.is_dir() else path.lstat()
     there = f", and {before[0]} is in it" if path.is_dir() else ""
-    with pytest.raises(CeresFastError) as caught, atomic_directory(path):
-        raise AssertionError("it must be refused before the work")
-    assert str(caught.value) == (
-        f"{path}: exists already{there}. Choose another name, or pass --overwrite to replace it."
-    )
+    what = ", or pass --overwrite to replace it" if path.is_dir() else ""
+    there = there or ", and is no folder"
+    for overwrite in (False,) if path.is_dir() else (False, True):
+        with pytest.raises(CeresFastError) as caught, atomic_directory(path, overwrite=overwrite):
+            raise AssertionError("it must be refused before the work")
+        assert str(caught.value) == f"{path}: exists already{there}. Choose another name{what}."
     assert (names(path) if path.is_dir() else path.lstat()) == before
 
 

@@ -346,8 +346,7 @@ def _check_arguments(name: str, shards: int) -> None:
 def _check_out(out: Path, overwrite: bool) -> None:
     """Refuse now what would be refused after the work, and never replace anything but records."""
     refuse_occupied(out, overwrite)
-    # A file in the place of the folder is the user's, even where it has the name of one of records.
-    if others := [file for file in contents(out, PARTIAL) if file == out or not _OURS.fullmatch(file.name)]:
+    if others := [file for file in contents(out, PARTIAL) if not _OURS.fullmatch(file.name)]:
         raise CeresFastError(
             f"{others[0]}: is no part of records, so it is not deleted. Choose another name than {out}."
         )

@@ -124,8 +124,7 @@ def _check_output(output: Path, records: Path, overwrite: bool) -> None:
     refuse_occupied(output, overwrite)
     if output.resolve().is_relative_to(records):
         raise CeresFastError(f"{output}: is in the records, which hold only their own files. Choose another folder.")
-    # A file in the place of the folder is the user's, even where it has the name of one of an inspection.
-    if others := [file for file in contents(output, PARTIAL) if file == output or file.name not in _OURS]:
+    if others := [file for file in contents(output, PARTIAL) if file.name not in _OURS]:
         raise CeresFastError(f"{others[0]}: is no part of an inspection, so it is not deleted. Choose another folder.")
 
 

@@ -229,7 +229,7 @@ def test_nothing_but_an_inspection_is_replaced(copied, tmp_path):
     for name in ("file", "report.txt"):
         file = tmp_path / name
         file.touch()
-        with pytest.raises(CeresFastError, match=rf"{name}: is no part of an inspection"):
+        with pytest.raises(CeresFastError, match=rf"{name}: exists already, and is no folder"):
             inspect_records(copied, file, overwrite=True)
         assert file.is_file()
 
