@@ -75,6 +75,7 @@ class Report(keras.callbacks.Callback):
         self._task: TaskID | None = None
         self._epoch = 0
         self._warned = False
+        self._in_file = 0
 
     def where(self) -> str:
         """Return where the training is, in words."""
@@ -155,17 +156,20 @@ class Report(keras.callbacks.Callback):
             warn(f"{error} The training goes on; the rows are kept, and written after the next epoch.")
 
     def write(self) -> None:
-        """Write `history.csv`.
+        """Write `history.csv`, unless all rows are in it.
 
         Raises
         ------
         CeresFastError
             When the disk refuses.
         """
+        if self._in_file == len(self.rows):
+            return
         with atomic_file(self.run / HISTORY) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
             writer = csv.DictWriter(stream, fieldnames=list(self.rows[0]))
             writer.writeheader()
             writer.writerows(self.rows)
+        self._in_file = len(self.rows)
 
 
 def draw_learning_curves(rows: Sequence[dict[str, float]], best_epoch: int, path: Path) -> None:
