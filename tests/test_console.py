@@ -49,6 +49,7 @@ def test_a_table_cuts_no_name_and_no_number(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(console.console, "_width", 80)  # it looks at the variable when it is made
     shown = ["0.1234 ± 0.0123"] * 4
     columns = ["backbone", "runs", "loss", "accuracy", "asteroid recall", "auc"]
     console.table("Results", columns, [["inceptionresnetv2", 3, *shown], ["xception", 10, *shown]])
@@ -57,7 +58,7 @@ def test_a_table_cuts_no_name_and_no_number(
     words = printed.replace("│", " ").replace("┃", " ").split()
     assert {"inceptionresnetv2", "xception", "backbone", "runs", "loss", "accuracy", "recall", "auc"} <= set(words)
     assert [words.count(word) for word in ("0.1234", "±", "0.0123")] == [8, 8, 8]
-    monkeypatch.setenv("COLUMNS", "20")  # too narrow for its longest words: turned, and still not cut
+    monkeypatch.setattr(console.console, "_width", 20)  # too narrow for its longest words: turned, and still not cut
     console.table("Results", columns, [["inceptionresnetv2", 3, *shown], ["xception", "", *shown]])
     printed = capsys.readouterr().out
     assert printed.splitlines()[:4] == ["Results", "inceptionresnetv2", "  runs: 3; loss:", "  0.1234 ± 0.0123;"]

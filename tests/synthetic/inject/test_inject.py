@@ -277,7 +277,7 @@ def test_killed_run_leaves_no_folder_that_looks_finished(night, tmp_path):
         f"inject_frames([Path({str(night)!r})], Path({str(tmp_path / 'out')!r}), number_per_field=8)"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while process.poll() is None and not list(tmp_path.glob(".out.partial-*/F0001")):
+    while process.poll() is None and not list(tmp_path.glob(".out.partial/new/F0001")):
         time.sleep(0.05)
     assert process.poll() is None
     process.send_signal(signal.SIGKILL)
