@@ -4,6 +4,7 @@ import gzip
 import io
 import warnings
 
+import astropy
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -265,6 +266,8 @@ def paint_one(path, target):
 @pytest.mark.parametrize("make", [plain, tiles])
 @pytest.mark.parametrize("name", ODD_CARDS)
 def test_cards_that_break_the_standard_stop_nothing(tmp_path, capsys, make, name):
+    if make is tiles and name == "CONTINUE without a text" and int(astropy.__version__.split(".")[0]) < 8:
+        pytest.skip("astropy before 8 reads no compressed frame with such a card: it is refused, and named")
     path = tmp_path / "odd.fits"
     path.write_bytes(with_cards(make(), ODD_CARDS[name], b"GAIN2   =                  1.5"))
     frame = read_frame(path)
