@@ -93,7 +93,7 @@ def test_help_has_panels_defaults_and_metavars() -> None:
     assert printed.index("--colour") < printed.index("Work")
     assert "--gloss" in printed
     assert "--no-gloss" in printed
-    for words in ("What it is painted with.", "FROM TO", "[default: gloss]", "[default: wall]", "<1|2|3>"):
+    for words in ("What it is painted with.", "FROM TO", "[default: gloss]", "[default: wall]", "1|2|3"):
         assert words in printed
 
 

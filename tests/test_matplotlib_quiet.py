@@ -30,7 +30,7 @@ def draw(temporary: str, to: Path, **variables: str | None) -> str:
         environment.pop(name, None)
         if value is not None:
             environment[name] = value
-    command = [sys.executable, "-W", "error", "-c", DRAWS, temporary, str(to)]
+    command = [sys.executable, "-W", "error", "-W", "ignore::DeprecationWarning", "-c", DRAWS, temporary, str(to)]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stderr
 
 
