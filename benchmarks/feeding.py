@@ -39,11 +39,13 @@ from benchmarks.sources import SOURCES, SPLIT, Source, parts_of, trainer_of
 from benchmarks.subset import subset
 from benchmarks.weights import weights_of
 from ceres_fast.console import say, table
-from ceres_fast.model.backbones import BACKBONES
+from ceres_fast.libraries.tensorflow_quiet import tf
+from ceres_fast.model.backbones import IMAGENET
 from ceres_fast.model.build import build_model
 from ceres_fast.records.manifest import load_manifest
-from ceres_fast.settings.training import PRECISIONS, Settings
-from ceres_fast.tensorflow_quiet import tf
+from ceres_fast.settings.architecture import PRECISIONS
+from ceres_fast.settings.defaults import PAPER
+from ceres_fast.settings.training import Settings
 from ceres_fast.training.feed.rows import size
 from ceres_fast.training.prefix_cache.cache import cached_rows
 from ceres_fast.training.trainer import Trainer
@@ -160,7 +162,7 @@ def main() -> None:
     parser.add_argument("--stamps", type=int, default=16384, help="training stamps for the speed (default 16384)")
     parser.add_argument("--sizes", type=int, nargs="*", default=[5000, 20000], help="training stamps for the memory")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--backbone", default="xception", choices=BACKBONES)
+    parser.add_argument("--backbone", default="xception", choices=IMAGENET)
     parser.add_argument("--experiment", type=int, default=2, choices=(1, 2, 3))
     parser.add_argument("--precision", default="float32", choices=PRECISIONS)
     parser.add_argument("--jit", action="store_true", help="training steps compiled by XLA")
@@ -174,6 +176,7 @@ def main() -> None:
         precision=given.precision,
         jit=given.jit,
         cache_dir=str(given.folder / "cache-feeding"),
+        **PAPER,
     )
     records = given.folder / f"records-{given.stamps}"
     count = isolated(subset, given.records, records, {"train": given.stamps}).count(SPLIT)

@@ -43,8 +43,8 @@ from ceres_fast.console import say, table
 from ceres_fast.engines import AUTO, load
 from ceres_fast.engines.providers import PROVIDERS
 from ceres_fast.errors import CeresFastError
+from ceres_fast.libraries.tensorflow_quiet import tf
 from ceres_fast.model.load import load_model
-from ceres_fast.tensorflow_quiet import tf
 
 import keras  # isort: skip  (after TensorFlow has been imported quietly)
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import resource
 import shlex
 import sys
 from pathlib import Path
 from typing import Any
 
 from ceres_fast.files import write_json
-from ceres_fast.tensorflow_quiet import tf
+from ceres_fast.libraries.tensorflow_quiet import tf
 
 PACKAGES = (
     "ceres-fast",
@@ -47,6 +48,12 @@ def machine() -> dict[str, Any]:
 def write_result(path: Path, result: dict[str, Any]) -> None:
     """Write a result with what `machine` knows in front."""
     write_json(path, {"machine": machine(), **result})
+
+
+def processor_seconds() -> float:
+    """Return the seconds that finished child processes have spent on the processor, user and system."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _processor() -> str:

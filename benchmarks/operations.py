@@ -25,9 +25,10 @@ from typing import Any
 from benchmarks.machine import write_result
 from benchmarks.weights import weights_of
 from ceres_fast.console import table
-from ceres_fast.model.backbones import BACKBONES, EXPERIMENTS
+from ceres_fast.model.backbones import EXPERIMENTS, IMAGENET
 from ceres_fast.model.build import build_model
-from ceres_fast.settings.training import Architecture
+from ceres_fast.settings.architecture import Architecture
+from ceres_fast.settings.defaults import PAPER_NETWORK
 
 import keras  # isort: skip  (after TensorFlow has been imported quietly)
 
@@ -173,7 +174,7 @@ _COUNTED: dict[type, Callable[[Any], int]] = {
 
 def classifier_operations(backbone: str, experiment: int, weights: str) -> Operations:
     """Count the classifier of a row of the paper's programme; of the weights it matters only that there are some."""
-    counted = operations(build_model(Architecture(backbone, experiment, weights)))
+    counted = operations(build_model(Architecture(backbone, experiment, weights, **PAPER_NETWORK)))
     keras.backend.clear_session()
     return counted
 
@@ -189,7 +190,7 @@ def main() -> None:
     given = parser.parse_args()
     rows = {
         f"{backbone}/{experiment}": classifier_operations(backbone, experiment, weights_of(backbone))
-        for backbone in BACKBONES
+        for backbone in IMAGENET
         for experiment in EXPERIMENTS
     }
     result = {

@@ -30,7 +30,7 @@ import numpy as np
 
 from benchmarks.machine import write_result
 from ceres_fast.console import say
-from ceres_fast.tensorflow_quiet import tf
+from ceres_fast.libraries.tensorflow_quiet import tf
 
 DTYPES = ("float32", "bfloat16", "float16")
 SIZES = {"CPU": (512, 1024, 2048, 4096), "GPU": (2048, 4096, 8192, 16384)}

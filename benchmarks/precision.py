@@ -38,11 +38,13 @@ from benchmarks.subset import subset
 from benchmarks.training_results import DTYPES
 from benchmarks.weights import NOTE, weights_of
 from ceres_fast.console import table
-from ceres_fast.model.backbones import BACKBONES
+from ceres_fast.libraries.tensorflow_quiet import tf
+from ceres_fast.model.backbones import IMAGENET
 from ceres_fast.model.build import BASE, build_model
-from ceres_fast.settings.training import PRECISIONS, Settings
+from ceres_fast.settings.architecture import PRECISIONS
+from ceres_fast.settings.defaults import PAPER
+from ceres_fast.settings.training import Settings
 from ceres_fast.stamps import CLASSES
-from ceres_fast.tensorflow_quiet import tf
 from ceres_fast.training.optimisation import build_loss, build_optimizer
 
 import keras  # isort: skip  (after TensorFlow has been imported quietly)
@@ -130,6 +132,7 @@ def main() -> None:
         patience=given.epochs,
         jit=given.jit,
         cache_dir=str(given.folder / "cache-precision"),
+        **PAPER,
     )
     records = given.folder / f"records-{given.stamps}"
     isolated(subset, given.records, records, {"train": given.stamps})
@@ -187,7 +190,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--epochs", type=int, default=8)
     made.add_argument("--repeats", type=int, default=5, help="of the steps")
     made.add_argument("--seeds", type=int, default=3, help="float32 runs that show what a seed changes (default 3)")
-    made.add_argument("--backbone", default="xception", choices=BACKBONES)
+    made.add_argument("--backbone", default="xception", choices=IMAGENET)
     made.add_argument("--experiment", type=int, default=2, choices=(1, 2, 3))
     made.add_argument("--loss-bound", type=float, default=0.05)
     made.add_argument("--accuracy-bound", type=float, default=0.02)

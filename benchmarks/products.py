@@ -55,14 +55,15 @@ from ceres_fast.errors import CeresFastError
 from ceres_fast.export import export, onnx_file
 from ceres_fast.export.proof import NotProven, Proof, Tolerances, comparison_pixels, draw_stamps, prove, tolerances_for
 from ceres_fast.export.proof.against_keras import GPU_GRAPHS, GpuArithmetic
-from ceres_fast.model.backbones import BACKBONES
+from ceres_fast.model.backbones import IMAGENET
 from ceres_fast.model.load import load_model, predict
 from ceres_fast.model.onnx_convert import convert
 from ceres_fast.records.manifest import load_manifest
+from ceres_fast.settings.defaults import PAPER
 from ceres_fast.settings.training import Settings
 
 MEASURED_EXPERIMENTS = (1, 2)
-ROWS = [f"{backbone}/{experiment}" for backbone in BACKBONES for experiment in MEASURED_EXPERIMENTS]
+ROWS = [f"{backbone}/{experiment}" for backbone in IMAGENET for experiment in MEASURED_EXPERIMENTS]
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 AGREEMENT = ("split", "stamps", "largest", "largest_of_probes", "changed", "alone", "recall", "loss_interval")
 """What is kept of a proof."""
@@ -94,6 +95,7 @@ def row(name: str, given: argparse.Namespace) -> dict[str, Any]:
         patience=given.epochs,
         seed=given.seed,
         cache_dir=str(given.folder / "cache" / name.replace("/", "-")),
+        **PAPER,
     )
     training = isolated(trained, given.records, settings, run, given.kept)
     conversion = isolated(conversion_seconds, run)

@@ -43,13 +43,15 @@ from benchmarks.subset import FITTED_SPLITS, subset, whole_training
 from benchmarks.training_results import DTYPES
 from benchmarks.weights import NOTE, weights_of
 from ceres_fast.console import say, table
-from ceres_fast.model.backbones import BACKBONES, EXPERIMENTS
+from ceres_fast.model.backbones import EXPERIMENTS, IMAGENET
 from ceres_fast.model.build import build_model
 from ceres_fast.records.manifest import Manifest, load_manifest
-from ceres_fast.settings.training import PRECISIONS, Settings
+from ceres_fast.settings.architecture import PRECISIONS
+from ceres_fast.settings.defaults import PAPER
+from ceres_fast.settings.training import Settings
 from ceres_fast.training.prefix_cache.cache import cached_rows
 
-ROWS = [f"{backbone}/{experiment}" for backbone in BACKBONES for experiment in EXPERIMENTS]
+ROWS = [f"{backbone}/{experiment}" for backbone in IMAGENET for experiment in EXPERIMENTS]
 
 
 def prefix_rate(records: Path, settings: Settings) -> float:
@@ -102,6 +104,7 @@ def measured_row(name: str, given: argparse.Namespace, records: dict[str, Path],
         patience=given.epochs,
         jit=given.jit,
         cache_dir=str(given.folder / "cache-programme"),
+        **PAPER,
     )
     rate = isolated(prefix_rate, records["sample"], settings)
     row: dict[str, Any] = {

@@ -35,9 +35,9 @@ from benchmarks.peaks import Peaks, best_of
 from benchmarks.peaks import measure as measure_peaks
 from benchmarks.throughput import BATCH, frozen, measure
 from ceres_fast.console import say, table
-from ceres_fast.model.backbones import BACKBONES
+from ceres_fast.libraries.tensorflow_quiet import tf
+from ceres_fast.model.backbones import IMAGENET
 from ceres_fast.model.cut import cut
-from ceres_fast.tensorflow_quiet import tf
 from ceres_fast.training.optimisation import FusedAdam
 
 import keras  # isort: skip  (after TensorFlow has been imported quietly)
@@ -226,8 +226,8 @@ def prefixes(names: Sequence[str], repeats: int) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--backbones", nargs="*", default=list(BACKBONES), choices=BACKBONES)
-    parser.add_argument("--xla", nargs="*", default=["inceptionv3"], choices=BACKBONES, help="suffixes compiled too")
+    parser.add_argument("--backbones", nargs="*", default=list(IMAGENET), choices=IMAGENET)
+    parser.add_argument("--xla", nargs="*", default=["inceptionv3"], choices=IMAGENET, help="suffixes compiled too")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "step.json")
     given = parser.parse_args()
     groups = {

@@ -12,11 +12,11 @@ from astropy.io import fits
 
 from ceres_fast.files import sha256_of
 from ceres_fast.folders import atomic_directory
+from ceres_fast.libraries.tensorflow_quiet import tf
 from ceres_fast.records.examples import parse
 from ceres_fast.records.manifest import Manifest, class_counts, load_manifest, shard_name, write_manifest
 from ceres_fast.records.pipeline import stamp_dataset
 from ceres_fast.stamps import CLASSES
-from ceres_fast.tensorflow_quiet import tf
 
 FITTED_SPLITS = ("train", "validation")
 _TOGETHER = ("train", "calibration")

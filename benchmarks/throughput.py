@@ -35,15 +35,16 @@ from ceres_fast.artifact.classifier import Classifier
 from ceres_fast.artifact.products import describe
 from ceres_fast.console import say, table, warn
 from ceres_fast.engines.onnx_runtime import OnnxRuntimeEngine
-from ceres_fast.model.backbones import BACKBONES
+from ceres_fast.libraries.tensorflow_quiet import tf
+from ceres_fast.model.backbones import BACKBONES, IMAGENET
 from ceres_fast.model.build import build_model
 from ceres_fast.model.onnx_convert import convert
 from ceres_fast.records.build import build_records
 from ceres_fast.records.manifest import Manifest, load_manifest
 from ceres_fast.records.pipeline import stamp_dataset
 from ceres_fast.selection.rules import Rules
-from ceres_fast.settings.training import Architecture
-from ceres_fast.tensorflow_quiet import tf
+from ceres_fast.settings.architecture import Architecture
+from ceres_fast.settings.defaults import PAPER_NETWORK
 
 import keras  # isort: skip  (after TensorFlow has been imported quietly)
 
@@ -97,7 +98,7 @@ def frozen(name: str, experiment: int) -> keras.Model:
         weights = Path(folder) / "random.weights.h5"
         shape = (backbone.input_size, backbone.input_size, 3)
         backbone.application(include_top=False, weights=None, input_shape=shape).save_weights(weights)
-        return build_model(Architecture(name, experiment, str(weights)))
+        return build_model(Architecture(name, experiment, str(weights), **PAPER_NETWORK))
 
 
 def engine(model: keras.Model, name: str, experiment: int, folder: Path) -> OnnxRuntimeEngine:
@@ -169,7 +170,7 @@ def main() -> None:
     parser.add_argument("--stamps", type=int, default=4096, help="stamps of the simulated set (default 4096)")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--experiment", type=int, default=2, choices=(1, 2, 3))
-    parser.add_argument("--backbones", nargs="*", default=list(BACKBONES), choices=BACKBONES)
+    parser.add_argument("--backbones", nargs="*", default=list(IMAGENET), choices=IMAGENET)
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "throughput.json")
     given = parser.parse_args()
     results = {}

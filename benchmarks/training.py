@@ -44,12 +44,14 @@ from benchmarks.subset import stamp_files, subset
 from benchmarks.training_results import DTYPES, WAYS, Results, estimate
 from benchmarks.weights import weights_of
 from ceres_fast.console import say
-from ceres_fast.model.backbones import BACKBONES, EXPERIMENTS
+from ceres_fast.model.backbones import EXPERIMENTS, IMAGENET
 from ceres_fast.records.manifest import load_manifest
-from ceres_fast.settings.training import PRECISIONS, Settings
+from ceres_fast.settings.architecture import PRECISIONS
+from ceres_fast.settings.defaults import PAPER
+from ceres_fast.settings.training import Settings
 
 ROWS = [f"{backbone}/{experiment}" for backbone in ("xception", "inceptionv3") for experiment in EXPERIMENTS]
-ALL_ROWS = [f"{backbone}/{experiment}" for backbone in BACKBONES for experiment in EXPERIMENTS]
+ALL_ROWS = [f"{backbone}/{experiment}" for backbone in IMAGENET for experiment in EXPERIMENTS]
 
 
 def main() -> None:
@@ -99,6 +101,7 @@ def settings_of(name: str, given: argparse.Namespace) -> Settings:
         jit=given.jit,
         steps_per_execution=given.steps_per_execution,
         cache_dir=str(given.folder / "cache" / name.replace("/", "-")),
+        **PAPER,
     )
 
 

@@ -15,17 +15,17 @@ from benchmarks.machine import write_result
 from benchmarks.synthetic import write_stamps
 from benchmarks.throughput import BATCH, FRACTIONS, compiled, frozen, measure
 from ceres_fast.console import say
-from ceres_fast.model.backbones import BACKBONES
+from ceres_fast.libraries.tensorflow_quiet import tf
+from ceres_fast.model.backbones import IMAGENET
 from ceres_fast.records.build import build_records
 from ceres_fast.records.pipeline import stamp_dataset
-from ceres_fast.tensorflow_quiet import tf
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--stamps", type=int, default=4096)
     parser.add_argument("--repeats", type=int, default=4)
-    parser.add_argument("--backbone", default="resnet152v2", choices=BACKBONES)
+    parser.add_argument("--backbone", default="resnet152v2", choices=IMAGENET)
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "tuning.json")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:

@@ -35,16 +35,15 @@ from ceres_fast.evaluation.operating_point import TooFewAsteroids, choose, measu
 from ceres_fast.evaluation.predictions import Predictions
 from ceres_fast.evaluation.scores import score
 from ceres_fast.frames.stamp_folders import labelled_files, stamp_files_table
+from ceres_fast.libraries.tensorflow_quiet import tf
 from ceres_fast.model.stem import NORMALISATIONS
 from ceres_fast.records.splits import group_stamps
 from ceres_fast.settings.training import Settings
-from ceres_fast.tensorflow_quiet import tf
 from ceres_fast.training.assemble import class_weights
 
 import keras  # isort: skip  (after TensorFlow has been imported quietly)
 
 FOLDS = 5
-WHERE = [("LABEL", ["asteroid", "bogus"])]
 MAX_LOSS, NEEDS = 0.1, 1
 """Of the operating point: few of these asteroids have more than one exposure in a night."""
 
@@ -64,8 +63,9 @@ class Stamps:
         return self.known["label"]
 
 
-def read(folder: Path) -> Stamps:
-    found, _ = stamp_files_table(folder, labelled_files(folder), WHERE, Problems("stop"), "fill")
+def read(folder: Path, against: str = "bogus") -> Stamps:
+    where = [("LABEL", ["asteroid", against])]
+    found, _ = stamp_files_table(folder, labelled_files(folder), where, Problems("stop"), "fill")
     known = {name: np.asarray(found[name]) for name in found.colnames}
     return Stamps(known.pop("stamp"), known, group_stamps(known))
 

@@ -8,12 +8,13 @@ from functools import partial
 
 import numpy as np
 
+from ceres_fast.libraries.tensorflow_quiet import tf  # noqa: F401 (before Keras, whose import would let it chatter)
 from ceres_fast.model.backbones import EXPERIMENTS
 from ceres_fast.model.build import BASE
 from ceres_fast.model.cut import Cut, cut
 from ceres_fast.model.stem import Normalise
+from ceres_fast.settings.defaults import PAPER
 from ceres_fast.settings.training import Settings
-from ceres_fast.tensorflow_quiet import tf  # noqa: F401 (before Keras, whose import would let it chatter)
 from ceres_fast.training.assemble import seeded_model
 from ceres_fast.training.optimisation import build_loss, build_optimizer
 
@@ -43,9 +44,8 @@ class Prepared:
 
 def xception(experiment: int, stamps: np.ndarray, normalise: str, learning_rate: float, weights: str) -> Prepared:
     """What Xception's frozen layers give for the stamps, and the rest of it."""
-    settings = Settings(
-        "xception", experiment, weights, normalise=normalise, learning_rate=learning_rate, batch_size=BATCH
-    )
+    paper = {**PAPER, "normalise": normalise}
+    settings = Settings("xception", experiment, weights, learning_rate=learning_rate, batch_size=BATCH, **paper)
     prefix = _cut(seeded_model(settings)).prefix
     return Prepared(prefix.predict(stamps, batch_size=64, verbose=0), settings, partial(_suffix, settings))
 

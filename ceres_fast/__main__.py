@@ -1,6 +1,6 @@
 """The command `ceres-fast`, and `python -m ceres_fast`."""
 
-from .interrupts import stoppable
+from .machine.interrupts import stoppable
 
 
 def main() -> None:

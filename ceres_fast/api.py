@@ -160,13 +160,14 @@ def read_records(records: StrPath, split: str, columns: Sequence[str] | None = N
     split : {"train", "validation", "calibration", "test"}
         Which stamps.
     columns : sequence of str, optional
-        Names of columns, ``stamp`` for the pixels; without it all columns but the pixels.
+        Names of columns, ``stamp`` for the pixels; without it all that these records have but the pixels.
 
     Returns
     -------
     astropy.table.Table
         A row per stamp; columns float64, int64 or str with their units and descriptions, ``stamp`` float32
-        (n, 32, 32, planes), axes (y, x, plane), in ADU. Unknown numbers are NaN or -1, unknown texts are empty.
+        (n, 32, 32, planes), axes (y, x, plane), in ADU. Unknown numbers are NaN or -1, unknown texts are empty; so are
+        columns that were not measured for these records.
 
     Raises
     ------
@@ -188,8 +189,8 @@ def read_records(records: StrPath, split: str, columns: Sequence[str] | None = N
     from .stamps import COLUMNS
 
     manifest = load_manifest(Path(records))
-    known = {column.name: (column.unit, column.meaning) for column in COLUMNS if column.name in manifest.columns}
-    names = list(known if columns is None else _several(columns))
+    known = {column.name: (column.unit, column.meaning) for column in COLUMNS}
+    names = [name for name in known if name in manifest.columns] if columns is None else list(_several(columns))
     values = read_columns(manifest, split, names)
     about = {**known, "stamp": ("ADU", "pixels, axes (y, x, plane)")}
     table = Table()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .files import atomic_file
-from .matplotlib_quiet import Axes, Figure, Line2D
+from .libraries.matplotlib_quiet import Axes, Figure, Line2D
 from .stamps import STAMP_SIZE, measured_magnitudes
 
 BLACK, ORANGE, SKY_BLUE, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
@@ -37,8 +37,8 @@ def save(figure: Figure, path: Path, *, dpi: int = 120) -> None:
         figure.savefig(temporary, dpi=dpi, metadata={"Software": None})
 
 
-def show_stamp(axes: Axes, stamp: np.ndarray) -> None:
-    """Show the first plane of a stamp from its 1st to its 99.5th percentile, row 1 below.
+def show_stamp(axes: Axes, stamp: np.ndarray, planes: int = 1) -> None:
+    """Show the first planes of a stamp beside each other, each from its 1st to its 99.5th percentile, row 1 below.
 
     Parameters
     ----------
@@ -46,12 +46,19 @@ def show_stamp(axes: Axes, stamp: np.ndarray) -> None:
         Where it is shown.
     stamp : numpy.ndarray
         Shape (32, 32) or (32, 32, planes), axes (y, x), ADU; NaN and infinite pixels stay white.
+    planes : int
+        How many are shown.
     """
-    plane = stamp.reshape(STAMP_SIZE, STAMP_SIZE, -1)[..., 0]
-    finite = plane[np.isfinite(plane)]
-    low, high = np.percentile(finite, [1, 99.5]) if finite.size else (0.0, 1.0)
-    # A constant stamp has no range; beside large values the next number is farther away than a millionth.
-    axes.imshow(plane, cmap="gray", origin="lower", vmin=low, vmax=max(high, np.nextafter(low, np.inf) + 1e-6))
+    for number in range(planes):
+        plane = stamp.reshape(STAMP_SIZE, STAMP_SIZE, -1)[..., number]
+        finite = plane[np.isfinite(plane)]
+        low, high = np.percentile(finite, [1, 99.5]) if finite.size else (0.0, 1.0)
+        # A constant stamp has no range; beside large values the next number is farther away than a millionth.
+        high = max(high, np.nextafter(low, np.inf) + 1e-6)
+        start = number * (STAMP_SIZE + 1) - 0.5
+        place = (start, start + STAMP_SIZE, -0.5, STAMP_SIZE - 0.5)
+        axes.imshow(plane, cmap="gray", origin="lower", vmin=low, vmax=high, extent=place)
+    axes.set(xlim=(-0.5, start + STAMP_SIZE))
 
 
 def shortened(name: str, most: int = _LONGEST) -> str:
@@ -104,6 +111,7 @@ def draw_stamps(
     total: int,
     frames: Sequence[str] = (),
     legend: Mapping[str, str] | None = None,
+    planes: int = 1,
 ) -> None:
     """Draw stamps with their captions, in the order given; a picture that says so where there is none.
 
@@ -123,17 +131,19 @@ def draw_stamps(
         Colour of the frame around each stamp.
     legend : mapping of str to str, optional
         What the colours of the frames mean: name to colour.
+    planes : int
+        How many planes of each stamp are shown.
     """
-    shown = len(stamps)
-    lines = max(1, -(-shown // ACROSS))
+    shown, across = len(stamps), ACROSS // planes
+    lines = max(1, -(-shown // across))
     text = 0.14 * max((words.count("\n") + 1 for words in captions), default=1)
     figure = Figure(figsize=(ACROSS * 1.7, lines * (1.7 + text) + 0.8), layout="constrained")
     figure.suptitle(f"{title}: " + (f"{shown} of {total:,}" if shown else "none"))
-    for number, axes in enumerate(figure.subplots(lines, ACROSS, squeeze=False).flat):
+    for number, axes in enumerate(figure.subplots(lines, across, squeeze=False).flat):
         axes.set_axis_off()
         if number >= shown:
             continue
-        show_stamp(axes, stamps[number])
+        show_stamp(axes, stamps[number], planes)
         axes.set_title(captions[number], size=8, pad=3, parse_math=False)  # a name may hold a $
         if frames:
             axes.set_axis_on()

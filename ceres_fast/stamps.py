@@ -21,7 +21,7 @@ PLANES = ("science", "template", "difference")
 """What the planes of a stamp show, in their order: the exposure, the reference image, and the one less the other."""
 
 PLANE_SETS = (PLANES[:1], PLANES)
-"""The planes that stamps may have: frames and FITS stamps give the first, alert packets both."""
+"""The planes that stamps may have: FITS stamps give the first, frames and alert packets both."""
 
 CLASSES = ("non_asteroid", "asteroid")
 """Class names in the order of their labels, 0 and 1."""
@@ -39,6 +39,8 @@ class Column:
     dtype: type
     unit: str
     meaning: str
+    always: bool = True
+    """Whether all records have it; the others have it where it was measured, and elsewhere it is unknown."""
 
     @property
     def unknown(self) -> Any:
@@ -73,6 +75,10 @@ COLUMNS = (
     Column("neighbour", float, "arcsec", "distance to the nearest other detection of the frame"),
     Column("padded", int, "pixel", "pixels of the stamp outside the frame, filled with its median"),
     Column("filled", int, "pixel", "missing pixels (NaN) inside the frame, filled with the stamp's median"),
+    Column("forced_min", float, "", "least flux at its place in the other exposures, in units of its own", False),
+    Column("forced_max", float, "", "largest flux at its place in the other exposures, in units of its own", False),
+    Column("forced_seen", int, "", "other exposures that show something at its place, at 3 sigma", False),
+    Column("forced_looked", int, "", "other exposures that have its place", False),
 )
 """The columns of a stamp table, beside ``stamp``: float32 (n, 32, 32, planes) in ADU, axes (y, x, plane)."""
 

@@ -17,6 +17,14 @@ settings.register_profile("developer", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") else "developer")
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name long bytes by what they are: files that are made for a test may differ between the processes that run tests.
+
+    Those have to find the same tests under the same names, and nobody reads a name of thousands of characters.
+    """
+    return "bytes" if isinstance(val, bytes) and len(val) > 40 else None
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Real stamps, alerts and frames, kept outside the repository."""
@@ -73,6 +81,7 @@ def trained(tiny_records: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
     from ceres_fast.model.backbones import BACKBONES
     from ceres_fast.model.weights import load_base
+    from ceres_fast.settings.defaults import PAPER
     from ceres_fast.settings.training import Settings
     from ceres_fast.training.train import train
 
@@ -80,5 +89,6 @@ def trained(tiny_records: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     keras.utils.set_random_seed(1)
     weights = folder / "random.weights.h5"
     load_base(BACKBONES["xception"], "none").save_weights(weights)
-    settings = Settings("xception", 2, str(weights), batch_size=8, epochs=3, dense=64, cache_dir=str(folder / "cache"))
+    own = {"batch_size": 8, "epochs": 3, "dense": 64, "cache_dir": str(folder / "cache")}
+    settings = Settings("xception", 2, str(weights), **PAPER, **own)
     return train(tiny_records, settings, folder / "runs" / "first")

@@ -9,10 +9,10 @@ import numpy as np
 
 def fingerprint() -> dict[str, object]:
     """Return weights, answers and loss of a seeded InceptionV3 that sees stamps of up to 70,000 ADU."""
+    from ceres_fast.libraries.tensorflow_quiet import keras
     from ceres_fast.model.build import build_model
     from ceres_fast.model.weights import weights_sha256
-    from ceres_fast.settings.training import Architecture
-    from ceres_fast.tensorflow_quiet import keras
+    from ceres_fast.settings.architecture import Architecture
 
     keras.utils.set_random_seed(3)
     model = build_model(Architecture("inceptionv3", weights="none", dense=8))

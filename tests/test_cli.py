@@ -125,7 +125,7 @@ def test_choices_are_the_package_s_tables() -> None:
 def test_train_s_options_are_the_settings_with_their_defaults() -> None:
     from ceres_fast.settings.training import OPTIONS, Settings
 
-    default = dataclasses.asdict(Settings("xception"))
+    default = dataclasses.asdict(Settings.of("stampnet"))
     given = {name: parameter.default for name, parameter in options("train").items() if name in default}
     given["experiment"] = int(given["experiment"])
     assert given == default
@@ -148,6 +148,7 @@ OTHERS = {
     "experiment": 3,
     "weights": "none",
     "normalise": "asinh",
+    "head": "paper",
     "precision": "mixed_float16",
     "dense": 10,
     "dropout": 0.75,
@@ -230,6 +231,20 @@ def test_what_train_is_told_reaches_training(calls: list[Any], tmp_path: Path) -
     assert also == {"split": "validation", "on_error": "skip"}
 
 
+def test_what_is_not_given_is_what_the_network_and_its_head_have(calls: list[Any]) -> None:
+    from ceres_fast.settings.training import Settings
+
+    for arguments, expected in (
+        ([], Settings.of("stampnet")),
+        (["--backbone=xception"], Settings.of("xception")),
+        (["--backbone=xception", "--head=paper"], Settings("xception", head="paper")),
+        (["--epochs=2", "--optimizer=adam"], Settings.of("stampnet", epochs=2, optimizer="adam")),
+    ):
+        invoke("train", *arguments)
+        assert calls[0][1][1] == expected
+        calls.clear()
+
+
 def test_a_run_s_config_repeats_it_and_the_command_line_overrides(calls: list[Any], tmp_path: Path) -> None:
     from ceres_fast.settings.training import Settings
     from ceres_fast.training.config import RunConfig
@@ -257,13 +272,16 @@ def test_a_problem_of_a_config_names_file_and_key(calls: list[Any], tmp_path: Pa
     path.write_text("dropout = 0.995\nwarmup_epochs = 40")  # to typer, dropout ends at 0.99
     with pytest.raises(CeresFastError, match=r"mine\.toml, dropout: is 0\.995; expected a number from 0 to 0\.99"):
         invoke("train", "--config", path)
-    path.write_text("warmup_epochs = 40")
+    path.write_text('backbone = "xception"\nepochs = 30\nwarmup_epochs = 40')
     with pytest.raises(CeresFastError, match="--warmup-epochs: expected fewer than --epochs"):
         invoke("train", "--config", path)
     assert not calls
 
 
 def test_from_takes_over_the_network_but_for_what_is_given(calls: list[Any], tmp_path: Path) -> None:
+    from ceres_fast.settings.training import Settings
+
+    from .tiny_models import classifier
     from .tiny_networks import write_run
 
     run = write_run(tmp_path / "first", experiment=3, normalise="asinh", head={"dense": 5, "dropout": 0.25})
@@ -272,6 +290,14 @@ def test_from_takes_over_the_network_but_for_what_is_given(calls: list[Any], tmp
     settings = calls[0][1][1]
     assert (settings.start_from, settings.backbone, settings.experiment) == (str(run), "xception", 3)
     assert (settings.normalise, settings.dense, settings.dropout) == ("asinh", 6, 0.5)
+    calls.clear()
+    # The defaults of a network are not those of a run of it.
+    head = {"kind": "pooled", "dense": 5, "dropout": 0.25}
+    classifier(backbone="stampnet", experiment=1, normalise="noise", head=head).write(run)
+    invoke("train", "--from", run)
+    settings = calls[0][1][1]
+    assert (settings.backbone, settings.head, settings.dense, settings.dropout) == ("stampnet", "pooled", 5, 0.25)
+    assert settings.learning_rate == Settings.of("stampnet").learning_rate
 
 
 def test_several_seeds_or_backbones_are_a_series(calls: list[Any], tmp_path: Path) -> None:
@@ -363,11 +389,11 @@ def test_the_names_of_train_s_options_fit_a_narrow_terminal(width: int) -> None:
     [
         ["train", "--backbone", "vgg16"],
         ["train", "--experiment", "4"],
-        ["train", "--epochs", "0"],
+        ["train", "--epochs", "-1"],
         ["train", "--dropout", "1"],
         ["classify", "--keep-above", "1.5"],
         ["calibrate", "--max-loss", "2"],
-        ["experiments", "--epochs", "0"],
+        ["experiments", "--epochs", "-1"],
         ["simulate", "--seed", "-1"],
         ["evaluate", "--split", "night"],
         ["train", "--colour", "red"],

@@ -35,6 +35,8 @@ OTHERWISE = {
     ("build-records", "workers"): "all cores; the function works in the process that calls it",
     ("build-records", "planes"): "words with commas between; the function gets them apart",
     ("inject", "slowest"): "that of the classifier, where one is given; the function gets a number",
+    ("export", "views"): "a word; the function gets a number",
+    ("export", "members"): "nothing; the function gets what the words say",
     ("build-records", "where"): "nothing; the function gets what the words say",
     ("build-records", "hold_out"): "nothing; the function gets what the words say",
 }

@@ -41,6 +41,8 @@ DEFAULTS = {
     "batches": (1, 64, 1024),
     "options": None,
     "debug": False,
+    "views": 1,
+    "members": (),
 }
 
 
@@ -74,6 +76,8 @@ def test_all_options(told: list[dict[str, Any]]) -> None:
             "batches": (2, 16),
             "options": options,
             "debug": True,
+            "views": 1,
+            "members": (),
         }
     ]
 

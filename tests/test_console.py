@@ -3,6 +3,7 @@
 import io
 import os
 import pickle
+import select
 import shlex
 import subprocess
 import sys
@@ -256,7 +257,7 @@ def test_no_way_of_printing_decides_how_a_program_ends(place: str, tmp_path: Pat
 
 WORKS = """
 import sys
-from ceres_fast.workers import in_order
+from ceres_fast.machine.workers import in_order
 
 def chatter(number):
     print("x" * 100_000, flush=True)
@@ -285,6 +286,20 @@ def test_a_pipe_that_is_full_and_does_not_wait_costs_what_was_to_go_there() -> N
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
     with subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE) as process:
         assert process.wait(60) == 7
+
+
+def test_a_line_is_in_a_pipe_as_soon_as_it_is_said() -> None:
+    code = "import sys; from ceres_fast.console import guard_output, say; guard_output(); say('1/15'); sys.stdin.read()"
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    with subprocess.Popen(
+        [sys.executable, "-c", code], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        ready, _, _ = select.select([process.stdout], [], [], 60)
+        process.stdin.close()
+        assert ready
+        assert process.stdout.readline() == b"1/15\n"
 
 
 def test_what_is_printed_arrives(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ import astropy.coordinates
 import astropy.table
 import astropy.time
 import ceres_fast.classify
-import ceres_fast.matplotlib_quiet
+import ceres_fast.libraries.matplotlib_quiet
 import dask.config
 import os
 from astropy.config import get_config_dir_path

@@ -12,7 +12,7 @@ from ceres_fast.artifact.classifier import read_classifier
 from ceres_fast.model.build import BASE, Base
 from ceres_fast.model.stem import Normalise
 from ceres_fast.selection.rules import Rules
-from ceres_fast.settings.training import Architecture
+from ceres_fast.settings.architecture import Architecture
 from ceres_fast.stamps import PLANES, stamp_shape
 
 from .tiny_models import classifier
@@ -29,11 +29,12 @@ def tiny_network(
 ) -> keras.Model:
     """Return a network with the stem, a ``base`` of one convolution and the input and output of a classifier."""
     shape = stamp_shape(planes)
-    images = keras.Input(shape)
+    stamps = keras.Input(shape, name="stamps")
+    normalised = Normalise(architecture.normalise)(stamps)
+    images = keras.Input(normalised.shape[1:])
     features = keras.layers.Conv2D(filters, 8, strides=8, activation="relu", name="conv")(images)
     base = Base(images, features, name=BASE)
-    stamps = keras.Input(shape, name="stamps")
-    flat = keras.layers.Flatten()(base(Normalise(architecture.normalise)(stamps)))
+    flat = keras.layers.Flatten()(base(normalised))
     return keras.Model(stamps, keras.layers.Dense(2, activation="softmax", name="probabilities")(flat), name="tiny")
 
 

@@ -11,14 +11,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, NotRequired, TypedDict
 
 from msgspec import Meta
 
 from ..errors import InputError
 from ..files import parse_json, read_json, sha256_of, write_text
 from ..schema import Mismatch, Sha256, Share, Word, check, check_fields, check_version, file_name, plain, shown
-from ..settings.training import LARGEST_HEAD
+from ..settings.architecture import LARGEST_HEAD
 from ..stamps import CLASSES, PLANE_SETS, PLANES, stamp_shape
 from . import CLASSIFIER_FILE
 from .latest import resolve
@@ -52,12 +52,32 @@ REFUSED_SUFFIXES = {
 SAFE_SUFFIXES = (".weights.h5", ".onnx")
 """Bare weights, and graphs of operations that are known: reading them runs nothing of theirs."""
 
+EXPORTED = (".onnx", ".engine", ".rtx")
+"""What the names of exported files end in."""
+
+VIEWS = (1, 8)
+"""Of how many flips and rotations of a stamp an answer may be the mean."""
+
+OPTIONAL: dict[str, Any] = {"camera": None, "views": 1, "members": ()}
+"""Fields that a description lacks where they have these values: as it was before there were such fields."""
+
 
 class Head(TypedDict):
-    """What stands on the backbone."""
+    """What stands on the backbone; without a kind, the paper's."""
 
+    kind: NotRequired[Word]
     dense: Annotated[int, Meta(ge=1, le=LARGEST_HEAD)]
     dropout: Annotated[float, Meta(ge=0, lt=1)]
+
+
+class Member(TypedDict):
+    """A further network of an average: what it is, and the run that trained it."""
+
+    run: Word
+    backbone: Word
+    experiment: Annotated[int, Meta(ge=1)] | Word
+    normalise: Word
+    head: Head
 
 
 class NamedFile(TypedDict):
@@ -89,12 +109,12 @@ class Classifier:
     weights_from : str
         Where training started: ``"imagenet"``, ``"none"`` or the name of a weights file.
     normalise : str
-        How the model normalises a stamp: ``"minmax"`` or ``"asinh"``.
+        How the model normalises a stamp: ``"minmax"``, ``"asinh"`` or ``"noise"``.
     precision : str
         Of a run Keras's policy: ``"float32"``, ``"mixed_float16"`` or ``"mixed_bfloat16"``. Of an export what it
         computes in: ``"float32"``, ``"float16"`` or ``"int8"`` (or, from before these were told apart, the policy).
     head : dict
-        ``{"dense": units, "dropout": rate}``.
+        ``{"kind": …, "dense": units, "dropout": rate}``; without a kind it is ``"paper"``.
     rules : dict
         The survey rules that its training detections went through (``Rules.as_dict()``).
     records : dict
@@ -119,6 +139,11 @@ class Classifier:
     camera : dict or None
         The profile of the camera with which its training frames were read; None, and not stored, where they were read
         as from any camera.
+    views : int
+        Of how many flips and rotations of a stamp the probabilities are averaged: 8, or 1 and not stored.
+    members : tuple of dict
+        The networks whose probabilities are averaged with its own (`Member`); their weights are ``weights-2``,
+        ``weights-3`` … of `files`. Empty, and not stored, for a network alone.
     classes : tuple of str
         Class names in the order of the model's outputs.
     format_version : int
@@ -149,6 +174,8 @@ class Classifier:
     stamp_shape: tuple[int, ...] = stamp_shape(PLANES[:1])
     planes: tuple[str, ...] = PLANES[:1]
     camera: Mapping[str, Any] | None = None
+    views: int = 1
+    members: tuple[Member, ...] = ()
     classes: tuple[str, ...] = CLASSES
     format_version: int = FORMAT_VERSION
     folder: Path | None = field(default=None, compare=False, repr=False)
@@ -158,7 +185,7 @@ class Classifier:
             object.__setattr__(self, "pixel_scale", None)
         plain(_stored(self))
         check_fields(self)
-        for name in ("stamp_shape", "planes", "classes"):
+        for name in ("stamp_shape", "planes", "members", "classes"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         check_scaling(self.scaling)
         if self.operating_point is not None:
@@ -166,9 +193,8 @@ class Classifier:
         for key, found, allowed in self._fixed():
             if found not in allowed:
                 raise Mismatch(key, f"is {shown(found)}", " or ".join(map(shown, allowed)))
-        weights = self.files.get("weights")
-        if weights is not None:
-            check(weights["file"], Annotated[str, file_name(SAFE_SUFFIXES[0])], at="files.weights.file")
+        for kind in (each for each in self.files if each.split("-")[0] == "weights"):
+            check(self.files[kind]["file"], Annotated[str, file_name(SAFE_SUFFIXES[0])], at=f"files.{kind}.file")
 
     def _fixed(self) -> list[tuple[str, Any, tuple[Any, ...]]]:
         """What has few values: its key, what it is, and what it may be."""
@@ -176,6 +202,7 @@ class Classifier:
             ("format_version", self.format_version, (FORMAT_VERSION,)),
             ("planes", self.planes, PLANE_SETS),
             ("stamp_shape", self.stamp_shape, (stamp_shape(self.planes),)),
+            ("views", self.views, VIEWS),
             ("classes", self.classes, (CLASSES,)),
         ]
         if self.operating_point is not None:
@@ -184,6 +211,12 @@ class Classifier:
             fixed.append(("operating_point.threshold", threshold, (round(threshold, DIGITS),)))
             fixed.append(("operating_point.threshold", threshold, (self.threshold,)))
         return fixed
+
+    @property
+    def head_options(self) -> dict[str, Any]:
+        """The head, by the names of the options of `ceres-fast train`."""
+        given = dict(self.head)
+        return {"head": given.pop("kind", "paper"), **given}
 
     def to_json(self) -> str:
         """Return the JSON text of this classifier (no NaN, no machine paths)."""
@@ -205,7 +238,7 @@ class Classifier:
         """Return the classifier that a JSON object describes; see `from_json`."""
         check_version(values, FORMAT_VERSION, where, older=_OLDER)
         try:
-            check({"camera": None, **values}, cls)
+            check({**OPTIONAL, **values}, cls)
             return cls(**values)
         except Mismatch as error:
             raise error.of_file(where) from error
@@ -274,6 +307,13 @@ def read_classifier(path: Path) -> Classifier:
     """
     refuse_code(path)
     path = resolve(path)
+    if path.suffix.lower() in EXPORTED and not path.is_dir():
+        raise InputError(
+            path,
+            "is an exported file",
+            expected="the folder of the run, or of the average, that it was exported from",
+            action="name that: what is stored in it is stored in the ONNX files that it names as well",
+        )
     file = path / CLASSIFIER_FILE if path.is_dir() else path
     values = read_json(
         file,
@@ -304,4 +344,4 @@ def refuse_code(path: Path) -> None:
 
 def _stored(classifier: Classifier) -> dict[str, Any]:
     stored = {each.name: getattr(classifier, each.name) for each in fields(classifier) if each.compare}
-    return {name: value for name, value in stored.items() if (name, value) != ("camera", None)}
+    return {name: value for name, value in stored.items() if name not in OPTIONAL or value != OPTIONAL[name]}

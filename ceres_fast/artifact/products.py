@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,16 @@ def default_precision(classifier: Classifier) -> str:
 def onnx_name(precision: str) -> str:
     """Return the name of a run's ONNX file in a precision: ``classifier.onnx``, ``classifier-float16.onnx`` …"""
     return "classifier.onnx" if precision == PRECISIONS[0] else f"classifier-{precision}.onnx"
+
+
+def in_words(classifier: Classifier) -> str:
+    """Return what a classifier is: "xception, experiment 2", and of what its answers are the mean."""
+    networks = [f"{classifier.backbone}, experiment {classifier.experiment}"]
+    networks += [f"{each['backbone']}, experiment {each['experiment']}" for each in classifier.members]
+    kinds = Counter(networks)
+    named = " and ".join(kind if count == 1 else f"{count} of {kind}" for kind, count in kinds.items())
+    of = [f"{len(networks)} networks"] * (len(networks) > 1) + [f"{classifier.views} views"] * (classifier.views > 1)
+    return f"{named} (mean over {' and '.join(of)})" if of else named
 
 
 def as_product(classifier: Classifier, precision: str) -> Classifier:

@@ -26,7 +26,10 @@ from .names import Names
 _HEADER_LINE = re.compile(r"#\s*(\d{1,5})\s+(\S+)\s*(.*?)\s*(?:\[([^\]]*)\])?\s*$")
 _FIRST = re.compile(r"\s*#\s*1\s+[A-Za-z]")
 
-WHOLE_NUMBERS = ("NUMBER", "FLAGS", "FLAGS_WEIGHT", "FLAGS_WIN", "EXT_NUMBER", "CERES_FLAGS")
+WHOLE_NUMBERS = (
+    *("NUMBER", "FLAGS", "FLAGS_WEIGHT", "FLAGS_WIN", "EXT_NUMBER"),
+    *("CERES_FLAGS", "FORCED_SEEN", "FORCED_LOOKED"),
+)
 """Columns that hold whole numbers."""
 
 PRECISION = (("J2000", ".7f"), ("SKY", ".7f"), ("_IMAGE", ".4f"), ("MAG", ".4f"), ("PROB", ".6f"), ("", ".7g"))

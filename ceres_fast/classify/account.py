@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,13 +15,14 @@ from ..catalogues import Names
 from ..console import say, table, warn
 from ..engines import Engine
 from ..errors import LOUD, InputError, OnError
+from ..frames.reading import FrameHeader
 from ..selection.rules import Rules
 from ..selection.stationary import RandomPlaces
 from ..selection.track_cost import cost_rows
 from ..settings.classifier import TableFormat
 from ..settings.guarantee import NEEDS
 from .outputs import write_divided
-from .scores import FEW_PIXELS, WHY, Scores, reasons
+from .scores import FEW_PIXELS, NO_TEMPLATE, WHY, Scores, reasons
 
 CLASSIFIED, PASSED_ON, KEPT = "classified", "passed on unfiltered", "kept as an earlier run classified them"
 NO_CATALOGUE, SAME_CATALOGUE, UNREADABLE = "without a catalogue", "with the catalogue of another", "unreadable folders"
@@ -92,6 +93,8 @@ _COLUMNS = {
     "filled": "filled",
     "rejected": "flags",
     "few_pixels": "few px",
+    "elsewhere": "elsewhere",
+    "no_template": "no templ.",
     "not_scored": "no P",
     "provisional": "prov.",
     "asteroids": "P ≥ {threshold:g}",
@@ -99,7 +102,7 @@ _COLUMNS = {
 }
 """Counts in the summary and their headings."""
 
-_RARE = ("rejected", "few_pixels", "provisional")
+_RARE = ("rejected", "few_pixels", "elsewhere", "no_template", "provisional")
 """Columns that are left out where nothing is in them."""
 
 _LONG = 24
@@ -121,9 +124,9 @@ class Result:
     provisional : list of pathlib.Path
         Frames of fields in which stationary detections could not be found though that was asked for: all rows are kept.
     cost : collections.Counter
-        What the rule for stationary detections costs synthetic asteroids (`selection.track_cost`).
+        What the rules cost synthetic asteroids (`selection.track_cost`).
     random : list of RandomPlaces
-        How often it calls random places stationary, for each field.
+        How often that for stationary detections calls random places stationary, for each field.
     seconds, engine_seconds : float
         Time of the whole, and of the engine alone.
     account : Account
@@ -166,8 +169,10 @@ class ClassifyRun:
         Those that the classifier was trained with.
     keep_above : float or None
         Rows below this probability are left out; None keeps every row.
-    on_error, table_format, names, needs, discard, dry_run
+    on_error, table_format, names, needs, discard, dry_run, forced
         As in `classify`.
+    templates : sequence of FrameHeader
+        Frames of known sky (`selection.others.exposures.read_templates`).
     static : numpy.ndarray or None
         Places of fixed sources (`catalogues.static_sources.read_static`).
     result : Result
@@ -184,7 +189,14 @@ class ClassifyRun:
     needs: int = NEEDS
     discard: bool = False
     dry_run: bool = False
+    forced: bool = False
+    templates: Sequence[FrameHeader] = ()
     result: Result = field(default_factory=Result)
+
+    @property
+    def measures(self) -> bool:
+        """Whether it is measured what other exposures show at the place of a detection."""
+        return self.forced or self.rules.forced_limit is not None or len(self.engine.classifier.planes) > 1
 
     @contextmanager
     def timed(self) -> Iterator[None]:
@@ -224,10 +236,10 @@ class ClassifyRun:
         self.result.counts[name] = scores.count(self.engine.threshold, self.keep_above)
 
     def summary(self) -> None:
-        """Print the counts, the speed, what the rule for stationary detections costs, and what went wrong."""
+        """Print the counts, the speed, what the rules cost, and what went wrong."""
         self._print_counts()
         result, total = self.result, self.result.total
-        scored = total["rows"] - total["not_scored"] - total["stationary"]
+        scored = total["rows"] - total["not_scored"] - total["stationary"] - total["elsewhere"]
         speed = total["rows"] / result.seconds if result.seconds else 0.0
         share = result.engine_seconds / result.seconds if result.seconds else 0.0
         say(
@@ -239,6 +251,12 @@ class ClassifyRun:
             say(
                 f"{total['few_pixels']} have too few pixels to be scored (CERES_FLAGS {FEW_PIXELS}), and are kept "
                 "without a probability"
+            )
+        if total["no_template"]:
+            warn(
+                f"{total['no_template']} of {total['rows']} detections have no template, and are kept without a "
+                f"probability (CERES_FLAGS {NO_TEMPLATE}). Give all exposures of a field together, or a frame of its "
+                "sky from another time with --template"
             )
         if result.failed:
             warn(
@@ -263,10 +281,11 @@ class ClassifyRun:
         table("Classified", ["", *headings], [(name, *(each[count] for count in columns)) for name, each in lines])
 
     def _print_cost(self) -> None:
-        """Print what the rule for stationary detections costs."""
+        """Print what the rules by which detections go cost."""
         heading, rows = cost_rows(self.result.cost)
+        which = "rule for stationary detections costs" if self.rules.forced_limit is None else "rules cost"
         if rows:
-            table("What the rule for stationary detections costs, by synthetic asteroids", heading, rows)
+            table(f"What the {which}, by synthetic asteroids", heading, rows)
         compared = sum(each.compared for each in self.result.random)
         if compared:
             chance = sum(each.by_chance for each in self.result.random) / compared

@@ -7,37 +7,30 @@ from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 
-import numpy as np
-from astropy.table import Table
-
 from ..artifact.latest import resolve
-from ..catalogues import Names, catalogue_places, column, read_catalogue
-from ..console import progress, say, warn
+from ..catalogues import Names, catalogue_places
+from ..console import say
 from ..engines import AUTO, Engine, load
-from ..errors import CeresFastError, InputError, OnError
-from ..file_names import written
-from ..files import StrPath, as_paths, atomic_file
+from ..errors import CeresFastError, OnError
+from ..files import StrPath, as_paths
 from ..frames.camera import Camera
 from ..frames.profiles import load_camera
-from ..frames.stamp_folders import read_stamp
-from ..interrupts import Written, noting
+from ..machine.interrupts import Written, noting
 from ..settings.classifier import ClassifyOptions, TableFormat
 from ..settings.guarantee import NEEDS
 from ..settings.option import check_arguments, only, options_of
 from ..settings.shared import Shared
-from ..stamps import STAMP_SIZE
-from .account import CLASSIFIED, KEPT, PASSED_ON, ClassifyRun, Result, say_fields
-from .checks import check_camera, check_planes, check_scale, read_static_sources, rules_of
-from .exposures import CatalogueJob, classify_exposures
+from .account import ClassifyRun, Result, say_fields
+from .catalogue_job import CatalogueJob
+from .checks import check_camera, check_scale, read_known_sky, read_static_sources, rules_of
+from .exposures import classify_exposures
 from .inputs import Inputs, find_inputs
-from .outputs import check_targets, dropped_path, format_of, frame_target, stamps_target
-from .scores import CHUNK, PROBABILITY, Scores, lowest_kept, score
+from .outputs import check_targets, format_of, frame_target, stamps_target
+from .scores import lowest_kept
+from .stamp_files import classify_stamps
 
-OPTIONS = {**options_of(ClassifyOptions), **only(Shared, "needs", "on_error")}
+OPTIONS = {**options_of(ClassifyOptions), **only(Shared, "forced", "needs", "on_error")}
 """What arguments may be."""
-
-FORMATS = {"CSV": "ascii.csv", "ECSV": "ascii.ecsv"}
-"""Formats of the table of stamps, and astropy's names for them."""
 
 
 def classify(
@@ -61,14 +54,25 @@ def classify(
     static: StrPath | None = None,
     needs: int = NEEDS,
     camera: StrPath | Camera | None = None,
+    forced_limit: float | None = None,
+    forced: bool = False,
+    template: StrPath | None = None,
 ) -> Result:
     """Add the probability of being an asteroid to catalogues of frames, or list it for FITS stamps.
 
     Every row and column is kept, and two columns are added. ``PROB_ASTEROID`` is NaN where a detection was not scored,
-    and 0 where it is stationary. ``CERES_FLAGS`` is a sum of bits: 1 padded at the edge of the frame, 2 missing pixels
-    filled, 4 stationary, 8 not scored, 16 has one of SExtractor's flags that the classifier's rules reject, 32
-    provisional: it may be stationary, and no exposure covers its place at another time, 64 too few pixels to be scored:
-    more than half of the stamp is missing, or one of the nine pixels around the detection.
+    and 0 where it is stationary or elsewhere. ``CERES_FLAGS`` is a sum of bits: 1 padded at the edge of the frame, 2
+    missing pixels filled, 4 stationary, 8 not scored, 16 has one of SExtractor's flags that the classifier's rules
+    reject, 32 provisional: it may be stationary, and no exposure covers its place at another time, 64 too few pixels to
+    be scored: more than half of the stamp is missing, or one of the nine pixels around the detection, 128 elsewhere:
+    the other exposures show it too, by `forced_limit`, 256 no template: none of them shows its place, and the
+    classifier takes one.
+
+    Where it is measured what other exposures show at the place of a detection (`forced`, `forced_limit`, a classifier
+    of three planes), there are four columns more. ``FORCED_MIN`` and ``FORCED_MAX`` are the least and the largest flux
+    there over the detection's own (float64, NaN where no exposure could tell), ``FORCED_SEEN`` and ``FORCED_LOOKED``
+    the numbers of exposures that show something, and that have looked (int32, -1 where that was not measured: what is
+    stationary, rejected or not scored with its exposure).
 
     Stationary detections are found by comparing the frames of one field, CCD and night, by the rules that the
     classifier was trained with. A mosaic has one catalogue, and gets one table, for all its CCDs.
@@ -89,7 +93,8 @@ def classify(
     format : {"CSV", "ECSV"}, optional
         Format of the tables; without it the suffix of a file name says, or it is the catalogue's own (CSV for stamps).
     drop : bool
-        Leave out rows below the classifier's operating point and stationary ones; NaN and provisional are always kept.
+        Leave out rows below the classifier's operating point, stationary ones and those that are elsewhere; NaN and
+        provisional are always kept.
     keep_above : float, optional
         As `drop`, but below this probability, for which no guarantee applies.
     discard : bool
@@ -109,10 +114,17 @@ def classify(
     static : path, optional
         A table of fixed sources (`catalogues.static_sources.read_static`).
     needs : int
-        Exposures in which a synthetic asteroid must be left by the rule for stationary detections.
+        Exposures in which a synthetic asteroid must be left by the rules.
     camera : str, path or Camera, optional
         How frames are read: a profile that ships with the package, or a TOML file (`frames.profiles.load_camera`). A
         warning says where it is not that of the classifier's training frames.
+    forced_limit : float, optional
+        Share of its flux that a detection which is no asteroid has in all other exposures that could tell, more than
+        that; instead of that of the classifier's rules.
+    forced : bool
+        Measure the flux at the place of each detection in the other exposures, also where that decides nothing.
+    template : path, optional
+        A frame of the same sky from another time, or a folder of such: as another exposure of each field that it shows.
 
     Returns
     -------
@@ -131,22 +143,30 @@ def classify(
     (15, 3)
     """
     check_arguments(
-        OPTIONS, format=format, on_error=on_error, provider=provider, slowest=slowest, needs=needs, rebuild=rebuild
+        OPTIONS,
+        format=format,
+        on_error=on_error,
+        provider=provider,
+        slowest=slowest,
+        needs=needs,
+        rebuild=rebuild,
+        forced_limit=forced_limit,
+        forced=forced,
     )
     profile = load_camera(camera)
     inputs, output, catalogue = as_paths(inputs), Path(output), None if catalogue is None else Path(catalogue)
     engine = load(Path(model), provider=provider, rebuild=rebuild) if isinstance(model, str | PathLike) else model
     model = Path(model) if isinstance(model, str | PathLike) else engine.path
-    keep_above = lowest_kept(engine.classifier, model, drop, keep_above)
+    rules = rules_of(engine.classifier, model, slowest, forced_limit)
+    keep_above = lowest_kept(engine.classifier, model, drop, keep_above, rules.forced_limit)
     if catalogue is not None and catalogues is not None:
         raise CeresFastError("--catalogue and --catalogues both say where the catalogue is; give one of them.")
     if discard and keep_above is None:
         raise CeresFastError("--discard is about rows that are left out: give it with --drop or --keep-above.")
-    check_planes(engine.classifier, model)
     wanted = format_of(output, format)
     run = ClassifyRun(
         engine=engine,
-        rules=rules_of(engine.classifier, model, slowest),
+        rules=rules,
         keep_above=keep_above,
         on_error=on_error,
         table_format=wanted,
@@ -154,8 +174,10 @@ def classify(
         needs=needs,
         discard=discard,
         dry_run=dry_run,
+        forced=forced,
     )
     read_static_sources(static, run)
+    read_known_sky(template, profile, run)
     catalogues = None if catalogues is None else Path(catalogues)
     tables = Written([])
     with noting(lambda: "a dry run: nothing is written" if dry_run else tables.told("tables")):
@@ -236,74 +258,3 @@ def scorer(
 def slowest_of(model: Path) -> float | None:
     """Return the least rate that a classifier's rules do not call stationary, arcsec/min; None without rules."""
     return load(model).classifier.rules.get("slowest")
-
-
-def classify_stamps(files: Sequence[Path], target: Path, run: ClassifyRun) -> None:
-    """Write a table of the stamps in `files`: ``file`` (see `file_names`), ``PROB_ASTEROID`` and ``CERES_FLAGS``.
-
-    Missing pixels are filled and flagged; a stamp with too few others is kept with NaN. A file that is no stamp, or has
-    no picture in it, stops the work, or is kept with NaN where bad inputs are skipped; a table of an earlier run with
-    more probabilities of the same files stays.
-
-    Raises
-    ------
-    InputError
-        For the first bad file, unless bad inputs are skipped.
-    CeresFastError
-        When the table cannot be written.
-    """
-    scores, bad = Scores.none(len(files)), set[Path]()
-    with progress() as bar:
-        shown = bar.add_task("stamps", total=len(files))
-        for start in range(0, len(files), CHUNK):
-            chunk = files[start : start + CHUNK]
-            scores.put(slice(start, start + len(chunk)), _score_chunk(chunk, bad, run))
-            bar.advance(shown, len(chunk))
-    keep_earlier = bool(bad) and _scored_earlier(target, files) > scores.scored
-    for file in files:
-        run.result.account.put(file, KEPT if keep_earlier else PASSED_ON if file in bad else CLASSIFIED)
-    if keep_earlier:
-        warn(f"{target}: has more probabilities, as an earlier run classified these stamps, and is kept")
-        return
-    table = Table({"file": np.array([written(file) for file in files], str), **scores.columns()})
-
-    def write(path: Path, rows: np.ndarray | None) -> None:
-        with atomic_file(path) as temporary:
-            chosen = table if rows is None else table[rows]
-            chosen.write(temporary, format=FORMATS[run.table_format or "CSV"], overwrite=True)
-
-    run.write(write, target, scores.kept(run.keep_above))
-    run.count_field("stamps", scores)
-    run.done("stamps", scores, target)
-
-
-def _scored_earlier(target: Path, files: Sequence[Path]) -> int:
-    """Return how many rows with a probability a table has; 0 where it is not one of these stamps as they are now."""
-    if not target.is_file():
-        return 0
-    try:
-        there = [read_catalogue(path) for path in (target, dropped_path(target)) if path.is_file()]
-        names = {str(name) for each in there for name in each.table["file"]}
-        if names != {written(file) for file in files} or any(_newer(file, target) for file in files):
-            return 0
-    except (InputError, KeyError):
-        return 0
-    probabilities = [column(each, PROBABILITY) for each in there]
-    return sum(int(np.isfinite(each).sum()) for each in probabilities if each is not None)
-
-
-def _newer(file: Path, target: Path) -> bool:
-    return file.exists() and file.stat().st_mtime_ns > target.stat().st_mtime_ns
-
-
-def _score_chunk(files: Sequence[Path], bad: set[Path], run: ClassifyRun) -> Scores:
-    """Score some stamps; add those that cannot be to `bad`."""
-    stamps = np.full((len(files), STAMP_SIZE, STAMP_SIZE), np.nan, np.float32)
-    filled = np.zeros(len(files), np.int64)
-    for row, file in enumerate(files):
-        try:
-            stamps[row], _, filled[row] = read_stamp(file, nan="fill", most=run.rules.missing)
-        except InputError as error:
-            run.failed(file, error, "Kept without a probability.")
-            bad.add(file)
-    return score(run.engine, stamps, np.zeros(len(files), np.int64), filled)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -18,45 +18,70 @@ from ..errors import CeresFastError, InputError
 from ..frames.cut import too_few_pixels
 
 PROBABILITY = "PROB_ASTEROID"
-"""Probability that the detection is an asteroid; NaN where it was not scored, 0 where it is stationary."""
+"""Probability that the detection is an asteroid; NaN where it was not scored, 0 where it is stationary or elsewhere."""
 
 FLAGS = "CERES_FLAGS"
-"""Sum of `PADDED`, `FILLED`, `STATIONARY`, `NOT_SCORED`, `REJECTED`, `PROVISIONAL` and `FEW_PIXELS`.
+"""Sum of `PADDED`, `FILLED`, `STATIONARY`, `NOT_SCORED`, `REJECTED`, `PROVISIONAL`, `FEW_PIXELS`, `ELSEWHERE` and
+`NO_TEMPLATE`.
 
-What is rejected, or has too few pixels (`frames.cut.MostMissing`), is not scored either. A score is provisional where
-the detection may be stationary: no exposure far enough away in time covers its place."""
+What is rejected, has too few pixels (`frames.cut.MostMissing`), or has no template where the classifier takes one, is
+not scored either. A score is provisional where the detection may be stationary: no exposure far enough away in time
+covers its place. Elsewhere is what the other exposures have too, by `Rules.forced_limit`."""
 
-PADDED, FILLED, STATIONARY, NOT_SCORED, REJECTED, PROVISIONAL, FEW_PIXELS = 1, 2, 4, 8, 16, 32, 64
+PADDED, FILLED, STATIONARY, NOT_SCORED, REJECTED, PROVISIONAL, FEW_PIXELS, ELSEWHERE, NO_TEMPLATE = (
+    2**bit for bit in range(9)
+)
+
+NOT_MEASURED = -1
+"""How many other exposures have looked, or seen something, where that was not measured."""
+
+FORCED = {
+    "FORCED_MIN": "Least flux here in another exposure, over the own (NaN: none could tell)",
+    "FORCED_MAX": "Largest flux here in another exposure, over the own (NaN: none could tell)",
+    "FORCED_SEEN": "Other exposures with a source here, 3 sigma (-1: not measured)",
+    "FORCED_LOOKED": "Other exposures that have looked here (-1: not measured)",
+}
+"""The columns of forced fluxes, and what they are: of `others.forced.Forced.columns`, in this order."""
 
 CHUNK = 2048
-"""Stamps cut and scored at a time; with the engine's batch this bounds the memory (8 MiB of pixels)."""
+"""Stamps cut and scored at a time; with the engine's batch this bounds the memory (8 MiB of pixels for each plane)."""
 
 
 @dataclass
 class Scores:
-    """The columns that are added, one value per row: `probability` float64 and `flags` int32, shape (n,)."""
+    """The columns that are added, one value per row, shape (n,).
+
+    `probability` is float64 and `flags` int32; `forced`, by the names of `FORCED`, float64, and int32 for numbers of
+    exposures, is empty where forced fluxes are not asked for.
+    """
 
     probability: np.ndarray
     flags: np.ndarray
+    forced: dict[str, np.ndarray] = field(default_factory=dict)
 
     @classmethod
-    def none(cls, n: int) -> Scores:
-        """Return the scores of n rows that were not scored."""
-        return cls(np.full(n, np.nan), np.full(n, NOT_SCORED, np.int32))
+    def none(cls, n: int, forced: bool = False) -> Scores:
+        """Return the scores of n rows that were not scored; with `forced`, of which no forced flux was measured."""
+        fluxes = [np.full(n, np.nan) for _ in range(2)]
+        numbers = [np.full(n, NOT_MEASURED, np.int32) for _ in range(2)]
+        columns = dict(zip(FORCED, fluxes + numbers, strict=True)) if forced else {}
+        return cls(np.full(n, np.nan), np.full(n, NOT_SCORED, np.int32), columns)
 
     def put(self, rows: np.ndarray | slice, other: Scores) -> None:
         """Put the scores of some rows in their places."""
         self.probability[rows], self.flags[rows] = other.probability, other.flags
+        for name, values in other.forced.items():
+            self.forced[name][rows] = values
 
     def columns(self) -> dict[str, Column]:
         """Return the columns by their names."""
+        flags = "1 at edge, 2 filled, 4 stationary, 8 not scored, 16 rejected, 32 provisional, 64 too few pixels"
+        if self.forced:
+            flags += ", 128 elsewhere, 256 no template"
         return {
             PROBABILITY: Column(self.probability, description="Probability of being an asteroid (NaN: not scored)"),
-            FLAGS: Column(
-                self.flags,
-                description="1 at edge, 2 filled, 4 stationary, 8 not scored, 16 rejected, 32 provisional, "
-                "64 too few pixels",
-            ),
+            FLAGS: Column(self.flags, description=flags),
+            **{name: Column(values, description=FORCED[name]) for name, values in self.forced.items()},
         }
 
     @property
@@ -67,12 +92,12 @@ class Scores:
     def kept(self, keep_above: float | None) -> np.ndarray | None:
         """Return which rows stay, bool (n,), or None for all.
 
-        What is below the limit or stationary goes; NaN and provisional stay.
+        What is below the limit, stationary or elsewhere goes; NaN and provisional stay.
         """
         if keep_above is None:
             return None
         provisional = self.flags & PROVISIONAL > 0
-        return provisional | (~(self.probability < keep_above) & (self.flags & STATIONARY == 0))
+        return provisional | (~(self.probability < keep_above) & (self.flags & (STATIONARY | ELSEWHERE) == 0))
 
     def count(self, threshold: float, keep_above: float | None) -> Counter[str]:
         """Count rows by what happened to them."""
@@ -85,6 +110,8 @@ class Scores:
             rejected=int((self.flags & REJECTED > 0).sum()),
             not_scored=int((self.flags & NOT_SCORED > 0).sum()),
             few_pixels=int((self.flags & FEW_PIXELS > 0).sum()),
+            elsewhere=int((self.flags & ELSEWHERE > 0).sum()),
+            no_template=int((self.flags & NO_TEMPLATE > 0).sum()),
             provisional=int((self.flags & PROVISIONAL > 0).sum()),
             asteroids=int((self.probability >= threshold).sum()),
             written=len(self.flags) if kept is None else int(kept.sum()),
@@ -99,7 +126,8 @@ def score(engine: Engine, stamps: np.ndarray, padded: np.ndarray, filled: np.nda
     engine : Engine
         The classifier.
     stamps : numpy.ndarray
-        float32, shape (n, 32, 32), axes (y, x), in ADU; all-NaN where there is no picture, or too little of it.
+        float32, shape (n, 32, 32), axes (y, x), in ADU; all-NaN where there is no picture, or too little of it. Of
+        several planes (n, 32, 32, planes), the first of which is the exposure's own.
     padded, filled : numpy.ndarray
         int, shape (n,): pixels outside the frame, and missing pixels inside it.
 
@@ -107,16 +135,21 @@ def score(engine: Engine, stamps: np.ndarray, padded: np.ndarray, filled: np.nda
     -------
     Scores
         NaN and `NOT_SCORED` where the engine gives NaN: a stamp has a missing pixel still, or all its pixels are the
-        same.
+        same. So has what has the same value all over the exposure's own plane, whatever the others show.
     """
-    probability = engine.predict(stamps)
-    at_edge = (padded > 0) & (padded < np.prod(stamps.shape[1:]))
+    science, others = (stamps, stamps[..., None][..., 1:]) if stamps.ndim == 3 else (stamps[..., 0], stamps[..., 1:])
+    same = science.min(axis=(1, 2)) == science.max(axis=(1, 2))
+    probability = np.where(same, np.nan, engine.predict(stamps))
+    at_edge = (padded > 0) & (padded < np.prod(science.shape[1:]))
     flags = PADDED * at_edge + FILLED * (filled > 0) + NOT_SCORED * np.isnan(probability)
-    flags += FEW_PIXELS * (too_few_pixels(stamps, padded) & (padded + filled > 0))
+    flags += FEW_PIXELS * (too_few_pixels(science, padded) & (padded + filled > 0))
+    flags += NO_TEMPLATE * (np.isnan(others).any(axis=(1, 2, 3)) & ~np.isnan(science[:, 0, 0]) & ~same)
     return Scores(probability, flags.astype(np.int32))
 
 
-def lowest_kept(classifier: Classifier, model: Path, drop: bool, keep_above: float | None) -> float | None:
+def lowest_kept(
+    classifier: Classifier, model: Path, drop: bool, keep_above: float | None, forced_limit: float | None = None
+) -> float | None:
     """Return the probability below which rows are left out; None where every row is kept.
 
     Parameters
@@ -129,6 +162,8 @@ def lowest_kept(classifier: Classifier, model: Path, drop: bool, keep_above: flo
         Whether its operating point is the limit; the guarantee is then printed.
     keep_above : float or None
         A limit for which no guarantee applies.
+    forced_limit : float or None
+        That of the rules, by which rows are left out too.
 
     Raises
     ------
@@ -152,23 +187,28 @@ def lowest_kept(classifier: Classifier, model: Path, drop: bool, keep_above: flo
             action="choose one with `ceres-fast calibrate` and use what is exported then, or leave out --drop: every "
             "row is then kept",
         )
-    say(f"rows below {point['threshold']:g} and stationary ones are dropped: {guarantee(point)}")
+    others = " and stationary ones"
+    if forced_limit is not None:
+        others = ", stationary ones and those that the other exposures have too"
+    say(f"rows below {point['threshold']:g}{others} are dropped: {guarantee(point)}")
     return float(point["threshold"])
 
 
-def _stationary(scores: Scores) -> np.ndarray:
-    return scores.flags & STATIONARY > 0
-
-
-def _few(scores: Scores) -> np.ndarray:
-    return scores.flags & FEW_PIXELS > 0
+def _has(scores: Scores, bits: int) -> np.ndarray:
+    """Tell which rows have any of some flags, (n,) bool."""
+    has: np.ndarray = scores.flags & bits > 0
+    return has
 
 
 WHY: dict[str, Callable[[Scores, np.ndarray, float], np.ndarray]] = {
-    "dropped: stationary": lambda scores, kept, limit: ~kept & _stationary(scores),
-    "dropped: P < {limit:g}": lambda scores, kept, limit: ~kept & ~_stationary(scores),
-    "kept: too few pixels": lambda scores, kept, limit: kept & _few(scores),
-    "kept: no P": lambda scores, kept, limit: kept & np.isnan(scores.probability) & ~_few(scores),
+    "dropped: stationary": lambda scores, kept, limit: ~kept & _has(scores, STATIONARY),
+    "dropped: in the other exposures too": lambda scores, kept, limit: ~kept & _has(scores, ELSEWHERE),
+    "dropped: P < {limit:g}": lambda scores, kept, limit: ~kept & ~_has(scores, STATIONARY | ELSEWHERE),
+    "kept: too few pixels": lambda scores, kept, limit: kept & _has(scores, FEW_PIXELS),
+    "kept: no template": lambda scores, kept, limit: kept & _has(scores, NO_TEMPLATE),
+    "kept: no P": lambda scores, kept, limit: (
+        kept & np.isnan(scores.probability) & ~_has(scores, FEW_PIXELS | NO_TEMPLATE)
+    ),
     "kept: provisional": lambda scores, kept, limit: kept & (scores.probability < limit),
     "kept: P ≥ {limit:g}": lambda scores, kept, limit: kept & (scores.probability >= limit),
 }

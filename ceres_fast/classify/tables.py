@@ -26,10 +26,15 @@ from ..frames.profiles import load_camera
 from ..frames.reading import read_headers
 from ..settings.classifier import ClassifyOptions
 from ..settings.option import check_arguments, only
+from ..settings.shared import Shared
 from .account import ClassifyRun
-from .checks import check_camera, check_planes, check_scale, read_static_sources, rules_of
-from .exposures import CatalogueJob, classify_exposures
+from .catalogue_job import CatalogueJob
+from .checks import check_camera, check_scale, read_known_sky, read_static_sources, rules_of
+from .exposures import classify_exposures
 from .scores import Scores
+
+OPTIONS = {**only(ClassifyOptions, "slowest", "forced_limit"), **only(Shared, "forced")}
+"""What arguments may be."""
 
 _UNITS = {units.pix: (*chain(*PIXEL_COLUMNS), "FWHM_IMAGE"), units.deg: (*chain(*SKY_COLUMNS),)}
 """The unit in which columns are read; others are numbers without one, or in one that decides nothing here."""
@@ -45,6 +50,9 @@ def classify_table(
     slowest: float | None = None,
     static: StrPath | None = None,
     camera: StrPath | Camera | None = None,
+    forced_limit: float | None = None,
+    forced: bool = False,
+    template: StrPath | None = None,
 ) -> Table: ...
 
 
@@ -58,6 +66,9 @@ def classify_table(
     slowest: float | None = None,
     static: StrPath | None = None,
     camera: StrPath | Camera | None = None,
+    forced_limit: float | None = None,
+    forced: bool = False,
+    template: StrPath | None = None,
 ) -> list[Table]: ...
 
 
@@ -70,6 +81,9 @@ def classify_table(
     slowest: float | None = None,
     static: StrPath | None = None,
     camera: StrPath | Camera | None = None,
+    forced_limit: float | None = None,
+    forced: bool = False,
+    template: StrPath | None = None,
 ) -> Table | list[Table]:
     """Return the catalogue of a frame with the probability of each detection, in memory.
 
@@ -93,13 +107,16 @@ def classify_table(
         A table of fixed sources (`catalogues.static_sources.read_static`).
     camera : str, path or Camera, optional
         How frames are read (`frames.profiles.load_camera`); as in `classify`.
+    forced_limit, forced, template
+        What is measured in other exposures, and what of it; as in `classify`.
 
     Returns
     -------
     astropy.table.Table, or list of them
         A table for one frame, a list for a sequence of frames, in their order. Rows are those of the catalogue, with
-        ``PROB_ASTEROID`` (float64; NaN where it was not scored, 0 where it is stationary) and ``CERES_FLAGS`` (int32,
-        the bits that `classify` lists) added. What was given is not changed.
+        ``PROB_ASTEROID`` (float64; NaN where it was not scored, 0 where it is stationary or elsewhere) and
+        ``CERES_FLAGS`` (int32, the bits that `classify` lists) added, and the columns of forced fluxes where they are
+        measured. What was given is not changed.
 
     Raises
     ------
@@ -128,13 +145,14 @@ def classify_table(
     if len(frames) != len(catalogues):
         raise CeresFastError(f"{len(frames)} frames and {len(catalogues)} catalogues: give one catalogue per frame.")
     _check_once(frames)
-    check_arguments(only(ClassifyOptions, "slowest"), slowest=slowest)
+    check_arguments(OPTIONS, slowest=slowest, forced_limit=forced_limit, forced=forced)
     engine = load(Path(classifier)) if isinstance(classifier, str | PathLike) else classifier
-    check_planes(engine.classifier, engine.path)
     profile = load_camera(camera)
     check_camera(profile, engine.classifier, engine.path)
-    run = ClassifyRun(engine=engine, rules=rules_of(engine.classifier, engine.path, slowest), names=names or Names())
+    rules = rules_of(engine.classifier, engine.path, slowest, forced_limit)
+    run = ClassifyRun(engine=engine, rules=rules, names=names or Names(), forced=forced)
     read_static_sources(static, run)
+    read_known_sky(template, profile, run)
     ccds = [[header.info for header in read_headers(path, profile)] for path in frames]
     infos, _ = without_no_sky(chain(*ccds), "not classified")
     jobs = [_table_job(*parts) for parts in zip(frames, catalogues, ccds, strict=True)]
@@ -192,7 +210,7 @@ class TableJob(CatalogueJob):
 
     def _write_without_scores(self, run: ClassifyRun) -> None:
         catalogue = self._open(run)
-        self._write(catalogue, Scores.none(len(catalogue.table)), None, run)
+        self._write(catalogue, Scores.none(len(catalogue.table), run.measures), None, run)
 
     def _write(self, catalogue: Catalogue, scores: Scores, keep: np.ndarray | None, run: ClassifyRun) -> None:
         self.table = (catalogue.table if self.given is None else self.given).copy()

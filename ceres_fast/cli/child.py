@@ -14,7 +14,7 @@ from contextlib import suppress
 
 from ..console import guard_output, names_in_utf8, say_error
 from ..errors import CeresFastError
-from ..interrupts import stoppable
+from ..machine.interrupts import stoppable
 from ..training.processes import PARENT, PIPE
 from . import app
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ..cores import compute_with
+from ..machine.cores import compute_with
 from ..settings.classifier import ClassifyOptions
 from ..settings.option import only
 from ..settings.shared import Shared
@@ -18,7 +18,7 @@ from .options import CLASSIFIED, HELD_OUT, LATEST, Columns
 
 @from_settings(
     options=ClassifyOptions,
-    shared=only(Shared, "catalogues", "camera", "static", "needs", "on_error", "overwrite"),
+    shared=only(Shared, "catalogues", "camera", "static", "template", "forced", "needs", "on_error", "overwrite"),
     computing=only(Shared, "threads"),
 )
 def classify(

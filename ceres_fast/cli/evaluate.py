@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ..cores import compute_with
+from ..machine.cores import compute_with
 from ..settings.option import only
 from ..settings.shared import Shared
 from .from_settings import from_settings

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ..cores import compute_with
+from ..machine.cores import compute_with
 from ..settings.guarantee import Guarantee
 from ..settings.option import only, options_of
 from ..settings.shared import Shared

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from ..cores import compute_with
+from ..machine.cores import compute_with
 from ..settings.classifier import EngineBuild
 from ..settings.option import only
 from ..settings.shared import Shared
@@ -44,6 +44,17 @@ def export(
         typer.Option(
             metavar="N[,N]",
             help="Batch sizes that an engine or a server is made fast for; the largest it takes (default: 1,64,1024).",
+        ),
+    ] = None,
+    views: Annotated[
+        Literal["1", "8"],
+        typer.Option(help="8: average over the flips and rotations of a stamp, in the graph, at 8 times the time."),
+    ] = "1",
+    members: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="RUN",
+            help="A further run: their probabilities are averaged, in the graph. Any number of times.",
         ),
     ] = None,
     debug: Annotated[
@@ -85,6 +96,8 @@ def export(
         batches=batches,
         options=options,
         debug=debug,
+        views=int(views),
+        members=members or (),
         **shared,
     )
 

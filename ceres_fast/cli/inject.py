@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ..cores import compute_with
+from ..machine.cores import compute_with
 from ..settings.classifier import ClassifyOptions
 from ..settings.option import only
 from ..settings.shared import Shared

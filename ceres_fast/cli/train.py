@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from ..cores import compute_with
+from ..machine.cores import compute_with
+from ..settings.architecture import AGAIN, DATA, PANELS, SPEED
+from ..settings.defaults import DEFAULTS, with_defaults
 from ..settings.option import only
 from ..settings.shared import Shared
-from ..settings.training import AGAIN, DATA, OPTIONS, PANELS, SPEED
+from ..settings.training import OPTIONS
 from .from_settings import as_words, from_settings, given, in_panel
+
+SHOWN = {
+    name: replace(option, default=DEFAULTS[OPTIONS["backbone"].default].get(name, option.default))
+    for name, option in OPTIONS.items()
+}
+"""The options with the defaults of the network that is trained without any, which are those that the help shows."""
 
 
 def _read_file(context: typer.Context, config: Path | None) -> Path | None:
@@ -23,7 +32,7 @@ def _read_file(context: typer.Context, config: Path | None) -> Path | None:
     return config
 
 
-@from_settings(options=OPTIONS, computing=in_panel(SPEED, only(Shared, "threads")), panels=PANELS)
+@from_settings(options=SHOWN, computing=in_panel(SPEED, only(Shared, "threads")), panels=PANELS)
 def train(
     context: typer.Context,
     options: dict[str, Any],
@@ -61,7 +70,7 @@ def train(
     from ..evaluation.evaluate import evaluate
     from ..training.config import RunConfig
     from ..training.series import is_series, train_series
-    from ..training.start import inherit_settings
+    from ..training.start import INHERITED, inherit_settings
     from ..training.train import train
 
     named = given(context)
@@ -69,9 +78,12 @@ def train(
     if resume is not None:
         _resume(resolve(resume), options["records"] if "records" in named else None, named)
         return
+    options = {name: value if name in named else OPTIONS[name].default for name, value in options.items()}
     if options["start_from"] is not None:
         options["start_from"] = str(resolve(Path(options["start_from"])))
-    options = inherit_settings(options, named)
+        options = inherit_settings(options, named)
+        named |= set(INHERITED)
+    options = with_defaults(options, named)
     if is_series(options):
         train_series(options, run)
         return

@@ -21,9 +21,9 @@ from ..frames.headers.cards import say_doubts
 from ..frames.info import FrameInfo
 from ..frames.profiles import load_camera
 from ..frames.reading import find_frames, read_headers
-from ..interrupts import Written, noting
+from ..machine.interrupts import Written, noting
+from ..machine.workers import in_order
 from ..settings.survey import Detection, DetectionEngine
-from ..workers import in_order
 from . import sep_engine, source_extractor
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..artifact.classifier import Classifier
+from ..artifact.products import in_words
 from ..artifact.scaling import published
 from ..errors import InputError
 
@@ -130,9 +131,8 @@ class BatchedEngine(ABC):
 
     def __repr__(self) -> str:
         """Return what it is, what runs it and what is guaranteed, in two lines."""
-        known = self.classifier
         return (
-            f"<{known.backbone}, experiment {known.experiment}, in {self.path} on {self.runtime};\n"
+            f"<{in_words(self.classifier)}, in {self.path} on {self.runtime};\n"
             f" threshold {self.threshold:g}: {guarantee(self.operating_point)}>"
         )
 

@@ -15,9 +15,10 @@ from rich.text import Text
 
 from .. import __version__
 from ..artifact.latest import resolve
+from ..artifact.products import in_words
 from ..console import console, warnings_kept
-from ..cores import described
 from ..errors import CeresFastError
+from ..machine.cores import described
 from ..stamps import PLANES, stamp_shape
 from .agreement import agreement, probe_stamps
 from .batches import Engine
@@ -128,7 +129,7 @@ def _model(path: Path) -> Iterator[Finding]:
             yield Finding(str(path), False, why=str(error).removeprefix(f"{path}: ").rstrip("."))
             return
     made = engine.classifier
-    found = f"{made.backbone}, experiment {made.experiment}, {made.precision}; runs in {engine.runtime}{compared}"
+    found = f"{in_words(made)}, {made.precision}; runs in {engine.runtime}{compared}"
     yield Finding(str(path), True, found, "; ".join(warned))
 
 

@@ -49,7 +49,7 @@ def load(path: Path, *, provider: str = AUTO, threads: int = 0, rebuild: bool = 
     provider : str, default "auto"
         What ONNX Runtime runs an ONNX file on: ``"cpu"``, ``"cuda"``, ``"tensorrt"``, or the best that starts.
     threads : int, default 0
-        Threads of one inference on the CPU; 0: as many as the user or the system allows (`cores.threads`).
+        Threads of one inference on the CPU; 0: as many as the user or the system allows (`machine.cores.threads`).
     rebuild : bool
         Build an engine file that does not belong here (another GPU or version of TensorRT) anew, from the ONNX file
         beside it.

@@ -25,7 +25,7 @@ class OnnxRuntimeEngine(BatchedEngine):
     provider : str, default "auto"
         ``"cpu"``, ``"cuda"``, ``"tensorrt"``, or the best of them that starts.
     threads : int, default 0
-        Threads of one inference on the CPU; 0: as many as the user or the system allows (`cores.threads`).
+        Threads of one inference on the CPU; 0: as many as the user or the system allows (`machine.cores.threads`).
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class OnnxRuntimeEngine(BatchedEngine):
             model,
             classifier,
             runtime=f"ONNX Runtime {onnxruntime.__version__}, {self.provider}",
-            batch_size=chosen.batch_size,
+            batch_size=max(1, chosen.batch_size // classifier.views),  # its memory is for as many views
             sizes=chosen.sizes,
         )
         self._check("input", self._session.get_inputs(), INPUT, list(classifier.stamp_shape))

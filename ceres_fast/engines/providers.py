@@ -20,8 +20,8 @@ import onnxruntime
 
 from ..artifact.onnx_file import as_unsigned
 from ..console import warn
-from ..cores import thread_limit
 from ..errors import CeresFastError
+from ..machine.cores import thread_limit
 from . import tensorrt_provider
 from .batches import AUTO, BATCH, GPU_SIZES
 from .gpus import driver
@@ -124,7 +124,7 @@ def start(model: Onnx, provider: str = AUTO, threads: int = 0) -> tuple[onnxrunt
         A name in `PROVIDERS`, or ``"auto"``: the first that is here and starts; one that is here and does not start is
         warned of.
     threads : int, default 0
-        Threads of one inference on the CPU; 0: as many as the user or the system allows (`cores.threads`).
+        Threads of one inference on the CPU; 0: as many as the user or the system allows (`machine.cores.threads`).
 
     Returns
     -------

@@ -21,6 +21,7 @@ from ..records.splits.hold_out import nights
 from .operating_point import OperatingPoint, measured
 from .predictions import PREDICTIONS, Predictions, read_predictions
 from .scores import score
+from .yardstick import stored_yardstick
 
 SPLITS_OF_CARD = ("test", "calibration", "validation", "train")
 """In the order of the card: what says most of other surveys first."""
@@ -54,6 +55,8 @@ class Evaluation:
         Asteroids, each in one night.
     at_point : dict or None
         What the operating point does there; None where there is none.
+    yardstick : dict or None
+        `Yardstick.as_dict`: the network beside gradient-boosted trees; None where that was not measured.
     """
 
     split: str
@@ -61,6 +64,7 @@ class Evaluation:
     about: Mapping[str, Any]
     asteroids: int
     at_point: dict[str, Any] | None
+    yardstick: dict[str, Any] | None
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,7 @@ def evaluations(classifier: Classifier) -> list[Evaluation]:
         if predictions is None:
             warn(f"{folder}: was made with another classifier than the run has now, and is left out. Evaluate it again")
         else:
-            found.append(_evaluation(classifier, predictions, split, folder / PREDICTIONS))
+            found.append(_evaluation(classifier, predictions, split, folder))
     return found
 
 
@@ -121,15 +125,17 @@ def _as_now(classifier: Classifier, predictions: Predictions) -> Predictions | N
     return replace(predictions, probabilities=scaled(classifier.scaling, predictions.probabilities))
 
 
-def _evaluation(classifier: Classifier, predictions: Predictions, split: str, path: Path) -> Evaluation:
+def _evaluation(classifier: Classifier, predictions: Predictions, split: str, folder: Path) -> Evaluation:
     labels, probabilities, point = predictions.labels, predictions.probabilities, classifier.operating_point
     try:
         scores = score(labels, probabilities, threshold=classifier.threshold, units=predictions.units)
         at_point = measured(predictions, OperatingPoint.from_dict(point)) if point else None
     except ValueError as error:
-        raise InputError(path, f"cannot be scored ({error})", action="calibrate and evaluate the run again") from error
+        problem = f"cannot be scored ({error})"
+        raise InputError(folder / PREDICTIONS, problem, action="calibrate and evaluate the run again") from error
     asteroids = len(set(predictions.asteroids.tolist()) - {""})
-    return Evaluation(split, scores.as_dict(), predictions.about, asteroids, at_point)
+    yardstick = stored_yardstick(folder / "scores.json", predictions)
+    return Evaluation(split, scores.as_dict(), predictions.about, asteroids, at_point, yardstick)
 
 
 def settings(classifier: Classifier) -> dict[str, Any]:

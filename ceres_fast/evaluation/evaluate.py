@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from textwrap import wrap
+from textwrap import fill, wrap
+from typing import Any
 
 import numpy as np
 
-from ..artifact.classifier import read_classifier
+from ..artifact.classifier import Classifier, read_classifier
 from ..console import say
 from ..errors import OnError
 from ..files import StrPath, write_json, write_text
 from ..pictures import caption, draw_stamps
-from ..records.manifest import load_manifest
+from ..records.manifest import Manifest, load_manifest
 from ..settings.guarantee import NEEDS
+from .completeness import completeness, completeness_text
 from .failures import draw, draw_worst, failures, summary, tables, write_worst
 from .figures import MOST_STAMPS, draw_confusion, draw_curves
 from .predictions import PREDICTIONS, Predictions, checked_manifest, predict_split, write_predictions
 from .scores import CONFIDENCE, Scores, score
+from .yardstick import beside_trees, measured_numbers, trees_probabilities, why_not, yardstick_text
 
 
 def evaluate(
@@ -63,7 +66,8 @@ def evaluate(
     folder = Path(output) if output else classifier.folder / f"evaluation-{split}"
     needs = classifier.operating_point["needs"] if classifier.operating_point else NEEDS
     failed = failures(found, scores.threshold, needs)
-    text = f"{scores_text(scores, title)}\n{summary(failed)}"
+    beside, beside_text = _beside(classifier, manifest, found, stamps)
+    text = f"{scores_text(scores, title)}\n{beside_text}\n{summary(failed)}"
     say(text)
     write_text(folder / "report.txt", f"{text}\n{tables(failed)}")
     write_json(folder / "failures.json", {"title": title, "split": split, **failed})
@@ -73,9 +77,28 @@ def evaluate(
     draw(failed, title, folder / "failures.png")
     draw_worst(found, stamps, scores.threshold, folder / "worst.png")
     # Last, because it says that the evaluation is whole.
-    write_json(folder / "scores.json", {"title": title, "split": split, **scores.as_dict()})
+    write_json(folder / "scores.json", {"title": title, "split": split, **scores.as_dict(), **beside})
     say(f"written to {folder}")
     return scores
+
+
+def _beside(
+    classifier: Classifier, manifest: Manifest, found: Predictions, stamps: np.ndarray
+) -> tuple[dict[str, Any], str]:
+    """Return what ``scores.json`` has of the trees beside the network and of both by brightness, and that in words."""
+    numbers = measured_numbers(stamps)
+    answers, values, text = {"network": found.probabilities}, {}, []
+    if reason := why_not(classifier, manifest, found.about["split"]):
+        text += [fill(f"No trees on side numbers are shown beside it: {reason}.", 80) + "\n"]
+    else:
+        answers["trees"] = trees_probabilities(manifest, numbers)
+        yardstick = beside_trees(found, answers["trees"], manifest)
+        values["yardstick"] = yardstick.as_dict()
+        text += [yardstick_text(yardstick)]
+    if measured := completeness(found, answers, numbers):
+        values["completeness"] = measured
+        text += [completeness_text(measured)]
+    return values, "\n".join(text)
 
 
 def _draw(found: Predictions, stamps: np.ndarray, scores: Scores, title: str, folder: Path) -> None:

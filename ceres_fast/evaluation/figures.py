@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from ..matplotlib_quiet import Figure
+from ..libraries.matplotlib_quiet import Figure
 from ..pictures import BLUE, GREY, ORANGE, SERIES, save
 from ..stamps import CLASSES
 from .reliability import Reliability

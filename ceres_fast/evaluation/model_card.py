@@ -14,6 +14,7 @@ import yaml
 
 from .. import __version__
 from ..artifact.classifier import Classifier, read_classifier
+from ..artifact.products import in_words
 from ..files import read_json, refuse_existing, write_text
 from ..stamps import CLASSES, STAMP_SIZE
 from .card_facts import Evaluation, evaluations, settings, training_records
@@ -29,6 +30,7 @@ from .formatting import (
     share,
     value_of,
 )
+from .yardstick import TITLES, VERDICTS, sentence
 
 CARD = "README.md"
 
@@ -82,6 +84,8 @@ def write_card(run: Path, records: Path | None = None, *, overwrite: bool = Fals
             evaluations=found,
             classes=CLASSES,
             intervals=INTERVALS,
+            rankings=TITLES,
+            verdicts=VERDICTS,
             stamp_size=STAMP_SIZE,
             settings=settings(classifier),
             metrics=_metrics(classifier.folder),
@@ -89,10 +93,12 @@ def write_card(run: Path, records: Path | None = None, *, overwrite: bool = Fals
             failures=(classifier.folder / "evaluation-test" / "failures.png").is_file(),
             version=__version__,
             counted=counted,
+            in_words=in_words,
             decimals=decimals,
             interval=interval,
             plain=plain,
             seconds=seconds,
+            sentence=sentence,
             share=share,
         )
     )

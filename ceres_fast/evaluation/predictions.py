@@ -11,6 +11,7 @@ import numpy as np
 from astropy.table import Column, MaskedColumn, Table
 
 from ..artifact.classifier import CLASSIFIER_FILE, Classifier
+from ..artifact.products import in_words
 from ..artifact.scaling import scaled
 from ..console import warn
 from ..errors import InputError, OnError
@@ -21,6 +22,7 @@ from ..records.pipeline import check_records, read_columns
 from ..records.splits.calibration import asteroid_names
 from ..selection.rules import Rules
 from ..stamps import COLUMNS
+from ..stamps import Column as StampColumn
 
 PREDICTIONS = "predictions.ecsv"
 PROBABILITY = "probability"
@@ -99,7 +101,7 @@ def predict_split(classifier: Classifier, manifest: Manifest, split: str) -> tup
         "split": split,
         "records": manifest.name,
         "manifest_sha256": manifest.sha256,
-        "classifier": f"{classifier.backbone}, experiment {classifier.experiment}",
+        "classifier": in_words(classifier),
         "weights_sha256": classifier.files["weights"]["sha256"],
         "scaling": classifier.scaling,
     }
@@ -130,7 +132,7 @@ def read_predictions(path: Path) -> Predictions:
     action = "evaluate the run (again) with `ceres-fast evaluate`"
     try:
         table = Table.read(path, format="ascii.ecsv")
-        known = {column.name: _values(table[column.name], column.dtype) for column in COLUMNS}
+        known = {column.name: _values(_column(table, column), column.dtype) for column in COLUMNS}
         probabilities = np.asarray(table[PROBABILITY], np.float64)
         about = dict(table.meta)
         if (count := about.pop(_COUNT)) != len(table):
@@ -140,6 +142,12 @@ def read_predictions(path: Path) -> Predictions:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(path, f"is not a table of predictions ({error})", expected=expected, action=action) from error
     return Predictions(known, probabilities, about)
+
+
+def _column(table: Table, column: StampColumn) -> Column:
+    """Return a column of a table; of one that an earlier version wrote, which does not have it, as unknown."""
+    lacking = not column.always and column.name not in table.colnames
+    return Column(np.full(len(table), column.unknown)) if lacking else table[column.name]
 
 
 def _values(column: Column, kind: type) -> np.ndarray:

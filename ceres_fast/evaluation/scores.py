@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
 
 from ..stamps import CLASSES
-from .bootstrap import asteroid_scores, draws
+from .bootstrap import asteroid_scores, both_classes, draws
 from .shares import CONFIDENCE, design_effect, share
 
 RESAMPLES = 1000
@@ -147,22 +147,20 @@ def _intervals(
         return dict.fromkeys(values, Interval(None))
     samples: dict[str, list[np.ndarray]] = {name: [] for name in values}
     for weights in draws(units, resamples=RESAMPLES, seed=seed):
-        asteroids = weights @ labels
-        both = weights[(asteroids > 0) & (asteroids < weights.sum(axis=1))]
-        for name, found in asteroid_scores(labels, probabilities, called, both).items():
+        for name, found in asteroid_scores(labels, probabilities, called, both_classes(labels, weights)).items():
             samples[name].append(found)
     right = (labels == 1) & (called == 1)
     # What a share is a share of; areas are no shares.
     of = {"recall": labels == 1, "precision": called == 1}
     return {
-        name: _interval(float(value[0]), np.concatenate(samples[name]))
-        or (_wilson(right[of[name]], units[of[name]]) if name in of else Interval(float(value[0])))
+        name: percentiles(float(value[0]), np.concatenate(samples[name]))
+        or (wilson(right[of[name]], units[of[name]]) if name in of else Interval(float(value[0])))
         for name, value in values.items()
     }
 
 
-def _interval(value: float, samples: np.ndarray) -> Interval | None:
-    """Return the percentiles of the samples; None where all samples are alike, so that they say nothing."""
+def percentiles(value: float, samples: np.ndarray) -> Interval | None:
+    """Return a value with percentiles of the samples; None where all samples are alike, so that they say nothing."""
     if np.isnan(value):
         return Interval(None)
     samples = samples[~np.isnan(samples)]
@@ -172,7 +170,8 @@ def _interval(value: float, samples: np.ndarray) -> Interval | None:
     return Interval(value, float(low), float(high))
 
 
-def _wilson(right: np.ndarray, units: np.ndarray) -> Interval:
+def wilson(right: np.ndarray, units: np.ndarray) -> Interval:
+    """Return the share of True with Wilson's interval of as many independent stamps as there are units; (n,) each."""
     # As if the stamps of a unit were wholly alike: where all answers are the same, nothing says that they are not.
     found = share(right, design_effect(np.unique(units, return_inverse=True)[1], 1.0))
     return Interval(None) if found is None else Interval(found.value, found.low, found.high)

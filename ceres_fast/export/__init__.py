@@ -6,12 +6,13 @@ Nothing heavy is imported before it is needed: where an engine is made of an ONN
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..artifact.classifier import Classifier, read_classifier
+from ..artifact.classifier import EXPORTED, VIEWS, Classifier, read_classifier
 from ..artifact.latest import resolve
 from ..artifact.products import PRECISIONS, default_precision
 from ..callable_module import make_callable
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from ..engines.tensorrt.flavours import EngineOptions
 
 __all__ = ["BATCHES", "TARGETS", "Request", "export"]
-
-PRODUCTS = (".onnx", ".engine", ".rtx")
-"""What the names of exported files end in."""
 
 REPOSITORY = "triton"
 """Name of the model repository, beside the ONNX file."""
@@ -67,7 +65,7 @@ class Request:
     @property
     def is_product(self) -> bool:
         """Whether the source is a file that was exported before, or its name says that it should be, not a run."""
-        return self.source.suffix in PRODUCTS or (self.source.is_file() and self.source.suffix != ".json")
+        return self.source.suffix in EXPORTED or (self.source.is_file() and self.source.suffix != ".json")
 
 
 def export(
@@ -81,6 +79,8 @@ def export(
     batches: Sequence[int] = BATCHES,
     options: EngineOptions | None = None,
     debug: bool = False,
+    views: int = 1,
+    members: Sequence[StrPath] = (),
 ) -> Path:
     """Export the classifier of a run, and refuse the export unless its ONNX file answers as Keras does.
 
@@ -112,6 +112,12 @@ def export(
     debug : bool
         Compare the graph with the float32 one tensor by tensor, also where the proof fails: printed, and written beside
         the product.
+    views : {1, 8}
+        8: the probabilities are the mean over the flips and rotations of a stamp, inside the graph.
+    members : sequence of path
+        Runs whose probabilities are averaged with those of `run`, inside the graph. What is exported is then, as with
+        `views`, an average: a classifier of its own, in a folder in that of `run` (docs/export.md#averages), with its
+        own threshold.
 
     Returns
     -------
@@ -125,7 +131,7 @@ def export(
         (`ceres_fast.export.proof.tolerances`), the run has changed meanwhile, records are needed and missing, or the
         disk refuses. What was there before is then there still, and nothing that looks finished is left.
     InputError
-        When the run, the records or an exported file are damaged.
+        When the run, the records or an exported file are damaged, or the runs of an average do not fit each other.
 
     Examples
     --------
@@ -137,10 +143,28 @@ def export(
         if value not in known:
             raise CeresFastError(f"{name} {value}: expected one of {', '.join(known)}.")
     sizes = tuple(batches) if options is None else options.batches
+    if views not in VIEWS:
+        raise CeresFastError(f"--views {views}: expected one of {', '.join(map(str, VIEWS))}.")
     source = resolve(Path(run))
     records = None if records is None else Path(records)
     output = None if output is None else resolve(Path(output), announce=False)
-    return TARGETS[to](Request(source, precision, records, output, overwrite, options, sizes, debug))
+    request = Request(source, precision, records, output, overwrite, options, sizes, debug)
+    if views != 1 or members:
+        others = [Path(each) for each in ([members] if isinstance(members, str | PathLike) else members)]
+        request = replace(request, source=_average(request, others, views))
+    return TARGETS[to](request)
+
+
+def _average(request: Request, others: Sequence[Path], views: int) -> Path:
+    """Return the folder of the average of the source and others, which is exported in place of it."""
+    found = []
+    for source in (request.source, *(resolve(each) for each in others)):
+        if Request(source).is_product:
+            raise CeresFastError(f"{source}: is exported already. Name the runs that are averaged.")
+        found.append(_trained(replace(request, source=source))[0])
+    from .averages import write_average
+
+    return write_average(found[0], found[1:], views)
 
 
 def _to_onnx(request: Request) -> Path:

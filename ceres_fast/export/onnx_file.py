@@ -16,6 +16,8 @@ from ..artifact.free_names import SPARE, final_name, finalise_names, free_name
 from ..artifact.onnx_file import read_onnx
 from ..artifact.products import PROOF, as_product, describe, metadata, onnx_name
 from ..console import say, warn
+from ..engines.agreement import probe_stamps
+from ..engines.onnx_runtime import OnnxRuntimeEngine
 from ..errors import CeresFastError, InputError
 from ..files import atomic_file, refuse_existing, sha256_of, temporary_folder, write_json
 from ..model.load import load_model, predict
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
     import keras
 
     from .quantise import Quantised, Trial
+
+TIMED, TIMES = 8, 2
+"""Stamps at once, and how often, to see what an answer costs: roughly, and soon for the largest network too."""
 
 LAYERS = ".layers.ecsv"
 """What the name of a comparison tensor by tensor ends in."""
@@ -93,7 +98,25 @@ def write_onnx(
     write_json(path.with_suffix(PROOF), {"product": path.name, "sha256": sha256_of(path), **choices, **proof})
     size, seconds = path.stat().st_size / 2**20, time.perf_counter() - started
     say(f"wrote {path} ({size:.1f} MiB, {precision}, opset {OPSET}, {seconds:.0f} s)")
+    say(f"{path.name}: {cost(path)}")
     return path
+
+
+def cost(path: Path) -> str:
+    """Return in words what an answer of an ONNX file costs on the CPU of this machine, and how large the file is."""
+    engine = OnnxRuntimeEngine(path, provider="cpu")
+    stamps = probe_stamps(engine.classifier.planes)[:TIMED]
+    engine.predict(stamps, raw=True)  # the first run is slower
+    found = []
+    for chosen in (stamps[:1], stamps):
+        before = engine.seconds
+        for _ in range(TIMES):
+            engine.predict(chosen, raw=True)
+        found.append(1000 * (engine.seconds - before) / (TIMES * len(chosen)))
+    return (
+        f"{found[0]:.3g} ms for a stamp alone, {found[1]:.3g} ms for each of {TIMED} at once, on the CPU of this "
+        f"machine; {path.stat().st_size / 2**20:.1f} MiB"
+    )
 
 
 def up_to_date(classifier: Classifier, precision: str, records: Path | None = None) -> Path | None:
@@ -191,8 +214,10 @@ def _quantised(graph: onnx.ModelProto, model: keras.Model, classifier: Classifie
 
     validation = draw_stamps(records, classifier, ("validation",))
     reference = predict(model, validation.pixels)[:, classifier.classes.index("asteroid")]
-    score = trial_scorer(validation, reference, threshold=classifier.threshold, scaling=classifier.scaling)
-    quantised = quantise(graph, calibration_stamps(records), score, TOLERANCES["int8"], _report)
+    score = trial_scorer(
+        validation, reference, threshold=classifier.threshold, scaling=classifier.scaling, views=classifier.views
+    )
+    quantised = quantise(graph, calibration_stamps(records), score, TOLERANCES["int8"], _report, classifier.views)
     say(quantised.text())
     return quantised
 

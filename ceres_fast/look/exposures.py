@@ -9,8 +9,8 @@ from itertools import pairwise
 import numpy as np
 
 from ..frames.info import FrameInfo
+from ..selection.apart import minutes_needed
 from ..selection.rules import Rules
-from ..selection.stationary import minutes_needed
 
 
 @dataclass(frozen=True)

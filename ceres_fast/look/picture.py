@@ -14,7 +14,7 @@ from ..errors import CeresFastError, InputError
 from ..frames.camera import Camera
 from ..frames.fits_files import frame_stem
 from ..frames.reading import FrameHeader, relative_to_sources
-from ..matplotlib_quiet import Axes, Figure, Line2D, Patch, colormaps
+from ..libraries.matplotlib_quiet import Axes, Figure, Line2D, Patch, colormaps
 from ..pictures import BLACK, BLUE, ORANGE, YELLOW, save
 from .frame import FrameLook, look_at
 

@@ -1,4 +1,4 @@
-"""The four ImageNet backbones and the paper's three experiments, as tables.
+"""The backbones (the four ImageNet ones of the paper, and StampNet) and the experiments, as tables.
 
 Source: Bacu et al. 2023, doi 10.20944/preprints202308.0047.v1: its networks, bottleneck and unfrozen layers.
 """
@@ -9,7 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..errors import CeresFastError
-from ..tensorflow_quiet import keras
+from ..libraries.tensorflow_quiet import keras
+from ..stamps import STAMP_SIZE
+from .stampnet import MEDIUM, SMALL
 
 
 @dataclass(frozen=True)
@@ -28,43 +30,43 @@ WEIGHTS = "https://storage.googleapis.com/tensorflow/keras-applications/"
 
 @dataclass(frozen=True)
 class Backbone:
-    """An ImageNet network, and the layers at which the paper cuts it.
+    """A network, and of the ImageNet ones the layers at which the paper cuts them.
 
     Attributes
     ----------
     name : str
         Name on the command line and in files.
     application : callable
-        Constructor in `keras.applications`.
+        Constructor, with the arguments of those in `keras.applications`.
     input_size : int
         Side to which stamps are scaled up, in pixels: the smallest input of the network.
-    bottleneck : str or Nth
-        Layer on which experiments 2 and 3 put the head.
-    unfrozen_from : str or Nth
+    bottleneck : str, Nth or None
+        Layer on which experiments 2 and 3 put the head; None: there are no such experiments.
+    unfrozen_from : str, Nth or None
         First layer that experiment 3 trains.
-    weights : str
-        Where below `WEIGHTS` Keras publishes the ImageNet weights without the top.
-    weights_md5 : str
+    weights : str or None
+        Where below `WEIGHTS` Keras publishes the ImageNet weights without the top; None: nobody publishes any.
+    weights_md5 : str or None
         MD5 sum of that file, as Keras states it.
     """
 
     name: str
     application: Callable[..., keras.Model]
     input_size: int
-    bottleneck: LayerSpec
-    unfrozen_from: LayerSpec
-    weights: str
-    weights_md5: str
+    bottleneck: LayerSpec | None = None
+    unfrozen_from: LayerSpec | None = None
+    weights: str | None = None
+    weights_md5: str | None = None
 
     @property
     def weights_url(self) -> str:
-        """Address of the published weights."""
-        return WEIGHTS + self.weights
+        """Address of the published weights, where there are any."""
+        return WEIGHTS + (self.weights or "")
 
     @property
     def weights_file(self) -> str:
-        """Name of the file of the published weights."""
-        return self.weights.rpartition("/")[2]
+        """Name of the file of the published weights, where there are any."""
+        return (self.weights or "").rpartition("/")[2]
 
 
 BACKBONES = {
@@ -106,8 +108,13 @@ BACKBONES = {
             "resnet/resnet152v2_weights_tf_dim_ordering_tf_kernels_notop.h5",
             "ed17cf2e0169df9d443503ef94b23b33",
         ),
+        Backbone("stampnet", SMALL, STAMP_SIZE),
+        Backbone("stampnet-m", MEDIUM, STAMP_SIZE),
     )
 }
+
+IMAGENET = {name: backbone for name, backbone in BACKBONES.items() if backbone.weights is not None}
+"""Those of which ImageNet weights are published: the paper's."""
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ..tensorflow_quiet import keras
-from .build import BASE, Base
+from ..libraries.tensorflow_quiet import keras
+from .build import BASE, SIDE, UPSCALE, Base
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Cut:
     shapes : tuple of tuple of int
         Shapes of the tensors, without the batch axis.
     dtype : str
-        Type of the tensors: ``float32``, ``float16`` or ``bfloat16``.
+        Type of the tensors: ``float32``, ``float16`` or ``bfloat16``. Float32 where they differ.
     names : tuple of str
         The layers that the tensors come from: the kind of a layer of the base, and its number among that kind, from 0.
         They are the same in every process, unlike the names of Keras, which counts the layers of a process.
@@ -65,7 +65,8 @@ def cut(model: keras.Model) -> Cut | None:
         return None
     number = model.layers.index(base)
     images = model.layers[number - 1].output
-    prefix = keras.Model(model.input, keras.tree.flatten(inner(images)), name=f"{model.name}_prefix")
+    made = inner(images if len(base.inputs) == 1 else [model.get_layer(name).output for name in (UPSCALE, SIDE)])
+    prefix = keras.Model(model.input, keras.tree.flatten(made), name=f"{model.name}_prefix")
     inputs = [keras.Input(tensor.shape[1:], dtype=tensor.dtype) for tensor in tensors]
     features = inputs[0]
     if tensors != [base.output]:
@@ -76,7 +77,8 @@ def cut(model: keras.Model) -> Cut | None:
     # Under mixed_float16, `compile` decides by the model's own policy whether to scale the loss.
     suffix.dtype_policy = prefix.dtype_policy = model.dtype_policy
     shapes = tuple(tuple(tensor.shape[1:]) for tensor in tensors)
-    return Cut(prefix, suffix, shapes, tensors[0].dtype, graph.names(tensors))
+    types = {tensor.dtype for tensor in tensors}
+    return Cut(prefix, suffix, shapes, types.pop() if len(types) == 1 else "float32", graph.names(tensors))
 
 
 def _alike(base: Base, part: Base) -> Base:

@@ -12,8 +12,8 @@ from urllib.request import urlopen
 from ..console import progress
 from ..errors import CeresFastError
 from ..files import atomic_file
-from ..keras_settings import keras_home
-from ..network import announce
+from ..libraries.keras_settings import keras_home
+from ..machine.network import announce
 from .backbones import Backbone
 
 WEIGHTS_FOLDER = "CERES_FAST_WEIGHTS"

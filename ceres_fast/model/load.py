@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ..artifact.classifier import CLASSIFIER_FILE, Classifier
 from ..errors import InputError
+from ..libraries.tensorflow_quiet import keras, tf
 from ..records.pipeline import without_tuning
-from ..settings.training import PRECISIONS, Architecture
-from ..tensorflow_quiet import keras, tf
+from ..settings.architecture import PRECISIONS, Architecture
 from .backbones import BACKBONES, EXPERIMENTS
-from .build import build_model
+from .build import HEADS, build_model
 from .stem import NORMALISATIONS
+from .views import Average, averaged
 from .weights import fill
 
 KNOWN: dict[str, Collection[Any]] = {
     "backbone": BACKBONES,
     "experiment": EXPERIMENTS,
     "normalise": NORMALISATIONS,
+    "head": HEADS,
     "precision": PRECISIONS,
 }
 """What this package can build."""
+
+MEMBER = ("backbone", "experiment", "normalise", "head")
+"""What the further networks of an average have of their own."""
 
 
 def load_model(classifier: Classifier) -> keras.Model:
@@ -37,20 +43,29 @@ def load_model(classifier: Classifier) -> keras.Model:
     Returns
     -------
     keras.Model
-        Stamps (n, 32, 32, planes) float32 in ADU to probabilities (n, 2) float32.
+        Stamps (n, 32, 32, planes) float32 in ADU to probabilities (n, 2) float32: the mean over its members and views.
 
     Raises
     ------
     InputError
-        When the weights are missing, not the ones the classifier names, or of another architecture.
+        When weights are missing, not the ones the classifier names, or of another architecture.
     """
-    architecture: dict[str, Any] = {name: getattr(classifier, name) for name in KNOWN}
-    for name, value in architecture.items():
-        if value not in KNOWN[name]:
+    networks = [_network(classifier, "weights")]
+    for number, member in enumerate(classifier.members, 2):
+        own = {name: member[name] for name in MEMBER}  # type: ignore[literal-required]
+        networks.append(_network(replace(classifier, **own), f"weights-{number}"))
+    return averaged(networks, classifier.views)
+
+
+def _network(classifier: Classifier, weights: str) -> keras.Model:
+    """Return one network, with the weights that `files` has of this kind."""
+    architecture = {name: getattr(classifier, name) for name in KNOWN if name != "head"} | classifier.head_options
+    for name, known in KNOWN.items():
+        if (value := architecture[name]) not in known:
             path = (classifier.folder / CLASSIFIER_FILE) if classifier.folder else CLASSIFIER_FILE
-            raise InputError(path, f"unknown {name} {value!r}", expected=f"one of {list(KNOWN[name])}")
-    model = build_model(Architecture(**architecture, weights="none", **classifier.head), classifier.planes)
-    fill(model, classifier.weights_path(), expected=f"weights of {model.name}")
+            raise InputError(path, f"unknown {name} {value!r}", expected=f"one of {list(known)}")
+    model = build_model(Architecture(**architecture, weights="none"), classifier.planes)
+    fill(model, classifier.file_path(weights), expected=f"weights of {model.name}")
     return model
 
 
@@ -64,7 +79,7 @@ def predict(model: keras.Model, stamps: Any, batch_size: int = 128) -> np.ndarra
     stamps : numpy.ndarray or tf.data.Dataset
         Stamps (n, 32, 32, planes) in ADU, or batches of (stamps, …).
     batch_size : int
-        Stamps per step; not used for a dataset, which has batches already.
+        Stamps per step, counting each view; not used for a dataset, which has batches already.
 
     Returns
     -------
@@ -72,5 +87,6 @@ def predict(model: keras.Model, stamps: Any, batch_size: int = 128) -> np.ndarra
         Shape (n, 2), float32; column 1 is the asteroid's.
     """
     if isinstance(stamps, np.ndarray):
+        batch_size = max(1, batch_size // (model.views if isinstance(model, Average) else 1))
         stamps = without_tuning(tf.data.Dataset.from_tensor_slices(stamps).batch(batch_size).prefetch(1))
     return np.asarray(model.predict(stamps, verbose=0), np.float32)

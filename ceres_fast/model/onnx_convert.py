@@ -14,7 +14,7 @@ import onnx
 
 from ..artifact.onnx_file import INPUT, OUTPUT
 from ..errors import CeresFastError
-from ..tensorflow_quiet import keras, tf
+from ..libraries.tensorflow_quiet import keras, tf
 from .onnx_tidy import tidy
 
 OPSET = 17

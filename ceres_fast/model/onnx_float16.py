@@ -12,13 +12,14 @@ from ..errors import CeresFastError
 from .onnx_tidy import drop_unused
 
 WEIGHTED = ("Conv", "MatMul", "Gemm")
-"""Operators with weights: the network begins with the first of them, and its last is the layer of the classes."""
+"""Operators with weights: the network begins with the first of them, and its last is the layer of the classes. Of
+networks that are averaged, each begins and ends so."""
 
 _FLOAT, _HALF = TensorProto.FLOAT, TensorProto.FLOAT16
 
 
 def halved(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return a graph that computes all but stem, last layer and softmax in float16, as `mixed_float16` does.
+    """Return a graph that computes all but stem, last layers and softmax in float16, as `mixed_float16` does.
 
     Those stay in float32, as do input and output: a saturated detector reads 65535 ADU, and the largest float16 is
     65504.
@@ -109,14 +110,59 @@ def rounded_at_each_node(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _network(graph: onnx.GraphProto) -> set[int]:
-    """Return the numbers of the nodes from the first with weights to before the last one."""
+    """Return the numbers of the nodes from the first with weights to before the last one, of each network."""
     constants = {tensor.name for tensor in graph.initializer}
     weighted = [
         number
         for number, node in enumerate(graph.node)
         if node.op_type in WEIGHTED and constants.intersection(node.input)
     ]
-    return _downstream(graph, weighted) - _downstream(graph, weighted[-1:])
+    return _downstream(graph, weighted) - _downstream(graph, ends_of(graph, weighted))
+
+
+def ends_of(graph: onnx.GraphProto, weighted: Collection[int]) -> set[int]:
+    """Return the numbers of the nodes at which each network ends: from there on, a graph stays in float32.
+
+    That is where side numbers, which no node with weights has a part in, join the features; else the last layer.
+    """
+    inside = _outputs(graph, _downstream(graph, weighted))
+    beside = {name for node in graph.node for name in node.output} - inside - _outputs(graph, _constant(graph))
+    joins = {
+        number
+        for number, node in enumerate(graph.node)
+        if not inside.isdisjoint(node.input) and not beside.isdisjoint(node.input)
+    }
+    return joins | (last_of(graph, weighted) - _downstream(graph, joins))
+
+
+def _outputs(graph: onnx.GraphProto, numbers: Collection[int]) -> set[str]:
+    return {name for number in numbers for name in graph.node[number].output}
+
+
+def _constant(graph: onnx.GraphProto) -> set[int]:
+    """Return the numbers of the nodes that depend on no input."""
+    given = {value.name for value in graph.input}
+    found = set()
+    for number, node in enumerate(graph.node):
+        if given.isdisjoint(node.input):
+            found.add(number)
+        else:
+            given.update(node.output)
+    return found
+
+
+def last_of(graph: onnx.GraphProto, numbers: Collection[int]) -> set[int]:
+    """Return those of some nodes, given by their numbers, that none of the others depends on."""
+    read: set[str] = set()  # by one of them, or by what one of them depends on
+    last = set()
+    for number in range(len(graph.node) - 1, -1, -1):
+        node = graph.node[number]
+        leads = not read.isdisjoint(node.output)
+        if number in numbers and not leads:
+            last.add(number)
+        if number in numbers or leads:
+            read.update(node.input)
+    return last
 
 
 def _downstream(graph: onnx.GraphProto, starts: Collection[int]) -> set[int]:

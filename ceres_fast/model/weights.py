@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..files import atomic_file, reserve
-from ..tensorflow_quiet import keras
+from ..libraries.tensorflow_quiet import keras
 from .backbones import Backbone
 from .imagenet import download, find_imagenet
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ..console import bytes_text, say, warn
-from ..cores import cores
 from ..errors import CeresFastError
 from ..files import read_json
+from ..machine.cores import cores
 from ..training.config import PROVENANCE, RunConfig
 from .plan import CACHE, Plan
 

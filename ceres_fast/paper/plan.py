@@ -13,9 +13,10 @@ import tomli_w
 
 from ..errors import CeresFastError, InputError
 from ..files import write_text
-from ..model.backbones import BACKBONES, EXPERIMENTS
+from ..model.backbones import EXPERIMENTS, IMAGENET
 from ..records.manifest import MANIFEST, Manifest, load_manifest
 from ..records.tolerance import needed
+from ..settings.defaults import PAPER
 from ..settings.guarantee import Guarantee
 from ..settings.training import OPTIONS
 from ..training.config import RunConfig, as_written, read_config, write_config
@@ -40,7 +41,7 @@ class Plan:
     Attributes
     ----------
     backbones : tuple of str
-        Rows of `BACKBONES`, in that order.
+        Rows of `IMAGENET`, in that order.
     experiments : tuple of int
         Rows of `EXPERIMENTS`, in that order.
     first_seed, seeds : int
@@ -145,13 +146,13 @@ def planned(
     CeresFastError
         When options cannot be meant, or contradict each other: what would make every run fail.
     """
-    default = {name: each.default for name, each in OPTIONS.items() if name != "seeds"}
+    default = {name: each.default for name, each in OPTIONS.items() if name != "seeds"} | PAPER
     common = default | {"cache_dir": str(out / CACHE)} | (read_config(config) if config else {})
     common |= options
     common["records"] = str(common["records"])
     count, first_seed = seeds or common.get("seeds", 1), common["seed"]
     shared = {name: value for name, value in common.items() if name not in (*EACH, "seeds")}
-    names = _chosen("--backbones", backbones, {name: name for name in BACKBONES})
+    names = _chosen("--backbones", backbones, {name: name for name in IMAGENET})
     numbers = _chosen("--experiments", experiments, {str(number): number for number in EXPERIMENTS})
     _check(shared, names, first_seed + count - 1)
     needed(guarantee.max_loss, guarantee.confidence)  # refuses what cannot be guaranteed

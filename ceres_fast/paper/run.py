@@ -9,8 +9,8 @@ from pathlib import Path
 from ..console import say, table, warn
 from ..errors import CeresFastError
 from ..folders import contents
+from ..libraries.tensorflow_quiet import tf
 from ..settings.option import as_arguments
-from ..tensorflow_quiet import tf
 from ..training.members import Member, Step, carry_out, evaluation, refuse_failed, training
 from ..training.prefix_cache.listing import clear
 from ..training.processes import Problem

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -12,15 +11,14 @@ import numpy as np
 
 from .. import __version__
 from ..catalogues import Names, check_folder, check_one_each
-from ..catalogues.static_sources import read_static
 from ..console import say, warn
 from ..errors import CeresFastError, NanPolicy, OnError
 from ..files import DISK, StrPath, as_paths, disk_errors, sha256_of
-from ..folders import LOCK, PARTIAL, contents, move_directory, refuse_occupied
+from ..folders import LOCK, move_directory
 from ..frames.camera import GENERIC, Camera
 from ..frames.profiles import load_camera
 from ..frames.where import Where
-from ..selection.field import COUNTS
+from ..selection.field import COUNTS, looks_elsewhere
 from ..selection.rules import Rules
 from ..settings.guarantee import NEEDS
 from ..settings.option import check_arguments, only, options_of
@@ -29,19 +27,20 @@ from ..settings.shared import Shared
 from ..stamps import CLASSES, PLANES
 from ..truth.skybot import SKYBOT, skybot_file
 from .assembly import read_tables, write_splits
+from .checks import SOURCES_FILE, check_names, check_out, check_stamps, remove_others
+from .examples import UNKNOWN
 from .examples import described as described_columns
 from .manifest import (
     FORMAT_VERSION,
-    MANIFEST,
     Condition,
     Manifest,
     described_stamp,
     load_manifest,
-    valid_name,
     write_manifest,
 )
 from .parts import PARTS, RECORDS, Part, PartMaker, clear_others, partial_folder
 from .reconcile import Made, reconcile
+from .references import find_references
 from .scheduler import Workers
 from .sources import Source, find_sources
 from .sources import described as described_sources
@@ -52,9 +51,6 @@ from .units import ALERT_NAN, STAMP_NAN, Choice, FieldUnit, Unit
 
 OPTIONS = {**options_of(RecordsOptions), **only(Shared, "needs", "on_error")}
 """What arguments may be."""
-
-SOURCES_FILE = "sources.sha256"
-_OURS = re.compile(rf"{re.escape(MANIFEST)}|{re.escape(SOURCES_FILE)}|.+\.tfrecord-\d{{5}}-of-\d{{5}}")
 
 
 def build_records(
@@ -83,13 +79,15 @@ def build_records(
     static: StrPath | None = None,
     needs: int = NEEDS,
     camera: StrPath | Camera | None = None,
+    template: StrPath | None = None,
+    forced: bool = False,
 ) -> Manifest:
     """Build TFRecord shards of stamps and their manifest.
 
     The same sources and arguments give the same bytes, whatever the workers. What is finished when a build is
     interrupted is kept in ``.NAME.partial`` beside `out` (in ``.partial`` in it, where it is there and empty), and the
     same build goes on from there. In memory are what is known of all stamps, without their pixels (about 1 kB each),
-    and for each worker one frame and the stamps of its field.
+    and for each worker one frame and the stamps of its field; and where the other exposures are asked, their pixels.
 
     Parameters
     ----------
@@ -124,7 +122,8 @@ def build_records(
     overwrite : bool, default False
         Replace `out` where it holds records already.
     planes : sequence of str
-        What the planes of the stamps show: a row of `PLANE_SETS`.
+        What the planes of the stamps show: a row of `PLANE_SETS`. Of frames, the template is what the other exposures
+        of the field show, and `template`; FITS stamps have one plane.
     names : Names, optional
         What the columns of the catalogues are called; by default as SExtractor calls them.
     catalogues : path, optional
@@ -144,10 +143,15 @@ def build_records(
         A table of fixed sources (`catalogues.static_sources.read_static`); the manifest names it as a source.
     needs : int, default 3
         Exposures of a night in which an asteroid must be seen: counted in the calibration split, and asked for when the
-        cost of the rule for stationary detections is measured (`track_cost`).
+        cost of the rules is measured (`track_cost`).
     camera : str, path or Camera, optional
         How frames are read: a profile that ships with the package, or a TOML file (`frames.profiles.load_camera`);
         stored in the manifest.
+    template : path, optional
+        A frame of the same sky from another time, or a folder of them; the manifest names it as a source.
+    forced : bool, default False
+        Whether the flux at the place of each detection of a frame is measured in the other exposures: columns
+        ``forced_…`` of the records, which they have, too, where `planes` or ``rules.forced_limit`` ask for the others.
 
     Returns
     -------
@@ -168,9 +172,11 @@ def build_records(
     ('science',)
     """
     sources, out = as_paths(sources), Path(out)
-    truth, static = (None if path is None else Path(path) for path in (truth, static))
-    catalogues = None if catalogues is None else Path(catalogues)
-    _check_arguments(name, shards)
+    truth, static, catalogues, template = (
+        None if path is None else Path(path) for path in (truth, static, catalogues, template)
+    )
+    rules = rules or Rules()
+    check_names(name, shards)
     check_arguments(OPTIONS, on_error=on_error, nan=nan, needs=needs)
     if preset is not None and (fractions is not None or calibration_asteroids is not None):
         raise CeresFastError(
@@ -178,7 +184,7 @@ def build_records(
         )
     profile = load_camera(camera)
     division = Division(FRACTIONS if fractions is None else fractions, seed, hold_out, preset)
-    _check_out(out, overwrite)
+    check_out(out, overwrite)
     if truth == SKYBOT:
         truth = skybot_file(
             sources, observatory, out.with_name(f"{out.name}-skybot.csv"), on_error=on_error, camera=profile
@@ -188,10 +194,15 @@ def build_records(
         truth = truth and truth.absolute()
         static = static and static.absolute()
         catalogues = catalogues and catalogues.absolute()
+        template = template and template.absolute()
     if catalogues is not None:
         check_folder(catalogues)
     found = find_sources(sources, truth, catalogues, profile)
-    rules = rules or Rules()
+    if template is not None and not looks_elsewhere(rules, planes, forced):
+        raise CeresFastError(
+            f"--template {template}: nothing asks what it shows. Pass --planes {','.join(PLANES)}, --forced or "
+            "--forced-limit, or leave it out."
+        )
     if all(source.kind != "frames" for source in found):
         if truth:
             warn(f"{truth}: is not read: stamps and alerts have labels of their own, and no source has frames")
@@ -200,35 +211,54 @@ def build_records(
         if profile != GENERIC:
             warn(f"the profile {profile.name} of --camera is not used: no source has frames")
             profile = GENERIC
+        if forced or template or rules.forced_limit is not None:
+            warn("--forced, --forced-limit and --template are not used: no source has frames, with other exposures")
+            forced, template = False, None
         # Stamps and alerts do not show what is stationary: nothing was removed here, and nothing may be claimed.
-        rules = replace(rules, remove_stationary=False)
-    if static is not None:
-        read_static(static)  # so that a bad one is refused before hours of work
-    sha256 = "" if static is None else sha256_of(static)
-    choice = Choice(where, rules, on_error, nan, tuple(planes), names, observatory, static, sha256, needs)
+        rules = replace(rules, remove_stationary=False, forced_limit=None)
+    references = find_references(static, template, profile)
+    sha256 = {kind: each.sha256 for kind, each in references.items()}
+    choice = Choice(
+        where,
+        rules,
+        on_error,
+        nan,
+        planes=tuple(planes),
+        names=names,
+        observatory=observatory,
+        static=static,
+        static_sha256=sha256.get("static", ""),
+        needs=needs,
+        forced=forced,
+        template=template,
+        template_sha256=sha256.get("template", ""),
+    )
     with Workers(workers, scheduler) as pool, partial_folder(out) as folder:
         locked_by = (folder / LOCK).read_text(encoding="utf-8")
-        pool.check({source.folder: "" for source in found} | {folder / LOCK: locked_by})
+        seen_by_all = (*(source.folder for source in found), *(each.path for each in references.values()))
+        pool.check(dict.fromkeys(seen_by_all, "") | {folder / LOCK: locked_by})
         made = _make_parts(found, choice, pool, folder / PARTS)
         parts = [part for _, _, part in made]
         columns = read_tables([folder / PARTS / part.key for part in parts])
+        if not (choice.looks_elsewhere and any(source.kind == "frames" for source in found)):
+            columns = {name: values for name, values in columns.items() if name not in UNKNOWN}
         counts = _counts(found, parts)
-        _check_stamps(columns, counts)
+        check_stamps(columns, counts)
         division, split_of, dropped = _divided(columns, division, calibration_asteroids, needs)
         records = folder / RECORDS
         splits = write_splits(folder, [part.key for part in parts], columns, split_of, name, shards, seed, pool)
         written = sum(shard["count"] for split in splits.values() for shard in split["shards"])
         scales = columns["pixel_scale"][(split_of == "train") & np.isfinite(columns["pixel_scale"])]
         with disk_errors(out, DISK):
-            listed_static = [] if static is None else [(sha256, static.name)]
-            (records / SOURCES_FILE).write_bytes(_listing(found, made, listed_static))
+            listed = [file for each in references.values() for file in each.listed]
+            (records / SOURCES_FILE).write_bytes(_listing(found, made, listed))
             manifest = Manifest(
                 format_version=FORMAT_VERSION,
                 ceres_fast=__version__,
                 name=name,
                 stamp=described_stamp(planes),
                 classes=list(CLASSES),
-                columns=described_columns(),
+                columns=described_columns(columns),
                 seed=seed,
                 fractions=dict(division.fractions),
                 hold_out=_as_lists(hold_out),
@@ -237,7 +267,7 @@ def build_records(
                 nan=nan or (ALERT_NAN if any(source.kind == "alerts" for source in found) else STAMP_NAN),
                 rules=rules.as_dict(),
                 pixel_scale=float(np.median(scales)) if scales.size else None,
-                sources=described_sources(found, static),
+                sources=described_sources(found, references.values()),
                 sources_file={"file": SOURCES_FILE, "sha256": sha256_of(records / SOURCES_FILE)},
                 counts={key: counts[key] for key in sorted(counts, key=_place_of_count)},
                 reconciliation=reconcile(_made(found, made), dropped, written),
@@ -245,7 +275,7 @@ def build_records(
                 camera=None if profile == GENERIC else profile.as_dict(),
             )
             write_manifest(manifest, records)
-            _remove_others(records)
+            remove_others(records)
             move_directory(records, out, overwrite=overwrite)
     show_summary(manifest, out)
     say(calibration_text(columns, split_of, needs, resizable=preset is None))
@@ -265,13 +295,6 @@ def _divided(
     if leaking := leaks(split_of, columns):
         raise AssertionError(f"the split leaks: {leaking[0]}")
     return division, split_of, dropped
-
-
-def _remove_others(records: Path) -> None:
-    """Remove what a worker left that ended while it wrote."""
-    for file in records.iterdir():
-        if not _OURS.fullmatch(file.name):
-            file.unlink()
 
 
 def _make_parts(
@@ -332,39 +355,3 @@ def _as_lists(conditions: Where) -> list[Condition]:
 
 def _place_of_count(key: str) -> tuple[int, str]:
     return (list(COUNTS).index(key) if key in COUNTS else len(COUNTS), key)
-
-
-def _check_arguments(name: str, shards: int) -> None:
-    if not valid_name(name):
-        raise CeresFastError(
-            f"name {name!r}: expected letters, digits, '.', '_' and '-', as it becomes part of file names."
-        )
-    if not 1 <= shards <= 99999:
-        raise CeresFastError(f"{shards} shards: expected 1 to 99999.")
-
-
-def _check_out(out: Path, overwrite: bool) -> None:
-    """Refuse now what would be refused after the work, and never replace anything but records."""
-    refuse_occupied(out, overwrite)
-    if others := [file for file in contents(out, PARTIAL) if not _OURS.fullmatch(file.name)]:
-        raise CeresFastError(
-            f"{others[0]}: is no part of records, so it is not deleted. Choose another name than {out}."
-        )
-
-
-def _check_stamps(columns: Mapping[str, np.ndarray], counts: Mapping[str, int]) -> None:
-    if not (columns["label"] == 1).any() and (stationary := counts.get("lost_stationary", 0)):
-        detected = counts["validated"] - counts.get("lost_not_detected", 0)
-        raise CeresFastError(
-            f"no stamp is asteroid: of {detected} detections of validated asteroids {stationary} were removed as "
-            "stationary. Give exposures that are farther apart in time, look for faster asteroids only (--slowest), or "
-            "keep all detections (--keep-stationary)."
-        )
-    if not len(columns["label"]):
-        left_out = ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items())) or "nothing found"
-        raise CeresFastError(f"no stamp is left ({left_out}). Look at --where and at the sources.")
-    missing = [name for label, name in enumerate(CLASSES) if not (columns["label"] == label).any()]
-    if missing:
-        raise CeresFastError(
-            f"no stamp is {missing[0]}; a classifier needs both classes. Add sources, or change --where."
-        )

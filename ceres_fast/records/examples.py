@@ -12,17 +12,20 @@ str        ``bytes_list`` of one  UTF-8
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from ..libraries.tensorflow_quiet import tf
 from ..stamps import COLUMNS, PLANES, stamp_shape
-from ..tensorflow_quiet import tf
 from .manifest import ColumnType
 
 KINDS: dict[str, type] = {column.name: column.dtype for column in COLUMNS}
 """Type (float, int or str) of each column beside ``stamp``."""
+
+UNKNOWN: dict[str, Any] = {column.name: column.unknown for column in COLUMNS if not column.always}
+"""What the columns hold that not all records have, where they do not have them."""
 
 ONE_PLANE = stamp_shape(PLANES[:1])
 
@@ -32,6 +35,7 @@ _ENCODE: dict[type, Callable[[np.ndarray], list[Any]]] = {
     str: lambda values: [value.encode() for value in values.tolist()],
 }
 _LIST = {float: "bytes_list", int: "int64_list", str: "bytes_list"}
+_TENSOR = {float: tf.float64, int: tf.int64, str: tf.string}
 _CHUNK = 4096
 
 
@@ -41,13 +45,17 @@ def serialise(columns: Mapping[str, np.ndarray], rows: np.ndarray) -> Iterator[b
     Parameters
     ----------
     columns : mapping of str to numpy.ndarray
-        ``stamp`` (n, 32, 32, planes) and every column of ``COLUMNS``, (n,).
+        ``stamp`` (n, 32, 32, planes) and every column of ``COLUMNS``, (n,); those of `UNKNOWN` may be missing.
     rows : numpy.ndarray of int
         0-based rows to write, in this order.
     """
     for start in range(0, len(rows), _CHUNK):
         chosen = rows[start : start + _CHUNK]
-        encoded = [(name, _LIST[kind], _ENCODE[kind](columns[name][chosen])) for name, kind in KINDS.items()]
+        encoded = [
+            (name, _LIST[kind], _ENCODE[kind](columns[name][chosen]))
+            for name, kind in KINDS.items()
+            if name in columns or name not in UNKNOWN
+        ]
         for number, stamp in enumerate(columns["stamp"][chosen].astype("<f4", copy=False)):
             example = tf.train.Example()
             feature = example.features.feature
@@ -88,6 +96,11 @@ def parse(batch: tf.Tensor, names: Iterable[str], shape: Sequence[int] = ONE_PLA
     return parsed
 
 
+def unknown(names: Iterable[str], count: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Return columns of `UNKNOWN` of so many stamps whose records do not have them, as `parse` gives them."""
+    return {name: tf.fill([count], tf.constant(UNKNOWN[name], _TENSOR[KINDS[name]])) for name in names}
+
+
 def empty(name: str, count: int, shape: Sequence[int] = ONE_PLANE) -> np.ndarray:
     """Return an array for `count` values of a column, as `parse` gives them for stamps of this `shape`."""
     if name == "stamp":
@@ -95,10 +108,10 @@ def empty(name: str, count: int, shape: Sequence[int] = ONE_PLANE) -> np.ndarray
     return np.empty(count, {float: np.float64, int: np.int64, str: object}[KINDS[name]])
 
 
-def described(names: Sequence[str] = tuple(KINDS)) -> dict[str, ColumnType]:
-    """Return type, unit and meaning of the columns, for the manifest."""
-    by_name = {column.name: column for column in COLUMNS}
+def described(names: Container[str] = KINDS) -> dict[str, ColumnType]:
+    """Return type, unit and meaning of the columns of that name, for the manifest."""
     return {
-        name: {"type": KINDS[name].__name__, "unit": by_name[name].unit, "meaning": by_name[name].meaning}
-        for name in names
+        column.name: {"type": column.dtype.__name__, "unit": column.unit, "meaning": column.meaning}
+        for column in COLUMNS
+        if column.name in names
     }

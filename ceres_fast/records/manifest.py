@@ -51,7 +51,7 @@ class SourceCount(TypedDict):
     """A folder that was read, and how many files of it."""
 
     name: str
-    kind: Annotated[str, one_of(("stamps", "frames", "alerts", "static"))]
+    kind: Annotated[str, one_of(("stamps", "frames", "alerts", "static", "template"))]
     files: Count
 
 
@@ -120,8 +120,8 @@ class Manifest:
     pixel_scale : float or None
         Median of the training split in arcsec/pixel; None where no stamp says.
     sources : list of dict
-        ``name``, ``kind`` (``stamps``, ``frames``, ``alerts`` or ``static``, the table of fixed sources), ``files``
-        (count).
+        ``name``, ``kind`` (``stamps``, ``frames``, ``alerts``, or what says what is always there: ``static``, the table
+        of fixed sources, and ``template``), ``files`` (count).
     sources_file : dict
         ``file`` and ``sha256`` of the list of the sources' files and their SHA-256.
     counts : dict

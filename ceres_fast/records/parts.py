@@ -37,7 +37,7 @@ PARTS, RECORDS, PLANS = "parts", "records", "plans"
 STAMPS, TABLE, ABOUT = "stamps.npy", "columns.npz", "part.json"
 """What is in the folder of a part."""
 
-LAYOUT = 1
+LAYOUT = 2
 """Goes up when a part is laid out in another way: older parts are then made again."""
 
 

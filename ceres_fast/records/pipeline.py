@@ -8,8 +8,8 @@ from contextlib import contextmanager
 import numpy as np
 
 from ..errors import CeresFastError, InputError, OnError
-from ..tensorflow_quiet import tf
-from .examples import KINDS, empty, parse
+from ..libraries.tensorflow_quiet import tf
+from .examples import KINDS, UNKNOWN, empty, parse, unknown
 from .manifest import REBUILD, Manifest
 from .shards import check_shards, check_size
 from .splits import leaks
@@ -40,7 +40,7 @@ def stamp_dataset(
     batch_size : int
         Stamps per batch; the last batch of an epoch may hold fewer.
     columns : sequence of str
-        What else to read: names of ``COLUMNS``.
+        What else to read: names of ``COLUMNS``. What was not measured for these records is unknown.
 
     Returns
     -------
@@ -63,7 +63,7 @@ def stamp_dataset(
     records = records.apply(tf.data.experimental.assert_cardinality(manifest.count(split)))
 
     def example(batch: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        parsed = parse(batch, ("stamp", "label", *names), manifest.stamp_shape)
+        parsed = _parsed(manifest, batch, ("stamp", "label", *names))
         pair = parsed["stamp"], tf.cast(parsed["label"], tf.int32)
         return (*pair, {name: parsed[name] for name in names}) if names else pair
 
@@ -97,7 +97,8 @@ def read_columns(manifest: Manifest, split: str, names: Sequence[str]) -> dict[s
     Returns
     -------
     dict of str to numpy.ndarray
-        float64, int64 or str, (n,); ``stamp`` float32 (n, 32, 32, planes). Unknown values are NaN, -1 or "".
+        float64, int64 or str, (n,); ``stamp`` float32 (n, 32, 32, planes). Unknown values are NaN, -1 or "", also where
+        a column was not measured for these records, or not known to the version that wrote them.
 
     Raises
     ------
@@ -112,9 +113,7 @@ def read_columns(manifest: Manifest, split: str, names: Sequence[str]) -> dict[s
     done = 0
     with shard_errors(manifest, split):
         # "label" is read for the number of records, which must be known where nothing is wanted too.
-        for batch in records.batch(_READ_AT_ONCE).map(
-            lambda batch: parse(batch, ("label", *wanted), manifest.stamp_shape)
-        ):
+        for batch in records.batch(_READ_AT_ONCE).map(lambda batch: _parsed(manifest, batch, ("label", *wanted))):
             size = len(batch["label"])
             for name in wanted:
                 result[name][done : done + size] = batch[name].numpy()
@@ -206,7 +205,7 @@ def shard_errors(manifest: Manifest, *splits: str) -> Iterator[None]:
 def _records(manifest: Manifest, split: str, names: Sequence[str]) -> tf.data.Dataset:
     if split not in manifest.splits:
         raise CeresFastError(f"no split {split!r}; expected one of {', '.join(manifest.splits)}.")
-    known = {"stamp", *(name for name in manifest.columns if name in KINDS)}
+    known = ("stamp", *(name for name in KINDS if name in manifest.columns or name in UNKNOWN))
     if strange := [name for name in names if name not in known]:
         raise CeresFastError(
             f"{manifest.folder}: the records have no column {strange[0]!r}; they have {', '.join(known)}."
@@ -215,6 +214,13 @@ def _records(manifest: Manifest, split: str, names: Sequence[str]) -> tf.data.Da
     for path, shard in zip(paths, manifest.splits[split]["shards"], strict=True):
         check_size(path, shard)
     return tf.data.TFRecordDataset([str(path) for path in paths])
+
+
+def _parsed(manifest: Manifest, batch: tf.Tensor, names: Sequence[str]) -> dict[str, tf.Tensor]:
+    """Parse a batch of examples; columns that these records do not have are unknown."""
+    lacking = [name for name in names if name in UNKNOWN and name not in manifest.columns]
+    parsed = parse(batch, [name for name in names if name not in lacking], manifest.stamp_shape)
+    return parsed | unknown(lacking, tf.shape(batch)[0])
 
 
 def _finished(name: str, values: np.ndarray) -> np.ndarray:

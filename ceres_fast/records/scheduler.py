@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from .. import __version__
 from ..console import progress, warn
 from ..errors import CeresFastError
-from ..workers import Pool
+from ..machine.workers import Pool
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")

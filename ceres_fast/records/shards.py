@@ -13,7 +13,7 @@ import numpy as np
 from ..console import warn
 from ..errors import CeresFastError, InputError, OnError, Problems
 from ..files import atomic_file, sha256_of
-from ..tensorflow_quiet import tf
+from ..libraries.tensorflow_quiet import tf
 from .examples import serialise
 from .manifest import REBUILD, Manifest, Shard, class_counts
 

@@ -27,10 +27,11 @@ from ..frames.missing import companion_files
 from ..frames.reading import find_frames
 from ..frames.stamp_folders import is_class_folders, labelled_files
 from ..frames.where import Where
-from ..selection.single import warn_of_single
+from ..selection.single import of_records, warn_of_single
 from ..selection.truth_checks import check_observatory, check_times, check_truth
 from ..stamps import PLANES
 from .manifest import SourceCount
+from .references import Reference
 from .scheduler import Workers
 from .units import Choice, FieldUnit, PacketUnit, SourceFile, StampUnit, Unit, truth_of
 
@@ -111,7 +112,13 @@ class StampFolders(Source):
 
     def units(self, choice: Choice, workers: Workers) -> list[Unit]:
         """Return some stamps each."""
-        _refuse_planes(self, choice)
+        if choice.planes != PLANES[:1]:
+            raise InputError(
+                self.folder,
+                f"has one plane, and --planes asks for {', '.join(choice.planes)}",
+                expected="frames or alert packets",
+                action=f"pass --planes {PLANES[0]}, or build records without FITS stamps",
+            )
         units: list[Unit] = []
         labelled = labelled_files(self.folder)
         for chunk in _chunks(labelled, STAMPS_AT_ONCE):
@@ -134,7 +141,6 @@ class Frames(Source):
 
     def units(self, choice: Choice, workers: Workers) -> list[Unit]:
         """Return the exposures of a field and CCD in a night each, and the files that belong to none."""
-        _refuse_planes(self, choice)
         frames = self._frames()
         self.counts.update(self._read_truth(choice).meta["counts"])
         truth, sha256 = self._truth(), sha256_of(self._truth())
@@ -177,7 +183,7 @@ class Frames(Source):
         fields, left_out = grouped(infos, on_error=choice.on_error, catalogues=self.catalogues)
         self.counts.update(left_out)
         if choice.rules.remove_stationary:
-            warn_of_single(fields, choice.static)
+            warn_of_single(fields, choice.static, of_records(choice.planes, choice.template))
         return fields
 
     def check(self, choice: Choice, counts: Mapping[str, int]) -> None:
@@ -234,16 +240,6 @@ class Alerts(Source):
         """Warn of a source without alerts: surveys have archives of nights in which there were none."""
         if not counts.get("alerts"):
             warn(f"{self.folder}: holds no alerts")
-
-
-def _refuse_planes(source: Source, choice: Choice) -> None:
-    if choice.planes != PLANES[:1]:
-        raise InputError(
-            source.folder,
-            f"has one plane, and --planes asks for {', '.join(choice.planes)}",
-            expected="alert packets",
-            action=f"pass --planes {PLANES[0]}, or build records from alert packets only",
-        )
 
 
 def _look(
@@ -312,9 +308,9 @@ def _refuse_nested(folder: Path, others: Sequence[Path]) -> None:
             )
 
 
-def described(sources: Sequence[Source], static: Path | None = None) -> list[SourceCount]:
-    """Return the sources for the manifest, and the table of fixed sources."""
-    entries: list[SourceCount] = [
-        {"name": written(source.name), "kind": source.kind, "files": len(source.files)} for source in sources
+def described(sources: Sequence[Source], references: Iterable[Reference] = ()) -> list[SourceCount]:
+    """Return the sources for the manifest, and what says what is always there."""
+    return [
+        *(SourceCount(name=written(each.name), kind=each.kind, files=len(each.files)) for each in sources),
+        *(SourceCount(name=each.name, kind=each.kind, files=len(each.listed)) for each in references),
     ]
-    return entries if static is None else [*entries, {"name": written(static.name), "kind": "static", "files": 1}]

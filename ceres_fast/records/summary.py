@@ -42,9 +42,7 @@ def show_summary(manifest: Manifest, out: Path) -> None:
     total = [sum(int(row[column]) for row in rows) for column in range(1, 5)]
     table(f"Records in {out}", ("split", "asteroid", "non-asteroid", "groups", "shards"), [*rows, ("all", *total)])
     table("From the sources to the records", ("what", "count"), account_rows(manifest.reconciliation))
-    heading, cost = cost_rows(manifest.counts)
-    if cost:
-        table("What the rule for stationary detections costs, by synthetic asteroids", heading, cost)
+    show_cost(manifest)
     shown = {
         name
         for key, account in ACCOUNTS.items()
@@ -58,6 +56,14 @@ def show_summary(manifest: Manifest, out: Path) -> None:
     ]
     if others:
         table("Also counted", ("what", "count"), others)
+
+
+def show_cost(manifest: Manifest) -> None:
+    """Print what the rules cost synthetic asteroids, where that was measured."""
+    heading, rows = cost_rows(manifest.counts)
+    which = "rules cost" if "forced_limit" in manifest.rules else "rule for stationary detections costs"
+    if rows:
+        table(f"What the {which}, by synthetic asteroids", heading, rows)
 
 
 def account_rows(accounts: Mapping[str, Balance]) -> list[tuple[str, int]]:

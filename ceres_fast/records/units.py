@@ -16,10 +16,13 @@ from ..alerts import AlertUnit, alert_tables
 from ..catalogues import Names
 from ..console import warnings_kept
 from ..errors import NanPolicy, OnError, Problems
+from ..frames.camera import Camera
 from ..frames.info import FrameInfo
+from ..frames.reading import FrameHeader
 from ..frames.stamp_folders import stamp_files_table
 from ..frames.where import Where
-from ..selection.field import field_stamps
+from ..selection.field import field_stamps, looks_elsewhere
+from ..selection.others.exposures import read_templates
 from ..selection.rules import Rules
 from ..settings.guarantee import NEEDS
 from ..stamps import PLANES
@@ -46,6 +49,14 @@ class Choice:
     static: Path | None = None
     static_sha256: str = ""
     needs: int = NEEDS
+    forced: bool = False
+    template: Path | None = None
+    template_sha256: str = ""
+
+    @property
+    def looks_elsewhere(self) -> bool:
+        """Whether the other exposures of frames are asked what is at the places of detections."""
+        return looks_elsewhere(self.rules, self.planes, self.forced)
 
 
 class SourceFile(NamedTuple):
@@ -143,6 +154,9 @@ class FieldUnit(Unit):
             catalogues=self.catalogues,
             static=choice.static,
             needs=choice.needs,
+            planes=choice.planes,
+            forced=choice.forced,
+            templates=_templates_of(choice.template, choice.template_sha256, self.frames[0].camera),
         )
 
 
@@ -175,3 +189,9 @@ class PacketUnit(Unit):
 def truth_of(path: Path, sha256: str, observatory: str | None, on_error: OnError) -> Table:
     """Read a truth file once per process; it is known by its SHA-256."""
     return read_truth(path, observatory=observatory, on_error=on_error)
+
+
+@lru_cache(maxsize=1)
+def _templates_of(path: Path | None, sha256: str, camera: Camera) -> list[FrameHeader]:
+    """Read the headers of templates once per process; they are known by their SHA-256."""
+    return [] if path is None else read_templates([path], camera)

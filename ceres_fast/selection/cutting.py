@@ -1,8 +1,9 @@
-"""The stamp table of one exposure: pixels from the frame, the rest from header, catalogue and truth."""
+"""The stamp table of one exposure: pixels from frames, the rest from header, catalogue and truth."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 import numpy as np
 from astropy.table import Table
@@ -15,6 +16,10 @@ from ..stamps import STAMP_SIZE, stamp_table
 from .labels import Labelled
 from .neighbours import nearest_other, sky_centre, tangent_plane
 
+Planes = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+"""From rows of detections (from 0, (n,)) to their templates and differences, (n, 32, 32) each; all NaN where nobody
+looked."""
+
 
 def exposure_stamps(
     labelled: Labelled,
@@ -23,15 +28,19 @@ def exposure_stamps(
     nan: NanPolicy,
     counts: Counter[str],
     most: MostMissing = MOST_MISSING,
+    planes: Planes | None = None,
 ) -> Table:
     """Cut the stamps of some detections (counted from 0) of an exposure.
 
     Bad stamps are reported to `problems` and counted in ``counts["bad_stamps"]``; ``few_pixels`` (of which more than
-    `most` is missing: `classify` does not score them, so that nothing is learnt from them), ``padded_stamps`` and
-    ``filled_stamps`` are counted too.
+    `most` is missing: `classify` does not score them, so that nothing is learnt from them) are counted too. Where
+    `planes` makes stamps of three planes, the science plane decides that; those without a template are in the table
+    (`with_template`).
     """
     exposure = labelled.exposure
     image = read_frame(exposure.info.path, exposure.info.hdu, exposure.info.camera).data
+    # Before anything is counted: an exposure that cannot be read is counted as a whole.
+    others = () if planes is None else planes(rows)
     stamps, padded, filled = cut_stamps(image, exposure.x[rows], exposure.y[rows], most)
     # Where nothing at all is there, as in a stamp of one value, something is wrong that somebody has to look at.
     some = padded + filled < STAMP_SIZE**2
@@ -42,10 +51,17 @@ def exposure_stamps(
         good[index] = False
         can_fill = filled[index] > 0 and bool(np.isfinite(stamps[index]).all()) and nan == "error"
         problems.report(_bad_stamp(exposure, int(rows[index]), int(filled[index]), can_fill), counts, "bad_stamps")
-    rows, padded, filled = rows[good], padded[good], filled[good]
-    counts["padded_stamps"] += int((padded > 0).sum())
-    counts["filled_stamps"] += int((filled > 0).sum())
-    return stamp_table(stamps[good], padded=padded, filled=filled, **_known(labelled, rows))
+    pixels = np.stack([plane[good] for plane in (stamps, *others)], axis=-1)
+    return stamp_table(pixels, padded=padded[good], filled=filled[good], **_known(labelled, rows[good]))
+
+
+def with_template(table: Table) -> tuple[Table, np.ndarray]:
+    """Return the stamps that have a template, and the rows in the catalogue (from 1) of those that have none.
+
+    A stamp of one plane needs none.
+    """
+    nobody_looked = np.isnan(np.asarray(table["stamp"])[:, 0, 0, -1])
+    return table[~nobody_looked], np.asarray(table["row"])[nobody_looked]
 
 
 def _is_bad(stamps: np.ndarray, filled: np.ndarray, nan: NanPolicy) -> np.ndarray:
@@ -100,4 +116,5 @@ def _known(labelled: Labelled, rows: np.ndarray) -> dict[str, object]:
         "seeing": info.seeing,
         "gain": info.gain,
         "saturation": info.saturation,
+        **({} if labelled.forced is None else labelled.forced[rows].columns()),
     }

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from astropy.table import Table, vstack
 
-from ..catalogues import Names, far_outside
+from ..catalogues import Names
 from ..catalogues.detections import Detections, read_detections
 from ..catalogues.fields import leave_out, survey_fields
 from ..catalogues.static_sources import read_static
@@ -17,15 +19,17 @@ from ..console import warn
 from ..errors import InputError, NanPolicy, OnError, Problems
 from ..file_names import written
 from ..frames.info import FrameInfo
-from ..frames.reading import relative_to_sources
-from ..frames.where import Where, matching
+from ..frames.reading import FrameHeader, relative_to_sources
+from ..frames.where import Where
 from ..settings.guarantee import NEEDS
-from ..stamps import empty_table
-from .cutting import exposure_stamps
+from ..stamps import PLANES, empty_table
+from .cutting import exposure_stamps, with_template
+from .dropped import dropped
 from .labels import Labelled, label_field
 from .lost import count_lost
+from .others.exposures import OtherExposures
 from .rules import Rules
-from .single import warn_of_single
+from .single import of_records, warn_of_single, warn_without_template
 from .stationary import Comparison, find_stationary
 from .stationary_checks import check_field, why_not_compared
 from .track_cost import track_cost
@@ -46,6 +50,7 @@ COUNTS = {
     "rejected_flags": "detections left out by --reject-flags",
     "drifted": "detections that have their plain positions, because the windowed ones are those of a neighbour",
     "stationary": "stationary detections",
+    "elsewhere": "detections that the other exposures show, too, by --forced-limit",
     "not_compared": "detections that may be stationary: no exposure far enough away in time covers their place",
     "contested": "detections that may be either of two asteroids, or that compete with another for one asteroid",
     "flux_mismatch": "detections at the place of an asteroid that are much brighter than it",
@@ -53,6 +58,7 @@ COUNTS = {
     "outside_frame": "detections outside the frame",
     "bad_stamps": "stamps left out: missing pixels, or all pixels equal",
     "few_pixels": "stamps left out because they have too few pixels to be scored",
+    "no_template": "stamps left out because no other exposure and no frame of --template looked there",
     "asteroid": "stamps of asteroids",
     "non_asteroid": "stamps of no asteroid",
     "padded_stamps": "stamps that reach over the edge of the frame",
@@ -60,16 +66,23 @@ COUNTS = {
     "validated": "validated asteroids in the frames, once per exposure",
     "lost_not_detected": "of these: not detected",
     "lost_stationary": "of these: removed as stationary",
+    "lost_elsewhere": "of these: removed because the other exposures show them, too",
     "lost_contested": "of these: contested",
     "lost_flux": "of these: the detection there is much brighter, a star or blended with one",
     "lost_set_aside": "of these: set aside, because detected in too few exposures or near one that is not validated",
+    "lost_no_template": "of these: without a template",
     "lost_other": "of these: left out by --where, for a bad stamp, or for one with too few pixels",
     "random_places": "random places at which the rule for stationary detections was tried",
     "random_by_chance": "of these: stationary by chance",
     "random_on_sources": "of these: stationary because a fixed source is there",
 }
-"""What `field_stamps` counts. `lost.RATES` adds ``validated`` and ``lost_stationary`` by rate of motion, and
-`track_cost` what the rule for stationary detections costs synthetic asteroids."""
+"""What `field_stamps` counts. `lost.RATES` adds ``validated`` and those of `lost.BY_RATE` by rate of motion, and
+`track_cost` what the rules cost synthetic asteroids."""
+
+
+def looks_elsewhere(rules: Rules, planes: Sequence[str], forced: bool) -> bool:
+    """Tell whether the other exposures are asked what is at the places of detections: it takes their pixels."""
+    return forced or rules.forced_limit is not None or len(planes) > 1
 
 
 def survey_tables(
@@ -84,6 +97,9 @@ def survey_tables(
     catalogues: Path | None = None,
     static: Path | None = None,
     needs: int = NEEDS,
+    planes: Sequence[str] = PLANES[:1],
+    forced: bool = False,
+    templates: Sequence[FrameHeader] = (),
 ) -> Iterator[tuple[Table, Counter[str]]]:
     """Make the stamps of all fields found in frames and folders, one table per field, CCD and night.
 
@@ -91,7 +107,7 @@ def survey_tables(
     ----------
     sources : sequence of pathlib.Path
         Frames, or folders of frames; each frame with its catalogue (`catalogues.find_catalogue`).
-    truth, rules, where, on_error, nan, names, catalogues, static, needs
+    truth, rules, where, on_error, nan, names, catalogues, static, needs, planes, forced, templates
         As in `field_stamps`.
 
     Yields
@@ -108,7 +124,7 @@ def survey_tables(
     """
     fields, counts = survey_fields(sources, where=where, on_error=on_error, catalogues=catalogues)
     if rules.remove_stationary:
-        warn_of_single(fields, static)
+        warn_of_single(fields, static, of_records(planes, templates))
     total = Counter(counts)
     for number, infos in enumerate(fields):
         table, field_counts = field_stamps(
@@ -123,11 +139,14 @@ def survey_tables(
             catalogues=catalogues,
             static=static,
             needs=needs,
+            planes=planes,
+            forced=forced,
+            templates=templates,
         )
         total += field_counts
         yield table, field_counts + (Counter() if number else counts)
     if not fields:
-        yield empty_table(), counts
+        yield empty_table(planes), counts
     else:
         check_truth(truth, total)
 
@@ -145,10 +164,14 @@ def field_stamps(
     catalogues: Path | None = None,
     static: Path | None = None,
     needs: int = NEEDS,
+    planes: Sequence[str] = PLANES[:1],
+    forced: bool = False,
+    templates: Sequence[FrameHeader] = (),
 ) -> tuple[Table, Counter[str]]:
     """Make the stamps of the exposures of one field and CCD in one night.
 
-    Needs the memory of one frame, and of the field's catalogues and stamps.
+    Needs the memory of one frame, and of the field's catalogues and stamps; where the other exposures are asked
+    (`looks_elsewhere`), that of `others.exposures.MOST_OTHERS` and one frames, and of the templates.
 
     Parameters
     ----------
@@ -174,12 +197,19 @@ def field_stamps(
     static : pathlib.Path, optional
         A table of fixed sources (`static_sources.read_static`).
     needs : int
-        Exposures in which a synthetic asteroid must be left by the rule for stationary detections (`track_cost`).
+        Exposures in which a synthetic asteroid must be left by the rules (`track_cost`).
+    planes : sequence of str
+        What the planes of the stamps show: a row of `PLANE_SETS`. Detections without a template give no stamps of three
+        planes.
+    forced : bool
+        Whether forced fluxes are measured; they are, too, where the rules or the planes ask for the other exposures.
+    templates : sequence of FrameHeader
+        Frames of known sky (`others.exposures.read_templates`).
 
     Returns
     -------
     table : astropy.table.Table
-        A stamp table; detections that are stationary or set aside are not in it.
+        A stamp table; detections that are stationary, shown by the other exposures too, or set aside are not in it.
     counts : collections.Counter
         See `COUNTS`.
 
@@ -195,7 +225,7 @@ def field_stamps(
     counts["single_exposures"] += int(rules.remove_stationary and sum(len(e.x) > 0 for e in exposures) == 1)
     if rules.remove_stationary and len(frames) > 1:
         with_rows = [exposure.info for exposure in exposures if len(exposure.x)]
-        warn_of_single([with_rows], static)
+        warn_of_single([with_rows], static, of_records(planes, templates))
     found, comparison = find_stationary(exposures, rules, None if static is None else read_static(static))
     try:
         # Known fixed sources make up for exposures that cannot be compared.
@@ -206,25 +236,35 @@ def field_stamps(
     except InputError as error:
         problems.report(error, counts, "bad_frames", len(exposures))
         left_out = sum(len(exposure.x) for exposure in exposures)
-        return empty_table(), counts + Counter(detections=left_out, bad_frame_detections=left_out)
-    counts += _cost(comparison, needs)
+        return empty_table(planes), counts + Counter(detections=left_out, bad_frame_detections=left_out)
+    others = OtherExposures(exposures, rules, templates) if looks_elsewhere(rules, planes, forced) else None
+    counts += _cost(comparison, needs, others)
     counts["not_compared"] += sum(int((~mask).sum()) for mask in found.compared)
     tables = []
-    for labelled in label_field(exposures, found.stays, truth, rules):
-        dropped = _dropped(labelled, where, problems, counts)
-        rows = np.flatnonzero(dropped == "")
-        table = empty_table()
+    for e, by_place in enumerate(label_field(exposures, found.stays, truth, rules)):
+        labelled, unreadable = _with_forced(by_place, others, e, rules)
+        rows = np.flatnonzero(dropped(labelled, where, problems, counts) == "")
+        made = empty_table(planes)
         try:
-            table = exposure_stamps(labelled, rows, problems, nan, counts, rules.missing)
+            if unreadable is not None:
+                raise unreadable
+            plane_maker = partial(others.planes, e) if others is not None and len(planes) > 1 else None
+            made = exposure_stamps(labelled, rows, problems, nan, counts, rules.missing, plane_maker)
             counts["frames"] += 1
         except InputError as error:
             problems.report(error, counts, "bad_frames")
             counts["bad_frame_detections"] += len(rows)
+        table, without = with_template(made)
+        counts["no_template"] += len(without)
         info = labelled.exposure.info
         table["source"] = np.full(len(table), written(relative_to_sources(info.path, sources)) + info.brackets)
         tables.append(table)
-        counts += count_lost(labelled, table)
-    table = vstack(tables, metadata_conflicts="silent") if tables else empty_table()
+        counts += count_lost(labelled, table, without)
+    table = vstack(tables, metadata_conflicts="silent") if tables else empty_table(planes)
+    if counts["no_template"] and not len(table):
+        warn_without_template(exposures[0].info, len(exposures))
+    counts["padded_stamps"] += int((table["padded"] > 0).sum())
+    counts["filled_stamps"] += int((table["filled"] > 0).sum())
     counts["asteroid"] += int((table["label"] == 1).sum())
     counts["non_asteroid"] += int((table["label"] == 0).sum())
     return table, counts
@@ -240,12 +280,25 @@ _NOT_COMPARED = (
 )
 
 
-def _cost(comparison: Comparison | None, needs: int) -> Counter[str]:
-    """Count what the rule for stationary detections says of random places and of synthetic asteroids."""
+def _with_forced(
+    labelled: Labelled, others: OtherExposures | None, e: int, rules: Rules
+) -> tuple[Labelled, InputError | None]:
+    """Return an exposure with what the others show at the places of all its detections, and why it cannot be read."""
+    if others is None:
+        return labelled, None
+    try:
+        forced = others.forced(e, np.arange(len(labelled.exposure.x)))
+    except InputError as error:
+        return labelled, error
+    return replace(labelled, forced=forced, forced_limit=rules.forced_limit), None
+
+
+def _cost(comparison: Comparison | None, needs: int, others: OtherExposures | None) -> Counter[str]:
+    """Count what the rules say of random places and of synthetic asteroids."""
     if comparison is None:
         return Counter()
     places = comparison.random
-    return track_cost(comparison, needs) + Counter(
+    return track_cost(comparison, needs, others) + Counter(
         random_places=places.compared, random_by_chance=places.by_chance, random_on_sources=places.on_sources
     )
 
@@ -284,42 +337,3 @@ def _exposure(info: FrameInfo, rules: Rules, names: Names | None, catalogues: Pa
             expected="a WCS, or ALPHA_J2000 and DELTA_J2000: without them no asteroid can be matched",
         )
     return exposure
-
-
-def _dropped(labelled: Labelled, where: Where, problems: Problems, counts: Counter[str]) -> np.ndarray:
-    """Return why each detection of an exposure becomes no stamp, "" where it does: (n,), str; and count them."""
-    reason = np.where(_chosen(labelled.exposure, where), labelled.reason, "not_selected").astype("U20")
-    outside = np.flatnonzero(
-        (reason == "") & far_outside(labelled.exposure.x, labelled.exposure.y, labelled.exposure.info)
-    )
-    if len(outside):
-        problems.report(_outside(labelled.exposure, outside), counts, "outside_frame", len(outside))
-    counts["detections"] += len(reason)
-    counts += Counter(reason[reason != ""].tolist())
-    reason[outside] = "outside_frame"
-    return reason
-
-
-def _outside(exposure: Detections, rows: np.ndarray) -> InputError:
-    ny, nx = exposure.info.shape
-    more = f", as are {len(rows) - 1} others" if len(rows) > 1 else ""
-    return InputError(
-        exposure.catalogue.path,
-        f"x={exposure.x[rows[0]]:.1f}, y={exposure.y[rows[0]]:.1f} is outside the frame {exposure.info.place}{more}",
-        row=int(exposure.rows[rows[0]]) + 1,
-        expected=f"positions in {nx}x{ny} pixels",
-        action="correct the catalogue, or pass --on-error skip to leave such detections out",
-    )
-
-
-def _chosen(exposure: Detections, where: Where) -> np.ndarray:
-    chosen = np.ones(len(exposure.x), bool)
-    columns = {name.upper(): name for name in exposure.catalogue.table.colnames}
-    for name, allowed in where:
-        if name in exposure.header:
-            continue
-        if name.upper() not in columns:
-            expected = f"a keyword of the header of {exposure.info.path.name}, or a column of its catalogue"
-            raise InputError(exposure.catalogue.path, f"--where names {name}, which is not there", expected=expected)
-        chosen &= matching(exposure.catalogue.table[columns[name.upper()]][exposure.rows], allowed)
-    return chosen

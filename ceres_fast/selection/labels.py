@@ -1,4 +1,4 @@
-"""What the detections of a field are: stationary, asteroids, or neither."""
+"""What the detections of a field are: stationary, shown by the other exposures too, asteroids, or neither."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from astropy.table import Table
 
 from ..catalogues.detections import Detections
 from .match import Matches, match_known, set_aside_short_tracks, set_aside_too_bright
+from .others.forced import Forced
 from .rules import Rules
 from .tracks import known_at
 
@@ -30,6 +31,10 @@ class Labelled:
         Which detections are asteroids, by their places alone.
     accepted : Matches
         The same, after asteroids with too few detections, and detections that are too bright, were set aside.
+    forced : Forced or None
+        What the other exposures show at the places of the detections; None where that was not measured.
+    forced_limit : float or None
+        As in `Rules`.
     """
 
     exposure: Detections
@@ -37,15 +42,22 @@ class Labelled:
     known: Table
     match: Matches
     accepted: Matches
+    forced: Forced | None = None
+    forced_limit: float | None = None
+
+    @property
+    def elsewhere(self) -> np.ndarray:
+        """Which detections the other exposures show, too, bool (n,): none where `forced_limit` does not ask."""
+        return np.zeros(len(self.stays), bool) if self.forced is None else self.forced.elsewhere(self.forced_limit)
 
     @property
     def reason(self) -> np.ndarray:
         """Why a detection is no stamp, shape (n,), str; empty where it is one.
 
-        ``stationary``, ``rejected_flags`` or one of `match.REASONS`, the first that applies.
+        ``stationary``, ``elsewhere``, ``rejected_flags`` or one of `match.REASONS`, the first that applies.
         """
         kept = np.where(self.exposure.rejected, "rejected_flags", self.accepted.reason)
-        return np.where(self.stays, "stationary", kept)
+        return np.where(self.stays, "stationary", np.where(self.elsewhere, "elsewhere", kept))
 
 
 def label_field(

@@ -14,7 +14,10 @@ from .labels import Labelled
 from .neighbours import pairs_within, tangent_plane
 
 RATES = (0.0, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0, np.inf)
-"""Edges (arcsec/min) of the bins in which asteroids, and those removed as stationary, are counted by rate."""
+"""Edges (arcsec/min) of the bins in which asteroids, and those of `BY_RATE`, are counted by rate."""
+
+BY_RATE = ("lost_stationary", "lost_elsewhere")
+"""What the rules for what does not move cost."""
 
 
 def rate_names(name: str) -> list[str]:
@@ -23,7 +26,7 @@ def rate_names(name: str) -> list[str]:
     return [*bins, f"{name} above {RATES[-2]:g} arcsec/min", f"{name} at unknown rate"]
 
 
-def count_lost(labelled: Labelled, table: Table) -> Counter[str]:
+def count_lost(labelled: Labelled, table: Table, without_template: np.ndarray | None = None) -> Counter[str]:
     """Count the validated asteroids of an exposure and what became of them.
 
     Parameters
@@ -32,34 +35,40 @@ def count_lost(labelled: Labelled, table: Table) -> Counter[str]:
         The detections of the exposure and what they are.
     table : astropy.table.Table
         The stamps that were made.
+    without_template : numpy.ndarray of int, optional
+        Rows in the catalogue, from 1, of those that were not made for want of a template.
 
     Returns
     -------
     collections.Counter
-        ``validated``, ``lost_not_detected``, ``lost_stationary``, ``lost_contested``, ``lost_flux``,
-        ``lost_set_aside`` and ``lost_other``, the first and third by rate too. Each asteroid counts for the first
-        reason that applies to the detection that was matched to it, or else to the nearest within its tolerance.
+        ``validated``, ``lost_not_detected``, ``lost_stationary``, ``lost_elsewhere``, ``lost_contested``,
+        ``lost_flux``, ``lost_set_aside``, ``lost_no_template`` and ``lost_other``, the first and those of `BY_RATE` by
+        rate too. Each asteroid counts for the first reason that applies to the detection that was matched to it, or
+        else to the nearest within its tolerance.
     """
     exposure, known = labelled.exposure, labelled.known
     rows = np.flatnonzero(known["validated"])
     rows = rows[_inside(known, rows, exposure) | np.isin(rows, labelled.match.asteroid)]
     nearest = _nearest_detection(known, rows, exposure)
     reason = np.append(labelled.accepted.reason, "")[nearest]
+    row = np.append(exposure.rows, -1)[nearest] + 1
     of_another = np.append(labelled.accepted.asteroid, -1)[nearest]
     reasons = {
         "lost_not_detected": nearest < 0,
         "lost_stationary": np.append(labelled.stays, False)[nearest],
+        "lost_elsewhere": np.append(labelled.elsewhere, False)[nearest],
         "lost_contested": (reason == "contested") | ((of_another >= 0) & (of_another != rows)),
         "lost_flux": reason == "flux_mismatch",
         "lost_set_aside": reason == "set_aside",
-        "lost_other": ~np.isin(np.append(exposure.rows, -1)[nearest] + 1, table["row"]),
+        "lost_no_template": np.isin(row, [] if without_template is None else without_template),
+        "lost_other": ~np.isin(row, table["row"]),
     }
     rates = np.asarray(known["rate"])[rows]
     counts: Counter[str] = Counter(validated=len(rows))
     left = np.ones(len(rows), bool)
     for name, applies in reasons.items():
         counts[name] += int((left & applies).sum())
-        if name == "lost_stationary":
+        if name in BY_RATE:
             counts += _by_rate(name, rates[left & applies])
         left &= ~applies
     return counts + _by_rate("validated", rates)

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from ..frames.cut import MOST_MISSING, MostMissing
 from ..schema import Positive, Share, as_python, check, check_fields
-from ..settings.rules import Chance, RejectFlags, RuleOptions, Slowest
+from ..settings.rules import FORCED_LIMIT, Chance, RejectFlags, RuleOptions, Slowest
 from ..stamps import CENTRE, STAMP_SIZE
 
 LABELLING = frozenset(
@@ -38,7 +38,11 @@ STATIONARY_RULE = 2
 _RULE_1 = frozenset({"stationary_exposures", "chance_coincidence"})
 """What only version 1 asked for."""
 
-_OF_MISSING = {"most_missing": MOST_MISSING.share, "most_missing_at_centre": MOST_MISSING.central}
+_NEWER: dict[str, Any] = {
+    "most_missing": MOST_MISSING.share,
+    "most_missing_at_centre": MOST_MISSING.central,
+    "forced_limit": None,
+}
 """Rules that are newer than some classifiers. They hold for those too: what they leave unscored is kept."""
 
 _NEW_IN_2 = ("stationary_rule", "slowest", "chance", "position_error")
@@ -94,6 +98,9 @@ class Rules:
     reject_flags : int
         Sum of bits of SExtractor's FLAGS (1 neighbours, 2 deblended, 4 saturated, 8 cut off at the edge, 16 and more:
         measurement incomplete); detections with any of them are not used. 0 rejects none.
+    forced_limit : float or None
+        A detection is no asteroid when its place has more than this share of its flux in every other exposure that
+        could tell (`others.forced.Forced.elsewhere`); None where that is not asked.
     most_missing : float
         A stamp of which more than this share of the pixels is missing is not scored, unless the edge of the frame alone
         takes them; and not learnt from.
@@ -144,6 +151,7 @@ class Rules:
     match_radius: Positive = 2.0
     track_exposures: Whole = 3
     reject_flags: RejectFlags = RuleOptions.reject_flags
+    forced_limit: Annotated[float, FORCED_LIMIT] | None = RuleOptions.forced_limit
     most_missing: Share = MOST_MISSING.share
     most_missing_at_centre: Annotated[int, Meta(ge=0, le=9)] = MOST_MISSING.central
     aside_radius: Positive = 5.0
@@ -160,7 +168,7 @@ class Rules:
         check_fields(self)
         for field in fields(self):
             # 2 and 2.0 are the same radius, and are written alike: rules are compared as text too.
-            if isinstance(field.default, float):
+            if isinstance(field.default, float) or (field.name == "forced_limit" and self.forced_limit is not None):
                 object.__setattr__(self, field.name, float(getattr(self, field.name)))
 
     @property
@@ -169,8 +177,8 @@ class Rules:
         return MostMissing(self.most_missing, self.most_missing_at_centre)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the rules as values that JSON can hold."""
-        return asdict(self)
+        """Return the rules as values that JSON can hold, without a `forced_limit` that is not asked."""
+        return {name: value for name, value in asdict(self).items() if (name, value) != ("forced_limit", None)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Rules:
@@ -193,7 +201,7 @@ class Rules:
             mine = asdict(cls(remove_stationary=False))
             values = {name: value for name, value in values.items() if name not in _RULE_1}
             values = {name: mine[name] for name in _NEW_IN_2} | values
-        values = _OF_MISSING | dict(values)
+        values = _NEWER | dict(values)
         check(values, cls)
         return cls(**values)
 
@@ -204,6 +212,6 @@ class Rules:
         """
         return [
             f"{name}: {mine!r} here, {theirs!r} there"
-            for name, mine in self.as_dict().items()
+            for name, mine in asdict(self).items()
             if name not in LABELLING and mine != (theirs := getattr(other, name))
         ]

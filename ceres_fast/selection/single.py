@@ -8,6 +8,7 @@ from typing import Any
 
 from ..console import warn
 from ..frames.info import FrameInfo
+from ..stamps import PLANES
 
 _NAMED = 3
 """How many exposures are named."""
@@ -38,6 +39,22 @@ def warn_of_single(groups: Sequence[Sequence[FrameInfo]], static: Any = None, so
         # The card of the first one: each has a value of its own.
         card = alone[0].in_brackets("mjd") if math.isnan(alone[0].mjd) else ""
         warn(f"{places}{more}: {why}{card}, so {nothing} can be called stationary{so}. {action}")
+
+
+def of_records(planes: Sequence[str], templates: Any) -> str:
+    """Return what follows for records of such stamps: three planes need another exposure, or a template."""
+    return _OF_RECORDS if len(planes) == 1 or templates else ""
+
+
+def warn_without_template(info: FrameInfo, exposures: int) -> None:
+    """Warn of a field (the first of so many exposures) of which no detection has a template."""
+    alone = "is the only exposure of its field, CCD and night"
+    several = f"none of the {exposures} exposures of its field, CCD and night shows what another one has at other times"
+    warn(
+        f"{info.place}: {alone if exposures == 1 else several}, and no frame of --template shows it, so its detections "
+        f"give no stamps of the planes {', '.join(PLANES)}. Give exposures that are far enough apart in time, or a "
+        "frame of the same sky with --template"
+    )
 
 
 def _why(info: FrameInfo) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..catalogues.detections import Detections
-from ..frames.info import FrameInfo
+from .apart import matching_radii, minutes_needed
 from .by_chance import Counts, needed_by_chance, smallest
 from .footprints import plane_of
 from .neighbours import Points
@@ -114,7 +114,7 @@ class Comparison:
         infos = [exposure.info for exposure in exposures]
         self.rules, self.plane = rules, plane_of(exposures)
         self.minutes = np.array([info.mjd for info in infos]) * 1440
-        self.radii = _radii(infos, rules)
+        self.radii = matching_radii(infos, rules)
         self.minutes_needed = minutes_needed(infos, rules)
         self.partners = np.abs(self.minutes[:, None] - self.minutes) >= self.minutes_needed
         np.fill_diagonal(self.partners, False)
@@ -330,22 +330,3 @@ def find_stationary(
         return Stationary([np.zeros(n, bool) for n in sizes], [np.ones(n, bool) for n in sizes]), None
     comparison = Comparison(exposures, rules, static)
     return comparison.found, comparison
-
-
-def minutes_needed(infos: Sequence[FrameInfo], rules: Rules) -> np.ndarray:
-    """Return how far apart in time (min) each pair of exposures must be to be compared, (exposures, exposures)."""
-    # The radius and the error of positions, which the slowest asteroid must have left behind, over its rate.
-    return _radii(infos, rules) * (1 + rules.position_error / rules.stationary_radius) / rules.slowest
-
-
-def _radii(infos: Sequence[FrameInfo], rules: Rules) -> np.ndarray:
-    """Return within what distance each pair of exposures shows the same place, arcsec.
-
-    Where neither seeing nor pixel scale is known, a pixel counts as 1 arcsec.
-    """
-    seeing = np.array([info.seeing for info in infos], float)
-    scale = np.array([info.pixel_scale for info in infos], float)
-    # fmax takes the known one of two
-    seeing, scale = np.fmax(seeing[:, None], seeing), np.fmax(scale[:, None], scale)
-    in_pixels = rules.stationary_radius_pixels * np.where(np.isnan(scale), 1.0, scale)
-    return np.where(np.isnan(seeing), in_pixels, rules.stationary_radius * seeing)

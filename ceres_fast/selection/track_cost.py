@@ -1,4 +1,4 @@
-"""What the rule for stationary detections costs: synthetic asteroids put through it, in every field."""
+"""What the rules by which detections go cost: synthetic asteroids put through them, in every field."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from itertools import pairwise
 import numpy as np
 
 from ..settings.guarantee import NEEDS
+from .others.exposures import OtherExposures
+from .others.synthetic import asteroids_elsewhere
 from .stationary import SEED, Comparison
 
 FASTEST = 10.0
@@ -38,8 +40,8 @@ def rate_edges(slowest: float) -> list[float]:
     return [*edges, max(FASTEST, slowest * 2)]
 
 
-def track_cost(comparison: Comparison, needs: int = NEEDS) -> Counter[str]:
-    """Put synthetic asteroids through the rule, with the field's own detections and times.
+def track_cost(comparison: Comparison, needs: int = NEEDS, others: OtherExposures | None = None) -> Counter[str]:
+    """Put synthetic asteroids through the rules, with the field's own detections, times and, for `others`, pixels.
 
     They start at a random place of a random exposure in a random direction and move at a constant rate; half of the
     error of positions (`Rules.position_error`, which is 2 sigma) is added. An asteroid counts as detected in every
@@ -52,20 +54,26 @@ def track_cost(comparison: Comparison, needs: int = NEEDS) -> Counter[str]:
     needs : int
         An asteroid is lost when it is left in fewer exposures (in all of them, where there are fewer). Asteroids that
         are inside fewer exposures are not counted.
+    others : OtherExposures, optional
+        The same exposures, where `Rules.forced_limit` is applied to what is not stationary.
 
     Returns
     -------
     collections.Counter
-        By rate, how many there are and how many of them are lost (`LOST`). Empty where no two exposures are compared:
-        nothing is lost then.
+        By rate, how many there are and how many of them are lost (`LOST`). Empty where no two exposures are compared,
+        and no `others` are given: nothing is lost then.
     """
     counts: Counter[str] = Counter()
     asked = min(needs, sum(footprint is not None for footprint in comparison.plane.footprints))
-    if not comparison.partners.any() or not asked:
+    if not asked or not (comparison.partners.any() or others is not None):
         return counts
     rates, places, own = tracks_of(comparison)
     inside = np.isfinite(np.stack(places, axis=1)[..., 0])
-    left = (inside & ~np.stack(comparison.apply(places, own).stays, axis=1)).sum(axis=1)
+    gone = np.stack(comparison.apply(places, own).stays, axis=1)
+    if others is not None and (limit := comparison.rules.forced_limit) is not None:
+        moving = [~mask for mask in comparison.found.stays]
+        gone |= np.stack(asteroids_elsewhere(others, comparison.plane, places, moving, limit), axis=1)
+    left = (inside & ~gone).sum(axis=1)
     counted = inside.sum(axis=1) >= asked
     for low, high in pairwise(rate_edges(comparison.rules.slowest)):
         chosen = counted & (rates >= low) & (rates < high)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from .option import option
-from .rules import RuleOptions
+from .rules import FORCED_LIMIT, RuleOptions
 
 _ENGINE = "Engine options"
 """Group of the help."""
@@ -57,6 +57,7 @@ class ClassifyOptions:
         option("Build an engine file that does not fit this machine anew, from the ONNX file beside it.", alone=True),
     ] = False
     slowest: Annotated[float | None, SLOWEST] = None
+    forced_limit: Annotated[float | None, FORCED_LIMIT] = None
     dry_run: Annotated[
         bool, option("Write nothing; say for each field what would be dropped, and why.", alone=True)
     ] = False

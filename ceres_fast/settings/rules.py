@@ -39,6 +39,14 @@ RejectFlags = Annotated[
         expected="a sum of flags from 0 to 65535",
     ),
 ]
+FORCED_LIMIT = option(
+    "A detection is no asteroid where the other exposures have more than this share of its flux at its place, all of "
+    "them that could tell. Without it that is not asked, or as the rules of the classifier say.",
+    metavar="SHARE",
+    gt=0,
+    le=10,
+    expected="a number above 0, 10 at most",
+)
 
 
 @dataclass(frozen=True)
@@ -48,3 +56,4 @@ class RuleOptions:
     slowest: Slowest = 0.1
     chance: Chance = 0.005
     reject_flags: RejectFlags = 0
+    forced_limit: Annotated[float | None, FORCED_LIMIT] = None

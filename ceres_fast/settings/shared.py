@@ -36,6 +36,21 @@ class Shared:
             metavar="CATALOGUE",
         ),
     ] = None
+    template: Annotated[
+        Path | None,
+        option(
+            "A frame of the same sky from another time, or a folder of them: shows what is always there, also where a "
+            "field has one exposure only.",
+            metavar="FRAME",
+        ),
+    ] = None
+    forced: Annotated[
+        bool,
+        option(
+            "Measure the flux at the place of each detection in the other exposures of its field.",
+            alone=True,
+        ),
+    ] = False
     needs: Annotated[
         int,
         option(

@@ -1,27 +1,16 @@
 """The options of `ceres-fast train`: what is built, how it is fitted, and which of them exclude each other."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from ..errors import CeresFastError, OnError
+from .architecture import AGAIN, BACKBONE, DATA, FITTING, SPEED, STEPS, Architecture, BackboneName
+from .defaults import CHOSEN_EPOCHS, DEFAULTS, FEATURES_SEEN, STAMPS_SEEN, with_defaults
 from .option import Option, check_options, option, options_of
 
-# Groups of the help, in the order in which it shows them.
-DATA, NETWORK, FITTING, STEPS, SPEED = "Data and run", "Network", "Fitting", "Steps", "Speed"
-AGAIN = "Several runs, again, or further"
-PANELS = (DATA, NETWORK, FITTING, STEPS, SPEED, AGAIN)
-
-# The names are stated here, because the tables that they are keys of import Keras; a test holds that both are the same.
-BackboneName = Literal["inceptionv3", "xception", "inceptionresnetv2", "resnet152v2"]
-ExperimentNumber = Literal[1, 2, 3]
-Normalisation = Literal["minmax", "asinh"]
-Precision = Literal["float32", "mixed_float16", "mixed_bfloat16"]
 Monitor = Literal["val_loss", "val_accuracy", "val_recall", "val_auc"]
-
-PRECISIONS: tuple[str, ...] = get_args(Precision)
-"""Keras dtype policies of backbone and head."""
 
 ALL = "all"
 """In the place of a backbone: a series of runs, one or more of each."""
@@ -32,18 +21,10 @@ AUGMENTATIONS = ("dihedral", "shift", "noise")
 VARIANTS = 8
 """Flips and rotations of a square; number 0 leaves it as it is."""
 
-LARGEST_HEAD = 65_536
-"""Units of the hidden layer, at most: 256 times the usual number; the head of Xception then has 5 GB of weights."""
-
 WEIGHT_DECAY = 0.004
 """Keras's default for AdamW."""
 
-_BACKBONE = option(
-    "ImageNet network to build on: inceptionv3, xception, inceptionresnetv2, resnet152v2; all: a run of each.",
-    panel=NETWORK,
-    metavar="NAME",
-)
-_FOLDER, _FROM, _NAME, _N, _X = "DIR", "FROM", "NAME", "N", "X"
+_FOLDER, _NAME, _N, _X = "DIR", "NAME", "N", "X"
 
 
 def _names_augmentations(value: str) -> bool:
@@ -52,48 +33,8 @@ def _names_augmentations(value: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Architecture:
-    """Everything that decides the layers of a classifier; what each field means is stated beside it."""
-
-    backbone: Annotated[BackboneName, _BACKBONE]
-    experiment: Annotated[
-        ExperimentNumber,
-        option(
-            "The paper's: 1 head on the whole frozen base; 2 head on its bottleneck layer; 3 as 2 with some base "
-            "layers trained.",
-            panel=NETWORK,
-        ),
-    ] = 2
-    weights: Annotated[
-        str,
-        option(
-            "First weights: imagenet (looked for in $CERES_FAST_WEIGHTS, in Keras's cache, then downloaded), none "
-            "(from scratch, nothing is frozen), or a Keras weights file of the backbone without its top.",
-            panel=NETWORK,
-            metavar=_FROM,
-            expected="imagenet, none or the path of a weights file",
-        ),
-    ] = "imagenet"
-    normalise: Annotated[
-        Normalisation, option("Each stamp to [0, 1], or asinh((x - median) / MAD).", panel=NETWORK)
-    ] = "minmax"
-    # Keras's dtype policy of backbone and head; the stem and the softmax stay float32.
-    precision: Annotated[
-        Precision,
-        option("Arithmetic of the network: float32, mixed_float16, mixed_bfloat16.", panel=SPEED, metavar=_NAME),
-    ] = "float32"
-    dense: Annotated[
-        int, option("Units of the head's hidden layer.", panel=NETWORK, metavar=_N, ge=1, le=LARGEST_HEAD)
-    ] = 256
-    dropout: Annotated[
-        float,
-        option("Share of the hidden layer dropped in training.", panel=NETWORK, metavar=_X, ge=0, le=0.99),
-    ] = 0.5
-
-
-@dataclass(frozen=True)
 class Settings(Architecture):
-    """Settings of a training run: what is built, and how it is fitted.
+    """Settings of a training run: what is built, and how it is fitted. `Settings.of` has the defaults of each backbone.
 
     What the paper does not state is chosen here (docs/paper.md says which): optimiser, rates, batch, epochs, head.
 
@@ -119,7 +60,14 @@ class Settings(Architecture):
     # What is fitted, and how long
     batch_size: Annotated[int, option("Stamps per step.", panel=STEPS, metavar=_N, ge=1, le=65_536)] = 128
     epochs: Annotated[
-        int, option("Passes over the training split, at most.", panel=FITTING, metavar=_N, ge=1, le=1_000_000)
+        int,
+        option(
+            "Passes over the training split, at most; 0: chosen, the more the fewer stamps there are.",
+            panel=FITTING,
+            metavar=_N,
+            ge=0,
+            le=1_000_000,
+        ),
     ] = 30
     patience: Annotated[
         int,
@@ -154,7 +102,7 @@ class Settings(Architecture):
             expected=f"none, or some of {', '.join(AUGMENTATIONS)} with commas (and no spaces) between",
             check=_names_augmentations,
         ),
-    ] = "none"
+    ] = "dihedral"
     seed: Annotated[
         int,
         option(
@@ -243,6 +191,18 @@ class Settings(Architecture):
             if contradicts(self):
                 raise CeresFastError(problem)
 
+    def for_stamps(self, count: int) -> "Settings":
+        """Return the same settings with the number of epochs for so many training stamps, where it is to be chosen."""
+        fewest, most = CHOSEN_EPOCHS
+        head_only = self.pretrained and self.experiment != 3 and self.backbone not in DEFAULTS
+        seen = FEATURES_SEEN if head_only else STAMPS_SEEN
+        return self if self.epochs else replace(self, epochs=max(fewest, min(most, seen // count)))
+
+    @classmethod
+    def of(cls, backbone: BackboneName, **given: Any) -> "Settings":
+        """Return the settings of a backbone: those that are given, the others with its defaults."""
+        return cls(**with_defaults({"backbone": backbone, **given}, given))
+
     @property
     def augmentations(self) -> tuple[str, ...]:
         """What `augment` names, in the order in which it is applied."""
@@ -267,13 +227,27 @@ class Settings(Architecture):
         return self.weights != "none" or self.start_from is not None
 
 
+def _first_weights(backbone: str) -> str:
+    return str(DEFAULTS.get(backbone, {}).get("weights", "imagenet"))
+
+
 CONTRADICTIONS: tuple[tuple[Callable[[Settings], bool], str], ...] = (
     (
-        lambda given: given.warmup_epochs >= given.epochs,
+        lambda given: given.backbone in DEFAULTS and given.weights != "none" and given.start_from is None,
+        "--weights: no weights of StampNet are published; it is trained from scratch, with --weights none (in Python, "
+        "Settings.of has its defaults), or begins with the classifier of --from. ImageNet networks have weights: "
+        "name one with --backbone.",
+    ),
+    (
+        lambda given: given.backbone in DEFAULTS and given.experiment != 1,
+        "--experiment: StampNet has no bottleneck layer. Leave it out, or name an ImageNet network with --backbone.",
+    ),
+    (
+        lambda given: 0 < given.epochs <= given.warmup_epochs,
         "--warmup-epochs: expected fewer than --epochs, so that the rate is reached.",
     ),
     (
-        lambda given: given.start_from is not None and given.weights != "imagenet",
+        lambda given: given.start_from is not None and given.weights != _first_weights(given.backbone),
         "--from and --weights: both say where the first weights come from. Leave one out.",
     ),
     (
@@ -309,7 +283,7 @@ class RunOptions:
             le=1000,
         ),
     ] = 1
-    backbone: Annotated[Literal[BackboneName, "all"], _BACKBONE] = "xception"
+    backbone: Annotated[Literal[BackboneName, "all"], BACKBONE] = "stampnet"
 
 
 SETTINGS = options_of(Settings)

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..console import say, warn
-from ..memory import refuse_larger
+from ..libraries.tensorflow_quiet import keras
+from ..machine.memory import refuse_larger
 from ..model.build import BASE, build_model
 from ..model.cut import Cut, cut
 from ..records.manifest import Manifest
 from ..records.pipeline import read_columns
 from ..settings.training import Settings
 from ..stamps import CLASSES, PLANES
-from ..tensorflow_quiet import keras
 from .augment import Augment
 from .devices import replicas, total_memory
 from .feed.feed import Feed, fits_on_device
@@ -138,7 +138,9 @@ def build_trainer(model: keras.Model, source: Source, manifest: Manifest, settin
     """
     feeds = _feeds(source, manifest, settings)
     weights = class_weights(manifest.class_counts("train")) if settings.class_weights else None
-    augment = Augment(settings.augmentations, settings.seed) if settings.augmentations else None
+    # Of cached features, the feed has chosen the flip and rotation, and there is nothing else to be done.
+    of_stamps = source.network is model
+    augment = Augment(settings.augmentations, settings.seed) if settings.augmentations and of_stamps else None
     trainer = Trainer(source.network, feeds["train"], feeds["validation"], weights, augment)
     unfrozen = model.get_layer(BASE).trainable_variables if settings.pretrained else []
     trainer.compile(

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..tensorflow_quiet import keras
+from ..libraries.tensorflow_quiet import keras
+from ..model.stem import SIGMA_OF_MAD
+from ..model.views import dihedral
 
 ops = keras.ops
 
@@ -19,28 +21,6 @@ SHIFT = 2
 
 NOISE = 0.5
 """Standard deviation of the added noise over that of the stamp; the sum of both has 1.12 times that of the stamp."""
-
-_SIGMA = 1.4826
-"""Ratio of the standard deviation of Gaussian noise to its median absolute deviation (MAD)."""
-
-
-def dihedral(stamps: Any, variants: Any) -> Any:
-    """Flip and rotate stamps without changing the value of a pixel.
-
-    Parameters
-    ----------
-    stamps : tensor
-        (n, side, side, planes), axes (y, x, plane), of any type.
-    variants : tensor of int
-        (n,): 4 * flip + turns. Where flip is 1, x is reversed first; then the stamp is rotated by that many quarter
-        turns, in the direction of `numpy.rot90`.
-    """
-    chosen = ops.reshape(variants, (-1, 1, 1, 1))
-    turns = chosen % 4
-    stamps = ops.where(chosen >= 4, ops.flip(stamps, axis=2), stamps)
-    stamps = ops.where(turns % 2 == 1, ops.transpose(stamps, (0, 2, 1, 3)), stamps)
-    stamps = ops.where(ops.logical_or(turns == 1, turns == 2), ops.flip(stamps, axis=1), stamps)
-    return ops.where(turns >= 2, ops.flip(stamps, axis=2), stamps)
 
 
 def shift(stamps: Any, seed: keras.random.SeedGenerator) -> Any:
@@ -59,7 +39,7 @@ def noise(stamps: Any, seed: keras.random.SeedGenerator) -> Any:
     # A quarter of the pixels gives the noise to 7 %, and sorting them needs a quarter of the time.
     some = stamps[:, ::2, ::2]
     deviations = ops.abs(some - ops.median(some, axis=(1, 2), keepdims=True))
-    sigma = _SIGMA * ops.median(deviations, axis=(1, 2), keepdims=True)
+    sigma = SIGMA_OF_MAD * ops.median(deviations, axis=(1, 2), keepdims=True)
     added = NOISE * sigma * keras.random.normal(ops.shape(stamps), seed=seed)
     # In a graph, Keras does not know the shape of a median. Without the reshape, the number of planes of the sum would
     # be unknown where it is one.

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..artifact.classifier import CLASSIFIER_FILE
 from ..files import sha256_of
-from ..tensorflow_quiet import keras
+from ..libraries.tensorflow_quiet import keras
 from .optimisation import averaged
 from .snapshot import Snapshot
 

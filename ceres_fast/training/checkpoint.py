@@ -21,7 +21,7 @@ from ..artifact.classifier import CLASSIFIER_FILE
 from ..console import warn
 from ..errors import CeresFastError, InputError
 from ..files import read_json, sha256_of, write_json
-from ..tensorflow_quiet import keras
+from ..libraries.tensorflow_quiet import keras
 from .best_epoch import KeepBest
 from .report import Report
 from .runs import CONFIG

@@ -16,10 +16,10 @@ from .. import __version__
 from ..artifact.latest import resolve
 from ..errors import InputError, OnError
 from ..files import read_json, write_json, write_text
+from ..libraries.tensorflow_quiet import keras, tf
 from ..model.weights import weights_sha256
 from ..records.manifest import MANIFEST, Manifest, load_manifest
 from ..settings.training import OPTIONS, Settings
-from ..tensorflow_quiet import keras, tf
 from .devices import describe
 from .runs import CONFIG
 

@@ -6,8 +6,8 @@ import math
 import shutil
 import subprocess
 
-from ..memory import available, installed
-from ..tensorflow_quiet import tf
+from ..libraries.tensorflow_quiet import tf
+from ..machine.memory import available, installed
 
 _MIB = 1 << 20
 
@@ -46,9 +46,9 @@ def describe() -> str:
 def free_memory() -> float | None:
     """Return the free memory of the device that computes, in bytes; None where it is not known.
 
-    CPU: `ceres_fast.memory.available`. GPU: the total of nvidia-smi, less what this process uses; of several GPUs, the
-    smallest total, because nvidia-smi does not say which of them TensorFlow uses. The free memory of nvidia-smi says
-    nothing, because TensorFlow reserves all of it when it starts. For a GPU that is divided (MIG),
+    CPU: `ceres_fast.machine.memory.available`. GPU: the total of nvidia-smi, less what this process uses; of several
+    GPUs, the smallest total, because nvidia-smi does not say which of them TensorFlow uses. The free memory of
+    nvidia-smi says nothing, because TensorFlow reserves all of it when it starts. For a GPU that is divided (MIG),
     nvidia-smi reports the total of all slices, so the free memory of one slice is not known.
     """
     if devices()[0].device_type == "CPU":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
-from ..tensorflow_quiet import keras
+from ..libraries.tensorflow_quiet import keras
 from .snapshot import leaves
 
 _COPIES = 4

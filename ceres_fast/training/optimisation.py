@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from ..tensorflow_quiet import keras, tf
+from ..libraries.tensorflow_quiet import keras, tf
 
 ops = keras.ops
 

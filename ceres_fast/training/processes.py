@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import FrameType, TracebackType
 from typing import Any
 
-from ..interrupts import OF_TERMINAL, SIGNALS
+from ..machine.interrupts import OF_TERMINAL, SIGNALS
 
 CHILD = (sys.executable, "-m", "ceres_fast.cli.child")
 """The command that runs `ceres-fast` as a child process, without its arguments; see `ceres_fast.cli.child`."""

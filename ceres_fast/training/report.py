@@ -15,9 +15,9 @@ from rich.progress import TaskID
 from ..console import progress, say, warn, warn_once
 from ..errors import CeresFastError
 from ..files import atomic_file
-from ..matplotlib_quiet import Figure
+from ..libraries.matplotlib_quiet import Figure
+from ..libraries.tensorflow_quiet import keras, tf
 from ..pictures import BLUE, GREY, ORANGE, save
-from ..tensorflow_quiet import keras, tf
 from .runs import CONFIG
 
 HISTORY = "history.csv"

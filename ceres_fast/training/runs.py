@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -15,6 +17,7 @@ from ..errors import CeresFastError, InputError
 from ..files import disk_errors
 from ..folders import occupied
 from ..locks import Busy, Lock, lock, lock_where_possible
+from ..machine import interrupts
 
 RUNS = Path("runs")
 CONFIG, METRICS = "config.toml", "metrics.json"
@@ -183,3 +186,16 @@ def _lock(run: Path) -> None:
     if held.problem:
         warn(f"{run}: cannot be locked ({held.problem}); see to it that no other process works in it")
     _held.append(held)
+
+
+def stoppable(run: Path, where: Callable[[], str]) -> AbstractContextManager[None]:
+    """Let a signal end the block, as `interrupts.stoppable` does, and print where that was and how to resume.
+
+    Parameters
+    ----------
+    run : pathlib.Path
+        Directory of the run.
+    where : callable
+        Returns where the training is: "in epoch 3 of 30".
+    """
+    return interrupts.stoppable(lambda: f"{where()}; go on with: ceres-fast train --resume {shlex.quote(str(run))}")

@@ -12,7 +12,7 @@ from typing import Any
 from ..console import say, table
 from ..errors import CeresFastError, InputError
 from ..files import write_json
-from ..model.backbones import BACKBONES
+from ..model.backbones import IMAGENET
 from ..records.manifest import load_manifest
 from ..settings.training import ALL
 from .config import PROVENANCE, RunConfig, check_moved, read_written, write_config
@@ -110,7 +110,7 @@ def _check(options: Mapping[str, Any]) -> None:
 
 
 def _backbones(options: Mapping[str, Any]) -> list[str]:
-    return list(BACKBONES) if options["backbone"] == ALL else [options["backbone"]]
+    return list(IMAGENET) if options["backbone"] == ALL else [options["backbone"]]
 
 
 def _members(folder: Path, options: Mapping[str, Any]) -> list[Member]:

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from ..files import atomic_file, reserve
+from ..libraries.tensorflow_quiet import keras
 from ..model.weights import save_weights
-from ..tensorflow_quiet import keras
 
 _OVERHEAD = 1024
 """Upper limit of the bytes that a ZIP file adds to each array."""

@@ -9,12 +9,13 @@ from typing import Any
 
 from ..artifact.classifier import CLASSIFIER_FILE, Classifier, read_classifier
 from ..errors import CeresFastError, InputError
+from ..libraries.tensorflow_quiet import keras
 from ..model.build import build_model
 from ..model.weights import fill
-from ..settings.training import SETTINGS, Architecture, Settings
-from ..tensorflow_quiet import keras
+from ..settings.architecture import Architecture
+from ..settings.training import SETTINGS, Settings
 
-FIXED = ("backbone", "experiment", "normalise", "dense")
+FIXED = ("backbone", "experiment", "normalise", "head", "dense")
 """Settings that the weights of a classifier fit: with another value of one of these, they are meaningless."""
 
 INHERITED = (*FIXED, "precision", "dropout")
@@ -96,9 +97,16 @@ def weights_from(settings: Settings, classifier: Classifier | None) -> str:
 
 
 def _described(classifier: Classifier) -> dict[str, Any]:
+    if classifier.members or classifier.views != 1:
+        raise InputError(
+            _path(classifier),
+            "is an average",
+            expected="one network",
+            action="start from one of the runs it was made of",
+        )
     experiment = int(classifier.experiment) if str(classifier.experiment).isdecimal() else classifier.experiment
     values = {name: getattr(classifier, name) for name in INHERITED if hasattr(classifier, name)}
-    values |= {"experiment": experiment, **classifier.head}
+    values |= {"experiment": experiment, **classifier.head_options}
     for name, value in values.items():
         if not SETTINGS[name].allows(value):
             raise InputError(_path(classifier), f"unknown {name} {value!r}", expected=SETTINGS[name].expected)

@@ -14,11 +14,11 @@ from ..artifact.latest import name_latest
 from ..console import say
 from ..errors import InputError, OnError
 from ..files import StrPath, write_json
+from ..libraries.tensorflow_quiet import keras, tf
 from ..model.cut import Cut
 from ..records.manifest import MANIFEST, Manifest, load_manifest
 from ..records.pipeline import check_records, shard_errors
 from ..settings.training import Settings
-from ..tensorflow_quiet import keras, tf
 from .assemble import FITTED_SPLITS, build_trainer, cut_for_cache, refuse_batch, seeded_model, source_of
 from .best_epoch import KeepBest, early_stopping
 from .checkpoint import Checkpoint
@@ -26,8 +26,7 @@ from .config import RunConfig, check_moved, check_provenance, versions, write_pr
 from .devices import describe, strategy
 from .optimisation import ValidateAveraged, loss_of_guessing
 from .report import Report, TensorBoard, draw_learning_curves, require_tensorboard
-from .runs import METRICS, create_run, open_run
-from .signals import stoppable
+from .runs import METRICS, create_run, open_run, stoppable
 from .start import starting_classifier, weights_from
 
 
@@ -64,13 +63,14 @@ def train(records: StrPath, settings: Settings, run: StrPath | None = None, *, o
 
     Examples
     --------
-    >>> settings = ceres_fast.Settings("xception", weights="none", epochs=2, batch_size=16)
+    >>> settings = ceres_fast.Settings.of("stampnet", epochs=3, batch_size=16)
     >>> run = ceres_fast.train("records", settings, "runs/first")
     >>> (run / "classifier.json").is_file()
     True
     """
     records, run = Path(records), None if run is None else Path(run)
     manifest = _checked(records, on_error)
+    settings = settings.for_stamps(manifest.count("train"))
     _prepare(settings)
     with strategy().scope():
         model, parts = _network(manifest, settings)
@@ -194,7 +194,7 @@ def _classifier(manifest: Manifest, settings: Settings) -> Classifier:
         weights_from=weights_from(settings, starting_classifier(settings, manifest.planes)),
         normalise=settings.normalise,
         precision=settings.precision,
-        head={"dense": settings.dense, "dropout": settings.dropout},
+        head={"kind": settings.head, "dense": settings.dense, "dropout": settings.dropout},
         rules=manifest.rules,
         records={"name": manifest.name, "manifest_sha256": manifest.sha256},
         versions=versions(),

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import CeresFastError
+from ..libraries.tensorflow_quiet import keras, tf
 from ..stamps import CLASSES
-from ..tensorflow_quiet import keras, tf
 from .augment import Augment
 from .devices import replicas
 from .feed.feed import Feed, FollowEpochs, feed_errors

@@ -22,7 +22,7 @@ from ..frames.exposures import group_exposures
 from ..frames.info import FrameInfo
 from ..frames.reading import read_header
 from ..frames.sky import to_sky
-from ..network import announce
+from ..machine.network import announce
 from . import observatories
 from .core import read_truth, write_truth
 from .found import code

@@ -56,6 +56,33 @@ def test_the_profile_of_the_camera_is_kept_and_is_not_stored_where_there_is_none
     assert camera_of(read.camera) == camera
 
 
+MEMBER = {"run": "b", "backbone": "xception", "experiment": 1, "normalise": "asinh", "head": {"dense": 8, "dropout": 0}}
+
+
+def test_an_average_says_of_what_and_a_network_alone_nothing() -> None:
+    assert not {"views", "members"} & json.loads(classifier().to_json()).keys()
+    made = classifier(views=8, members=[MEMBER])
+    stored = json.loads(made.to_json())
+    assert (stored["views"], stored["members"]) == (8, [MEMBER])
+    assert Classifier.from_json(made.to_json(), Path("x")) == made
+
+
+@pytest.mark.parametrize(
+    ("changed", "key"),
+    [
+        ({"views": 4}, "views is 4; expected 1 or 8"),
+        ({"views": True}, "views is True"),
+        ({"members": [{**MEMBER, "threshold": 1}]}, r"members\[0\] has unknown threshold"),
+        ({"members": [{"run": "b"}]}, r"members\[0\] lacks backbone"),
+        ({"files": {"weights-2": {"file": "model.onnx", "sha256": "0" * 64}}}, r"files\.weights-2\.file"),
+    ],
+)
+def test_what_is_no_average_is_refused_with_its_key(changed: dict, key: str) -> None:
+    values = json.loads(classifier().to_json()) | changed
+    with pytest.raises(InputError, match=key):
+        Classifier.from_json(json.dumps(values), Path("x"))
+
+
 def test_an_unknown_pixel_scale_is_null() -> None:
     assert json.loads(classifier(pixel_scale=math.nan).to_json())["pixel_scale"] is None
 

@@ -20,7 +20,7 @@ from ceres_fast.artifact.products import (
 )
 from ceres_fast.artifact.scaling import network_threshold
 from ceres_fast.export.proof.tolerances import TOLERANCES
-from ceres_fast.settings.training import PRECISIONS as POLICIES
+from ceres_fast.settings.architecture import PRECISIONS as POLICIES
 
 from ..tiny_models import classifier, peak_model
 

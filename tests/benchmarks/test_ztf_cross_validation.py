@@ -122,7 +122,7 @@ def test_features_and_the_rest_are_the_whole(data: Stamps, trained: Path, experi
     weights = str(trained.parent.parent / "random.weights.h5")
     network = xception(experiment, data.stamps[:6], "asinh", 1e-3, weights)
     suffix = network.build(7)
-    whole = seeded_model(Settings("xception", experiment, weights, normalise="asinh", seed=7))
+    whole = seeded_model(Settings("xception", experiment, weights, normalise="asinh", head="paper", seed=7))
     np.testing.assert_allclose(
         suffix.predict(network.inputs, verbose=0), whole.predict(data.stamps[:6], verbose=0), atol=1e-5
     )

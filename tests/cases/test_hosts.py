@@ -24,8 +24,8 @@ from ceres_fast.cli import app, main
 from ceres_fast.detect import detect_frames
 from ceres_fast.errors import InputError
 from ceres_fast.file_names import on_disk
-from ceres_fast.interrupts import SIGNALS, Stopped, stoppable
 from ceres_fast.look import look
+from ceres_fast.machine.interrupts import SIGNALS, Stopped, stoppable
 
 from ..classify.conftest import KEEP_ALL, night, out, table_of  # noqa: F401 - fixtures
 from ..survey_files import write_field, write_stamp
@@ -291,7 +291,7 @@ def test_a_stopped_table_of_stamps_is_not_written(tmp_path, model, out, monkeypa
     image = np.random.default_rng(0).normal(100, 10, (32, 32)).astype(np.float32)
     for name in "abc":
         write_stamp(tmp_path / "stamps" / f"{name}.fits", image)
-    stop_at(monkeypatch, "ceres_fast.classify.classify.read_stamp", 2, signal.SIGTERM)
+    stop_at(monkeypatch, "ceres_fast.classify.stamp_files.read_stamp", 2, signal.SIGTERM)
     with pytest.raises(Stopped), stoppable():
         classify([tmp_path / "stamps"], model, output=out)
     assert capsys.readouterr().err.endswith("warning: stopped; none of 1 tables is written\n")

@@ -13,7 +13,7 @@ from astropy.table import Table
 from ceres_fast.catalogues import FORMATS, SUFFIXES, read_catalogue, write_table
 from ceres_fast.classify import classify
 from ceres_fast.classify.account import CLASSIFIED, KEPT, NO_CATALOGUE, PASSED_ON, SAME_CATALOGUE, UNREADABLE, Account
-from ceres_fast.classify.exposures import CatalogueJob
+from ceres_fast.classify.catalogue_job import CatalogueJob
 from ceres_fast.classify.outputs import scored_rows
 from ceres_fast.classify.scores import FLAGS, NOT_SCORED, PROBABILITY
 from ceres_fast.errors import InputError

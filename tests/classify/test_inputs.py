@@ -11,7 +11,7 @@ from astropy.io import fits
 
 from ceres_fast.catalogues import read_catalogue, write_table
 from ceres_fast.classify import classify
-from ceres_fast.classify.scores import FLAGS, NOT_SCORED, PROBABILITY
+from ceres_fast.classify.scores import FLAGS, NO_TEMPLATE, NOT_SCORED, PROBABILITY
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.settings.classifier import TableFormat
 from ceres_fast.stamps import PLANES
@@ -21,12 +21,13 @@ from ..tiny_models import classifier, peak_model, written
 from .conftest import RULES, place, skipped, table_of
 
 
-def test_a_classifier_of_three_planes_is_refused(night: Path, out: Path, tmp_path: Path) -> None:
+def test_exposures_with_too_few_stars_to_compare_them_by_are_no_templates(
+    night: Path, out: Path, tmp_path: Path
+) -> None:
     write_field(night)
-    model = written(tmp_path, peak_model(classifier_json=classifier(planes=PLANES).to_json(), planes=3))
-    with pytest.raises(InputError, match=r"science, template, difference; frames and FITS stamps have one"):
-        classify([night], model, output=out)
-    assert not out.exists()
+    model = written(tmp_path, peak_model(classifier_json=classifier(rules=RULES, planes=PLANES).to_json(), planes=3))
+    result = classify([night], model, output=out, keep_above=1.0)
+    assert [table_of(path)[FLAGS].tolist() for path in result.written] == [[NOT_SCORED | NO_TEMPLATE]] * 3
 
 
 def test_a_frame_without_a_catalogue_says_what_to_do(night: Path, model: Path, out: Path) -> None:

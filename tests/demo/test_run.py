@@ -10,10 +10,13 @@ import pytest
 from PIL import Image
 
 from ceres_fast.catalogues import read_catalogue
+from ceres_fast.classify.outputs import dropped_path
 from ceres_fast.demo import run
 from ceres_fast.errors import CeresFastError
 
 from ..tiny_networks import tiny_network
+
+WENT_OR_STAYED = ("dropped: ", "left to look at")
 
 
 @pytest.fixture(scope="module")
@@ -23,9 +26,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         for module in ("training.assemble", "model.load"):
             patch.setattr(f"ceres_fast.{module}.build_model", tiny_network)
-        patch.setattr(run, "FIELDS", 5)
-        patch.setattr(run, "HELD_OUT_FIELDS", 1)
-        patch.setattr(run, "EPOCHS", 2)
+        few = {"FIELDS": 5, "HELD_OUT_FIELDS": 1, "EPOCHS": 20, "MAX_LOSS": 0.3, "CALIBRATION_ASTEROIDS": 9}
+        for name, number in few.items():
+            patch.setattr(run, name, number)
         run.run_demo(out)
     return out
 
@@ -33,30 +36,32 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 def test_the_summary_adds_up(demo: Path) -> None:
     summary = json.loads((demo / "summary.json").read_text())
-    parts = ("not detected", "removed as stationary", "without a certain label")
-    classified = ("lost by the classifier", "called asteroids")
-    assert summary["validated asteroids, once per exposure"] == sum(summary[name] for name in parts + classified)
-    assert (
-        summary["everything else that moved or was seen once"] == summary["taken for asteroids"] + summary["rejected"]
-    )
-    assert summary["validated asteroids, once per exposure"] > 20
-    assert summary["asteroids to be found in 3 exposures or more"] >= summary["found"]
+    left, lost, asteroids = summary["left"], summary["lost"], summary["asteroids"]
+    assert lost.pop("validated asteroids, once per exposure") == sum(lost.values()) > 20
+    assert left.pop("rows of the catalogues") == sum(n for name, n in left.items() if name.startswith(WENT_OR_STAYED))
+    assert left["asteroids"] == lost["kept"]
+    assert 5 < asteroids["could be kept"] >= asteroids["kept"]
+    assert summary["operating_point"]["max_loss"] == 0.3
 
 
 @pytest.mark.slow
-def test_every_picture_is_one_and_every_row_is_kept(demo: Path) -> None:
-    pictures = sorted(path.name for path in (demo / "pictures").iterdir())
-    assert {"asteroids_found.png", "asteroids_lost.png", "taken_for_asteroids.png"} <= set(pictures)
+def test_every_picture_is_one_and_every_row_is_somewhere(demo: Path) -> None:
+    pictures = {path.name for path in (demo / "pictures").iterdir()}
+    assert pictures == {"asteroids_found.png", "asteroids_lost.png", "taken_for_asteroids.png", "frame.png"}
     for name in pictures:
         with Image.open(demo / "pictures" / name) as picture:
             picture.verify()
     catalogues = sorted((demo / "data" / "held-out").rglob("*.cat"))
     assert len(catalogues) == 4
+    left = 0
     for catalogue in catalogues:
         before = read_catalogue(catalogue).table
-        after = read_catalogue(demo / "classified" / catalogue.relative_to(demo / "data" / "held-out")).table
-        assert len(after) == len(before)
-        assert after.colnames == [*before.colnames, "PROB_ASTEROID", "CERES_FLAGS"]
+        kept = demo / "classified" / catalogue.relative_to(demo / "data" / "held-out")
+        after = [read_catalogue(path).table for path in (kept, dropped_path(kept))]
+        assert sum(map(len, after)) == len(before)
+        assert all(each.colnames == [*before.colnames, "PROB_ASTEROID", "CERES_FLAGS"] for each in after)
+        left += len(after[0])
+    assert left == json.loads((demo / "summary.json").read_text())["left"]["left to look at"]
 
 
 @pytest.mark.slow
@@ -84,9 +89,10 @@ def test_of_an_earlier_demo_everything_is_removed_but_the_folder(
     (tmp_path / run.MARK).touch()
     (tmp_path / "latest").symlink_to("run")
     (tmp_path / "lost+found").mkdir()
-    inode, left = tmp_path.stat().st_ino, []
+    inode = tmp_path.stat().st_ino
+    left: list[Path] = []
     monkeypatch.setattr(run, "simulate_survey", lambda *_, **__: left.extend(tmp_path.iterdir()))
-    monkeypatch.setattr(run, "detect_frames", lambda sources: sys.exit())
+    monkeypatch.setattr(run, "detect_frames", lambda *_, **__: sys.exit())
     with pytest.raises(SystemExit):
         run.run_demo(tmp_path, overwrite=True)
     assert [path.name for path in left] == ["lost+found"]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn import metrics
 
 from ceres_fast.evaluation import bootstrap
-from ceres_fast.evaluation.bootstrap import areas, asteroid_scores, draws
+from ceres_fast.evaluation.bootstrap import areas, asteroid_scores, called_leaving, draws, rankings
 
 STAMPS = st.lists(
     # Few probabilities, so that many are equal; weights of whole stamps, some of them not drawn.
@@ -43,6 +43,36 @@ def test_scores_under_weights_are_scikit_learn_s(stamps: list[tuple[int, float, 
     }
     for name, value in found.items():
         assert value == pytest.approx(wanted[name], abs=1e-12) if defined[name] else np.isnan(value), name
+
+
+@given(STAMPS, st.sampled_from([0.0, 0.01, 0.05, 0.29, 0.5, 0.99]))
+def test_recall_where_a_share_of_the_others_is_left(stamps: list[tuple[int, float, int]], share: float) -> None:
+    labels, probabilities, weight = (np.array(column) for column in zip(*stamps, strict=True))
+    found = rankings(labels, probabilities, weight[None].astype(float), {"recall": share})
+    expected = areas(labels, probabilities, weight[None].astype(float))
+    np.testing.assert_array_equal([found["roc_auc"], found["average_precision"]], expected)
+    asteroids, others = weight @ labels, weight @ (1 - labels)
+    left = [
+        threshold
+        for threshold in (*probabilities, 2.0)
+        if _left(labels, probabilities, weight, threshold) <= share * others
+    ]
+    best = max(weight @ (labels * (probabilities >= threshold)) for threshold in left)
+    assert found["recall"][0] == pytest.approx(best / asteroids) if asteroids else np.isnan(found["recall"][0])
+    if 0 < labels.sum() < len(labels):
+        unweighted = rankings(labels, probabilities, np.ones((1, len(labels))), {"recall": share})["recall"][0]
+        assert called_leaving(labels, probabilities, share)[labels == 1].mean() == pytest.approx(unweighted)
+
+
+def _left(labels: np.ndarray, probabilities: np.ndarray, weight: np.ndarray, threshold: float) -> float:
+    return float(weight @ ((1 - labels) * (probabilities >= threshold)))
+
+
+def test_a_whole_number_of_others_is_not_one_fewer_for_rounding() -> None:
+    labels, probabilities = np.repeat([0, 1], [100, 1]), np.append(np.arange(100), 70.5)
+    assert 0.29 * 100 < 29
+    assert called_leaving(labels, probabilities, 0.29)[:100].sum() == 29
+    assert rankings(labels, probabilities, np.ones((1, 101)), {"recall": 0.29})["recall"] == 1
 
 
 def test_each_row_of_weights_is_scored_alone() -> None:

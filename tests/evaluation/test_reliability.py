@@ -75,6 +75,7 @@ def test_a_temperature_is_found_again() -> None:
     assert measure(labels, scaled(found, probabilities)).ece < 0.01 < measure(labels, probabilities).ece
 
 
+@pytest.mark.skipif(not hasattr(calibration, "_TemperatureScaling"), reason="scikit-learn has it from 1.8 on")
 def test_the_temperature_is_scikit_learn_s() -> None:
     labels, probabilities = drawn(20_000, 3.0, 0.7)
     odds = logit(probabilities)

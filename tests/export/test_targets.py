@@ -52,6 +52,7 @@ def test_int8_is_chosen_on_one_split_and_proven_on_another(
         score: Callable[[onnx.ModelProto], Any],
         tolerances: Tolerances,
         report: Callable[[Any], None],
+        views: int,
     ) -> SimpleNamespace:
         scores = score(graph)
         report(SimpleNamespace(what="nothing", method="", scores=scores))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,14 @@ def on(host: Host, command: list[str], inputs: Path, name: str) -> Outcome:
     return run(host, command, inputs, folder)
 
 
+RUNS_WITHOUT_PROC = (1, 32)
+"""The oldest ONNX Runtime that was seen to: 1.21 to 1.24 end the process."""
+
+
+def onnx_runtime() -> tuple[int, ...]:
+    return tuple(map(int, version("onnxruntime").split(".")[:2]))
+
+
 def assert_same(outcome: Outcome, ordinary: Outcome) -> None:
     assert outcome.statuses == ordinary.statuses, outcome.said
     assert outcome.files.keys() == ordinary.files.keys()
@@ -45,6 +54,8 @@ def assert_same(outcome: Outcome, ordinary: Outcome) -> None:
 
 @pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, hosts in HOSTS.items() for name in hosts])
 def test_files_and_status_are_the_same(kind: str, name: str, inputs: Path, core: Outcome) -> None:
+    if name == "no /proc" and onnx_runtime() < RUNS_WITHOUT_PROC:
+        pytest.skip("this ONNX Runtime ends the process where there is no /proc")
     assert_same(on(HOSTS[kind][name], [*WORK, "core"], inputs, name), core)
 
 

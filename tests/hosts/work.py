@@ -20,7 +20,9 @@ MODEL, STAMPS, SMALL = "réseau ★.onnx", "stamps", "small"
 FEW = ("--max-loss", "0.9", "--confidence", "0.5")
 """A guarantee for which one asteroid is enough."""
 
-SMALL_RUN = ("--backbone", "xception", "--weights", "none", "--batch-size", "16")
+# The paper's stem and head: of larger ones tf2onnx writes the nodes in an order that differs from process to process.
+SMALL_RUN = ("--backbone", "xception", "--weights", "none", "--batch-size", "16", "--normalise", "minmax")
+SMALL_RUN += ("--head", "paper", "--augment", "none")
 
 WORKS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "core": (

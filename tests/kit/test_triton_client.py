@@ -195,7 +195,8 @@ def test_the_command_line(
         assert sorted(path.name for path in (tmp_path / "both").rglob("*.cat")) == ["F0001-1.cat", "F0001-2.cat"]
 
 
-def test_a_classifier_of_three_planes_is_refused(client: Any, tmp_path: Path) -> None:
-    engine = SimpleNamespace(classifier=classifier(planes=PLANES), path=Path("server/model"))
-    with pytest.raises(CeresFastError, match="frames and FITS stamps have one"):
-        client.classify([tmp_path], engine, output=tmp_path / "out", on_error="skip")
+def test_a_classifier_of_three_planes_is_not_for_stamps(client: Any, tmp_path: Path) -> None:
+    engine = SimpleNamespace(classifier=classifier(planes=PLANES), path=Path("server/model"), seconds=0.0)
+    write_stamp(tmp_path / "stamp.fits", np.zeros((32, 32), np.float32))
+    with pytest.raises(CeresFastError, match="is one plane, the science image"):
+        client.classify([tmp_path], engine, output=tmp_path / "out")

@@ -6,7 +6,7 @@ import keras
 import pytest
 
 from ceres_fast.errors import CeresFastError
-from ceres_fast.model.backbones import BACKBONES, EXPERIMENTS, Nth, find_layer
+from ceres_fast.model.backbones import BACKBONES, EXPERIMENTS, IMAGENET, Nth, find_layer
 
 # Input size; bottleneck and its output; first unfrozen layer (Xception's is not stated in the paper, block3 is ours).
 PAPER = {
@@ -33,7 +33,8 @@ def test_the_paper_s_cuts(network: Callable[[str], keras.Model], name: str) -> N
 
 
 def test_all_backbones_and_experiments_are_there() -> None:
-    assert BACKBONES.keys() == PAPER.keys()
+    assert IMAGENET.keys() == PAPER.keys()
+    assert BACKBONES.keys() - IMAGENET.keys() == {"stampnet", "stampnet-m"}
     rows = {number: (row.on_bottleneck, row.unfreezes) for number, row in EXPERIMENTS.items()}
     assert rows == {1: (False, False), 2: (True, False), 3: (True, True)}
 
@@ -55,3 +56,11 @@ def test_add_1_is_found_in_every_xception_of_a_process(network: Callable[[str], 
 def test_a_layer_that_is_not_there_is_named(network: Callable[[str], keras.Model], spec: str | Nth) -> None:
     with pytest.raises(CeresFastError, match=r"xception of Keras 3\.\d+\.\d+ has no layer .*Install Keras 3\.15"):
         find_layer(network("xception"), spec)
+
+
+@pytest.mark.parametrize(("name", "weights"), [("stampnet", 80_000), ("stampnet-m", 310_000)])
+def test_stampnet_sees_the_stamp_as_it_is(name: str, weights: int) -> None:
+    network = BACKBONES[name].application(include_top=False, weights=None, input_shape=(32, 32, 3))
+    assert BACKBONES[name].input_size == 32
+    assert network.count_params() == pytest.approx(weights, rel=0.05)
+    assert network.output_shape[1:3] == (4, 4)

@@ -10,14 +10,15 @@ import pytest
 
 from ceres_fast.engines.agreement import probe_stamps
 from ceres_fast.model import build
-from ceres_fast.model.backbones import BACKBONES, EXPERIMENTS
+from ceres_fast.model.backbones import EXPERIMENTS, IMAGENET
 from ceres_fast.model.build import BASE, Base, build_model
 from ceres_fast.model.cut import Cut, cut
 from ceres_fast.model.weights import load_base
-from ceres_fast.settings.training import PRECISIONS, Architecture
+from ceres_fast.settings.architecture import PRECISIONS, Architecture
+from ceres_fast.settings.defaults import PAPER_NETWORK
 from ceres_fast.stamps import PLANES
 
-ROWS = [(backbone, experiment) for backbone in BACKBONES for experiment in EXPERIMENTS]
+ROWS = [(backbone, experiment) for backbone in IMAGENET for experiment in EXPERIMENTS]
 
 # Values of each tensor at the cut, by hand from the published layers (sizes of the images: model/backbones.py).
 SHAPES = {
@@ -46,7 +47,7 @@ def stamps(planes: int = 1) -> np.ndarray:
 
 def made(backbone: str, experiment: int, **changed: object) -> tuple[keras.Model, Cut]:
     keras.utils.set_random_seed(7)
-    model = build_model(Architecture(backbone, experiment, dense=8, **changed))  # type: ignore[arg-type]
+    model = build_model(Architecture(backbone, experiment, dense=8, **{**PAPER_NETWORK, **changed}))  # type: ignore[arg-type]
     parts = cut(model)
     assert parts is not None
     return model, parts
@@ -154,7 +155,7 @@ def test_normalisation_keeps_its_moving_statistics_in_training() -> None:
 @pytest.mark.usefixtures("frozen_random")
 def test_three_planes() -> None:
     keras.utils.set_random_seed(7)
-    model = build_model(Architecture("resnet152v2", 3, dense=8), PLANES)
+    model = build_model(Architecture("resnet152v2", 3, dense=8, **PAPER_NETWORK), PLANES)
     parts = cut(model)
     assert parts is not None
     assert parts.prefix.input_shape == (None, 32, 32, 3)
@@ -175,7 +176,7 @@ def test_a_second_network_in_the_process_has_the_same_names() -> None:
 @pytest.mark.usefixtures("reuse_networks")
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_from_scratch_there_is_nothing_to_cut(experiment: int) -> None:
-    assert cut(build_model(Architecture("resnet152v2", experiment, "none", dense=8))) is None
+    assert cut(build_model(Architecture("resnet152v2", experiment, "none", dense=8, **PAPER_NETWORK))) is None
 
 
 def small(build_base: Callable[[keras.KerasTensor], keras.KerasTensor], trainable: tuple[str, ...]) -> keras.Model:
@@ -219,3 +220,15 @@ def test_where_a_chain_is_cut(
     assert parts is not None
     assert (parts.names, parts.shapes) == (names, shapes)
     np.testing.assert_allclose(*numpy([parts.suffix(parts.prefix(stamps())), model(stamps())]), rtol=1e-5)
+
+
+@pytest.mark.usefixtures("reuse_networks")
+@pytest.mark.parametrize(
+    ("experiment", "shapes", "names"),
+    [(2, ((2 * 256 + 7,),), ("Concatenate 0",)), (3, ((17, 17, 128), (7,)), ("Add 0", "InputLayer 1"))],
+)
+def test_side_numbers_are_cut_too(experiment: int, shapes: tuple[tuple[int, ...], ...], names: tuple[str, ...]) -> None:
+    model, parts = made("xception", experiment, head="pooled", normalise="noise")
+    assert (parts.shapes, parts.names, parts.dtype) == (shapes, names, "float32")
+    tensors = parts.prefix(stamps())
+    np.testing.assert_allclose(*numpy([parts.suffix(tensors), model(stamps())]), rtol=0, atol=1e-6)

@@ -14,11 +14,11 @@ import pytest
 from keras.src.utils import file_utils
 
 from ceres_fast.errors import CeresFastError
+from ceres_fast.machine.network import OFFLINE
 from ceres_fast.model import backbones
-from ceres_fast.model.backbones import BACKBONES, Backbone
+from ceres_fast.model.backbones import BACKBONES, IMAGENET, Backbone
 from ceres_fast.model.imagenet import WEIGHTS_FOLDER, download, find_imagenet, keras_cache
 from ceres_fast.model.weights import load_base
-from ceres_fast.network import OFFLINE
 
 CONTENT = bytes(range(256)) * 9000
 XCEPTION = replace(BACKBONES["xception"], weights="x/xception.h5", weights_md5=hashlib.md5(CONTENT).hexdigest())
@@ -61,7 +61,7 @@ def files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
 
 
-@pytest.mark.parametrize("backbone", BACKBONES.values(), ids=BACKBONES.keys())
+@pytest.mark.parametrize("backbone", IMAGENET.values(), ids=IMAGENET.keys())
 def test_what_the_table_names_is_what_keras_would_fetch(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = []
 

@@ -16,7 +16,9 @@ from ceres_fast.engines.agreement import probe_stamps
 from ceres_fast.errors import InputError
 from ceres_fast.model.build import build_model
 from ceres_fast.model.load import load_model, predict
-from ceres_fast.settings.training import Architecture
+from ceres_fast.settings.architecture import Architecture
+from ceres_fast.settings.defaults import PAPER_NETWORK
+from ceres_fast.settings.training import Settings
 
 from ..tiny_models import classifier
 from ..tiny_networks import WEIGHTS, tiny_network, write_run
@@ -39,7 +41,7 @@ def save(folder: Path, model: keras.Model, architecture: Architecture) -> Path:
         experiment=architecture.experiment,
         normalise=architecture.normalise,
         precision=architecture.precision,
-        head={"dense": architecture.dense, "dropout": architecture.dropout},
+        head={"kind": architecture.head, "dense": architecture.dense, "dropout": architecture.dropout},
     )
     described.with_file("weights", folder / WEIGHTS).write(folder)
     return folder
@@ -49,14 +51,15 @@ def save(folder: Path, model: keras.Model, architecture: Architecture) -> Path:
 @pytest.mark.parametrize(
     "architecture",
     [
-        Architecture("xception", 1, dense=16),
+        Architecture("xception", 1, dense=16, **PAPER_NETWORK),
         Architecture("xception", 2, normalise="asinh"),
-        Architecture("xception", 3),
-        Architecture("xception", 2, "none", dropout=0.0),
-        Architecture("xception", 2, precision="mixed_float16", dense=16),
-        Architecture("inceptionv3", 3, dense=16),
-        Architecture("inceptionresnetv2", 3, dense=16),
-        Architecture("resnet152v2", 3, dense=16),
+        Settings.of("stampnet"),
+        Architecture("xception", 3, **PAPER_NETWORK),
+        Architecture("xception", 2, "none", dropout=0.0, **PAPER_NETWORK),
+        Architecture("xception", 2, precision="mixed_float16", dense=16, **PAPER_NETWORK),
+        Architecture("inceptionv3", 3, dense=16, **PAPER_NETWORK),
+        Architecture("inceptionresnetv2", 3, dense=16, **PAPER_NETWORK),
+        Architecture("resnet152v2", 3, dense=16, **PAPER_NETWORK),
     ],
     ids=lambda row: f"{row.backbone}-{row.experiment}-{row.weights}-{row.normalise}-{row.precision}",
 )
@@ -75,7 +78,7 @@ def test_round_trip(tmp_path: Path, architecture: Architecture) -> None:
 
 def test_nothing_is_read_from_another_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither ImageNet weights nor a network are needed to load."""
-    architecture = Architecture("xception", 2, "none", dense=4)
+    architecture = Architecture("xception", 2, "none", dense=4, **PAPER_NETWORK)
     model = build_model(architecture)
     monkeypatch.setattr("ceres_fast.model.weights.find_imagenet", lambda backbone: pytest.fail("it was looked for"))
     loaded = load_model(read_classifier(save(tmp_path, model, architecture)))
@@ -101,11 +104,13 @@ def change(folder: Path, **values: object) -> None:
         ("experiment", "2"),
         ("normalise", "zscale"),
         ("precision", "int8"),
+        ("head", {"kind": "attention", "dense": 4, "dropout": 0.5}),
     ],
 )
 def test_what_this_version_cannot_build_is_named(tiny: Path, name: str, value: object) -> None:
     change(tiny, **{name: value})
-    with pytest.raises(InputError, match=rf"{CLASSIFIER_FILE}: unknown {name} {value!r}; expected one of"):
+    shown = value["kind"] if isinstance(value, dict) else value
+    with pytest.raises(InputError, match=rf"{CLASSIFIER_FILE}: unknown {name} {shown!r}; expected one of"):
         load_model(read_classifier(tiny))
 
 
@@ -122,7 +127,7 @@ def cut(path: Path) -> None:
 
 
 def of_a_wider_network(path: Path) -> None:
-    tiny_network(Architecture("xception"), filters=9).save_weights(path, overwrite=True)
+    tiny_network(Architecture("xception", **PAPER_NETWORK), filters=9).save_weights(path, overwrite=True)
 
 
 def without_base(path: Path) -> None:
@@ -148,9 +153,9 @@ def test_weights_that_do_not_fit_are_refused_even_with_the_right_hash(
 
 
 def test_predictions_of_arrays_and_datasets_are_those_of_the_model() -> None:
-    from ceres_fast.tensorflow_quiet import tf
+    from ceres_fast.libraries.tensorflow_quiet import tf
 
-    model = tiny_network(Architecture("xception"))
+    model = tiny_network(Architecture("xception", **PAPER_NETWORK))
     expected = keras.ops.convert_to_numpy(model(STAMPS))
     dataset = tf.data.Dataset.from_tensor_slices((STAMPS, np.zeros(len(STAMPS)))).batch(4)
     for found in (predict(model, STAMPS), predict(model, STAMPS, batch_size=3), predict(model, dataset)):

@@ -22,7 +22,9 @@ from ceres_fast.model.build import BASE, build_model
 from ceres_fast.model.load import predict
 from ceres_fast.model.onnx_convert import BATCH, IR_VERSION, OPSET, _weights_not_copied, check, convert
 from ceres_fast.model.onnx_float16 import halved
-from ceres_fast.settings.training import Architecture
+from ceres_fast.settings.architecture import Architecture
+from ceres_fast.settings.defaults import PAPER_NETWORK
+from ceres_fast.settings.training import Settings
 from ceres_fast.stamps import PLANE_SETS, PLANES
 
 from ..small_networks import CONVOLUTIONS, FOLDED, small_network
@@ -71,7 +73,7 @@ def test_answers_are_those_of_keras_and_no_stamp_sees_another(
     if planes == PLANES and backbone != "xception":
         pytest.skip("the planes end where the backbone begins: one backbone shows it")
     keras.utils.set_random_seed(0)
-    model = build_model(Architecture(backbone, 2, "none", dense=32), planes)
+    model = build_model(Architecture(backbone, 2, "none", dense=32, **PAPER_NETWORK), planes)
     stamps = probe_stamps(planes)
     spread(model, stamps)
     proto = convert(model) if precision == "float32" else halved(convert(model))
@@ -90,7 +92,7 @@ def test_answers_are_those_of_keras_and_no_stamp_sees_another(
 
 
 @pytest.mark.parametrize("planes", PLANE_SETS, ids=len)
-@pytest.mark.parametrize("normalise", ["minmax", "asinh"])
+@pytest.mark.parametrize("normalise", ["minmax", "asinh", "noise"])
 def test_the_stem_is_in_the_graph(normalise: str, planes: tuple[str, ...], tmp_path: Path) -> None:
     model = tiny_network(Architecture("xception", normalise=normalise), planes)
     _, engine = converted(model, tmp_path, normalise=normalise, planes=planes)
@@ -104,8 +106,26 @@ def test_the_stem_is_in_the_graph(normalise: str, planes: tuple[str, ...], tmp_p
     )
 
 
+@pytest.mark.parametrize("precision", ["float32", "float16"])
+@pytest.mark.parametrize("planes", PLANE_SETS, ids=len)
+def test_stampnet_with_its_side_numbers_is_in_the_graph(
+    precision: str, planes: tuple[str, ...], tmp_path: Path
+) -> None:
+    keras.utils.set_random_seed(0)
+    model = build_model(Settings.of("stampnet"), planes)
+    stamps = probe_stamps(planes)
+    spread(model, stamps)
+    proto = convert(model) if precision == "float32" else halved(convert(model))
+    engine = opened(proto, tmp_path, backbone="stampnet", precision=precision, planes=planes)
+    answers = engine.predict(stamps, raw=True)
+    np.testing.assert_allclose(answers, predict(model, stamps)[:, 1], atol=1e-4 if precision == "float32" else 2e-2)
+    assert np.ptp(answers) > 0.02
+    found = operators(proto)
+    assert found["BatchNormalization"] == found["Shape"] == 0
+
+
 def test_names_sizes_and_versions() -> None:
-    proto = convert(tiny_network(Architecture("xception")))
+    proto = convert(tiny_network(Architecture("xception", normalise="minmax")))
     assert [(value.name, value.type.tensor_type.elem_type) for value in proto.graph.input] == [
         (INPUT, TensorProto.FLOAT)
     ]
@@ -123,7 +143,7 @@ def test_names_sizes_and_versions() -> None:
 
 def test_no_stamps_give_no_answers(tmp_path: Path) -> None:
     described = classifier(threshold=0.25)
-    _, engine = converted(tiny_network(Architecture("xception")), tmp_path, threshold=0.25)
+    _, engine = converted(tiny_network(Architecture("xception", normalise="minmax")), tmp_path, threshold=0.25)
     assert engine.classifier == described
     assert engine.predict(np.zeros((0, 32, 32), np.float32), raw=True).shape == (0,)
 
@@ -192,7 +212,7 @@ def halves(node: onnx.NodeProto) -> bool:
 
 
 def test_a_weight_that_float16_does_not_hold_is_named() -> None:
-    proto = convert(tiny_network(Architecture("xception")))
+    proto = convert(tiny_network(Architecture("xception", normalise="minmax")))
     kernel = next(tensor for tensor in proto.graph.initializer if len(tensor.dims) == 4)
     kernel.CopyFrom(numpy_helper.from_array(1e5 * np.ones(tuple(kernel.dims), np.float32), kernel.name))
     with pytest.raises(CeresFastError, match=r"hold 1e\+05, and float16 ends at 65504"):
@@ -224,7 +244,7 @@ def traced(model: keras.Model) -> tuple[object, list[object]]:
 
 @pytest.mark.parametrize("damage", ["shape", "operator", "type"])
 def test_a_graph_that_is_not_valid_is_refused(damage: str) -> None:
-    proto = convert(tiny_network(Architecture("xception")))
+    proto = convert(tiny_network(Architecture("xception", normalise="minmax")))
     if damage == "shape":
         proto.graph.output[0].type.tensor_type.shape.dim[1].dim_value = 3
     elif damage == "operator":

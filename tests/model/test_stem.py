@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.ndimage import convolve1d
 
-from ceres_fast.model.stem import NORMALISATIONS, Normalise, Upscale
+from ceres_fast.model.stem import BORDER, BRIGHTEST, NORMALISATIONS, SIGMA_OF_MAD, Normalise, Upscale, in_noise
 
 # No detector counts millionths, and what is 1e-38 apart a network's arithmetic may treat as equal.
 ADU = st.floats(-1000, 65535, width=32).map(lambda value: value if abs(value) > 1e-6 else 0.0)
@@ -25,7 +26,29 @@ def expected_asinh(stamps: np.ndarray) -> np.ndarray:
     return np.arcsinh(centred / np.where(deviation > 0, deviation, 1))
 
 
-EXPECTED = {"minmax": expected_minmax, "asinh": expected_asinh}
+def expected_noise(stamps: np.ndarray) -> np.ndarray:
+    border = np.ones(stamps.shape[1:3], bool)
+    border[BORDER:-BORDER, BORDER:-BORDER] = False
+    difference = stamps - np.median(stamps[:, border], axis=1)[:, None, None]
+    deviations = np.abs(difference[:, border])
+    sigma = np.float32(SIGMA_OF_MAD) * np.sort(deviations, axis=1)[:, deviations.shape[1] // 2]
+    for number, plane in np.argwhere(sigma == 0):
+        others = np.sort(deviations[number, :, plane])
+        others = others[others > 0]
+        sigma[number, plane] = SIGMA_OF_MAD * others[len(others) // 2] if len(others) else 0
+    sigma = sigma[:, None, None]
+    sigma = np.where(sigma > 0, sigma, np.abs(difference).max(axis=(1, 2), keepdims=True) / BRIGHTEST)
+    scaled = difference / np.where(sigma > 0, sigma, 1)
+    planes = [scaled]
+    if stamps.shape[3] == 1:
+        smooth = convolve1d(convolve1d(scaled, SMOOTH, axis=1, mode="constant"), SMOOTH, axis=2, mode="constant")
+        planes.append(smooth / (SMOOTH**2).sum())
+    seen = [np.clip(np.arcsinh(plane) / np.arcsinh(BRIGHTEST), -1, 1) for plane in planes]
+    return np.concatenate([*seen, *([expected_minmax(stamps)] if stamps.shape[3] == 1 else [])], axis=3)
+
+
+SMOOTH = np.array([1, 4, 6, 4, 1]) / 16
+EXPECTED = {"minmax": expected_minmax, "asinh": expected_asinh, "noise": expected_noise}
 
 
 def normalised(kind: str, stamps: np.ndarray) -> np.ndarray:
@@ -50,7 +73,7 @@ def test_normalising_is_that_of_numpy(kind: str) -> None:
     np.testing.assert_allclose(normalised(kind, detected()), EXPECTED[kind](detected()), atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", EXPECTED)
+@pytest.mark.parametrize("kind", ["minmax", "asinh"])
 @settings(max_examples=50, deadline=None)
 @given(stamps=STAMPS)
 def test_any_stamp_gives_what_numpy_gives(kind: str, stamps: np.ndarray) -> None:
@@ -81,6 +104,60 @@ def test_one_bright_pixel_on_a_constant_sky_is_compressed_not_infinite() -> None
     found = normalised("asinh", stamp)
     assert found.max() == pytest.approx(np.arcsinh(65035), rel=1e-6)
     assert np.count_nonzero(found) == 1
+
+
+@settings(max_examples=20, deadline=None)
+@given(stamps=arrays(np.float32, (2, 10, 10, 1), elements=ADU))
+def test_noise_of_any_stamp_is_within_its_bounds(stamps: np.ndarray) -> None:
+    found = normalised("noise", stamps)
+    assert (np.abs(found) <= 1).all()  # nor NaN
+
+
+def test_a_faint_and_a_bright_source_on_the_same_sky_look_different() -> None:
+    random = np.random.default_rng(1)
+    y, x = np.mgrid[-16:16, -16:16]
+    source = np.exp(-(x**2 + y**2) / 8)[None, ..., None]
+    sky = random.normal(500, 10, (2, 32, 32, 1))
+    faint, bright = (normalised("noise", (sky + flux * source).astype(np.float32)) for flux in (50, 5000))
+    assert 0.35 < faint[..., 0].max() < 0.6
+    assert bright[..., 0].max() == 1
+
+
+@pytest.mark.parametrize("damage", [np.nan, np.inf, -np.inf])
+def test_pixels_that_are_not_finite_are_sky(damage: float) -> None:
+    stamps = detected()
+    stamps[:, 3:9, 20:24] = damage
+    stamps[2] = damage
+    found = normalised("noise", stamps)
+    assert np.isfinite(found).all()
+    assert (found[2] == 0).all()
+    whole = normalised("noise", detected())
+    assert np.abs(found[0] - whole[0])[10:, :16].max() < 0.05
+
+
+@pytest.mark.parametrize(
+    ("border", "expected"),
+    [
+        ("whole ADU of a quiet sky", (0.2, 2.0)),
+        ("padding on three quarters", (8, 12)),
+        ("a neighbour on a quarter", (9, 21)),
+        ("one value", (49, 51)),
+    ],
+)
+def test_noise_of_borders_that_are_none(border: str, expected: tuple[float, float]) -> None:
+    random = np.random.default_rng(3)
+    stamp = random.normal(500, 10, (1, 32, 32, 1))
+    if border.startswith("whole"):
+        stamp = np.round(random.normal(500, 0.3, (1, 32, 32, 1)))
+    elif border.startswith("padding"):
+        stamp[:, 8:] = 500
+    elif border.startswith("a neighbour"):
+        stamp[:, :, :6] += 5000
+    else:
+        stamp[:] = 500
+        stamp[0, 16, 16] = 5500
+    _, noise = in_noise(stamp.astype(np.float32))
+    assert expected[0] < float(keras.ops.convert_to_numpy(noise).item()) < expected[1]
 
 
 def test_median_of_an_odd_number_of_pixels() -> None:
@@ -141,7 +218,8 @@ def three_planes() -> np.ndarray:
 @pytest.mark.parametrize("kind", EXPECTED)
 def test_each_plane_is_normalised_by_itself(kind: str) -> None:
     together = normalised(kind, three_planes())
-    alone = np.concatenate([normalised(kind, plane) for plane in np.split(three_planes(), 3, axis=3)], axis=3)
+    planes = np.split(three_planes(), 3, axis=3)
+    alone = np.concatenate([normalised(kind, plane)[..., :1] for plane in planes], axis=3)  # what is beside it: of one
     np.testing.assert_array_equal(together, alone)
 
 

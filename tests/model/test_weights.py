@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import resource
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,13 +14,14 @@ import pytest
 from keras.src.legacy.saving import legacy_h5_format
 
 from ceres_fast.errors import CeresFastError, InputError
+from ceres_fast.machine.network import OFFLINE
 from ceres_fast.model import weights as weights_module
 from ceres_fast.model.backbones import BACKBONES
 from ceres_fast.model.imagenet import WEIGHTS_FOLDER, file_names, find_imagenet
 from ceres_fast.model.weights import fill, load_base, save_weights
-from ceres_fast.network import OFFLINE
-from ceres_fast.settings.training import Architecture
+from ceres_fast.settings.architecture import Architecture
 
+from ..full_disk import files_of_at_most
 from ..tiny_networks import tiny_network
 
 XCEPTION = BACKBONES["xception"]
@@ -213,24 +213,16 @@ def test_the_space_asked_for_is_enough_for_a_deep_network(
         assert size < asked.pop() < 1.1 * size
 
 
-@pytest.fixture
-def files_of_at_most() -> Iterator[Callable[[int], None]]:
-    """Make every write beyond so many bytes of a file fail, as on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
 @pytest.mark.parametrize("size", [100, 10_000, 1_000_000])
 def test_a_full_disk_is_one_clear_line_and_hdf5_is_not_started(
-    tmp_path: Path, files_of_at_most: Callable[[int], None], size: int, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "a.weights.h5"
     path.write_text("old")
     monkeypatch.setattr(keras.Model, "save_weights", lambda *arguments, **options: pytest.fail("it was started"))
     model = tiny_network(Architecture("xception"))
-    files_of_at_most(size)
-    with pytest.raises(CeresFastError, match=r"a\.weights\.h5: cannot be written \(File too large\)\. Make room"):
+    problem = r"a\.weights\.h5: cannot be written \(File too large\)\. Make room"
+    with files_of_at_most(size), pytest.raises(CeresFastError, match=problem):
         save_weights(model, path)
     assert path.read_text() == "old"
     assert [file.name for file in tmp_path.iterdir()] == [path.name]

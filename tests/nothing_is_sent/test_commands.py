@@ -22,7 +22,7 @@ import pytest
 
 from ceres_fast.cli import app
 
-from ..test_keras_settings import SET_OTHERWISE
+from ..libraries.test_keras_settings import SET_OTHERWISE
 from .commands import COMMANDS, OF_OTHERS
 
 ROOT = Path(__file__).parents[2]

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from ceres_fast.errors import CeresFastError, InputError
-from ceres_fast.model.backbones import BACKBONES, EXPERIMENTS
+from ceres_fast.model.backbones import EXPERIMENTS, IMAGENET
 from ceres_fast.paper.plan import PLAN, Plan, planned
+from ceres_fast.settings.defaults import PAPER
 from ceres_fast.settings.guarantee import Guarantee
 from ceres_fast.settings.training import Settings
 from ceres_fast.training.config import CONFIG, RunConfig, read_config
@@ -25,7 +26,7 @@ def test_without_a_word_it_is_all_twelve(plan: Made, tmp_path: Path) -> None:
     made = plan(backbones="", experiments="")
     members = made.members(tmp_path)
     assert [(member.backbone, member.experiment, member.seed) for member in members] == [
-        (backbone, experiment, 0) for backbone in BACKBONES for experiment in EXPERIMENTS
+        (backbone, experiment, 0) for backbone in IMAGENET for experiment in EXPERIMENTS
     ]
     assert len(members) == 12
     assert members[3].folder == tmp_path / "xception-experiment1-seed0"
@@ -63,7 +64,8 @@ def test_what_it_writes_is_what_the_runs_are_told(plan: Made, tmp_path: Path) ->
     made.begin(tmp_path / "out")
     of = {"backbone": "xception", "experiment": 1, "seed": 3}
     settings = RunConfig.of(read_config(tmp_path / "out" / "config.toml") | of).settings
-    assert settings == Settings("xception", 1, epochs=3, seed=3, cache_dir=str((tmp_path / "out" / "cache").resolve()))
+    cache = str((tmp_path / "out" / "cache").resolve())
+    assert settings == Settings("xception", 1, epochs=3, seed=3, cache_dir=cache, **PAPER)
     written = tomllib.loads((tmp_path / "out" / PLAN).read_text())
     assert (written["backbones"], written["max_loss"]) == (["xception", "resnet152v2"], 0.5)
     made.begin(tmp_path / "out")
@@ -138,7 +140,7 @@ def test_a_damaged_file_is_named(plan: Made, tmp_path: Path, name: str) -> None:
         ({"experiments": "4"}, "--experiments 4: there is no '4'; expected some of 1, 2, 3, with commas"),
         ({"guarantee": Guarantee(0.0)}, "--max-loss"),
         ({"guarantee": Guarantee(confidence=1.0)}, "--confidence"),
-        ({"told": {"epochs": 0}}, "--epochs 0: expected a whole number"),
+        ({"told": {"epochs": -1}}, "--epochs -1: expected a whole number"),
         ({"told": {"weights": "mine.weights.h5"}}, "--weights PATH: is of one backbone"),
         ({"told": {"records": "nowhere"}}, r"manifest\.json: does not exist"),
         ({"told": {"start_from": "runs/latest"}}, "from: a configuration of experiments cannot have it"),

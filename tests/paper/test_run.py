@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from ceres_fast import console
 from ceres_fast.errors import CeresFastError
 from ceres_fast.paper.plan import Plan
 from ceres_fast.paper.run import run_experiments
@@ -59,8 +60,15 @@ def test_all_of_them(
 
 
 def test_seeds_have_mean_and_spread(
-    plan: Made, tmp_path: Path, commands: Commands, reports: list[int], capsys: pytest.CaptureFixture[str]
+    plan: Made,
+    tmp_path: Path,
+    commands: Commands,
+    reports: list[int],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(console.console, "_width", None)
     run_experiments(tmp_path / "out", plan(backbones="xception", experiments="2", seeds=3))
     assert list(rows(tmp_path / "out")) == [f"xception-experiment2-seed{seed}" for seed in range(3)]
     printed = capsys.readouterr().out

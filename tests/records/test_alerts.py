@@ -10,6 +10,12 @@ from ceres_fast.stamps import PLANE_SETS, PLANES, stamp_shape
 
 from ..alert_files import image, tar_of, write_fields
 
+BEFORE = {
+    1: "dba473715408144e4f252b8feaa3711acee8604a19e525f78bc5e7d42c4666d1",
+    3: "9e47a2c14bfb27922c279842f1f32cc588c56b51f906003078b81c0ebd77ded6",
+}
+"""SHA-256 of the training shard, by the number of planes, from before frames had more than one plane."""
+
 
 @pytest.mark.parametrize("planes", PLANE_SETS, ids=len)
 def test_alerts_become_records(tmp_path, planes):
@@ -18,6 +24,7 @@ def test_alerts_become_records(tmp_path, planes):
     records = build_records([folder], tmp_path / "records", planes=planes, shards=1)
     packed = build_records([archive], tmp_path / "packed", planes=planes, shards=1)
     assert records.planes == planes
+    assert [shard["sha256"] for shard in records.splits["train"]["shards"]] == [BEFORE[len(planes)]]
     assert records.sources == [{"name": "night", "kind": "alerts", "files": 48}]
     assert packed.sources == [{"name": "night.tar.gz", "kind": "alerts", "files": 1}]
     assert records.counts == {

@@ -1,7 +1,6 @@
 import json
 import os
 import re
-import resource
 import shutil
 import signal
 import subprocess
@@ -26,6 +25,7 @@ from ceres_fast.records.splits import FRACTIONS, parse_fractions
 from ceres_fast.selection.rules import Rules
 from ceres_fast.synthetic.simulate.survey import simulate_survey
 
+from ..full_disk import files_of_at_most
 from ..survey_files import STARS, write_field
 
 
@@ -279,23 +279,16 @@ def test_into_an_empty_folder_an_interrupted_build_goes_on(class_folders, tmp_pa
     assert [file.name for file in tmp_path.iterdir()] == ["volume"]
 
 
-@pytest.fixture
-def files_of_at_most():
-    """Make every write beyond so many bytes of a file fail, as on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
 @pytest.mark.parametrize("size", [2_000, 20_000, 60_000])
-def test_a_full_disk_is_one_clear_line_and_costs_nothing(class_folders, copied, files_of_at_most, size):
+def test_a_full_disk_is_one_clear_line_and_costs_nothing(class_folders, copied, size):
     before = contents(copied)
-    files_of_at_most(size)
-    with pytest.raises(CeresFastError, match=r"cannot be written.*nothing that was there before") as caught:
+    with (
+        files_of_at_most(size),
+        pytest.raises(CeresFastError, match=r"cannot be written.*nothing that was there before") as caught,
+    ):
         build_records([class_folders], copied, shards=3, overwrite=True)
     assert "\n" not in str(caught.value)
     assert contents(copied) == before
-    files_of_at_most(resource.RLIM_INFINITY)
     build_records([class_folders], copied, shards=3, overwrite=True)
     assert contents(copied) == before
     assert [file.name for file in copied.parent.iterdir()] == ["records"]

@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from ceres_fast.libraries.tensorflow_quiet import tf
 from ceres_fast.records.examples import KINDS, described, parse, serialise
 from ceres_fast.stamps import COLUMNS
-from ceres_fast.tensorflow_quiet import tf
 
 from .conftest import some_columns
 

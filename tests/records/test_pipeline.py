@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from ceres_fast.errors import CeresFastError, InputError
+from ceres_fast.libraries.tensorflow_quiet import tf
 from ceres_fast.records.build import build_records
 from ceres_fast.records.manifest import load_manifest
 from ceres_fast.records.pipeline import check_records, read_columns, read_stamps, shard_errors, stamp_dataset
-from ceres_fast.tensorflow_quiet import tf
 
 from .test_shards import cut_last_record, shard_of
 

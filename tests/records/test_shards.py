@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from ceres_fast.errors import CeresFastError, InputError
+from ceres_fast.libraries.tensorflow_quiet import tf
 from ceres_fast.records import shards
 from ceres_fast.records.manifest import load_manifest
 from ceres_fast.records.pipeline import check_records, read_stamps
 from ceres_fast.records.shards import check_shards, write_shard
-from ceres_fast.tensorflow_quiet import tf
 
 
 def records_in(path):

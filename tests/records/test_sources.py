@@ -4,6 +4,7 @@ import gzip
 import json
 import shutil
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from ceres_fast.records.scheduler import Workers
 from ceres_fast.records.sources import find_sources
 from ceres_fast.records.units import Choice
 from ceres_fast.selection.rules import Rules
+from ceres_fast.stamps import PLANES
 
 from ..alert_files import RUBIN_SCHEMA, avro, message, rubin, write_tar, ztf
 from ..survey_files import write_field
@@ -106,11 +108,25 @@ def test_stamps_come_some_at_a_time(class_folders, monkeypatch):
     assert len({unit.name for unit in units}) == 3
 
 
-@pytest.mark.parametrize("kind", ["frames", "stamps"])
-def test_only_alerts_have_more_planes(frames, class_folders, kind):
-    choice = Choice((), Rules(), "skip", "error", ("science", "template", "difference"))
+def test_stamps_have_one_plane(frames, class_folders):
+    choice = Choice((), Rules(), "skip", "error", PLANES)
     with pytest.raises(InputError, match="has one plane, and --planes asks for science, template, difference"):
-        units_of(frames if kind == "frames" else class_folders, choice)
+        units_of(class_folders, choice)
+    assert units_of(frames, choice)[1][0].kind == "frames"
+
+
+def test_what_is_asked_of_the_other_exposures_decides_what_a_part_is(frames):
+    _, (unit, *_) = units_of(frames)
+    asked = (
+        {},
+        {"planes": PLANES},
+        {"forced": True},
+        {"rules": Rules(forced_limit=0.4)},
+        {"rules": Rules(forced_limit=0.5)},
+        {"forced": True, "template": Path("a.fits"), "template_sha256": "01"},
+        {"forced": True, "template": Path("a.fits"), "template_sha256": "02"},
+    )
+    assert len({PartMaker(frames, replace(CHOICE, **each)).key(unit) for each in asked}) == len(asked)
 
 
 def test_no_name_is_a_path_of_this_machine(frames, tmp_path):

@@ -10,19 +10,22 @@ import numpy as np
 import pytest
 
 from ceres_fast.errors import CeresFastError
-from ceres_fast.settings.training import AUGMENTATIONS, OPTIONS, PANELS, PRECISIONS, SETTINGS, Settings
+from ceres_fast.settings.architecture import PANELS, PRECISIONS
+from ceres_fast.settings.defaults import DEFAULTS
+from ceres_fast.settings.training import AUGMENTATIONS, OPTIONS, SETTINGS, WEIGHT_DECAY, Settings
 
 WRONG: dict[str, list[Any]] = {
     "backbone": ["vgg16", "all", None],
     "experiment": [4, "2", 2.0, True],
     "weights": ["", "a\0b", None],
     "normalise": ["maxmin"],
+    "head": ["flat", ""],
     "precision": ["float16"],
     "dense": [0, 1.5, 65_537, 10**9, 2**63],
     "dropout": [-0.1, 1, math.nan],
     "start_from": [""],
     "batch_size": [0, 128.0, True, 65_537, 10**12],
-    "epochs": [0, 1_000_001],
+    "epochs": [-1, 1_000_001],
     "patience": [0],
     "monitor": ["loss"],
     "loss": ["hinge"],
@@ -57,6 +60,7 @@ def test_every_setting_is_an_option_with_a_group_and_a_sentence() -> None:
 
 def test_the_names_are_those_of_the_tables() -> None:
     from ceres_fast.model.backbones import BACKBONES, EXPERIMENTS
+    from ceres_fast.model.build import HEADS
     from ceres_fast.model.stem import NORMALISATIONS
     from ceres_fast.training import augment
     from ceres_fast.training.best_epoch import MONITORS
@@ -66,6 +70,7 @@ def test_the_names_are_those_of_the_tables() -> None:
         "backbone": BACKBONES,
         "experiment": EXPERIMENTS,
         "normalise": NORMALISATIONS,
+        "head": HEADS,
         "precision": PRECISIONS,
         "monitor": MONITORS,
         "loss": LOSSES,
@@ -135,6 +140,51 @@ def test_augmentations_are_in_the_order_of_their_use_and_decide_on_the_cache(
     assert (settings.augmentations, settings.cacheable) == (names, cacheable)
     assert not dataclasses.replace(settings, prefix_cache=False).cacheable
     assert not dataclasses.replace(settings, weights="none").cacheable
+
+
+@pytest.mark.parametrize("backbone", DEFAULTS)
+def test_a_backbone_has_defaults_of_its_own(backbone: Any) -> None:
+    settings = Settings.of(backbone, epochs=7)
+    own = DEFAULTS[backbone]
+    assert {name: getattr(settings, name) for name in own} == {**own, "epochs": 7}
+    again = Settings.of(backbone, start_from="runs/x")
+    assert again.pretrained
+    assert again.weights == "none"
+
+
+def test_the_pooled_head_is_fitted_in_another_way_than_the_paper_s() -> None:
+    assert Settings.of("xception", head="paper") == Settings("xception", head="paper")
+    pooled = Settings.of("xception")
+    assert (pooled.optimizer, pooled.schedule, pooled.epochs, pooled.weights) == ("adamw", "cosine", 0, "imagenet")
+
+
+@pytest.mark.parametrize("backbone", ["stampnet", "xception"])
+def test_a_default_that_goes_not_with_what_is_given_is_none(backbone: Any) -> None:
+    assert Settings.of(backbone, optimizer="adam").weight_decay == WEIGHT_DECAY
+    assert [Settings.of(backbone, epochs=epochs).warmup_epochs for epochs in (1, 2, 3, 0)] == [0, 0, 2, 2]
+    with pytest.raises(CeresFastError, match="--warmup-epochs"):
+        Settings.of(backbone, epochs=2, warmup_epochs=2)
+
+
+@pytest.mark.parametrize(("stamps", "epochs"), [(100, 100), (6_000, 20), (60_000, 5)])
+def test_epochs_are_chosen_by_the_number_of_stamps(stamps: int, epochs: int) -> None:
+    assert Settings.of("stampnet").for_stamps(stamps).epochs == epochs
+    assert Settings.of("stampnet", epochs=3).for_stamps(stamps).epochs == 3
+    assert Settings.of("xception", experiment=3).for_stamps(stamps).epochs == epochs
+    assert Settings.of("xception").for_stamps(stamps).epochs == min(100, 1_200_000 // stamps)  # of the head alone
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"weights": "imagenet"}, "--weights: no weights of StampNet are published"),
+        ({"weights": "w.h5"}, "--weights: no weights of StampNet are published"),
+        ({"experiment": 2}, "--experiment: StampNet has no bottleneck"),
+    ],
+)
+def test_what_stampnet_cannot_have(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(CeresFastError, match=message):
+        Settings.of("stampnet", **given)
 
 
 def test_what_starts_from_a_run_or_weights_is_pretrained() -> None:

@@ -23,13 +23,12 @@ from typing import Any
 import numpy as np
 
 from ceres_fast.files import write_json
-from ceres_fast.tensorflow_quiet import tf
+from ceres_fast.libraries.tensorflow_quiet import tf
 from ceres_fast.training import checkpoint as checkpoint_module
 from ceres_fast.training.best_epoch import KeepBest, early_stopping
 from ceres_fast.training.checkpoint import Checkpoint
 from ceres_fast.training.report import Report
-from ceres_fast.training.runs import CONFIG, METRICS, create_run, open_run
-from ceres_fast.training.signals import stoppable
+from ceres_fast.training.runs import CONFIG, METRICS, create_run, open_run, stoppable
 
 import keras  # isort: skip  (after TensorFlow, which must be imported without its chatter)
 

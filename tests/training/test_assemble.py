@@ -18,6 +18,7 @@ from ceres_fast.model.cut import cut
 from ceres_fast.model.weights import load_base
 from ceres_fast.records.build import build_records
 from ceres_fast.records.manifest import Manifest, load_manifest
+from ceres_fast.settings.defaults import PAPER
 from ceres_fast.settings.training import Settings
 from ceres_fast.training import assemble
 from ceres_fast.training.assemble import build_trainer, class_weights, cut_for_cache, seeded_model, source_of
@@ -83,13 +84,19 @@ def losses(settings: Settings, model: keras.Model, manifest: Manifest) -> tuple[
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("backbone", "experiment"), ROWS.items())
+@pytest.mark.parametrize(
+    ("backbone", "experiment", "given"), [*((*row, PAPER) for row in ROWS.items()), ("xception", 3, {})]
+)
 def test_cached_and_uncached_runs_have_equal_losses(
-    backbone: str, experiment: int, random_weights: dict[str, Path], few_stamps: Path, tmp_path: Path
+    backbone: str,
+    experiment: int,
+    given: dict[str, Any],
+    random_weights: dict[str, Path],
+    few_stamps: Path,
+    tmp_path: Path,
 ) -> None:
-    settings = Settings(
-        backbone, experiment, str(random_weights[backbone]), batch_size=12, dense=32, cache_dir=str(tmp_path / "cache")
-    )
+    small = {"batch_size": 12, "dense": 32, "cache_dir": str(tmp_path / "cache")}
+    settings = Settings(backbone, experiment, str(random_weights[backbone]), **given, **small)  # type: ignore[arg-type]
     manifest = load_manifest(few_stamps)
     model = seeded_model(settings, manifest.planes)
     cached, rows = losses(settings, model, manifest)

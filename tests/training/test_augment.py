@@ -5,39 +5,12 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from ceres_fast.tensorflow_quiet import tf
-from ceres_fast.training.augment import NOISE, SHIFT, Augment, dihedral, noise, shift
+from ceres_fast.libraries.tensorflow_quiet import tf
+from ceres_fast.model.views import dihedral
+from ceres_fast.training.augment import NOISE, SHIFT, Augment, noise, shift
 
 STAMPS = np.random.default_rng(0).normal(1000, 10, (40, 32, 32, 3)).astype(np.float32)
-
-
-def variant(stamp: np.ndarray, number: int) -> np.ndarray:
-    flipped = stamp[:, ::-1] if number >= 4 else stamp
-    return np.rot90(flipped, number % 4)
-
-
-def test_variants_are_flips_and_quarter_turns() -> None:
-    variants = np.arange(40) % 8
-    turned = np.asarray(dihedral(STAMPS, variants.astype(np.int32)))
-    for stamp, number, found in zip(STAMPS, variants, turned, strict=True):
-        assert np.array_equal(found, variant(stamp, number))
-
-
-def test_the_eight_variants_differ_and_0_is_the_stamp() -> None:
-    eight = np.asarray(dihedral(np.repeat(STAMPS[:1], 8, axis=0), np.arange(8)))
-    assert len({stamp.tobytes() for stamp in eight}) == 8
-    assert np.array_equal(eight[0], STAMPS[0])
-
-
-@given(st.integers(0, 7), st.integers(0, 7))
-def test_a_variant_of_a_variant_is_a_variant(first: int, second: int) -> None:
-    small = np.arange(9, dtype=np.float32).reshape(1, 3, 3, 1)
-    eight = np.asarray(dihedral(np.repeat(small, 8, axis=0), np.arange(8)))
-    both = np.asarray(dihedral(np.asarray(dihedral(small, np.array([first]))), np.array([second])))
-    assert sum(np.array_equal(both[0], one) for one in eight) == 1
 
 
 @pytest.mark.parametrize("jit", [False, True])

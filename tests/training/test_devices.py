@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ceres_fast.tensorflow_quiet import tf
+from ceres_fast.libraries.tensorflow_quiet import tf
 from ceres_fast.training import devices as module
 from ceres_fast.training.devices import describe, free_memory, replicas, strategy, total_memory
 

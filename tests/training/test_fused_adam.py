@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import pytest
 
-from ceres_fast.tensorflow_quiet import tf
+from ceres_fast.libraries.tensorflow_quiet import tf
 from ceres_fast.training import optimisation
 from ceres_fast.training.optimisation import FusedAdam
 
@@ -88,7 +88,7 @@ def test_without_tensorflow_it_is_left_to_keras(monkeypatch: pytest.MonkeyPatch)
 ON_TWO_DEVICES = """
 import json, sys
 import numpy as np
-from ceres_fast.tensorflow_quiet import tf
+from ceres_fast.libraries.tensorflow_quiet import tf
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )

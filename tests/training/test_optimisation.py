@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from ceres_fast.model.build import BASE
-from ceres_fast.settings.training import Architecture, Settings
+from ceres_fast.settings.architecture import Architecture
+from ceres_fast.settings.training import Settings
 from ceres_fast.training.optimisation import (
     LOSSES,
     OPTIMIZERS,

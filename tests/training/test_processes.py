@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ceres_fast.interrupts import OF_TERMINAL
+from ceres_fast.machine.interrupts import OF_TERMINAL
 from ceres_fast.training.processes import PARENT, PIPE, Problem, Processes
 
 ASKS_FOR_A_SIGNAL = """

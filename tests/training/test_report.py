@@ -18,7 +18,7 @@ from rich.console import Console
 
 from ceres_fast import console
 from ceres_fast.errors import CeresFastError
-from ceres_fast.tensorflow_quiet import tf
+from ceres_fast.libraries.tensorflow_quiet import tf
 from ceres_fast.training import report as module
 from ceres_fast.training.report import HISTORY, Report, TensorBoard, draw_learning_curves, require_tensorboard
 

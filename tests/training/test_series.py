@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from ceres_fast.errors import CeresFastError, InputError
-from ceres_fast.model.backbones import BACKBONES
+from ceres_fast.model.backbones import IMAGENET
 from ceres_fast.records.manifest import load_manifest
+from ceres_fast.settings.defaults import PAPER
 from ceres_fast.settings.training import Settings
 from ceres_fast.training.config import CONFIG, RunConfig, read_config
 from ceres_fast.training.processes import CHILD, Problem, Processes
@@ -104,9 +105,9 @@ def test_its_config_repeats_it(options: dict[str, Any], tmp_path: Path, faked: F
 
 def test_all_backbones(options: dict[str, Any], tmp_path: Path, faked: Faked) -> None:
     folder = train_series({**options, "backbone": "all", "seeds": 1}, tmp_path / "series")
-    assert [Path(command[-1]).name for command in faked.commands] == [f"{name}-seed5" for name in BACKBONES]
+    assert [Path(command[-1]).name for command in faked.commands] == [f"{name}-seed5" for name in IMAGENET]
     found = json.loads((folder / "series.json").read_text())["summary"]
-    assert found == {name: {"val_loss": {"mean": 1.125, "std": None}} for name in BACKBONES}
+    assert found == {name: {"val_loss": {"mean": 1.125, "std": None}} for name in IMAGENET}
 
 
 def test_one_that_fails_holds_up_no_other_and_is_tried_again(
@@ -204,7 +205,7 @@ def test_mean_and_sample_standard_deviation() -> None:
 @pytest.mark.slow
 def test_a_series_of_real_processes(tiny_records: Path, trained: Path, tmp_path: Path) -> None:
     weights = trained.parent.parent / "random.weights.h5"
-    settings = Settings("xception", 2, str(weights), batch_size=8, epochs=3, dense=64)
+    settings = Settings("xception", 2, str(weights), batch_size=8, epochs=3, dense=64, **PAPER)
     options = {"records": str(tiny_records), "on_error": "stop", "seeds": 2, **dataclasses.asdict(settings)}
     folder = train_series(options, tmp_path / "series")
     first, second = (run["best"] for run in json.loads((folder / "series.json").read_text())["runs"])

@@ -147,7 +147,7 @@ def test_a_full_disk_is_found_before_anything_is_written(tmp_path: Path, monkeyp
 
 TWO_DEVICES = """
 import numpy as np
-from ceres_fast.tensorflow_quiet import tf
+from ceres_fast.libraries.tensorflow_quiet import tf
 import keras
 from ceres_fast.training.snapshot import assign_variables, values_of
 from tests.training.small_run import Feed, compiled

@@ -36,7 +36,8 @@ def settings_of(run: Path, **changed: Any) -> Settings:
 
 def test_what_is_not_given_is_as_the_classifier_has_it(tmp_path: Path) -> None:
     run = write(tmp_path / "run")
-    inherited = {"backbone": "xception", "experiment": 2, "normalise": "asinh", "precision": "mixed_float16", **HEAD}
+    inherited = {"backbone": "xception", "experiment": 2, "normalise": "asinh", "precision": "mixed_float16"}
+    inherited |= {"head": "paper", **HEAD}
     expected = Settings(**{**DEFAULTS, **inherited, "start_from": str(run), "epochs": 7})
     assert settings_of(run, epochs=7) == expected
     assert inherit_settings(DEFAULTS, set()) == DEFAULTS
@@ -109,7 +110,7 @@ def test_weights_that_are_not_the_classifier_s(tmp_path: Path, tiny_classifier: 
 
 @pytest.mark.slow
 def test_a_classifier_from_scratch_goes_on_as_a_pre_trained_one(tmp_path: Path) -> None:
-    settings = Settings("resnet152v2", 3, "none", dense=8, normalise="asinh")
+    settings = Settings("resnet152v2", 3, "none", dense=8, normalise="asinh", head="paper")
     scratch = build_model(settings)
     assert not [layer for layer in scratch.get_layer(BASE).layers if not layer.trainable]
     weights = tmp_path / "epoch-001.weights.h5"

@@ -22,14 +22,16 @@ from matplotlib import image
 from ceres_fast.artifact.classifier import read_classifier
 from ceres_fast.artifact.latest import resolve
 from ceres_fast.errors import CeresFastError, InputError
-from ceres_fast.interrupts import Stopped
+from ceres_fast.machine.interrupts import Stopped
 from ceres_fast.model import build
 from ceres_fast.model.load import load_model, predict
 from ceres_fast.records.build import build_records
 from ceres_fast.records.manifest import Manifest, load_manifest
 from ceres_fast.records.pipeline import read_stamps
 from ceres_fast.selection.rules import Rules
-from ceres_fast.settings.training import Architecture, Settings
+from ceres_fast.settings.architecture import Architecture
+from ceres_fast.settings.defaults import PAPER
+from ceres_fast.settings.training import Settings
 from ceres_fast.training import assemble
 from ceres_fast.training import train as module
 from ceres_fast.training.best_epoch import KeepBest
@@ -39,7 +41,7 @@ from ceres_fast.training.train import train
 from ..tiny_networks import tiny_network
 from ..tiny_records import write_stamps
 
-QUICK = Settings("xception", 2, batch_size=16, epochs=2)
+QUICK = Settings("xception", 2, batch_size=16, epochs=2, **PAPER)
 TIMES = ("seconds", "stamps_per_second")
 
 
@@ -102,7 +104,7 @@ def test_what_it_leaves(trained: Path, tiny_records: Path) -> None:
     classifier = read_classifier(trained)
     assert classifier.weights_from == "random.weights.h5"  # a name, not a place on this machine
     assert (classifier.backbone, classifier.experiment, classifier.precision) == ("xception", 2, "float32")
-    assert classifier.head == {"dense": 64, "dropout": 0.5}
+    assert classifier.head == {"kind": "paper", "dense": 64, "dropout": 0.5}
     assert classifier.records == {"name": "stamps", "manifest_sha256": manifest.sha256}
     assert classifier.rules == manifest.rules
     Rules.from_dict(classifier.rules)
@@ -381,7 +383,7 @@ def killed_at_the_second(self, folder):
 
 Classifier.write = killed_at_the_second
 ceres_fast.training.assemble.build_model = tiny_network
-module.train(Path(sys.argv[1]), Settings("xception", 2, batch_size=16, epochs=9), Path(sys.argv[2]))
+module.train(Path(sys.argv[1]), Settings("xception", 2, batch_size=16, epochs=9, augment="none"), Path(sys.argv[2]))
 """
 
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from ceres_fast.errors import CeresFastError, InputError
-from ceres_fast.tensorflow_quiet import tf
+from ceres_fast.libraries.tensorflow_quiet import tf
+from ceres_fast.model.views import dihedral
 from ceres_fast.training import trainer as module
-from ceres_fast.training.augment import Augment, dihedral
+from ceres_fast.training.augment import Augment
 from ceres_fast.training.feed.order import epoch_order
 from ceres_fast.training.snapshot import assign_variables, values_of
 

@@ -15,7 +15,7 @@ CASES = [(61, 13), (5, 3), (49, 1)]
 
 TRAIN = """
 import json, sys
-from ceres_fast.tensorflow_quiet import tf
+from ceres_fast.libraries.tensorflow_quiet import tf
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )

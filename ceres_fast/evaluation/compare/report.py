@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from textwrap import wrap
 
-from ...matplotlib_quiet import Axes, Figure
+from ...libraries.matplotlib_quiet import Axes, Figure
 from ...pictures import BLUE, GREY, VERMILION, save
 from ..scores import CONFIDENCE
 from .comparison import Comparison

@@ -8,7 +8,7 @@ from pathlib import Path
 from textwrap import fill
 from typing import Any
 
-from ...matplotlib_quiet import Axes, Figure, Line2D
+from ...libraries.matplotlib_quiet import Axes, Figure, Line2D
 from ...pictures import BLUE, GREEN, GREY, VERMILION, save
 from .measure import MEASURES
 

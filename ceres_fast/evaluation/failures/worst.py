@@ -8,7 +8,7 @@ import numpy as np
 from astropy.table import Column, Table
 
 from ...files import atomic_file
-from ...matplotlib_quiet import Figure, SubFigure
+from ...libraries.matplotlib_quiet import Figure, SubFigure
 from ...pictures import caption, save, show_stamp
 from ...stamps import COLUMNS
 from ..predictions import PROBABILITY, Predictions

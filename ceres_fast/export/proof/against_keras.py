@@ -18,10 +18,10 @@ import onnxruntime
 from ...artifact.classifier import Classifier
 from ...artifact.onnx_file import INPUT, OUTPUT
 from ...console import say
-from ...cores import thread_limit
 from ...engines.batches import BatchedEngine
 from ...engines.onnx_runtime import OnnxRuntimeEngine
 from ...engines.providers import sum_exactly
+from ...machine.cores import thread_limit
 from ...model.load import predict
 from ...model.onnx_float16 import rounded_at_each_node
 from . import Stamps, Tolerances, comparison_pixels, prove

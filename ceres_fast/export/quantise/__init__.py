@@ -22,7 +22,7 @@ from .block_search import Block, BlockSearch, Score, Trial, TrialScores, blocks_
 from .equalise import equalise_channels
 from .float_graph import prepare
 from .insert import finish, insert_quantizing, with_description_of
-from .ranges import FEWEST, METHODS, calibration_stamps, ranges_of
+from .ranges import BATCH, FEWEST, METHODS, calibration_stamps, ranges_of
 
 __all__ = ["Quantised", "Trial", "TrialScores", "calibration_stamps", "quantise"]
 
@@ -90,6 +90,7 @@ def quantise(
     score: Score,
     tolerances: Tolerances = TOLERANCES["int8"],
     report: Callable[[Trial], None] = lambda trial: None,
+    views: int = 1,
 ) -> Quantised:
     """Return `model` in int8, as much of it as loses no more than allowed.
 
@@ -109,6 +110,8 @@ def quantise(
         What may be lost on these stamps.
     report : callable, optional
         Called with each `Trial` when it is done: for those who wait.
+    views : int
+        How many stamps the graph makes of each that it is given: fewer are then given at a time.
 
     Returns
     -------
@@ -122,11 +125,13 @@ def quantise(
         tolerances, or the float graph itself is not within them.
     """
     _check(model, ranges)
-    ready = equalise_channels(prepare(model), ranges)
+    # Of one stamp, values may be so nearly the same that a histogram of them cannot be made.
+    batch = max(2, BATCH // views)
+    ready = equalise_channels(prepare(model), ranges, batch)
     blocks = blocks_of(ready)
     if not blocks:
         raise CeresFastError("Not exported: the graph has no layers that could be int8. Export it as float16.")
-    measured = {method: ranges_of(ready, ranges, method) for method in METHODS}
+    measured = {method: ranges_of(ready, ranges, method, batch) for method in METHODS}
 
     operators = {node.name: node.op_type for node in ready.graph.node}
     has_sums = any(operators[name] == _SUM for block in blocks for name in block.nodes)

@@ -6,14 +6,14 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 import onnx
 
 from ...errors import CeresFastError
 from ..proof.tolerances import Tolerances
-from .float_graph import constants, is_weighted, quantisable
+from .float_graph import constants, is_weighted, networks_of, quantisable
 from .trial_scores import TrialScores
 
 MOST_BLOCKS = 24
@@ -40,7 +40,7 @@ class Block:
 
 
 def blocks_of(model: onnx.ModelProto, most: int = MOST_BLOCKS) -> list[Block]:
-    """Divide a network where it is one tensor wide: between residual blocks, between mixed ones, and in a chain.
+    """Divide each network where it is one tensor wide: between residual blocks, between mixed ones, and in a chain.
 
     Needs no names: Keras counts some of them over the whole process, and a convolution that has taken in its batch
     normalization has lost its own. What has no weights goes with what is before it. Of more than `most` parts, the
@@ -60,8 +60,9 @@ def blocks_of(model: onnx.ModelProto, most: int = MOST_BLOCKS) -> list[Block]:
     """
     blocks: list[Block] = []
     allowed, fixed = set(quantisable(model.graph)), constants(model.graph)
-    for part in _one_tensor_wide(model.graph, fixed):
+    for part in chain.from_iterable(_one_tensor_wide(nodes, fixed) for nodes in networks_of(model.graph)):
         block = _block([node for node in part if node.name in allowed], fixed)
+        allowed.difference_update(block.nodes)  # layers that were frozen in training are shared by averaged networks
         if blocks and block.nodes and not block.weighted:
             blocks[-1] = _joined(blocks[-1], block)
         elif block.nodes:
@@ -73,15 +74,15 @@ def blocks_of(model: onnx.ModelProto, most: int = MOST_BLOCKS) -> list[Block]:
     return blocks
 
 
-def _one_tensor_wide(graph: onnx.GraphProto, fixed: set[str]) -> list[list[onnx.NodeProto]]:
+def _one_tensor_wide(nodes: list[onnx.NodeProto], fixed: set[str]) -> list[list[onnx.NodeProto]]:
     """Cut the nodes after each one that leaves a single tensor for all that follow.
 
     In any topological order all that such a tensor is made from comes before it, and all else after it.
     """
-    last_read = {name: number for number, node in enumerate(graph.node) for name in node.input}
+    last_read = {name: number for number, node in enumerate(nodes) for name in node.input}
     live: set[str] = set()
     parts: list[list[onnx.NodeProto]] = [[]]
-    for number, node in enumerate(graph.node):
+    for number, node in enumerate(nodes):
         parts[-1].append(node)
         live.difference_update(name for name in node.input if last_read[name] == number)
         live.update(name for name in node.output if name not in fixed)

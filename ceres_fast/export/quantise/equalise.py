@@ -19,7 +19,7 @@ import onnx
 import onnxruntime
 from onnx import numpy_helper
 
-from ...cores import thread_limit
+from ...machine.cores import thread_limit
 from .ranges import BATCH
 
 LEAST = 0.01
@@ -37,7 +37,7 @@ class _Link(NamedTuple):
     readers: list[onnx.NodeProto]
 
 
-def equalise_channels(model: onnx.ModelProto, stamps: np.ndarray) -> onnx.ModelProto:
+def equalise_channels(model: onnx.ModelProto, stamps: np.ndarray, batch: int = BATCH) -> onnx.ModelProto:
     """Return the same network with channels of like size wherever that can be had by its weights alone.
 
     Parameters
@@ -46,12 +46,14 @@ def equalise_channels(model: onnx.ModelProto, stamps: np.ndarray) -> onnx.ModelP
         From `prepare`; stays as it is.
     stamps : numpy.ndarray
         Stamps that say how large channels are, float32 (n, 32, 32, planes), in ADU.
+    batch : int
+        Stamps at a time.
     """
     made = onnx.ModelProto()
     made.CopyFrom(model)
     weights = {tensor.name: tensor for tensor in made.graph.initializer}
     links = list(_links(made.graph, weights))
-    for link, sizes in zip(links, _sizes(made, [link.tensor for link in links], stamps), strict=True):
+    for link, sizes in zip(links, _sizes(made, [link.tensor for link in links], stamps, batch), strict=True):
         factors = _factors(sizes, [_of_inputs(node, weights) for node in link.readers if not _is_depthwise(node)])
         for name in filter(None, link.layer.input[1:]):
             _multiply(weights[name], 1 / factors, axis=0)
@@ -87,7 +89,7 @@ def _links(graph: onnx.GraphProto, weights: dict[str, onnx.TensorProto]) -> Iter
             yield _Link(node, tensor, found)
 
 
-def _sizes(model: onnx.ModelProto, tensors: list[str], stamps: np.ndarray) -> list[np.ndarray]:
+def _sizes(model: onnx.ModelProto, tensors: list[str], stamps: np.ndarray, batch: int = BATCH) -> list[np.ndarray]:
     """Return the largest absolute value of each channel of some tensors, (channels,) each."""
     if not tensors:
         return []
@@ -98,8 +100,8 @@ def _sizes(model: onnx.ModelProto, tensors: list[str], stamps: np.ndarray) -> li
     options.intra_op_num_threads = thread_limit()
     session = onnxruntime.InferenceSession(watched.SerializeToString(), options, providers=["CPUExecutionProvider"])
     (name,) = (value.name for value in model.graph.input)
-    batches = (stamps[start : start + BATCH] for start in range(0, len(stamps), BATCH))
-    found = [[np.abs(each).max((0, 2, 3)) for each in session.run(tensors, {name: batch})] for batch in batches]
+    batches = (stamps[start : start + batch] for start in range(0, len(stamps), batch))
+    found = [[np.abs(each).max((0, 2, 3)) for each in session.run(tensors, {name: some})] for some in batches]
     return [np.max(each, axis=0) for each in zip(*found, strict=True)]
 
 

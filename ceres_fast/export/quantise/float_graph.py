@@ -12,6 +12,7 @@ from onnxruntime.quantization.quant_utils import add_infer_metadata
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from ...files import temporary_folder
+from ...model.onnx_float16 import ends_of
 from ...model.onnx_tidy import drop_unused
 
 WEIGHTED = ("Conv", "Gemm", "MatMul")
@@ -51,19 +52,37 @@ def quantisable(graph: onnx.GraphProto) -> list[str]:
     """Return the names of the nodes that may become int8, in the order of the graph.
 
     Not among them: what comes before the first weighted node (normalising and upscaling: raw pixels have no range), and
-    from the last one on, whose outputs are the two logits.
+    from the last one on, whose outputs are the two logits, or from where side numbers join (`ends_of`). Networks that
+    are averaged have one such layer each.
     """
     fixed = constants(graph)
-    weighted = [node.name for node in graph.node if is_weighted(node, fixed)]
+    weighted = {number for number, node in enumerate(graph.node) if is_weighted(node, fixed)}
+    last = ends_of(graph, weighted)
     found: list[str] = []
     reached: set[str] = set()  # tensors that a weighted node is an ancestor of
-    for node in graph.node:
-        if weighted and node.name == weighted[-1]:
-            break
-        if node.name in weighted or reached.intersection(node.input):
+    beyond: set[str] = set()  # tensors that a last one is an ancestor of
+    for number, node in enumerate(graph.node):
+        if number in last or beyond.intersection(node.input):
+            beyond.update(node.output)
+        elif number in weighted or reached.intersection(node.input):
             reached.update(node.output)
             if node.op_type in OPERATORS and OPERATORS[node.op_type](node, fixed):
                 found.append(node.name)
+    return found
+
+
+def networks_of(graph: onnx.GraphProto) -> list[list[onnx.NodeProto]]:
+    """Return the nodes of each network up to its last layer, in the order of the graph; of averaged ones they mix."""
+    fixed = constants(graph)
+    weighted = {number for number, node in enumerate(graph.node) if is_weighted(node, fixed)}
+    found = []
+    for last in sorted(ends_of(graph, weighted)):
+        wanted, nodes = set(graph.node[last].output), []
+        for node in reversed(graph.node[: last + 1]):
+            if wanted.intersection(node.output):
+                wanted.update(node.input)
+                nodes.append(node)
+        found.append(nodes[::-1])
     return found
 
 
@@ -123,6 +142,8 @@ def _flatten_to_fixed_size(graph: onnx.GraphProto) -> None:
     for node in graph.node:
         if node.op_type != "Conv" and is_weighted(node, fixed) and node.input[0] in reshaped:
             reshape = reshaped[node.input[0]]
+            if reshape.input[1] in fixed:
+                continue
             shape = numpy_helper.from_array(np.array([-1, rows[node.input[1]]], np.int64), f"{reshape.name}/shape")
             graph.initializer.append(shape)
             reshape.input[1] = shape.name

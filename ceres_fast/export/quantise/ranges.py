@@ -90,7 +90,7 @@ BATCH = 8
 are 160 MB, and ONNX Runtime's own loop over the batches would keep all of them to the end."""
 
 
-def ranges_of(model: onnx.ModelProto, stamps: np.ndarray, method: str) -> TensorsData:
+def ranges_of(model: onnx.ModelProto, stamps: np.ndarray, method: str, batch: int = BATCH) -> TensorsData:
     """Return the range of each activation that may become int8.
 
     Parameters
@@ -101,6 +101,8 @@ def ranges_of(model: onnx.ModelProto, stamps: np.ndarray, method: str) -> Tensor
         float32, (n, 32, 32, planes), in ADU.
     method : {'minmax', 'percentile'}
         Row of `METHODS`.
+    batch : int
+        Stamps at a time.
 
     Raises
     ------
@@ -115,8 +117,8 @@ def ranges_of(model: onnx.ModelProto, stamps: np.ndarray, method: str) -> Tensor
         calibrator = create_calibrator(
             path, list(OPERATORS), (folder / "watched.onnx").as_posix(), kind, extra_options=options
         )
-        for start in range(0, len(stamps), BATCH):
-            calibrator.collect_data(_Batch({name: stamps[start : start + BATCH]}))
+        for start in range(0, len(stamps), batch):
+            calibrator.collect_data(_Batch({name: stamps[start : start + batch]}))
         ranges = calibrator.compute_data()
     for tensor, values in ranges.items():
         if not np.isfinite(values.range_value).all():

@@ -10,9 +10,9 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from ...cores import thread_limit
 from ...engines.providers import sum_exactly
 from ...errors import CeresFastError
+from ...machine.cores import thread_limit
 from ...stamps import CLASSES
 from ..proof.decisions import decide
 from ..proof.stamps import Stamps
@@ -46,7 +46,7 @@ class TrialScores:
 
 
 def trial_scorer(
-    stamps: Stamps, reference: np.ndarray, *, threshold: float, scaling: Mapping[str, Any] | None
+    stamps: Stamps, reference: np.ndarray, *, threshold: float, scaling: Mapping[str, Any] | None, views: int = 1
 ) -> Callable[[onnx.ModelProto], TrialScores]:
     """Return a function that scores graphs by their answers in ONNX Runtime on the CPU.
 
@@ -61,6 +61,8 @@ def trial_scorer(
         The classifier's.
     scaling : mapping or None
         The classifier's.
+    views : int
+        How many stamps a graph makes of each that it is given: fewer are then given at a time.
 
     Returns
     -------
@@ -82,7 +84,7 @@ def trial_scorer(
         raise CeresFastError("The network gives answers that are not finite: train again with --precision float32.")
 
     def score(model: onnx.ModelProto) -> TrialScores:
-        answers = _answers(model, stamps.pixels)
+        answers = _answers(model, stamps.pixels, max(1, BATCH // views))
         decisions = decide(stamps.asteroids, reference, answers, threshold=threshold, scaling=scaling)
         difference = float(np.mean(np.abs(answers - reference)))
         return TrialScores(
@@ -94,12 +96,12 @@ def trial_scorer(
     return score
 
 
-def _answers(model: onnx.ModelProto, pixels: np.ndarray) -> np.ndarray:
+def _answers(model: onnx.ModelProto, pixels: np.ndarray, batch: int) -> np.ndarray:
     try:
         session = onnxruntime.InferenceSession(model.SerializeToString(), _OPTIONS, providers=["CPUExecutionProvider"])
         name = session.get_inputs()[0].name
-        starts = range(0, len(pixels), BATCH)
-        outputs = [session.run(None, {name: pixels[start : start + BATCH]})[0] for start in starts]
+        starts = range(0, len(pixels), batch)
+        outputs = [session.run(None, {name: pixels[start : start + batch]})[0] for start in starts]
     except Exception as error:  # ONNX Runtime's errors share no other base class
         raise CeresFastError(f"ONNX Runtime cannot run the graph that is tried ({str(error)[:200]}).") from error
     return np.concatenate(outputs)[:, CLASSES.index("asteroid")]

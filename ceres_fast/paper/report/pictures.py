@@ -16,7 +16,7 @@ import numpy as np
 from ...console import warn
 from ...errors import CeresFastError, InputError
 from ...evaluation.formatting import decimals, is_number
-from ...matplotlib_quiet import Axes, Figure, MaxNLocator
+from ...libraries.matplotlib_quiet import Axes, Figure, MaxNLocator
 from ...pictures import BLUE, ORANGE, SERIES, show_stamp
 from .cells import RANDOM, finished, named, spread
 from .results import Key, Results, Row

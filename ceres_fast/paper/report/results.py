@@ -40,6 +40,19 @@ class ScoresOfClasses(TypedDict):
     asteroid: ClassScores
 
 
+class RankingOfTrees(TypedDict):
+    """Of trees, with an interval."""
+
+    roc_auc: Mapping[str, Any]
+
+
+class BesideTrees(TypedDict):
+    """What is shown of a `ceres_fast.evaluation.yardstick.Yardstick`."""
+
+    verdict: str
+    trees: RankingOfTrees
+
+
 class StoredScores(TypedDict):
     """What is shown of `ceres_fast.evaluation.scores.Scores`."""
 
@@ -48,6 +61,7 @@ class StoredScores(TypedDict):
     threshold: Number
     confusion: tuple[tuple[Count, Count], tuple[Count, Count]]
     classes: ScoresOfClasses
+    yardstick: NotRequired[BesideTrees]
 
 
 class Point(TypedDict):
@@ -138,7 +152,7 @@ class Row:
     history : list of dict
         Rows of ``history.csv``.
     scores : dict or None
-        `ceres_fast.evaluation.scores.Scores` of the test split, as a dict.
+        `ceres_fast.evaluation.scores.Scores` of the test split, as a dict, and what is beside them in ``scores.json``.
     operating_point, test_at_point : dict or None
         The threshold with its promise, and what it does on the test split.
     operating_point_problem : str or None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...matplotlib_quiet import Axes, Figure, FixedLocator, NullLocator
+from ...libraries.matplotlib_quiet import Axes, Figure, FixedLocator, NullLocator
 from ...pictures import BLUE, ORANGE, PURPLE, save, show_stamp
 from .report import known
 

@@ -21,6 +21,7 @@ from ..manifest import REBUILD, Manifest, load_manifest
 from ..pipeline import read_all
 from ..shards import check_shards
 from ..splits import Leak, leaks
+from ..summary import show_cost
 from .figures import SPLIT_COLOURS, draw_distributions, draw_pairs
 from .pixels import Pairs, Pixels, identical_pairs, near_pairs, read_pixels, read_some
 from .report import (
@@ -73,9 +74,9 @@ def inspect_records(
     -------
     dict
         What ``report.json`` holds: ``records``, ``manifest_sha256``, ``stamps``, ``sound``, ``splits``, ``classes``,
-        ``stationary_cost`` (``rate``, ``needed``, ``tracks``, ``lost``: what the rule for stationary detections costs
-        synthetic asteroids), ``not_compared`` (stamps with too little background to compare their
-        noise), ``findings`` (``what``, ``count``, ``examples``, ``leak``).
+        ``stationary_cost`` (``rate``, ``needed``, ``tracks``, ``lost``: what the rules cost synthetic asteroids),
+        ``not_compared`` (stamps with too little background to compare their noise), ``findings`` (``what``, ``count``,
+        ``examples``, ``leak``).
 
     Raises
     ------
@@ -179,14 +180,16 @@ def _draw(
     stamps = read_some(manifest, np.unique(np.concatenate([*chosen, np.array(pairs, np.int64).reshape(-1)])))
     for label, rows in enumerate(chosen):
         name = f"{CLASSES[label]}s"
+        shown = "" if len(manifest.planes) == 1 else f" ({', '.join(manifest.planes)})"
         draw_stamps(
             [stamps[row] for row in rows.tolist()],
             [caption(columns, row) for row in rows.tolist()],
-            name.replace("_", "-"),
+            name.replace("_", "-") + shown,
             folder / f"{name}.png",
             total=int((columns["label"] == label).sum()),
             frames=[SPLIT_COLOURS[splits[row]] for row in rows],
             legend=SPLIT_COLOURS,
+            planes=len(manifest.planes),
         )
     if pairs:
         draw_pairs(
@@ -208,12 +211,10 @@ def _tell(manifest: Manifest, report: Mapping[str, Any], findings: Sequence[Find
     header, rows = split_rows(report["splits"])
     # The first columns fit a terminal; the report has them all.
     table(f"Records {report['records']}", header[:5], [row[:5] for row in rows])
-    cost = cost_rows(manifest.counts)
     for finding in findings:
         if not finding.leak:
             warn(f"{finding}, for example {finding.examples[0]}")
-    if cost[1]:
-        table("What the rule for stationary detections costs, by synthetic asteroids", *cost)
+    show_cost(manifest)
     say(f"written to {output}")
     if found := [finding for finding in findings if finding.leak]:
         counted = "; ".join(f"{finding} (for example {finding.examples[0]})" for finding in found)

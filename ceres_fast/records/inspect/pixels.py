@@ -72,14 +72,14 @@ def read_pixels(manifest: Manifest) -> Pixels:
 
 
 def read_some(manifest: Manifest, rows: np.ndarray) -> dict[int, np.ndarray]:
-    """Return {row: first plane, (32, 32) float32} of some stamps.
+    """Return {row: stamp, (32, 32, planes) float32} of some stamps.
 
     Rows are 0-based and counted through all splits, in the order of the manifest.
     """
     found = {}
     for start, stamps in _batches(manifest):
         for row in rows[(rows >= start) & (rows < start + len(stamps))]:
-            found[int(row)] = stamps[row - start, ..., 0].copy()
+            found[int(row)] = stamps[row - start].copy()
     return found
 
 

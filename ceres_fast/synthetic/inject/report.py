@@ -11,7 +11,7 @@ from astropy.table import Table
 from ...console import say
 from ...console import table as print_table
 from ...files import atomic_file, write_json
-from ...matplotlib_quiet import Axes, Axis, Figure, FuncFormatter, LogLocator, NullLocator
+from ...libraries.matplotlib_quiet import Axes, Axis, Figure, FuncFormatter, LogLocator, NullLocator
 from ...pictures import SERIES, save
 from .completeness import Completeness
 

@@ -10,11 +10,11 @@ import numpy as np
 from astropy.nddata import NDData
 from astropy.table import Table
 from photutils.psf import EPSFBuilder, ImagePSF, extract_stars
-from threadpoolctl import threadpool_limits
 
 from ...console import warn
 from ...errors import InputError
 from ...frames.reading import Frame
+from ...machine.cores import one_thread
 from ..simulate.render import Profile, Psf
 from ..star_finding import CLEAN, FEWEST, FEWEST_FOR_MOFFAT, MOFFAT_FWHM, box_half, find_stars
 
@@ -113,7 +113,7 @@ def _effective(frame: Frame, sky: np.ndarray, stars: Table, width: float) -> Sta
     places = Table({"x": stars["X_IMAGE"] - 1, "y": stars["Y_IMAGE"] - 1})
     data = np.where(np.isfinite(frame.data), frame.data - sky, 0.0)
     # Threads for the linear algebra of fits to 25 pixels only wait for each other, ten times as long on a busy machine.
-    with threadpool_limits(1), warnings.catch_warnings():
+    with one_thread(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of single stars that cannot be fitted: they are left out of the mean
         boxes = extract_stars(NDData(data), places, size=2 * half + 1)
         model, _ = EPSFBuilder(

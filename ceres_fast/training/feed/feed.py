@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from ...errors import CeresFastError
+from ...libraries.tensorflow_quiet import keras, tf
 from ...records.pipeline import without_tuning
 from ...stamps import CLASSES
-from ...tensorflow_quiet import keras, tf
 from ..devices import devices, free_memory
 from .order import epoch_order, epoch_variants
 from .rows import Rows, size, width

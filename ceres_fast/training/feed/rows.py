@@ -14,10 +14,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from ...errors import InputError
+from ...libraries.tensorflow_quiet import tf
 from ...records.examples import parse
 from ...records.manifest import REBUILD, Manifest
 from ...records.shards import check_size, damage
-from ...tensorflow_quiet import tf
 
 _BEFORE, _AFTER = 12, 4
 """Bytes of a TFRecord file before and after each record: its length (8) with a CRC (4), and the CRC of the data (4)."""

@@ -22,12 +22,12 @@ import numpy as np
 from ... import __version__
 from ...console import bytes_text, progress, say
 from ...errors import CeresFastError
+from ...libraries.tensorflow_quiet import keras, tf
 from ...model.cut import Cut
+from ...model.views import dihedral
 from ...model.weights import weights_sha256
 from ...records.manifest import Manifest
 from ...records.pipeline import shard_errors, stamp_dataset
-from ...tensorflow_quiet import keras, tf
-from ..augment import dihedral
 from ..devices import devices
 from .entry import KEY_DIGITS, Entry, NoRoom, lock_for_computing, lock_for_use, no_room, touch
 from .shards import FeatureRows, Layout
@@ -75,7 +75,7 @@ def cached_rows(manifest: Manifest, split: str, cut: Cut, settings: CacheSetting
         The settings of the run: what the classifier is, ``cache_dir`` and ``cache_half``.
     variants : {1, 8}
         Rows of each stamp: the stamp itself, or all its flips and rotations
-        (`ceres_fast.training.augment.dihedral`).
+        (`ceres_fast.model.views.dihedral`).
 
     Returns
     -------
@@ -225,7 +225,7 @@ def _rows_of_stamps(prefix: keras.Model, layout: Layout) -> Callable[[tf.Tensor]
             stamps = dihedral(tf.repeat(stamps, layout.variants, axis=0), numbers)
         tensors = keras.tree.flatten(prefix(stamps, training=False))
         flat = [tf.reshape(tensor, (-1, size)) for tensor, size in zip(tensors, layout.sizes, strict=True)]
-        return tf.cast(tf.concat(flat, axis=1), layout.dtype)
+        return tf.concat([tf.cast(tensor, layout.dtype) for tensor in flat], axis=1)
 
     # Here, because the import of TensorFlow itself has to be the quiet one.
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2

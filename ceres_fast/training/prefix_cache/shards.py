@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from ...errors import InputError
+from ...libraries.tensorflow_quiet import tf
 from ...locks import Lock
-from ...tensorflow_quiet import tf
 
 SHARD_BYTES = 2**27
 """Approximate size of a shard. One is written while the next is computed, so twice this is held in memory."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ceres_fast.evaluation.failures import failures, measure
@@ -200,6 +200,16 @@ def test_a_bin_that_loses_stamps_is_not_accepted(monkeypatch: pytest.MonkeyPatch
 
 
 @settings(max_examples=60)
+@example(
+    [
+        *[(0, "", 0.0, 0.0, 0.0, 0, "")] * 4,
+        (1, "", 0.0, 0.0, -1.0, 0, ""),
+        (1, "A", 0.0, 0.0, 8.988465674311579e307, 0, ""),
+        (1, "A", 0.0, 0.0, 8.98846567431158e307, 0, ""),
+    ],
+    0.0,
+    1,
+)
 @given(
     st.lists(
         st.tuples(

@@ -21,7 +21,7 @@ from ceres_fast.export.proof.stamps import Stamps, draw_stamps
 from ceres_fast.export.proof.tolerances import TOLERANCES, Tolerances, tolerances_for
 from ceres_fast.model.load import load_model, predict
 from ceres_fast.model.onnx_convert import convert
-from ceres_fast.settings.training import PRECISIONS
+from ceres_fast.settings.architecture import PRECISIONS
 
 from ...tiny_networks import write_knowing_run
 from .known_stamps import Answer, Answering, moved, said, saying

@@ -16,7 +16,8 @@ from ceres_fast.export.quantise import Trial, TrialScores, quantise
 from ceres_fast.export.quantise.float_graph import WEIGHTED
 from ceres_fast.model.build import build_model
 from ceres_fast.model.onnx_convert import convert
-from ceres_fast.settings.training import Architecture
+from ceres_fast.settings.architecture import Architecture
+from ceres_fast.settings.defaults import PAPER_NETWORK
 
 from ...tiny_models import classifier
 from .networks import BLOCKS, METADATA, network, stamps
@@ -176,7 +177,7 @@ def test_stamps_of_one_value_do_no_harm() -> None:
 
 @pytest.mark.slow
 def test_an_xception(tmp_path: Path) -> None:
-    model = describe(convert(build_model(Architecture("xception", 2, "none", dense=64))), classifier())
+    model = describe(convert(build_model(Architecture("xception", 2, "none", dense=64, **PAPER_NETWORK))), classifier())
     before = answers(model, stamps(16))
 
     def score(made: onnx.ModelProto) -> TrialScores:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ceres_fast.errors import InputError
 from ceres_fast.paper.report import run_tables, tables
 from ceres_fast.paper.report.cells import Line, Table, spread
 from ceres_fast.paper.report.results import EXPERIMENTS_FILE, Results, read_results
@@ -142,6 +143,18 @@ def test_intervals_of_single_runs(tmp_path: Path) -> None:
     area, average, *_ = table.lines[0].cells
     assert area == "0.951 [0.931,\xa00.971]"
     assert average == "0.901"
+
+
+def test_trees_beside_the_networks_that_have_them(tmp_path: Path) -> None:
+    plain = made.row()
+    area = {"value": 0.94, "low": 0.9, "high": 0.97}
+    beside = {"verdict": "does not beat", "trees": {"roc_auc": area}, "completeness": 3}
+    compared = made.row(seed=1, scores={**plain["scores"], "yardstick": beside})
+    table = tables.areas(results(tmp_path, [plain, compared]))
+    assert whole(table)
+    assert [line.cells[-2:] for line in table.lines] == [("–", "–"), ("0.940 [0.900,\xa00.970]", "does not beat")]
+    with pytest.raises(InputError, match=r"scores\.yardstick\.trees lacks roc_auc"):
+        results(tmp_path / "strange", [made.row(scores={**plain["scores"], "yardstick": beside | {"trees": {}}})])
 
 
 def test_operating_points_and_what_they_do(tmp_path: Path) -> None:

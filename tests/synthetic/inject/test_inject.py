@@ -24,6 +24,7 @@ from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.frames.reading import read_frame
 from ceres_fast.selection.field import survey_tables
 from ceres_fast.selection.rules import Rules
+from ceres_fast.stamps import PLANES
 from ceres_fast.synthetic.inject import fields as inject_fields
 from ceres_fast.synthetic.inject import inject_frames
 from ceres_fast.synthetic.inject.paint import KEYWORD
@@ -141,9 +142,11 @@ def test_validated_are_those_that_give_most_of_the_light(night, tmp_path):
 
 
 @pytest.mark.usefixtures("known_psf")
-def test_classifier_says_which_it_calls_asteroids(night, tmp_path):
-    model = written(tmp_path, peak_model(classifier_json=classifier(rules=Rules().as_dict()).to_json()))
-    completeness = inject(night, tmp_path / "out", magnitude=(17.0, 18.0), scorer=scorer(model))
+@pytest.mark.parametrize(("planes", "limit"), [(1, None), (3, 0.4)])
+def test_classifier_says_which_it_calls_asteroids(night, tmp_path, planes, limit):
+    made = classifier(rules=Rules(forced_limit=limit).as_dict(), planes=PLANES[:planes])
+    model = written(tmp_path, peak_model(classifier_json=made.to_json(), planes=planes))
+    completeness = inject(night, tmp_path / "out", magnitude=(17.0, 18.0), scorer=scorer(model, slowest=SLOWEST))
     rows = completeness.injected
     assert (rows["called"] <= rows["moving"]).all()
     assert "called" in json.loads((tmp_path / "out" / "completeness.json").read_text())["limits"]

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from ceres_fast.errors import InputError
 from ceres_fast.files import sha256_of
+from ceres_fast.libraries.tensorflow_quiet import tf
 from ceres_fast.records.manifest import Manifest, load_manifest
 from ceres_fast.records.pipeline import read_stamps
-from ceres_fast.tensorflow_quiet import tf
 from ceres_fast.training.feed.rows import RecordRows, size, width
 
 

@@ -18,9 +18,9 @@ import pytest
 
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.model.cut import Cut
+from ceres_fast.model.views import dihedral
 from ceres_fast.records.manifest import Manifest, load_manifest
 from ceres_fast.records.pipeline import read_stamps
-from ceres_fast.training.augment import dihedral
 from ceres_fast.training.prefix_cache import cache, entry
 from ceres_fast.training.prefix_cache.cache import cached_rows
 from ceres_fast.training.prefix_cache.entry import COMPUTING, LOCK, META, NoRoom

@@ -1,0 +1,1 @@
+"""Other packages, imported and set up so that they behave alike everywhere."""
