@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from textwrap import wrap
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from ..files import StrPath, write_json, write_text
 from ..records.manifest import Manifest, load_manifest
 from ..records.pipeline import read_columns
 from ..schema import as_python
-from ..settings.guarantee import Calibration
+from ..settings.guarantee import By, Calibration
 from ..stamps import COLUMNS
 from ..training.runs import lock_run
 from .figures import draw_reliability
@@ -43,6 +43,7 @@ def calibrate(
     max_loss: float = Calibration.max_loss,
     confidence: float = Calibration.confidence,
     needs: int = Calibration.needs,
+    by: By = Calibration.by,
     scaling: str = Calibration.scaling,
     on_error: OnError = "stop",
 ) -> OperatingPoint:
@@ -58,7 +59,7 @@ def calibrate(
         Run directory (or its ``classifier.json``).
     records : path
         Folder that `build_records` wrote.
-    max_loss, confidence, needs
+    max_loss, confidence, needs, by
         The guarantee: see `choose`.
     scaling : str
         A key of `ceres_fast.evaluation.reliability.METHODS`.
@@ -76,7 +77,7 @@ def calibrate(
     InputError
         When run or records are damaged, do not fit each other, or one of the two splits is empty.
     TooFewAsteroids
-        When the calibration split has too few asteroids for the guarantee.
+        When the calibration split has too few asteroids, or fields, for the guarantee.
     CeresFastError
         When an option is not what it can be, the scaling cannot be fitted, or the run is in use or has changed
         meanwhile. The classifier is what it was before, in all these cases.
@@ -87,6 +88,8 @@ def calibrate(
     >>> ceres_fast.load("runs/second").threshold == point.threshold
     True
     """
+    if by not in get_args(By):
+        raise CeresFastError(f"--by {by}: expected one of {', '.join(get_args(By))}.")
     if scaling not in METHODS:
         raise CeresFastError(f"--scaling {scaling}: expected one of {', '.join(METHODS)}.")
     run, records = Path(run), Path(records)
@@ -95,14 +98,15 @@ def calibrate(
     assert classifier.folder is not None
     lock_run(classifier.folder)
     manifest = checked_manifest(classifier, load_manifest(records), (FITTED_ON, CHOSEN_ON), on_error)
-    _refuse_too_few(manifest, max_loss, confidence, needs)
+    guarantee: dict[str, Any] = {"max_loss": max_loss, "confidence": confidence, "needs": needs, "by": by}
+    _refuse_too_few(manifest, guarantee)
     network = replace(classifier, scaling=None)
     fitted_on = predict_split(network, manifest, FITTED_ON)[0]
     fitted = fit(scaling, fitted_on.labels, fitted_on.probabilities)
     before = predict_split(network, manifest, CHOSEN_ON)[0]
     about = {**before.about, "scaling": fitted}
     after = replace(before, probabilities=scaled(fitted, before.probabilities), about=about)
-    point = choose(after, max_loss=max_loss, confidence=confidence, needs=needs)
+    point = choose(after, **guarantee)
     made = replace(classifier, scaling=fitted, threshold=point.threshold, operating_point=point.as_dict())
     _report(made, point, fitted_on, before, after)
     if read_classifier(classifier.folder) != classifier:
@@ -118,16 +122,11 @@ def _read(run: Path) -> Classifier:
     return read_classifier(folder.resolve() if folder.is_symlink() else folder)
 
 
-def _refuse_too_few(manifest: Manifest, max_loss: float, confidence: float, needs: int) -> None:
+def _refuse_too_few(manifest: Manifest, guarantee: Mapping[str, Any]) -> None:
     """Raise before anything is predicted what `choose` would raise after: names and times alone decide it."""
     known = read_columns(manifest, CHOSEN_ON, [column.name for column in COLUMNS])
     with warnings_kept():
-        choose(
-            Predictions(known, np.zeros(len(known["label"])), {}),
-            max_loss=max_loss,
-            confidence=confidence,
-            needs=needs,
-        )
+        choose(Predictions(known, np.zeros(len(known["label"])), {}), **guarantee)
 
 
 def _report(
@@ -196,21 +195,71 @@ def calibration_text(
 
 
 def _guarantee(point: OperatingPoint) -> list[str]:
+    of = "catalogue rows" if point.rows else "stamps"
     return [
         *wrap(
             f"Threshold {point.threshold:g}: with a confidence of {point.confidence:g}, at most {point.max_loss:g} of "
-            f"the asteroids that are detected in {counted(point.needs, 'exposure')} of a night or more are lost. An "
-            f"asteroid is lost when fewer than {point.needs} of its exposures reach the threshold.",
+            f"{_SUBJECT[point.by]} that are detected in {counted(point.needs, 'exposure')} of a night or more are "
+            f"lost. An asteroid is lost when fewer than {point.needs} of its exposures reach the threshold. "
+            f"{_ASSUMED[point.by]}",
             80,
         ),
         "",
         f"{'asteroids (each in one night)':<32}{point.asteroids:>10,}   in {counted(point.fields, 'field')}",
-        f"{'may be lost, and are lost':<32}{point.allowed:>10,}{point.lost:>10,}",
-        f"{'share lost, upper limit':<32}{point.bound:>10.4f}",
+        *(_of_asteroids(point) if point.by == "asteroid" else _of_fields(point)),
         f"{'in fewer exposures, not counted':<32}{point.left_out:>10,}",
         f"{'non-asteroids, and left of them':<32}{point.non_asteroids:>10,}{point.left:>10,}",
-        f"{'left of 1,000 detections':<32}{point.left_per_1000:>10.1f}",
+        f"{f'left of 1,000 {of}':<32}{point.left_per_1000:>10.1f}"
+        + (f"   of {point.rows:,}" if point.rows else f"   of {point.detections:,}: rows are not known"),
+        "",
+        *wrap(_estimate(point), 80),
     ]
+
+
+_SUBJECT = {"asteroid": "the asteroids", "field": "a field's asteroids, in the mean over fields,"}
+_ASSUMED = {
+    "asteroid": "Asteroids are taken to be independent of each other.",
+    "field": "Fields, each in one night, are taken to be independent of each other; asteroids of one field are not.",
+}
+_COUNTED = {
+    "each": "no two asteroids share a field",
+    "one": "counted is one asteroid of each field, drawn with a fixed seed",
+    "all": "twice the mean p-value of all draws of one asteroid a field",
+}
+
+
+def _of_asteroids(point: OperatingPoint) -> list[str]:
+    return [
+        f"{'may be lost, and are lost':<32}{point.allowed:>10,}{point.lost:>10,}",
+        f"{'share lost, upper limit':<32}{point.bound:>10.4f}",
+    ]
+
+
+def _of_fields(point: OperatingPoint) -> list[str]:
+    return [
+        f"{'of them lost':<32}{point.lost:>10,}",
+        f"{'share lost, mean of fields':<32}{point.field_loss:>10.4f}",
+        f"{'the same, upper limit':<32}{point.bound:>10.4f}",
+        f"({_COUNTED[point.drawn]})",
+    ]
+
+
+def _estimate(point: OperatingPoint) -> str:
+    """Say what dependence within fields does to the share of all asteroids: no guarantee, and named so."""
+    found = point.dependence
+    if found is None:
+        return (
+            "Dependence within fields: not estimated. There are fewer than two fields, no two asteroids share one, or "
+            "all probabilities are the same."
+        )
+    text = (
+        f"Estimate, not a guarantee: asteroids of one field in one night have an intraclass correlation of "
+        f"{found['rho']:.3f} (95 % interval {found['low']:.3f} to {found['high']:.3f}; of the ranks of the "
+        f"probabilities that decide, bootstrap by field). With it the {point.asteroids:,} asteroids say as much as "
+        f"{found['n_eff']:,.0f} independent ones, and the share of all asteroids that is lost has the upper limit "
+        f"{found['bound']:.4f}"
+    )
+    return f"{text} in place of {point.bound:.4f}." if point.by == "asteroid" else f"{text}."
 
 
 def _fitted(scaling: Mapping[str, Any] | None, stamps: int) -> str:

@@ -1,8 +1,8 @@
 """The threshold that loses at most a given share of the asteroids, with the confidence that it does.
 
-An asteroid survives a threshold exactly when its critical probability (`asteroids.critical`) is not below it. The
-(k + 1)-th smallest critical probability of the calibration asteroids loses k of them, or fewer where some are equal;
-`tolerance.allowed` says how large k may be. Nothing is assumed of the network or of the distribution of what it says.
+An asteroid survives a threshold exactly when its critical probability (`asteroids.critical`) is not below it.
+`threshold.threshold_for` chooses by these alone. Nothing is assumed of the network or of the distribution of what it
+says.
 """
 
 from __future__ import annotations
@@ -15,22 +15,19 @@ import numpy as np
 from msgspec import Meta
 from scipy.stats import binomtest
 
-from ..artifact.scaling import DIGITS
 from ..console import warn
-from ..errors import CeresFastError
-from ..records.tolerance import allowed, least_max_loss, needed, upper_bound
-from ..schema import Count, Share, check
-from ..settings.guarantee import Guarantee
+from ..schema import Count, Share, check, shape
+from ..settings.guarantee import By, Calibration
 from .asteroids import critical, fields_of
+from .dependence import Dependence, dependence
 from .formatting import counted
 from .predictions import Predictions
+from .threshold import Chosen, Drawn, TooFewAsteroids, threshold_for
+
+__all__ = ["OperatingPoint", "TooFewAsteroids", "choose", "measured"]
 
 FEW_FIELDS, MANY_A_FIELD = 20, 10
 """With fewer fields, or more asteroids in each, the guarantee is weaker than it says (`benchmarks.guarantee`)."""
-
-
-class TooFewAsteroids(CeresFastError):  # noqa: N818 (what there is too little of says it)
-    """There are fewer asteroids than the guarantee needs."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,14 +39,14 @@ class OperatingPoint:
     threshold : float
         Detections below this probability are dropped; of 6 decimals.
     max_loss, confidence : float
-        At most this share of the asteroids is lost, with this confidence.
+        At most this share of the asteroids is lost, with this confidence; see `by`.
     needs : int
         An asteroid is lost when fewer of its exposures than these survive.
     asteroids : int
         Calibration asteroids (each in one night) with `needs` exposures or more.
     allowed, lost : int
-        How many of them may be lost under the guarantee, and how many the threshold loses (fewer where probabilities
-        are equal).
+        How many of them (by field: of one asteroid of each field) may be lost under the guarantee, as in `Chosen`, and
+        how many of the asteroids the threshold loses (fewer where probabilities are equal).
     left_out : int
         Asteroids with fewer exposures than `needs`: lost before, and not part of the guarantee.
     bound : float
@@ -57,11 +54,22 @@ class OperatingPoint:
     detections, non_asteroids, left : int
         Stamps of the split, those of them that are no asteroids, and those of these that the threshold leaves.
     left_per_1000 : float
-        Non-asteroids left per 1,000 detections: what the guarantee costs.
+        Non-asteroids left per 1,000 of `rows` or, where these are not known, of `detections`: what the guarantee costs.
     fields : int
         From how many fields (each in one night) the asteroids come.
     manifest_sha256 : str
         Of the records; "" where it is not known.
+    rows : int
+        Catalogue rows that the stamps of the split were chosen from; 0 where it is not known.
+    by : {"asteroid", "field"}
+        Whether the guarantee is for the share of all asteroids, which are taken to be independent, or for an asteroid
+        of a random field (the mean over fields of the share lost), where only fields are.
+    drawn : {"each", "one", "all"}
+        What was counted: see `ceres_fast.evaluation.threshold.Drawn`.
+    field_loss : float or None
+        Mean over the calibration fields of the share of their asteroids that is lost; None where it was not counted.
+    dependence : Dependence or None
+        The *estimate* of what dependence within fields does to a guarantee by asteroid; None where there is none.
     """
 
     threshold: Share
@@ -79,10 +87,18 @@ class OperatingPoint:
     left_per_1000: Annotated[float, Meta(ge=0, le=1000)]
     fields: Count
     manifest_sha256: str
+    rows: Count = 0
+    by: By = "asteroid"
+    drawn: Drawn = "each"
+    field_loss: Share | None = None
+    dependence: Dependence | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain values that JSON can hold."""
-        return dataclasses.asdict(self)
+        """Return plain values that JSON can hold, without those that are as before there were such."""
+        newer = {
+            each.name: each.default for each in dataclasses.fields(self) if each.default is not dataclasses.MISSING
+        }
+        return {name: value for name, value in dataclasses.asdict(self).items() if (name, value) not in newer.items()}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> OperatingPoint:
@@ -93,16 +109,17 @@ class OperatingPoint:
         Mismatch
             When a value is missing, unknown, or not what it can be.
         """
-        check(values, cls, at="operating_point")
+        check(values, shape(cls, defaults=True), at="operating_point")  # type: ignore[arg-type]
         return cls(**values)
 
 
 def choose(
     predictions: Predictions,
     *,
-    max_loss: float = Guarantee.max_loss,
-    confidence: float = Guarantee.confidence,
-    needs: int = Guarantee.needs,
+    max_loss: float = Calibration.max_loss,
+    confidence: float = Calibration.confidence,
+    needs: int = Calibration.needs,
+    by: By = Calibration.by,
 ) -> OperatingPoint:
     """Choose the highest threshold that is guaranteed to lose at most `max_loss` of the asteroids.
 
@@ -113,9 +130,11 @@ def choose(
     max_loss : float
         Share of the asteroids that may be lost, from 0.000001 to below 1.
     confidence : float
-        Probability, over the choice of calibration asteroids, that the guarantee holds, from 0.000001 to below 1.
+        Probability, over the choice of what is independent, that the guarantee holds, from 0.000001 to below 1.
     needs : int
         An asteroid is lost when fewer of its exposures than these survive.
+    by : {"asteroid", "field"}
+        What is independent of each other, and whose loss is guaranteed: see `OperatingPoint.by`.
 
     Returns
     -------
@@ -124,46 +143,47 @@ def choose(
     Raises
     ------
     TooFewAsteroids
-        When there are fewer asteroids with `needs` exposures than `needed` says.
+        When there are fewer asteroids with `needs` exposures, or fields with such, than the guarantee needs.
     CeresFastError
         When an option is not what it can be, or a probability is not finite.
 
     Notes
     -----
     The guarantee is for asteroids like those of the calibration split: of the same survey, found by the same detection
-    in `needs` exposures or more, independent of each other. Those of one field are not quite: a warning names fewer
-    than `FEW_FIELDS` fields, or more than `MANY_A_FIELD` asteroids in each on average.
+    in `needs` exposures or more; by asteroid, independent of each other. Those of one field are not quite: a warning
+    names fewer than `FEW_FIELDS` fields, or more than `MANY_A_FIELD` asteroids in each on average.
     """
     names, probability, _ = critical(predictions, needs)
     enough = ~np.isnan(probability)
-    names, probability = names[enough], probability[enough]
-    may_lose, left_out = allowed(len(names), max_loss, confidence), int(np.count_nonzero(~enough))
-    if may_lose is None:
-        raise TooFewAsteroids(_too_few(len(names), left_out, max_loss, confidence, needs))
-    threshold = _floor(float(np.partition(probability, may_lose)[may_lose]))
-    fields = len(np.unique(fields_of(predictions, names)))
-    if fields < FEW_FIELDS or len(names) > MANY_A_FIELD * fields:
-        warn(
-            f"the threshold is chosen on {counted(len(names), 'asteroid')} from {counted(fields, 'field')}, "
-            f"{'each in' if fields > 1 else 'of'} one night. "
-            f"Those of one field share seeing and sky: with fewer than {FEW_FIELDS} fields, or more than "
-            f"{MANY_A_FIELD} asteroids a field, more than {max_loss:g} of all asteroids are lost more often than a "
-            f"confidence of {confidence:g} says. More fields help; more asteroids of the same fields do not"
-        )
+    names, probability, left_out = names[enough], probability[enough], int(np.count_nonzero(~enough))
+    fields = fields_of(predictions, names)
+    seen = f"seen in {needs} exposures of a night or more ({left_out} in fewer, which do not count)"
+    chosen = threshold_for(probability, fields, max_loss=max_loss, confidence=confidence, by=by, seen=seen)
+    if by == "asteroid":
+        _warn_of_few_fields(chosen, max_loss, confidence)
     return OperatingPoint(
-        threshold=threshold,
         max_loss=max_loss,
         confidence=confidence,
         needs=needs,
-        asteroids=len(names),
-        allowed=may_lose,
-        lost=int(np.count_nonzero(probability < threshold)),
+        by=by,
         left_out=left_out,
-        # Of `allowed`, not of `lost`: the threshold is chosen by its place in the order, and ties do not sharpen that.
-        bound=upper_bound(may_lose, len(names), confidence),
-        fields=fields,
+        dependence=dependence(probability, fields, chosen.allowed if by == "asteroid" else chosen.lost, confidence),
         manifest_sha256=str(predictions.about.get("manifest_sha256", "")),
-        **_cost(predictions, threshold),
+        **dataclasses.asdict(chosen),
+        **_cost(predictions, chosen.threshold),
+    )
+
+
+def _warn_of_few_fields(chosen: Chosen, max_loss: float, confidence: float) -> None:
+    if chosen.fields >= FEW_FIELDS and chosen.asteroids <= MANY_A_FIELD * chosen.fields:
+        return
+    warn(
+        f"the threshold is chosen on {counted(chosen.asteroids, 'asteroid')} from {counted(chosen.fields, 'field')}, "
+        f"{'each in' if chosen.fields > 1 else 'of'} one night. "
+        f"Those of one field share seeing and sky: with fewer than {FEW_FIELDS} fields, or more than "
+        f"{MANY_A_FIELD} asteroids a field, more than {max_loss:g} of all asteroids are lost more often than a "
+        f"confidence of {confidence:g} says. More fields help; more asteroids of the same fields do not. --by field "
+        "guarantees the loss whatever the asteroids of a field have in common"
     )
 
 
@@ -182,7 +202,7 @@ def measured(predictions: Predictions, point: OperatingPoint) -> dict[str, Any]:
     dict
         ``asteroids``, ``lost`` and ``left_out`` (as in `OperatingPoint`), ``share`` of the asteroids that is lost with
         its two-sided interval ``low``, ``high`` at the point's confidence (Clopper-Pearson; None without asteroids),
-        ``fields``, ``detections``, ``non_asteroids``, ``left``, ``left_per_1000``.
+        ``fields``, ``detections``, ``rows``, ``non_asteroids``, ``left``, ``left_per_1000``.
 
     Raises
     ------
@@ -211,27 +231,11 @@ def measured(predictions: Predictions, point: OperatingPoint) -> dict[str, Any]:
 def _cost(predictions: Predictions, threshold: float) -> dict[str, Any]:
     other = predictions.probabilities[predictions.labels == 0]
     detections, left = len(predictions.labels), int(np.count_nonzero(other >= threshold))
+    rows = int(predictions.about.get("rows") or 0)
     return {
         "detections": detections,
+        "rows": rows,
         "non_asteroids": len(other),
         "left": left,
-        "left_per_1000": 1000 * left / max(detections, 1),
+        "left_per_1000": 1000 * left / max(rows or detections, 1),
     }
-
-
-def _floor(probability: float) -> float:
-    """Round down, so that what is not below `probability`, rounded or not, is not below the result."""
-    nearest = round(probability, DIGITS)
-    return nearest if nearest <= probability else round(nearest - 10**-DIGITS, DIGITS)
-
-
-def _too_few(asteroids: int, left_out: int, max_loss: float, confidence: float, needs: int) -> str:
-    message = (
-        f"{asteroids} asteroids seen in {needs} exposures of a night or more ({left_out} in fewer, which do not count) "
-        f"are too few to guarantee with a confidence of {confidence:g} that at most {max_loss:g} of the asteroids are "
-        f"lost: {needed(max_loss, confidence):,} are needed. Build records with more asteroids in the calibration split"
-    )
-    possible = least_max_loss(asteroids, confidence)
-    if possible is not None:
-        message += f", or accept more: --max-loss {possible:g} can be guaranteed with these"
-    return message + "."

@@ -11,6 +11,9 @@ SMALLEST = 1e-6
 NEEDS = 3
 """Exposures of a night in which an asteroid must be left: the search for trajectories needs so many."""
 
+By = Literal["asteroid", "field"]
+"""What is taken to be independent of each other."""
+
 _SHARE = f"a share from {SMALLEST:f} to below 1"
 
 
@@ -37,6 +40,15 @@ class Guarantee:
 class Calibration(Guarantee):
     """What `ceres-fast calibrate` does to a classifier."""
 
+    by: Annotated[
+        By,
+        option(
+            "What is guaranteed, and what for it is taken to be independent: asteroid (the share of all asteroids), or "
+            "field (of an asteroid of a random field; asteroids of one field in one night may depend on each other, "
+            "and 2 % needs 149 fields).",
+            metavar="WHAT",
+        ),
+    ] = "asteroid"
     scaling: Annotated[
         Literal["logistic", "temperature", "isotonic", "none"],
         option(

@@ -24,7 +24,7 @@ from ceres_fast.classify import classify
 from ceres_fast.cli.calibrate import calibrate as command
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.evaluation import calibrate as module
-from ceres_fast.evaluation.calibrate import CHOSEN_ON, FITTED_ON, RESULT, calibrate
+from ceres_fast.evaluation.calibrate import CHOSEN_ON, FITTED_ON, RESULT, calibrate, calibration_text
 from ceres_fast.evaluation.operating_point import OperatingPoint, TooFewAsteroids, choose
 from ceres_fast.evaluation.predictions import Predictions, predict_split
 from ceres_fast.evaluation.reliability import METHODS, fit, measure
@@ -91,6 +91,46 @@ def measured(predictions: Predictions) -> dict[str, object]:
     return json.loads(json.dumps(measure(predictions.labels, predictions.probabilities).as_dict()))
 
 
+def test_by_field_and_per_row_the_report_says_so(run: Path, tiny_records: Path) -> None:
+    point = calibrate(run, tiny_records, **LOOSE, by="field")
+    assert read_classifier(run).operating_point == point.as_dict()
+    assert point.by == "field"
+    report = " ".join((run / "calibration" / "report.txt").read_text().split())
+    assert "at most 0.9 of a field's asteroids, in the mean over fields, that are detected in 3 exposures" in report
+    assert (
+        "Fields, each in one night, are taken to be independent of each other; asteroids of one field are not" in report
+    )
+    assert f"left of 1,000 stamps {point.left_per_1000:.1f} of {point.detections}: rows are not known" in report
+
+
+def test_the_report_of_each_kind() -> None:
+    """What was guaranteed, how it was counted, what is only estimated, and what the cost is per."""
+    point = OperatingPoint.from_dict(
+        json.loads((Path(__file__).parents[1] / "golden/operating-point.json").read_text())
+    )
+    found = {"rho": 0.05, "low": 0.01, "high": 0.125, "n_eff": 250.4, "bound": 0.0212}
+
+    def report(**changed: object) -> str:
+        return " ".join(calibration_text(replace(point, **changed), None, {}, "title", 1).split())
+
+    before = report()
+    assert "at most 0.02 of the asteroids that are detected in 3 exposures of a night or more are lost" in before
+    assert "Asteroids are taken to be independent of each other." in before
+    assert "left of 1,000 stamps 125.0 of 4,000: rows are not known" in before
+    assert "Dependence within fields: not estimated." in before
+    by_asteroid = report(dependence=found, rows=5000)
+    assert "Estimate, not a guarantee: asteroids of one field" in by_asteroid
+    assert "correlation of 0.050 (95 % interval 0.010 to 0.125;" in by_asteroid
+    assert "as much as 250 independent ones" in by_asteroid
+    assert "has the upper limit 0.0212 in place of 0.0199." in by_asteroid
+    assert "left of 1,000 catalogue rows 125.0 of 5,000" in by_asteroid
+    for drawn, words in (("each", "no two"), ("one", "drawn with a fixed seed"), ("all", "twice the mean p-value")):
+        by_field = report(by="field", drawn=drawn, field_loss=0.01, dependence=found)
+        assert words in by_field
+        assert "share lost, mean of fields 0.0100" in by_field
+        assert "has the upper limit 0.0212." in by_field
+
+
 @pytest.mark.parametrize("scaling", ["logistic", "temperature", "isotonic"])
 def test_the_split_is_predicted_with_the_scaling(run: Path, tiny_records: Path, scaling: str) -> None:
     before = raw(run, tiny_records, "test")
@@ -136,6 +176,7 @@ def test_too_few_asteroids_leave_the_classifier_and_say_how_many(
         ({"max_loss": float("nan")}, "--max-loss is nan"),
         ({"confidence": 1.0}, "--confidence is 1.0"),
         ({"needs": 0}, "--needs is 0"),
+        ({"by": "stamp"}, "--by stamp: expected one of asteroid, field"),
         ({"scaling": "beta"}, "--scaling beta: expected one of temperature, logistic, isotonic, none"),
     ],
 )
@@ -292,15 +333,17 @@ def test_the_command(run: Path, tiny_records: Path) -> None:
     app = typer.Typer()
     app.command()(command)
     arguments = [str(run), "--records", str(tiny_records), "--max-loss", "0.9", "--confidence", "0.5", "--needs", "2"]
+    arguments += ["--by", "field"]
     done = CliRunner().invoke(app, [*arguments, "--scaling", "temperature"])
     assert done.exit_code == 0, done.output
     made = read_classifier(run)
     assert made.scaling is not None
     assert made.scaling["method"] == "temperature"
     assert made.operating_point is not None
-    assert {name: made.operating_point[name] for name in ("max_loss", "confidence", "needs")} == {
+    assert {name: made.operating_point[name] for name in ("max_loss", "confidence", "needs", "by")} == {
         "max_loss": 0.9,
         "confidence": 0.5,
         "needs": 2,
+        "by": "field",
     }
     assert set(get_args(get_type_hints(command)["scaling"])) == set(METHODS)

@@ -11,20 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import beta, binom, binomtest, kstest
 
+from ceres_fast.artifact.scaling import DIGITS
 from ceres_fast.errors import CeresFastError
 from ceres_fast.evaluation import operating_point as module
 from ceres_fast.evaluation.asteroids import critical
-from ceres_fast.evaluation.operating_point import (
-    DIGITS,
-    OperatingPoint,
-    TooFewAsteroids,
-    allowed,
-    choose,
-    measured,
-    needed,
-    upper_bound,
-)
+from ceres_fast.evaluation.operating_point import OperatingPoint, TooFewAsteroids, choose, measured
 from ceres_fast.evaluation.predictions import Predictions
+from ceres_fast.records.tolerance import allowed, needed, upper_bound
 from ceres_fast.schema import Mismatch
 
 from ..asteroid_predictions import MANIFEST, of_asteroids, shuffled
@@ -102,6 +95,7 @@ def test_by_hand() -> None:
         left_per_1000=2000 / 838,
         fields=208,
         manifest_sha256=MANIFEST,
+        field_loss=5 / 208,
     )
 
 
@@ -157,6 +151,49 @@ def test_non_asteroids_move_the_cost_and_not_the_threshold() -> None:
     assert some.left_per_1000 == pytest.approx(1000 * 2 / 64)
 
 
+def test_where_rows_of_catalogues_are_known_the_cost_is_per_row() -> None:
+    found = of_asteroids([[0.4, 0.6]] * 30, [0.1, 0.4, 0.9, 0.39])
+    object.__setattr__(found, "about", {**found.about, "rows": 500})
+    chosen = choose(found, **LOOSE)
+    assert (chosen.rows, chosen.detections, chosen.left_per_1000) == (500, 64, 4)
+    assert measured(found, chosen)["left_per_1000"] == 4
+    assert measured(found, chosen)["rows"] == 500
+    object.__setattr__(found, "about", {**found.about, "rows": None})
+    assert choose(found, **LOOSE).rows == 0
+
+
+def in_fields(fields: int, each: int, seed: int) -> Predictions:
+    """Return asteroids of two exposures, of which those of a field are much alike."""
+    random = np.random.default_rng(seed)
+    field = np.repeat(np.arange(fields), each)
+    names = np.repeat(np.strings.add("F", field.astype(np.str_)), 2)
+    return of_asteroids(random.beta(4, 1, fields)[field, None] * random.uniform(0.8, 1, (len(field), 2)), field=names)
+
+
+def test_by_field() -> None:
+    found = in_fields(60, 10, 1)
+    by_asteroid, by_field = (choose(found, max_loss=0.1, needs=2, by=by) for by in ("asteroid", "field"))
+    assert (by_asteroid.by, by_field.by, by_field.drawn) == ("asteroid", "field", "all")
+    assert (by_field.fields, by_field.asteroids, by_field.bound) == (60, 600, 0.1)
+    assert by_field.threshold < by_asteroid.threshold
+    _, probability, _ = critical(found, 2)
+    lost = (probability < by_field.threshold).reshape(60, 10)
+    assert (by_field.lost, by_field.field_loss) == (lost.sum(), pytest.approx(lost.mean()))
+    # Of both the same is estimated: that asteroids by far do not say what independent ones would.
+    assert by_field.dependence is not None
+    assert by_asteroid.dependence is not None
+    assert by_field.dependence["rho"] == by_asteroid.dependence["rho"] > 0.5
+    assert by_field.dependence["n_eff"] < 120
+    assert by_asteroid.dependence["bound"] > 0.1 >= by_asteroid.bound
+
+
+def test_by_field_too_few_fields_are_refused_and_few_are_not_warned_of(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(TooFewAsteroids, match=r"^28 fields, .* of 560 asteroids seen in 2 exposures .* 29 are needed"):
+        choose(in_fields(28, 20, 2), max_loss=0.1, needs=2, by="field")
+    assert choose(in_fields(29, 20, 2), max_loss=0.1, needs=2, by="field").drawn == "one"
+    assert not capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("asteroids", "fields", "warned"),
     [(60, 1, True), (60, 19, True), (60, 20, False), (60, 60, False), (250, 25, False), (251, 25, True)],
@@ -209,6 +246,7 @@ def test_another_split_is_measured() -> None:
         "share": 1 / 3,
         "fields": 3,
         "detections": 12,
+        "rows": 0,
         "non_asteroids": 4,
         "left": 2,
         "left_per_1000": 1000 * 2 / 12,
@@ -232,6 +270,26 @@ def test_json_keeps_it(exposures: list[list[float]]) -> None:
     assert OperatingPoint.from_dict(json.loads(json.dumps(chosen.as_dict(), allow_nan=False))) == chosen
 
 
+def test_json_keeps_all_of_one_by_field() -> None:
+    chosen = choose(in_fields(40, 3, 3), max_loss=0.1, needs=2, by="field")
+    assert chosen.dependence is not None
+    assert OperatingPoint.from_dict(json.loads(json.dumps(chosen.as_dict(), allow_nan=False))) == chosen
+
+
+def test_one_from_before_there_were_fields_is_one_by_asteroid() -> None:
+    newer = ("rows", "by", "drawn", "field_loss", "dependence")
+    old = {name: value for name, value in point().items() if name not in newer}
+    found = OperatingPoint.from_dict(old)
+    assert (found.by, found.drawn, found.rows, found.field_loss, found.dependence) == (
+        "asteroid",
+        "each",
+        0,
+        None,
+        None,
+    )
+    assert found.as_dict() == old
+
+
 @pytest.mark.parametrize(
     "changed",
     [
@@ -247,6 +305,12 @@ def test_json_keeps_it(exposures: list[list[float]]) -> None:
         {"lost": [1]},
         {"needs": 0},
         {"manifest_sha256": 5},
+        {"by": "stamp"},
+        {"drawn": None},
+        {"rows": -1},
+        {"field_loss": 2},
+        {"dependence": {"rho": 0.5}},
+        {"dependence": []},
         {"more": 1},
         {"__class__": "x" * 10000},
     ],
