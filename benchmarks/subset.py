@@ -37,7 +37,7 @@ def subset(records: Path, folder: Path, stamps: dict[str, int]) -> Manifest:
     whole = load_manifest(records)
     if not folder.exists():
         with atomic_directory(folder) as temporary:
-            (temporary / whole.sources_file["file"]).symlink_to((records / whole.sources_file["file"]).resolve())
+            _link_lists(whole, temporary)
             splits = {
                 split: _part(whole, split, temporary, stamps.get(split, whole.count(split))) for split in whole.splits
             }
@@ -53,7 +53,7 @@ def whole_training(records: Path, folder: Path) -> Manifest:
     whole = load_manifest(records)
     if not folder.exists():
         with atomic_directory(folder) as temporary:
-            (temporary / whole.sources_file["file"]).symlink_to((records / whole.sources_file["file"]).resolve())
+            _link_lists(whole, temporary)
             splits = {split: _part(whole, split, temporary, whole.count(split)) for split in ("validation", "test")}
             both = [(path, shard) for split in _TOGETHER for path, shard in _shards(whole, split)]
             shards = []
@@ -70,6 +70,11 @@ def whole_training(records: Path, folder: Path) -> Manifest:
     return load_manifest(folder)
 
 
+def _link_lists(whole: Manifest, folder: Path) -> None:
+    for listed in filter(None, (whole.sources_file, whole.lost_file)):
+        (folder / listed["file"]).symlink_to((whole.folder / listed["file"]).resolve())
+
+
 def _shards(manifest: Manifest, split: str) -> Iterator[tuple[Path, dict[str, Any]]]:
     return zip(manifest.shards(split), manifest.splits[split]["shards"], strict=True)
 
@@ -82,7 +87,7 @@ def _part(whole: Manifest, split: str, folder: Path, wanted: int) -> dict[str, A
         return entry
     shares = np.diff(np.linspace(0, wanted, len(paths) + 1).astype(int))
     shards = [_first(path, folder / path.name, int(share)) for path, share in zip(paths, shares, strict=True)]
-    return entry | {"shards": shards, "classes": class_counts(shards)}
+    return {"groups": entry["groups"], "shards": shards, "classes": class_counts(shards)}
 
 
 def _first(path: Path, target: Path, count: int) -> dict[str, Any]:

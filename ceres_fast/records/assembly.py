@@ -11,7 +11,7 @@ import numpy as np
 
 from ..files import DISK, disk_errors
 from .manifest import Shard, Split, class_counts, shard_name
-from .parts import PARTS, PLANS, RECORDS, STAMPS, read_table
+from .parts import LOST_TABLE, PARTS, PLANS, RECORDS, STAMPS, TABLE, Part, read_table
 from .scheduler import Workers
 from .splits import SPLITS
 
@@ -22,14 +22,72 @@ WRITTEN_ALONE = 30_000
 """Stamps that this process writes sooner than its workers start TensorFlow."""
 
 
-def read_tables(folders: Sequence[Path]) -> dict[str, np.ndarray]:
-    """Return the columns of all parts, in the order of the parts, without the stamps; and `OWNER` and `PLACE`."""
-    tables = [read_table(folder) for folder in folders]
-    sizes = [len(table["label"]) for table in tables]
+def read_tables(folders: Sequence[Path], name: str = TABLE) -> dict[str, np.ndarray]:
+    """Return the columns of all parts, in the order of the parts, without the stamps; and `OWNER` and `PLACE`.
+
+    With `LOST_TABLE`, those of what became no stamp.
+    """
+    tables = [read_table(folder, name) for folder in folders]
+    sizes = [len(next(iter(table.values()))) for table in tables]
     columns = {name: np.concatenate([table.pop(name) for table in tables]) for name in list(tables[0])}
     columns[OWNER] = np.repeat(np.arange(len(sizes)), sizes)
     columns[PLACE] = np.concatenate([np.arange(size) for size in sizes])
     return columns
+
+
+def read_lost_tables(folders: Sequence[Path], split_of_part: np.ndarray) -> dict[str, np.ndarray]:
+    """Return what became no stamp in all parts, in their order, with the split of each (`lost.COLUMNS`)."""
+    lost = read_tables(folders, LOST_TABLE)
+    return lost | {"split": split_of_part[lost[OWNER]]}
+
+
+def splits_of_parts(columns: Mapping[str, np.ndarray], split_of: np.ndarray, number: int) -> np.ndarray:
+    """Return the split of each of so many parts, str: that of its stamps, of which some may be in none; "" for none.
+
+    The stamps of a field, CCD and night are in one group, and so in one split; other parts may be in several.
+    """
+    result = np.full(number, "", split_of.dtype)
+    kept = split_of != ""
+    result[columns[OWNER][kept]] = split_of[kept]
+    return result
+
+
+def rows_of_splits(
+    columns: Mapping[str, np.ndarray], split_of: np.ndarray, parts: Sequence[tuple[str, Part]]
+) -> dict[str, int]:
+    """Return how many rows of catalogues the stamps of each split were chosen from (`Manifest.rows`).
+
+    Parameters
+    ----------
+    columns : mapping of str to numpy.ndarray
+        What is known of n stamps, as `read_tables` gives it.
+    split_of : numpy.ndarray of str
+        Shape (n,): the split of each; "" for one that is dropped.
+    parts : sequence of (str, Part)
+        The kind of the unit of each part, and the part.
+
+    Returns
+    -------
+    dict of str to int
+        Without the splits of which that is not known.
+    """
+    owner = columns[OWNER]
+    split_of_part = splits_of_parts(columns, split_of, len(parts))
+    # Where stamps of a field were dropped, those that are left say nothing of all its rows.
+    known = np.array([kind == "frames" for kind, _ in parts])
+    known[owner[split_of == ""]] = False
+    rows = np.array(
+        [part.counts.get("detections", 0) - sum(part.counts.get(n, 0) for n in _NO_ROWS) for _, part in parts]
+    )
+    return {
+        split: int(rows[split_of_part == split].sum())
+        for split in SPLITS
+        if known[np.unique(owner[split_of == split])].all()
+    }
+
+
+_NO_ROWS = ("bad_frame_detections", "not_selected")
+"""Detections that nobody asked about, or whose exposure cannot be used: they are no part of what is chosen from."""
 
 
 def frame_order(sources: np.ndarray, seed: Sequence[int]) -> np.ndarray:

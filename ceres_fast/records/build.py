@@ -26,12 +26,14 @@ from ..settings.records import RecordsOptions
 from ..settings.shared import Shared
 from ..stamps import CLASSES, PLANES
 from ..truth.skybot import SKYBOT, skybot_file
-from .assembly import read_tables, write_splits
+from .assembly import read_lost_tables, read_tables, rows_of_splits, splits_of_parts, write_splits
 from .checks import SOURCES_FILE, check_names, check_out, check_stamps, remove_others
 from .examples import UNKNOWN
 from .examples import described as described_columns
+from .lost import lost_text, write_lost
 from .manifest import (
     FORMAT_VERSION,
+    LOST_FILE,
     Condition,
     Manifest,
     described_stamp,
@@ -239,7 +241,8 @@ def build_records(
         pool.check(dict.fromkeys(seen_by_all, "") | {folder / LOCK: locked_by})
         made = _make_parts(found, choice, pool, folder / PARTS)
         parts = [part for _, _, part in made]
-        columns = read_tables([folder / PARTS / part.key for part in parts])
+        folders = [folder / PARTS / part.key for part in parts]
+        columns = read_tables(folders)
         if not (choice.looks_elsewhere and any(source.kind == "frames" for source in found)):
             columns = {name: values for name, values in columns.items() if name not in UNKNOWN}
         counts = _counts(found, parts)
@@ -247,11 +250,18 @@ def build_records(
         division, split_of, dropped = _divided(columns, division, calibration_asteroids, needs)
         records = folder / RECORDS
         splits = write_splits(folder, [part.key for part in parts], columns, split_of, name, shards, seed, pool)
+        for split, rows in rows_of_splits(columns, split_of, [(unit.kind, part) for _, unit, part in made]).items():
+            splits[split]["rows"] = rows
+        lost = None
+        if any(source.kind == "frames" for source in found):
+            lost = read_lost_tables(folders, splits_of_parts(columns, split_of, len(parts)))
         written = sum(shard["count"] for split in splits.values() for shard in split["shards"])
         scales = columns["pixel_scale"][(split_of == "train") & np.isfinite(columns["pixel_scale"])]
         with disk_errors(out, DISK):
             listed = [file for each in references.values() for file in each.listed]
             (records / SOURCES_FILE).write_bytes(_listing(found, made, listed))
+            if lost is not None:
+                write_lost(lost, records)
             manifest = Manifest(
                 format_version=FORMAT_VERSION,
                 ceres_fast=__version__,
@@ -273,11 +283,14 @@ def build_records(
                 reconciliation=reconcile(_made(found, made), dropped, written),
                 splits=splits,
                 camera=None if profile == GENERIC else profile.as_dict(),
+                lost_file=None if lost is None else {"file": LOST_FILE, "sha256": sha256_of(records / LOST_FILE)},
             )
             write_manifest(manifest, records)
             remove_others(records)
             move_directory(records, out, overwrite=overwrite)
     show_summary(manifest, out)
+    if lost is not None:
+        say(lost_text(lost, columns, split_of, needs))
     say(calibration_text(columns, split_of, needs, resizable=preset is None))
     return load_manifest(out)
 

@@ -11,12 +11,12 @@ import numpy as np
 from ..errors import CeresFastError
 from ..folders import PARTIAL, contents, refuse_occupied
 from ..stamps import CLASSES, PLANES
-from .manifest import MANIFEST, valid_name
+from .manifest import LOST_FILE, MANIFEST, valid_name
 
 SOURCES_FILE = "sources.sha256"
 """The list of the sources' files, in a folder of records."""
 
-_OURS = re.compile(rf"{re.escape(MANIFEST)}|{re.escape(SOURCES_FILE)}|.+\.tfrecord-\d{{5}}-of-\d{{5}}")
+_OURS = re.compile(rf"{'|'.join(map(re.escape, (MANIFEST, SOURCES_FILE, LOST_FILE)))}|.+\.tfrecord-\d{{5}}-of-\d{{5}}")
 
 
 def check_names(name: str, shards: int) -> None:

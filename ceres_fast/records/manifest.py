@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, NotRequired, TypedDict
 
 from msgspec import Meta
 
@@ -24,6 +24,8 @@ from .reconcile import Balance, imbalance
 from .splits import SPLITS
 
 MANIFEST = "manifest.json"
+LOST_FILE = "lost.csv"
+"""The list of the validated asteroids that became no stamp."""
 FORMAT_VERSION = 2
 REBUILD = "build the records again with `ceres-fast build-records`"
 _NAME = r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}\Z"
@@ -56,7 +58,7 @@ class SourceCount(TypedDict):
 
 
 class Listing(TypedDict):
-    """The list of the sources' files."""
+    """A file beside the shards."""
 
     file: str
     sha256: Sha256
@@ -77,6 +79,7 @@ class Split(TypedDict):
 
     groups: Count
     classes: dict[str, Count]
+    rows: NotRequired[Count]
     shards: Annotated[list[Shard], Meta(min_length=1, title="a list of at least one shard")]
 
 
@@ -129,11 +132,14 @@ class Manifest:
     reconciliation : dict
         Account: ``input``, ``dropped`` {reason: count}, ``kept``; input is the sum of the others.
     splits : dict
-        Split: ``groups`` (count), ``classes`` {name: count}, ``shards``, a list of ``file``, ``count``, ``asteroids``,
-        ``bytes``, ``sha256``.
+        Split: ``groups`` (count), ``classes`` {name: count}, ``rows`` (see `rows`), ``shards``, a list of ``file``,
+        ``count``, ``asteroids``, ``bytes``, ``sha256``.
     camera : dict or None
         The profile of the camera with which frames were read (``Camera.as_dict()``); None, and not in the file, where
         they were read as from any camera.
+    lost_file : dict or None
+        ``file`` and ``sha256`` of the list of the validated asteroids that became no stamp (`records.lost.read_lost`);
+        None, and not in the file, where no source has frames, and in records of earlier versions.
     folder : pathlib.Path
         Where the manifest was read from; not part of the file.
     sha256 : str
@@ -160,6 +166,7 @@ class Manifest:
     reconciliation: dict[str, Balance]
     splits: dict[str, Split]
     camera: dict[str, Any] | None = None
+    lost_file: Listing | None = None
     folder: Path = field(default=Path(), compare=False)
     sha256: str = field(default="", compare=False)
 
@@ -181,6 +188,16 @@ class Manifest:
         """Return {class name: number of stamps} of a split, in the order of the labels."""
         return {name: self.splits[split]["classes"][name] for name in self.classes}
 
+    def rows(self, split: str) -> int | None:
+        """Return how many rows the catalogues have from which the stamps of a split were chosen.
+
+        Each row of a field, CCD and night counts, whatever became of it, but for those of frames that were left out
+        and those that ``--where`` leaves out. A field without a stamp is in no split. None where it is not known: not
+        all stamps are of frames, some of a field are in no split, shards were left out, or an earlier version wrote the
+        records.
+        """
+        return self.splits[split].get("rows")
+
     def shards(self, split: str) -> list[Path]:
         """Return the shards of a split, in order."""
         return [self.folder / shard["file"] for shard in self.splits[split]["shards"]]
@@ -188,7 +205,11 @@ class Manifest:
     def as_dict(self) -> dict[str, Any]:
         """Return what is written to the file."""
         stored = {each.name: getattr(self, each.name) for each in fields(self) if each.compare}
-        return {name: value for name, value in stored.items() if (name, value) != ("camera", None)}
+        return {name: value for name, value in stored.items() if value is not None or name not in _OPTIONAL}
+
+
+_OPTIONAL = ("camera", "lost_file")
+"""Keys that are not in the file where they hold nothing."""
 
 
 def write_manifest(manifest: Manifest, folder: Path) -> None:
@@ -217,7 +238,7 @@ def load_manifest(records: Path) -> Manifest:
     values = read_json(path, what="the manifest of a folder of records", action=REBUILD)
     check_version(values, FORMAT_VERSION, path, older=REBUILD)
     try:
-        check({"camera": None, **values}, Manifest)
+        check(dict.fromkeys(_OPTIONAL) | values, Manifest)
         _check_agreement(values)
         camera_of(values.get("camera") or {}, at="camera")
     except Mismatch as error:
@@ -250,6 +271,8 @@ def _decided(values: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
     planes = tuple(values["stamp"]["planes"])
     yield "stamp", values["stamp"], described_stamp(planes if planes in PLANE_SETS else PLANES[:1])
     yield "classes", values["classes"], list(CLASSES)
+    if lost := values.get("lost_file"):
+        yield "lost_file.file", lost["file"], LOST_FILE  # spelt out, as the shards below
     for name in ("fractions", "splits"):
         yield name, sorted(values[name]), sorted(SPLITS)
     for name, split in values["splits"].items():

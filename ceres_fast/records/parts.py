@@ -2,8 +2,9 @@
 
 They are made in a folder beside the place where the records will be, which only one build at a time can have.
 
-A part is a folder that appears when it is complete: ``stamps.npy``, ``columns.npz``, and ``part.json`` with what else
-is known. Its name is the SHA-256 of all that decides what is in it, so a part that is there is the one that is wanted.
+A part is a folder that appears when it is complete: ``stamps.npy``, ``columns.npz``, ``lost.npz`` with the asteroids
+that became no stamp, and ``part.json`` with what else is known. Its name is the SHA-256 of all that decides what is in
+it, so a part that is there is the one that is wanted.
 """
 
 from __future__ import annotations
@@ -28,16 +29,18 @@ from ..console import warn, warnings_kept
 from ..errors import InputError, Problems
 from ..files import DISK, disk_errors, sha256_of, write_json
 from ..folders import move_directory, prepared
+from ..selection.field import LOST
+from ..selection.lost import no_fates
 from ..stamps import COLUMNS, empty_table, stamp_shape
 from .units import Choice, SourceFile, Unit
 
 PARTS, RECORDS, PLANS = "parts", "records", "plans"
 """What is in the folder of a build, beside its lock."""
 
-STAMPS, TABLE, ABOUT = "stamps.npy", "columns.npz", "part.json"
+STAMPS, TABLE, LOST_TABLE, ABOUT = "stamps.npy", "columns.npz", "lost.npz", "part.json"
 """What is in the folder of a part."""
 
-LAYOUT = 2
+LAYOUT = 3
 """Goes up when a part is laid out in another way: older parts are then made again."""
 
 
@@ -160,8 +163,11 @@ class PartMaker:
         with warnings_kept() as warnings:
             rows, counts = _write(folder, unit, self.choice)
             listed = _hashes(unit.listed, Problems(self.choice.on_error))
-        files = {name: _state_of(folder / name) for name in (STAMPS, TABLE)}
+        files = {name: _state_of(folder / name) for name in _CHECKED}
         return {"rows": rows, "counts": dict(counts), "warnings": warnings, "listed": listed, "files": files}
+
+
+_CHECKED = (STAMPS, TABLE, LOST_TABLE)
 
 
 def read_part(folder: Path) -> Part | None:
@@ -174,12 +180,12 @@ def read_part(folder: Path) -> Part | None:
         )
     except (OSError, ValueError, TypeError, AttributeError):
         return None
-    return part if whole and {STAMPS, TABLE} == part.files.keys() else None
+    return part if whole and set(_CHECKED) == part.files.keys() else None
 
 
-def read_table(folder: Path) -> dict[str, np.ndarray]:
-    """Return the columns of a part, without the stamps."""
-    with np.load(folder / TABLE, allow_pickle=False) as table:
+def read_table(folder: Path, name: str = TABLE) -> dict[str, np.ndarray]:
+    """Return the columns of a part, without the stamps; or with `LOST_TABLE` what became no stamp."""
+    with np.load(folder / name, allow_pickle=False) as table:
         return {name: table[name] for name in table.files}
 
 
@@ -195,6 +201,7 @@ def _write(folder: Path, unit: Unit, choice: Choice) -> tuple[int, Counter[str]]
     """Write the stamps of a unit, table by table, and its columns; return how many there are, and the counts."""
     counts: Counter[str] = Counter()
     columns: dict[str, list[np.ndarray]] = {column.name: [] for column in COLUMNS}
+    lost = [no_fates()]
     with (folder / STAMPS).open("wb") as stream:
         _write_header(stream, 0, choice)
         for table, happened in chain([(empty_table(choice.planes), Counter[str]())], unit.tables(choice)):
@@ -203,12 +210,15 @@ def _write(folder: Path, unit: Unit, choice: Choice) -> tuple[int, Counter[str]]
             # Not numpy.save, which does not say why a disk refuses, and needs all stamps at once.
             stream.write(np.ascontiguousarray(table["stamp"], "<f4").tobytes())
             counts += happened
+            lost.append(table.meta.get(LOST, no_fates()))
             for name, values in columns.items():
                 values.append(np.asarray(table[name]))
         rows = sum(map(len, columns["label"]))
         stream.seek(0)
         _write_header(stream, rows, choice)
     np.savez(folder / TABLE, **{name: np.concatenate(values) for name, values in columns.items()})  # type: ignore[arg-type]
+    named = {name: np.concatenate([each[name] for each in lost]) for name in lost[0].colnames}
+    np.savez(folder / LOST_TABLE, **named)  # type: ignore[arg-type]
     return rows, counts
 
 

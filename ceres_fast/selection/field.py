@@ -26,7 +26,7 @@ from ..stamps import PLANES, empty_table
 from .cutting import exposure_stamps, with_template
 from .dropped import dropped
 from .labels import Labelled, label_field
-from .lost import count_lost
+from .lost import count_lost, fates, no_fates
 from .others.exposures import OtherExposures
 from .rules import Rules
 from .single import of_records, warn_of_single, warn_without_template
@@ -78,6 +78,9 @@ COUNTS = {
 }
 """What `field_stamps` counts. `lost.RATES` adds ``validated`` and those of `lost.BY_RATE` by rate of motion, and
 `track_cost` what the rules cost synthetic asteroids."""
+
+LOST = "lost"
+"""Key of the ``meta`` of a stamp table under which the asteroids are that are no stamp."""
 
 
 def looks_elsewhere(rules: Rules, planes: Sequence[str], forced: bool) -> bool:
@@ -210,6 +213,7 @@ def field_stamps(
     -------
     table : astropy.table.Table
         A stamp table; detections that are stationary, shown by the other exposures too, or set aside are not in it.
+        Its ``meta[LOST]`` is a table of the validated asteroids that are no stamp, once per exposure (`lost.COLUMNS`).
     counts : collections.Counter
         See `COUNTS`.
 
@@ -240,7 +244,7 @@ def field_stamps(
     others = OtherExposures(exposures, rules, templates) if looks_elsewhere(rules, planes, forced) else None
     counts += _cost(comparison, needs, others)
     counts["not_compared"] += sum(int((~mask).sum()) for mask in found.compared)
-    tables = []
+    tables, fate = [], [no_fates()]
     for e, by_place in enumerate(label_field(exposures, found.stays, truth, rules)):
         labelled, unreadable = _with_forced(by_place, others, e, rules)
         rows = np.flatnonzero(dropped(labelled, where, problems, counts) == "")
@@ -259,8 +263,11 @@ def field_stamps(
         info = labelled.exposure.info
         table["source"] = np.full(len(table), written(relative_to_sources(info.path, sources)) + info.brackets)
         tables.append(table)
-        counts += count_lost(labelled, table, without)
+        fate.append(fates(labelled, table, without))
+        counts += count_lost(fate[-1])
     table = vstack(tables, metadata_conflicts="silent") if tables else empty_table(planes)
+    every = vstack(fate)
+    table.meta[LOST] = every[every["reason"] != ""]
     if counts["no_template"] and not len(table):
         warn_without_template(exposures[0].info, len(exposures))
     counts["padded_stamps"] += int((table["padded"] > 0).sum())

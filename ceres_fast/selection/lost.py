@@ -1,4 +1,4 @@
-"""Counting the validated asteroids that do not become stamps, and why."""
+"""What becomes of the validated asteroids of an exposure: a stamp, or why none."""
 
 from __future__ import annotations
 
@@ -26,8 +26,38 @@ def rate_names(name: str) -> list[str]:
     return [*bins, f"{name} above {RATES[-2]:g} arcsec/min", f"{name} at unknown rate"]
 
 
-def count_lost(labelled: Labelled, table: Table, without_template: np.ndarray | None = None) -> Counter[str]:
-    """Count the validated asteroids of an exposure and what became of them.
+COLUMNS: dict[str, type] = {
+    "designation": str,
+    "field": str,
+    "ccd": str,
+    "frame": str,
+    "mjd": float,
+    "ra": float,
+    "dec": float,
+    "magnitude": float,
+    "rate": float,
+    "reason": str,
+    "row": int,
+}
+"""What is known of a validated asteroid in an exposure: ``mjd`` is the middle of the exposure (UTC), ``ra`` and ``dec``
+(deg) are where it is then, ``rate`` is in arcsec/min, ``row`` that of its detection in the catalogue, from 1, −1 where
+it has none; ``reason`` is one of `REASONS`, or "" where it is a stamp."""
+
+REASONS = {
+    "not_detected": "lost_not_detected",
+    "stationary": "lost_stationary",
+    "elsewhere": "lost_elsewhere",
+    "contested": "lost_contested",
+    "flux_mismatch": "lost_flux",
+    "set_aside": "lost_set_aside",
+    "no_template": "lost_no_template",
+    "other": "lost_other",
+}
+"""Why an asteroid is no stamp, and as what it is counted; the first that applies counts."""
+
+
+def fates(labelled: Labelled, table: Table, without_template: np.ndarray | None = None) -> Table:
+    """Return the validated asteroids of an exposure, and why those that are no stamp are none.
 
     Parameters
     ----------
@@ -40,38 +70,64 @@ def count_lost(labelled: Labelled, table: Table, without_template: np.ndarray | 
 
     Returns
     -------
-    collections.Counter
-        ``validated``, ``lost_not_detected``, ``lost_stationary``, ``lost_elsewhere``, ``lost_contested``,
-        ``lost_flux``, ``lost_set_aside``, ``lost_no_template`` and ``lost_other``, the first and those of `BY_RATE` by
-        rate too. Each asteroid counts for the first reason that applies to the detection that was matched to it, or
-        else to the nearest within its tolerance.
+    astropy.table.Table
+        `COLUMNS`, a row for each in the order of ``labelled.known``. The detection of an asteroid is the one that was
+        matched to it, or else the nearest within its tolerance.
     """
     exposure, known = labelled.exposure, labelled.known
     rows = np.flatnonzero(known["validated"])
     rows = rows[_inside(known, rows, exposure) | np.isin(rows, labelled.match.asteroid)]
     nearest = _nearest_detection(known, rows, exposure)
-    reason = np.append(labelled.accepted.reason, "")[nearest]
-    row = np.append(exposure.rows, -1)[nearest] + 1
+    aside = np.append(labelled.accepted.reason, "")[nearest]
+    row = np.append(exposure.rows + 1, -1)[nearest]
     of_another = np.append(labelled.accepted.asteroid, -1)[nearest]
-    reasons = {
-        "lost_not_detected": nearest < 0,
-        "lost_stationary": np.append(labelled.stays, False)[nearest],
-        "lost_elsewhere": np.append(labelled.elsewhere, False)[nearest],
-        "lost_contested": (reason == "contested") | ((of_another >= 0) & (of_another != rows)),
-        "lost_flux": reason == "flux_mismatch",
-        "lost_set_aside": reason == "set_aside",
-        "lost_no_template": np.isin(row, [] if without_template is None else without_template),
-        "lost_other": ~np.isin(row, table["row"]),
+    applies = {
+        "not_detected": nearest < 0,
+        "stationary": np.append(labelled.stays, False)[nearest],
+        "elsewhere": np.append(labelled.elsewhere, False)[nearest],
+        "contested": (aside == "contested") | ((of_another >= 0) & (of_another != rows)),
+        "flux_mismatch": aside == "flux_mismatch",
+        "set_aside": aside == "set_aside",
+        "no_template": np.isin(row, [] if without_template is None else without_template),
+        "other": ~np.isin(row, table["row"]),
     }
-    rates = np.asarray(known["rate"])[rows]
-    counts: Counter[str] = Counter(validated=len(rows))
-    left = np.ones(len(rows), bool)
-    for name, applies in reasons.items():
-        counts[name] += int((left & applies).sum())
+    info = exposure.info
+    of_known = {name: known[name][rows] for name in ("designation", "ra", "dec", "magnitude", "rate")}
+    of_frame = {"field": info.field, "ccd": info.ccd, "frame": info.frame, "mjd": info.mjd}
+    values = {
+        **of_known,
+        **{name: np.full(len(rows), value) for name, value in of_frame.items()},
+        "reason": np.select([applies[reason] for reason in REASONS], list(REASONS), ""),
+        "row": row,
+    }
+    return Table({name: np.asarray(values[name], kind) for name, kind in COLUMNS.items()})
+
+
+def no_fates() -> Table:
+    """Return a table of no validated asteroid."""
+    return Table({name: np.empty(0, kind) for name, kind in COLUMNS.items()})
+
+
+def count_lost(fates: Table) -> Counter[str]:
+    """Count validated asteroids and what became of them.
+
+    Parameters
+    ----------
+    fates : astropy.table.Table
+        As `fates` gives it.
+
+    Returns
+    -------
+    collections.Counter
+        ``validated`` and the values of `REASONS`, the first and those of `BY_RATE` by rate too.
+    """
+    reason, rate = np.asarray(fates["reason"], str), np.asarray(fates["rate"], float)
+    counts: Counter[str] = Counter(validated=len(reason))
+    for why, name in REASONS.items():
+        counts[name] += int((reason == why).sum())
         if name in BY_RATE:
-            counts += _by_rate(name, rates[left & applies])
-        left &= ~applies
-    return counts + _by_rate("validated", rates)
+            counts += _by_rate(name, rate[reason == why])
+    return counts + _by_rate("validated", rate)
 
 
 def _by_rate(name: str, rates: np.ndarray) -> Counter[str]:

@@ -10,7 +10,7 @@ from ceres_fast.detect import detect_frames
 from ceres_fast.errors import Problems
 from ceres_fast.selection.cutting import exposure_stamps
 from ceres_fast.selection.labels import label_field
-from ceres_fast.selection.lost import RATES, count_lost, rate_names
+from ceres_fast.selection.lost import COLUMNS, RATES, REASONS, count_lost, fates, rate_names
 from ceres_fast.selection.rules import Rules
 from ceres_fast.selection.stationary import find_stationary
 from ceres_fast.truth import read_truth
@@ -34,7 +34,7 @@ def counted(field, rules, keep=lambda rows: rows):
     for labelled in label(field, rules):
         rows = np.flatnonzero((labelled.accepted.label == 1) & ~labelled.stays)
         table = exposure_stamps(labelled, keep(rows), Problems("stop"), "error", Counter())
-        yield count_lost(labelled, table), len(table)
+        yield count_lost(fates(labelled, table)), len(table)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_without_coordinates_the_detections_say_what_is_in_the_frame(tmp_path, f
     truth = read_truth(field.truth)
     (labelled,) = label_field([bare], [np.zeros(len(bare.x), bool)], truth, Rules())
     table = exposure_stamps(labelled, np.arange(0), Problems("stop"), "error", Counter())
-    assert count_lost(labelled, table)["validated"] == 2
+    assert count_lost(fates(labelled, table))["validated"] == 2
 
 
 def test_rates_have_names():

@@ -14,9 +14,11 @@ from ...files import StrPath, write_json, write_text
 from ...folders import PARTIAL, atomic_directory, contents, refuse_occupied
 from ...pictures import caption, draw_stamps
 from ...selection.track_cost import cost_rows
+from ...settings.guarantee import NEEDS
 from ...settings.records import Inspection
 from ...stamps import CLASSES
 from ..examples import KINDS
+from ..lost import lost_text, read_lost
 from ..manifest import REBUILD, Manifest, load_manifest
 from ..pipeline import read_all
 from ..shards import check_shards
@@ -81,7 +83,7 @@ def inspect_records(
     Raises
     ------
     InputError
-        When a shard is missing, cut or altered.
+        When a shard, or the list of what became no stamp, is missing, cut or altered.
     CeresFastError
         When something is in two splits (after the report has been written), or `output` cannot be used.
 
@@ -95,6 +97,7 @@ def inspect_records(
     output = Path(output) if output else folder.with_name(f"{folder.name}-inspection")
     _check_output(output, folder, overwrite)
     check_shards(manifest)
+    lost = read_lost(manifest)
     splits, columns = read_all(manifest, tuple(name for name in KINDS if name in manifest.columns))
     pixels = read_pixels(manifest)
     alike = _alike(splits, columns, pixels)
@@ -116,6 +119,8 @@ def inspect_records(
         write_text(temporary / REPORT, as_text(report))
         write_json(temporary / NUMBERS, report)
         _draw(manifest, splits, columns, alike, temporary, np.random.default_rng(seed), number)
+    if lost is not None:
+        say(lost_text(lost, columns, splits, NEEDS))
     _tell(manifest, report, findings, output)
     return report
 

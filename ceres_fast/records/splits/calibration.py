@@ -65,14 +65,29 @@ def seen_asteroids(columns: Mapping[str, np.ndarray], needs: int) -> np.ndarray:
         Shape (asteroids,): rows of the columns, from 0.
     """
     names = asteroid_names(columns)
+    number = exposures_of(names, columns["mjd"])
+    found, first = np.unique(names, return_index=True)
+    return first[[number.get(name, 0) >= needs for name in found.tolist()]]
+
+
+def exposures_of(names: np.ndarray, mjd: np.ndarray) -> dict[str, int]:
+    """Return in how many exposures each asteroid is seen.
+
+    Parameters
+    ----------
+    names : numpy.ndarray of str
+        Of which asteroid in which night each detection is (`asteroid_names`), (n,); "" for none.
+    mjd : numpy.ndarray
+        Shape (n,). Detections of one asteroid with the same MJD are one exposure; one whose MJD is not known is one of
+        its own.
+    """
     rows = np.flatnonzero(names != "")
-    _, first, asteroid = np.unique(names[rows], return_index=True, return_inverse=True)
-    order = np.lexsort((columns["mjd"][rows], asteroid))
-    asteroid, mjd = asteroid[order], columns["mjd"][rows][order]
+    found, asteroid = np.unique(names[rows], return_inverse=True)
+    order = np.lexsort((mjd[rows], asteroid))
+    asteroid, mjd = asteroid[order], mjd[rows][order]
     new = np.ones(len(order), bool)
     new[1:] = (asteroid[1:] != asteroid[:-1]) | (mjd[1:] != mjd[:-1])  # NaN differs from NaN
-    exposures = np.bincount(asteroid[new], minlength=len(first))
-    return rows[first[exposures >= needs]]
+    return dict(zip(found.tolist(), np.bincount(asteroid[new], minlength=len(found)).tolist(), strict=True))
 
 
 def sized_for(division: Division, columns: Mapping[str, np.ndarray], asteroids: int, needs: int) -> Division:
