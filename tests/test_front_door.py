@@ -246,6 +246,8 @@ def test_a_classifier_says_what_it_is(tmp_path: Path) -> None:
         " threshold 0.4: with a confidence of 0.95, at most 0.02 of the asteroids that are detected in 3 exposures of "
         "a night or more are lost>"
     )
+    by_field = open_peak_model(tmp_path, **CALIBRATED | {"operating_point": {**POINT, "by": "field"}})
+    assert "at most 0.02 of a field's asteroids, in the mean over fields, that are detected in 3" in repr(by_field)
     assert repr(open_peak_model(tmp_path)).endswith(
         " threshold 0.5: no guarantee applies, because it was not calibrated>"
     )

@@ -84,9 +84,11 @@ def guarantee(operating_point: Mapping[str, Any] | None) -> str:
     """Return in words what is guaranteed of a classifier that drops what is below its threshold."""
     if operating_point is None:
         return "no guarantee applies, because it was not calibrated"
+    by_field = operating_point.get("by") == "field"
+    asteroids = "a field's asteroids, in the mean over fields," if by_field else "the asteroids"
     return (
-        f"with a confidence of {operating_point['confidence']:g}, at most {operating_point['max_loss']:g} of the "
-        f"asteroids that are detected in {operating_point['needs']} exposures of a night or more are lost"
+        f"with a confidence of {operating_point['confidence']:g}, at most {operating_point['max_loss']:g} of "
+        f"{asteroids} that are detected in {operating_point['needs']} exposures of a night or more are lost"
     )
 
 

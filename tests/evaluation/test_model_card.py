@@ -165,6 +165,9 @@ def test_evaluations_from_before_the_calibration_are_told_as_the_classifier_is_n
     assert "left out" not in capsys.readouterr().err
     assert f"Threshold **{point.threshold:.6f}**" in body
     assert "at most 90 % of the asteroids are lost, with a confidence of 50 %" in body
+    assert "Asteroids are taken to be independent of each other." in body
+    per_stamp = cells(rendered(body), "non-asteroids left per 1,000 detections that became stamps")
+    assert per_stamp == [f"{point.left_per_1000:.1f}"]
     assert cells(rendered(body), "asteroids that it was chosen on") == [str(point.asteroids)]
     assert "At the operating point" in body
     assert cells(rendered(body), "Brier score")[0] != "–"
@@ -177,6 +180,19 @@ def test_evaluations_from_before_the_calibration_are_told_as_the_classifier_is_n
     assert {
         metric["type"]: metric["value"] for metric in again["model-index"][0]["results"][0]["metrics"]
     } == pytest.approx(told)
+
+
+def test_a_guarantee_by_field_and_a_cost_per_row_are_called_so(run: Path, tiny_records: Path) -> None:
+    point = calibrate(run, tiny_records, **LOOSE, by="field").as_dict()
+    estimate = {"rho": 0.1, "low": 0.0, "high": 0.2, "n_eff": 5.0, "bound": 0.9512}
+    changed(run, operating_point=point | {"rows": 1234, "dependence": estimate})
+    body = parts(write_card(run))[1]
+    assert "at most 90 % of a field's asteroids, in the mean over fields, are lost, with a confidence of 50 %" in body
+    assert "Fields, each in one night, are taken to be independent of each other." in body
+    document = rendered(body)
+    assert cells(document, "non-asteroids left per 1,000 catalogue rows") == [f"{point['left_per_1000']:.1f}"]
+    row = "estimate: upper limit of the share of all asteroids lost, with the dependence within fields"
+    assert cells(document, row) == ["0.9512"]
 
 
 def changed(run: Path, **values: Any) -> Classifier:

@@ -88,7 +88,8 @@ def points_table(results: Results) -> Table:
     notes = (
         *sorted(guarantees),
         "An asteroid is one asteroid in one night, and lost when fewer of its exposures survive than the guarantee "
-        "says. Left per 1,000: non-asteroids that the threshold leaves per 1,000 detections.",
+        "says. Left per 1,000: non-asteroids that the threshold leaves per 1,000 catalogue rows, or stamps where "
+        "the records do not say of how many rows these are.",
         "The guarantee is for asteroids like those of the calibration split. The test split measures it once, with the "
         "interval (at the confidence of the guarantee) of so many asteroids.",
     )
