@@ -23,6 +23,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -36,6 +37,7 @@ from ceres_fast.console import say, table
 from ceres_fast.evaluation import yardstick
 from ceres_fast.evaluation.bootstrap import areas, draws
 from ceres_fast.libraries.tensorflow_quiet import keras, tf
+from ceres_fast.model.backbones import BACKBONES, LayerSpec, Nth
 from ceres_fast.model.build import BASE
 from ceres_fast.model.cut import cut
 from ceres_fast.model.side import SIDE_NUMBERS, side_numbers
@@ -49,6 +51,9 @@ BATCH = 32
 TREES = "trees, side numbers"
 RESAMPLES = 2000
 MOST_FALSE = (0.01, 0.05)
+
+BLOCKS = (2, 5)
+"""Of Xception, on which the head is put too: the paper's bottleneck is the end of the third."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,19 @@ def network(stamps: np.ndarray, labels: np.ndarray, settings: Settings) -> Learn
     else:
         inputs = [np.stack(looks)]
     return Learner(inputs, partial(fitted, settings, parts_of is not None, inputs, labels))
+
+
+def cut_at(stamps: np.ndarray, labels: np.ndarray, settings: Settings, bottleneck: LayerSpec) -> Learner:
+    """As `network`, with the head on another layer of the backbone."""
+    there = replace(BACKBONES[settings.backbone], bottleneck=bottleneck)
+    with patch.dict(BACKBONES, {settings.backbone: there}):
+        learner = network(stamps, labels, settings)
+
+    def fit(*rows: Any) -> Callable[[list[np.ndarray]], np.ndarray]:
+        with patch.dict(BACKBONES, {settings.backbone: there}):
+            return learner.fit(*rows)
+
+    return Learner(learner.inputs, fit)
 
 
 def fitted(
@@ -194,6 +212,15 @@ def rows(weights: str) -> dict[str, Callable[[np.ndarray, np.ndarray], Learner]]
         ),
         "logistic regression, side numbers": lambda stamps, labels: on_numbers(stamps, labels, regression),
         **{name: partial(network, settings=settings) for name, settings in networks.items()},
+        **{
+            f"xception 2 to block {block}, {stem}, pooled": partial(
+                cut_at,
+                settings=_settings("xception", weights, normalise=stem),
+                bottleneck=Nth(keras.layers.Add, block - 2),  # blocks 2 to 12 end in one each
+            )
+            for block in BLOCKS
+            for stem in ("noise", "minmax")
+        },
     }
 
 

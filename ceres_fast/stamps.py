@@ -79,6 +79,13 @@ COLUMNS = (
     Column("forced_max", float, "", "largest flux at its place in the other exposures, in units of its own", False),
     Column("forced_seen", int, "", "other exposures that show something at its place, at 3 sigma", False),
     Column("forced_looked", int, "", "other exposures that have its place", False),
+    Column("tracklet", int, "", "number of its tracklet in its field, CCD and night, from 1; 0 for none", False),
+    Column("tracklet_exposures", int, "", "exposures in which its tracklet is seen", False),
+    Column("tracklet_rate", float, "arcsec/min", "rate of motion of its tracklet", False),
+    Column("tracklet_angle", float, "deg", "direction of motion of its tracklet, from north through east", False),
+    Column("tracklet_residual", float, "", "square root of chi2 of its tracklet over the degrees of freedom", False),
+    Column("tracklet_chance", float, "", "tracklets as good that are expected by chance in its field", False),
+    Column("blended", int, "", "1 where it would be stationary, and is in a tracklet; else 0", False),
 )
 """The columns of a stamp table, beside ``stamp``: float32 (n, 32, 32, planes) in ADU, axes (y, x, plane)."""
 
@@ -86,6 +93,18 @@ COLUMNS = (
 def stamp_shape(planes: Sequence[str]) -> tuple[int, int, int]:
     """Return the shape of a stamp with these planes: (32, 32, planes), axes (y, x, plane)."""
     return (STAMP_SIZE, STAMP_SIZE, len(planes))
+
+
+def near_edge(padded: np.ndarray) -> np.ndarray:
+    """Tell which detections are within 8 pixels of an edge of their frame, or nearly so to two, (n,) bool.
+
+    A quarter of their stamp or more (and not all of it) is outside: ``padded`` pixels, int (n,). What is cut off there
+    is what a network tells asteroids by, and the brightest asteroids that a threshold lost on a simulated night that
+    nothing was chosen on all lay there.
+    """
+    outside = np.asarray(padded)
+    near: np.ndarray = (outside >= STAMP_SIZE**2 // 4) & (outside < STAMP_SIZE**2)
+    return near
 
 
 def measured_magnitudes(magnitude: np.ndarray) -> np.ndarray:

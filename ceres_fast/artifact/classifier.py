@@ -23,6 +23,7 @@ from ..stamps import CLASSES, PLANE_SETS, PLANES, stamp_shape
 from . import CLASSIFIER_FILE
 from .latest import resolve
 from .scaling import DIGITS, check_scaling
+from .tracklet_model import check_tracklet_model
 
 FORMAT_VERSION = 3
 
@@ -58,7 +59,7 @@ EXPORTED = (".onnx", ".engine", ".rtx")
 VIEWS = (1, 8)
 """Of how many flips and rotations of a stamp an answer may be the mean."""
 
-OPTIONAL: dict[str, Any] = {"camera": None, "views": 1, "members": ()}
+OPTIONAL: dict[str, Any] = {"tracklets": None, "camera": None, "views": 1, "members": ()}
 """Fields that a description lacks where they have these values: as it was before there were such fields."""
 
 
@@ -130,6 +131,9 @@ class Classifier:
         What makes the network's probabilities into shares (`ceres_fast.artifact.scaling`); None: they stay as they are.
     operating_point : dict or None
         What is promised of the threshold (``OperatingPoint.as_dict()``); None where it was not chosen by a promise.
+    tracklets : dict or None
+        What gives a tracklet its probability, and what is promised of its threshold (`artifact.tracklet_model`); None,
+        and not stored, where it was not calibrated on tracklets.
     pixel_scale : float or None
         Median pixel scale of its training stamps, arcsec/pixel; None where unknown (NaN becomes None).
     stamp_shape : tuple of int
@@ -170,6 +174,7 @@ class Classifier:
     threshold: Share = 0.5
     scaling: Mapping[str, Any] | None = None
     operating_point: Mapping[str, Any] | None = None
+    tracklets: Mapping[str, Any] | None = None
     pixel_scale: Annotated[float, Meta(ge=1e-4, le=1e4)] | None = None
     stamp_shape: tuple[int, ...] = stamp_shape(PLANES[:1])
     planes: tuple[str, ...] = PLANES[:1]
@@ -188,8 +193,9 @@ class Classifier:
         for name in ("stamp_shape", "planes", "members", "classes"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         check_scaling(self.scaling)
-        if self.operating_point is not None:
-            check(self.operating_point, ThresholdGuarantee, at="operating_point", more="kept")
+        check_tracklet_model(self.tracklets)
+        for at, point in self._promises().items():
+            check(point, ThresholdGuarantee, at=at, more="kept")
         for key, found, allowed in self._fixed():
             if found not in allowed:
                 raise Mismatch(key, f"is {shown(found)}", " or ".join(map(shown, allowed)))
@@ -205,12 +211,18 @@ class Classifier:
             ("views", self.views, VIEWS),
             ("classes", self.classes, (CLASSES,)),
         ]
-        if self.operating_point is not None:
-            threshold = self.operating_point["threshold"]
+        for at, point in self._promises().items():
             # `classify` rounds probabilities to as many digits, some of them down.
-            fixed.append(("operating_point.threshold", threshold, (round(threshold, DIGITS),)))
-            fixed.append(("operating_point.threshold", threshold, (self.threshold,)))
+            fixed.append((f"{at}.threshold", point["threshold"], (round(point["threshold"], DIGITS),)))
+        if self.operating_point is not None:
+            fixed.append(("operating_point.threshold", self.operating_point["threshold"], (self.threshold,)))
         return fixed
+
+    def _promises(self) -> dict[str, Mapping[str, Any]]:
+        """What is promised, by its key: of the threshold of detections, and of that of tracklets."""
+        of_tracklets = None if self.tracklets is None else self.tracklets["operating_point"]
+        points = {"operating_point": self.operating_point, "tracklets.operating_point": of_tracklets}
+        return {at: point for at, point in points.items() if point is not None}
 
     @property
     def head_options(self) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from ..selection.track_cost import cost_rows
 from ..settings.classifier import TableFormat
 from ..settings.guarantee import NEEDS
 from .outputs import write_divided
-from .scores import FEW_PIXELS, NO_TEMPLATE, WHY, Scores, reasons
+from .scores import FEW_PIXELS, NO_TEMPLATE, WHY, Limits, Scores, reasons
 
 CLASSIFIED, PASSED_ON, KEPT = "classified", "passed on unfiltered", "kept as an earlier run classified them"
 NO_CATALOGUE, SAME_CATALOGUE, UNREADABLE = "without a catalogue", "with the catalogue of another", "unreadable folders"
@@ -96,13 +96,14 @@ _COLUMNS = {
     "elsewhere": "elsewhere",
     "no_template": "no templ.",
     "not_scored": "no P",
+    "linked": "linked",
     "provisional": "prov.",
     "asteroids": "P ≥ {threshold:g}",
     "written": "written",
 }
 """Counts in the summary and their headings."""
 
-_RARE = ("rejected", "few_pixels", "elsewhere", "no_template", "provisional")
+_RARE = ("rejected", "few_pixels", "elsewhere", "no_template", "linked", "provisional")
 """Columns that are left out where nothing is in them."""
 
 _LONG = 24
@@ -133,6 +134,10 @@ class Result:
         Which files were found, and what became of each.
     fields : dict
         For each field and night (and for all stamps) why rows go or stay (`scores.WHY`).
+    tracklets : collections.Counter
+        How many each field and night has.
+    limits : Limits or None
+        Below which probabilities rows were left out; None where every row was kept.
     """
 
     written: list[Path] = field(default_factory=list)
@@ -145,6 +150,8 @@ class Result:
     engine_seconds: float = 0.0
     account: Account = field(default_factory=Account)
     fields: dict[str, Counter[str]] = field(default_factory=dict)
+    tracklets: Counter[str] = field(default_factory=Counter)
+    limits: Limits | None = None
 
     @property
     def status(self) -> int:
@@ -167,8 +174,6 @@ class ClassifyRun:
         What scores the stamps.
     rules : Rules
         Those that the classifier was trained with.
-    keep_above : float or None
-        Rows below this probability are left out; None keeps every row.
     on_error, table_format, names, needs, discard, dry_run, forced
         As in `classify`.
     templates : sequence of FrameHeader
@@ -181,7 +186,6 @@ class ClassifyRun:
 
     engine: Engine
     rules: Rules
-    keep_above: float | None = None
     on_error: OnError = "stop"
     table_format: TableFormat | None = None
     names: Names = field(default_factory=Names)
@@ -227,13 +231,13 @@ class ClassifyRun:
 
     def count_field(self, name: str, scores: Scores) -> None:
         """Count rows of a field by why they go or stay."""
-        self.result.fields.setdefault(name, Counter()).update(reasons(scores, self.keep_above))
+        self.result.fields.setdefault(name, Counter()).update(reasons(scores, self.result.limits))
 
     def done(self, name: str, scores: Scores, written: Path) -> None:
         """Note a table that was written."""
         if not self.dry_run:
             self.result.written.append(written)
-        self.result.counts[name] = scores.count(self.engine.threshold, self.keep_above)
+        self.result.counts[name] = scores.count(self.engine.threshold, self.result.limits)
 
     def summary(self) -> None:
         """Print the counts, the speed, what the rules cost, and what went wrong."""
@@ -265,7 +269,7 @@ class ClassifyRun:
             )
         if result.provisional:
             number = len(set(result.provisional))
-            dropping = ", and no such row is dropped" if self.keep_above is not None else ""
+            dropping = ", and no such row is dropped" if self.result.limits is not None else ""
             nothing = "nothing" if self.static is None else "nothing but the fixed sources of --static"
             exposures = f"{number} exposure{'s' * (number > 1)}"
             warn(f"in {exposures} {nothing} could be called stationary: their scores are provisional{dropping}")
@@ -293,12 +297,12 @@ class ClassifyRun:
             say(f"of random places {chance:.2%} are stationary by chance, {sources:.2%} because of a fixed source")
 
 
-def say_fields(fields: Mapping[str, Counter[str]], keep_above: float | None) -> None:
+def say_fields(fields: Mapping[str, Counter[str]], limits: Limits | None) -> None:
     """Print what would be dropped of each field, and why."""
-    if keep_above is None:
+    if limits is None:
         say("no row would be dropped: without --drop or --keep-above every row is kept")
         return
     everything = sum(fields.values(), Counter())
     lines = [*fields.items(), *([(f"all {len(fields)}", everything)] if len(fields) > 1 else [])]
-    rows = [(name, why.format(limit=keep_above), count) for name, each in lines for why in WHY if (count := each[why])]
+    rows = [(name, why.format(limits=limits), count) for name, each in lines for why in WHY if (count := each[why])]
     table("Would be dropped and kept", ["field", "why", "rows"], rows)

@@ -60,7 +60,7 @@ class CatalogueJob:
         try:
             if self._read is None:
                 catalogue = self._open(run)
-                scores = Scores.none(len(catalogue.table), run.measures)
+                scores = Scores.none(len(catalogue.table), run.measures, linked=True)
                 check_free(catalogue, scores.columns())
                 self._read, self._scores = catalogue, scores
         except InputError as error:
@@ -134,7 +134,7 @@ class CatalogueJob:
         if self._read is None or self._scores is None:  # no CCD came as far as the catalogue
             self._write_without_scores(run)
             return
-        self._write(self._read, self._scores, self._scores.kept(run.keep_above), run)
+        self._write(self._read, self._scores, self._scores.kept(run.result.limits), run)
         self._count(self._scores, run)
         self._finish(PASSED_ON if self._incomplete else CLASSIFIED, run)
 
@@ -150,7 +150,7 @@ class CatalogueJob:
     def _write_without_scores(self, run: ClassifyRun) -> None:
         try:
             catalogue = read_catalogue(self.catalogue)
-            scores = Scores.none(len(catalogue.table), run.measures)
+            scores = Scores.none(len(catalogue.table), run.measures, linked=True)
             self._write(catalogue, scores, None, run)
         except InputError:
             run.write(lambda path, rows: copy_file(self.catalogue, path), self.target)
@@ -165,7 +165,7 @@ class CatalogueJob:
             field[rows] = name
         for name in np.unique(field).tolist():
             rows = field == name
-            run.count_field(name, Scores(scores.probability[rows], scores.flags[rows]))
+            run.count_field(name, scores.of(rows))
         run.done(str(self.frame), scores, self.target)
 
     def _finish(self, fate: str, run: ClassifyRun) -> None:

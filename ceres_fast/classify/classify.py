@@ -26,7 +26,7 @@ from .checks import check_camera, check_scale, read_known_sky, read_static_sourc
 from .exposures import classify_exposures
 from .inputs import Inputs, find_inputs
 from .outputs import check_targets, format_of, frame_target, stamps_target
-from .scores import lowest_kept
+from .scores import limits_of
 from .stamp_files import classify_stamps
 
 OPTIONS = {**options_of(ClassifyOptions), **only(Shared, "forced", "needs", "on_error")}
@@ -43,6 +43,7 @@ def classify(
     format: TableFormat | None = None,
     drop: bool = False,
     keep_above: float | None = None,
+    linked_only: bool = False,
     discard: bool = False,
     on_error: OnError = "stop",
     overwrite: bool = False,
@@ -60,13 +61,17 @@ def classify(
 ) -> Result:
     """Add the probability of being an asteroid to catalogues of frames, or list it for FITS stamps.
 
-    Every row and column is kept, and two columns are added. ``PROB_ASTEROID`` is NaN where a detection was not scored,
-    and 0 where it is stationary or elsewhere. ``CERES_FLAGS`` is a sum of bits: 1 padded at the edge of the frame, 2
+    Every row and column is kept, and columns are added. ``PROB_ASTEROID`` is NaN where a detection was not scored, and
+    0 where it is stationary or elsewhere. ``CERES_FLAGS`` is a sum of bits: 1 padded at the edge of the frame, 2
     missing pixels filled, 4 stationary, 8 not scored, 16 has one of SExtractor's flags that the classifier's rules
     reject, 32 provisional: it may be stationary, and no exposure covers its place at another time, 64 too few pixels to
     be scored: more than half of the stamp is missing, or one of the nine pixels around the detection, 128 elsewhere:
     the other exposures show it too, by `forced_limit`, 256 no template: none of them shows its place, and the
-    classifier takes one.
+    classifier takes one, 512 blended: it was stationary, and a tracklet passes, 1024 near the edge of the frame.
+
+    Tables of frames have ``TRACKLET`` too, the number of the detections of a field that fit one motion with this one
+    (int32, from 1 in a field and night; 0 in none), and ``PROB_TRACKLET``, the probability that they are an asteroid
+    (float64; NaN without a tracklet, or with a classifier that was calibrated on records without any).
 
     Where it is measured what other exposures show at the place of a detection (`forced`, `forced_limit`, a classifier
     of three planes), there are four columns more. ``FORCED_MIN`` and ``FORCED_MAX`` are the least and the largest flux
@@ -93,10 +98,13 @@ def classify(
     format : {"CSV", "ECSV"}, optional
         Format of the tables; without it the suffix of a file name says, or it is the catalogue's own (CSV for stamps).
     drop : bool
-        Leave out rows below the classifier's operating point, stationary ones and those that are elsewhere; NaN and
-        provisional are always kept.
+        Leave out rows below the classifier's operating point, stationary ones and those that are elsewhere. Of a row in
+        a tracklet the tracklet decides, where the classifier was calibrated on some. NaN, provisional, and what is
+        within 8 pixels of an edge and not stationary are always kept.
     keep_above : float, optional
-        As `drop`, but below this probability, for which no guarantee applies.
+        As `drop`, but below this probability, for which no guarantee applies, whatever the tracklets say.
+    linked_only : bool
+        With `drop`: leave out what is in no tracklet too, whatever its own probability.
     discard : bool
         Whether rows that are left out are not kept beside the table, in ``NAME.dropped.<suffix>``.
     on_error : {"stop", "skip"}
@@ -158,16 +166,18 @@ def classify(
     engine = load(Path(model), provider=provider, rebuild=rebuild) if isinstance(model, str | PathLike) else model
     model = Path(model) if isinstance(model, str | PathLike) else engine.path
     rules = rules_of(engine.classifier, model, slowest, forced_limit)
-    keep_above = lowest_kept(engine.classifier, model, drop, keep_above, rules.forced_limit)
+    limits = limits_of(
+        engine.classifier, model, drop, keep_above, linked_only=linked_only, forced_limit=rules.forced_limit
+    )
     if catalogue is not None and catalogues is not None:
         raise CeresFastError("--catalogue and --catalogues both say where the catalogue is; give one of them.")
-    if discard and keep_above is None:
+    if discard and limits is None:
         raise CeresFastError("--discard is about rows that are left out: give it with --drop or --keep-above.")
     wanted = format_of(output, format)
     run = ClassifyRun(
         engine=engine,
         rules=rules,
-        keep_above=keep_above,
+        result=Result(limits=limits),
         on_error=on_error,
         table_format=wanted,
         names=names or Names(),
@@ -202,7 +212,7 @@ def classify(
             _classify_found(found, jobs, stamps, run)
         run.summary()
         if dry_run:
-            say_fields(run.result.fields, keep_above)
+            say_fields(run.result.fields, limits)
             say("a dry run: nothing is written")
         elif not discard and (left_out := run.result.total["rows"] - run.result.total["written"]):
             say(f"{left_out} rows were left out; they are kept beside the tables, in files called *.dropped.*")

@@ -18,12 +18,13 @@ from ..frames.cut import cut_stamps
 from ..frames.exposures import group_exposures
 from ..frames.reading import FrameInfo, read_frame
 from ..selection.others.exposures import OtherExposures
+from ..selection.others.forced import Forced
 from ..selection.single import warn_of_single
 from ..selection.stationary import Comparison, Stationary, find_stationary
 from ..selection.stationary_checks import check_field, why_not_compared
 from ..selection.track_cost import track_cost
 from .account import ClassifyRun
-from .catalogue_job import CatalogueJob
+from .catalogue_job import CatalogueJob, field_of
 from .other_exposures import put_forced, with_planes
 from .scores import (
     CHUNK,
@@ -36,6 +37,7 @@ from .scores import (
     Scores,
     score,
 )
+from .tracklets import link, put_tracklets
 
 
 class Compared(NamedTuple):
@@ -89,13 +91,28 @@ def classify_exposures(jobs: Sequence[CatalogueJob], run: ClassifyRun) -> None:
 def _classify_field(group: Sequence[FrameInfo], job_of: dict[str, CatalogueJob], run: ClassifyRun) -> None:
     """Classify the exposures of a field; when it returns, nothing holds their pixels any more."""
     field = _compare(group, job_of, run)
-    for e, (job, detections) in enumerate(zip(field.jobs, field.exposures, strict=True)):
-        try:
-            scores = _score(field, e, run)
-        except InputError as error:
-            job.leave_unscored(detections.info, error, run)
-            continue
-        job.add_scores(detections, scores, run)
+    errors: dict[int, InputError] = {}
+    asked = [_may_move(field, e) for e in range(len(field.jobs))]
+    forced = [_forced(field, e, run, errors) for e in range(len(field.jobs))]
+    elsewhere = [_elsewhere(field, e, shown, run) for e, shown in enumerate(forced)]
+    tracklets = link(field.exposures, field.found, field.comparison, elsewhere, run.rules)
+    if tracklets is not None:
+        stays = [each & ~tracklets.blended(e, len(each)) for e, each in enumerate(field.found.stays)]
+        field = field._replace(found=Stationary(stays, field.found.compared))
+    scores: list[Scores | None] = []
+    for e, shown in enumerate(forced):
+        scores.append(_score(field, e, shown, asked[e], run, errors))
+        if e in errors and run.on_error == "stop":
+            break  # the exposures before it are written
+    if tracklets is not None:
+        name = field_of(field.exposures[0].info)
+        put_tracklets(scores, tracklets, run.engine.classifier.tracklets, run.result.tracklets[name] + 1)
+        run.result.tracklets[name] += len(tracklets.rate)
+    for e, made in enumerate(scores):
+        if made is None:
+            field.jobs[e].leave_unscored(field.exposures[e].info, errors[e], run)
+        else:
+            field.jobs[e].add_scores(field.exposures[e], made, run)
     if field.comparison is not None:
         run.result.cost += _cost(field.comparison, field.others, run)
         run.result.random.append(field.comparison.random)
@@ -113,7 +130,7 @@ def _warn_of_single(single: Sequence[Sequence[FrameInfo]], run: ClassifyRun) -> 
         return
     scores = f", and the scores are provisional (CERES_FLAGS {PROVISIONAL}): expect stars among the asteroids"
     warn_of_single(single, run.static, scores)
-    if run.keep_above is not None:
+    if run.result.limits is not None:
         run.result.provisional += [group[0].path for group in single]
 
 
@@ -157,24 +174,65 @@ def _find_stationary(
     return found, comparison, others
 
 
-def _score(field: Compared, e: int, run: ClassifyRun) -> Scores:
-    """Score what is not stationary, a chunk at a time; what is stationary is no asteroid, as in training."""
+def _forced(field: Compared, e: int, run: ClassifyRun, errors: dict[int, InputError]) -> Forced | None:
+    """Measure what the others show at the places of what may move; None where that is not asked, or an error."""
+    if field.others is None:
+        return None
+    try:
+        return field.others.forced(e, _may_move(field, e))
+    except InputError as error:
+        errors[e] = error
+        return None
+
+
+def _may_move(field: Compared, e: int) -> np.ndarray:
+    return np.flatnonzero(~field.found.stays[e] & ~field.exposures[e].rejected)
+
+
+def _elsewhere(field: Compared, e: int, forced: Forced | None, run: ClassifyRun) -> np.ndarray:
+    """Tell which detections the others show too, (n,) bool."""
+    elsewhere = np.zeros(len(field.exposures[e].x), bool)
+    if forced is not None:
+        elsewhere[_may_move(field, e)] = forced.elsewhere(run.rules.forced_limit)
+    return elsewhere
+
+
+def _score(
+    field: Compared,
+    e: int,
+    forced: Forced | None,
+    before: np.ndarray,
+    run: ClassifyRun,
+    errors: dict[int, InputError],
+) -> Scores | None:
+    """Score what is not stationary; what is stationary is no asteroid, as in training. None where that is an error."""
+    if e in errors:
+        return None
+    try:
+        return _score_exposure(field, e, forced, before, run)
+    except InputError as error:
+        errors[e] = error
+        return None
+
+
+def _score_exposure(field: Compared, e: int, forced: Forced | None, before: np.ndarray, run: ClassifyRun) -> Scores:
     detections, stationary = field.exposures[e], field.found.stays[e]
     rejected = detections.rejected
-    scores = Scores.none(len(stationary), run.measures)
+    scores = Scores.none(len(stationary), run.measures, linked=True)
     scores.flags[rejected] |= REJECTED
     scores.put(stationary & ~rejected, Scores(np.zeros(1), np.full(1, STATIONARY, np.int32)))
-    moving = np.flatnonzero(~stationary & ~rejected)
+    moving = _may_move(field, e)
     if not len(moving):  # a dead CCD has no detections, and is no reason to stop
         return scores
     image = read_frame(detections.info.path, detections.info.hdu, detections.info.camera).data
-    if field.others is not None:
-        moving = put_forced(scores, field.others.forced(e, moving), moving, run.rules.forced_limit)
+    if forced is not None:
+        moving = np.setdiff1d(moving, put_forced(scores, forced, before, run.rules.forced_limit))
     for start in range(0, len(moving), CHUNK):
         rows = moving[start : start + CHUNK]
         stamps, padded, filled = cut_stamps(image, detections.x[rows], detections.y[rows], run.rules.missing)
         stamps = with_planes(stamps, run.engine.classifier.planes, field.others, e, rows)
-        scores.put(rows, score(run.engine, stamps, padded, filled))
+        made = score(run.engine, stamps, padded, filled)
+        scores.probability[rows], scores.flags[rows] = made.probability, made.flags
     scores.flags[moving[~field.found.compared[e][moving]]] |= PROVISIONAL
     _warn_of_unscored(detections, scores, run)
     return scores

@@ -28,13 +28,13 @@ def put_forced(scores: Scores, forced: Forced, rows: np.ndarray, limit: float | 
     Returns
     -------
     numpy.ndarray
-        Those of `rows` that may be asteroids. What no other exposure could tell is among them.
+        Those of `rows` that are elsewhere. What no other exposure could tell is not among them.
     """
     for name, values in forced.columns().items():
         scores.forced[name.upper()][rows] = values
     elsewhere = forced.elsewhere(limit)
     scores.put(rows[elsewhere], Scores(np.zeros(1), np.full(1, ELSEWHERE, np.int32)))
-    return rows[~elsewhere]
+    return rows[elsewhere]
 
 
 def with_planes(

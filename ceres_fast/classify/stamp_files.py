@@ -58,7 +58,7 @@ def classify_stamps(files: Sequence[Path], target: Path, run: ClassifyRun) -> No
             chosen = table if rows is None else table[rows]
             chosen.write(temporary, format=FORMATS[run.table_format or "CSV"], overwrite=True)
 
-    run.write(write, target, scores.kept(run.keep_above))
+    run.write(write, target, scores.kept(run.result.limits))
     run.count_field("stamps", scores)
     run.done("stamps", scores, target)
 

@@ -115,8 +115,8 @@ def classify_table(
     astropy.table.Table, or list of them
         A table for one frame, a list for a sequence of frames, in their order. Rows are those of the catalogue, with
         ``PROB_ASTEROID`` (float64; NaN where it was not scored, 0 where it is stationary or elsewhere) and
-        ``CERES_FLAGS`` (int32, the bits that `classify` lists) added, and the columns of forced fluxes where they are
-        measured. What was given is not changed.
+        ``CERES_FLAGS`` (int32, the bits that `classify` lists), ``TRACKLET`` (int32) and ``PROB_TRACKLET`` (float64)
+        added, and the columns of forced fluxes where they are measured. What was given is not changed.
 
     Raises
     ------
@@ -129,8 +129,8 @@ def classify_table(
     Examples
     --------
     >>> table = ceres_fast.classify_table("night/F0001-1.fits", "night/F0001-1.cat", "runs/latest")
-    >>> table.colnames[-2:]
-    ['PROB_ASTEROID', 'CERES_FLAGS']
+    >>> table.colnames[-4:]
+    ['PROB_ASTEROID', 'CERES_FLAGS', 'TRACKLET', 'PROB_TRACKLET']
 
     All exposures of a field, so that stationary detections are found:
 
@@ -210,7 +210,7 @@ class TableJob(CatalogueJob):
 
     def _write_without_scores(self, run: ClassifyRun) -> None:
         catalogue = self._open(run)
-        self._write(catalogue, Scores.none(len(catalogue.table), run.measures), None, run)
+        self._write(catalogue, Scores.none(len(catalogue.table), run.measures, linked=True), None, run)
 
     def _write(self, catalogue: Catalogue, scores: Scores, keep: np.ndarray | None, run: ClassifyRun) -> None:
         self.table = (catalogue.table if self.given is None else self.given).copy()

@@ -91,7 +91,7 @@ class Night:
             "  not detected": counts["lost_not_detected"],
             "  dropped: stationary": counts["lost_stationary"],
             "  without a certain label": aside,
-            f"  dropped: P < {self.point.threshold:g}": len(self.rows(1, kept=False)),
+            "  dropped: P below the threshold": len(self.rows(1, kept=False)),
             "  kept": len(self.rows(1, kept=True)),
         }
 
@@ -129,7 +129,7 @@ def check_night(folder: Path, result: Result, rules: Rules, point: OperatingPoin
     found = [of_frame[frame][row] for frame, row in zip(stamps["frame"], stamps["row"], strict=True)]
     stamps["probability"], stamps["kept"] = map(np.array, zip(*found, strict=True))
     reasons = sum(result.fields.values(), Counter[str]())
-    named = {why.format(limit=point.threshold): reasons[why] for why in WHY if reasons[why]}
+    named = {why.format(limits=result.limits): reasons[why] for why in WHY if reasons[why]}
     return Night(stamps, counts, named, point)
 
 

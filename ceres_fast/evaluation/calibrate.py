@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from textwrap import wrap
 from typing import Any, get_args
 
 import numpy as np
+from astropy.table import Table
 
 from ..artifact.classifier import Classifier, read_classifier
 from ..artifact.scaling import scaled
@@ -16,24 +17,24 @@ from ..artifact.update import update_description
 from ..console import say, warnings_kept
 from ..errors import CeresFastError, OnError
 from ..files import StrPath, write_json, write_text
+from ..records.lost import read_lost
 from ..records.manifest import Manifest, load_manifest
 from ..records.pipeline import read_columns
 from ..schema import as_python
 from ..settings.guarantee import By, Calibration
 from ..stamps import COLUMNS
 from ..training.runs import lock_run
+from .calibration_text import calibration_text, tracklets_text
 from .figures import draw_reliability
-from .formatting import counted
-from .operating_point import OperatingPoint, choose
+from .operating_point import OperatingPoint, TooFewAsteroids, choose
 from .predictions import Predictions, checked_manifest, predict_split
-from .reliability import METHODS, Reliability, fit, measure
+from .reliability import METHODS, fit, measure
+from .tracklets import LEAST, as_predictions, fit_model, link
 
 FITTED_ON, CHOSEN_ON = "validation", "calibration"
 """Splits: of the scaling, and of the threshold. Nothing else touches the second, or the guarantee would not hold."""
 
 FOLDER, RESULT = "calibration", "calibration.json"
-
-_MEASURES = {"ece": "expected calibration error", "brier": "Brier score", "loss": "cross-entropy"}
 
 
 def calibrate(
@@ -99,16 +100,26 @@ def calibrate(
     lock_run(classifier.folder)
     manifest = checked_manifest(classifier, load_manifest(records), (FITTED_ON, CHOSEN_ON), on_error)
     guarantee: dict[str, Any] = {"max_loss": max_loss, "confidence": confidence, "needs": needs, "by": by}
-    _refuse_too_few(manifest, guarantee)
+    lost = read_lost(manifest)
+    lost = None if lost is None else lost[lost["split"] == CHOSEN_ON]
+    _refuse_too_few(manifest, lost, guarantee)
     network = replace(classifier, scaling=None)
     fitted_on = predict_split(network, manifest, FITTED_ON)[0]
     fitted = fit(scaling, fitted_on.labels, fitted_on.probabilities)
     before = predict_split(network, manifest, CHOSEN_ON)[0]
     about = {**before.about, "scaling": fitted}
     after = replace(before, probabilities=scaled(fitted, before.probabilities), about=about)
-    point = choose(after, **guarantee)
-    made = replace(classifier, scaling=fitted, threshold=point.threshold, operating_point=point.as_dict())
-    _report(made, point, fitted_on, before, after)
+    point = choose(after, lost, **guarantee)
+    fitted_on = replace(fitted_on, probabilities=scaled(fitted, fitted_on.probabilities))
+    tracklets, said = _calibrate_tracklets(fitted_on, after, lost, point, guarantee)
+    made = replace(
+        classifier,
+        scaling=fitted,
+        threshold=point.threshold,
+        operating_point=point.as_dict(),
+        tracklets=tracklets,
+    )
+    _report(made, point, said, fitted_on, before, after)
     if read_classifier(classifier.folder) != classifier:
         raise CeresFastError(f"{run}: has changed meanwhile. Calibrate it again when its training is over.")
     _say_where_stored(update_description(made))
@@ -122,21 +133,57 @@ def _read(run: Path) -> Classifier:
     return read_classifier(folder.resolve() if folder.is_symlink() else folder)
 
 
-def _refuse_too_few(manifest: Manifest, guarantee: Mapping[str, Any]) -> None:
+def _refuse_too_few(manifest: Manifest, lost: Table | None, guarantee: Mapping[str, Any]) -> None:
     """Raise before anything is predicted what `choose` would raise after: names and times alone decide it."""
     known = read_columns(manifest, CHOSEN_ON, [column.name for column in COLUMNS])
     with warnings_kept():
-        choose(Predictions(known, np.zeros(len(known["label"])), {}), **guarantee)
+        choose(Predictions(known, np.zeros(len(known["label"])), {}), lost, **guarantee)
+
+
+def _calibrate_tracklets(
+    fitted_on: Predictions,
+    chosen_on: Predictions,
+    lost: Table | None,
+    point: OperatingPoint,
+    guarantee: Mapping[str, Any],
+) -> tuple[dict[str, Any] | None, list[str]]:
+    """Fit the model of tracklets and choose their threshold; and what the report says of it, or why there is none."""
+    to_fit, to_choose = link(fitted_on), link(chosen_on)
+    if to_fit is None or to_choose is None:
+        return None, wrap("Tracklets: none are in these records, so that each detection is judged by itself.", 80)
+    true, false = int(to_fit.asteroid.sum()), int((~to_fit.asteroid).sum())
+    model = fit_model(to_fit)
+    if model is None:
+        few = (
+            f"Tracklets: {true} true and {false} false ones in the {FITTED_ON} split are too few to fit a probability "
+            f"to ({LEAST} of each), so that each detection is judged by itself."
+        )
+        return None, wrap(few, 80)
+    judged = as_predictions(chosen_on, to_choose, model)
+    try:
+        of_tracklets = choose(judged, lost, **guarantee)
+    except TooFewAsteroids as error:
+        return model, wrap(f"Tracklets have a probability, but no threshold: {error}", 80)
+    said = tracklets_text(of_tracklets, point.before, to_choose, model)
+    fitted = wrap(
+        f"The probability was fitted on {true} true and {false} false tracklets of the {FITTED_ON} split.", 80
+    )
+    return {**model, "operating_point": of_tracklets.as_dict()}, [*said, *wrap(fitted, 80)]
 
 
 def _report(
-    made: Classifier, point: OperatingPoint, fitted_on: Predictions, before: Predictions, after: Predictions
+    made: Classifier,
+    point: OperatingPoint,
+    of_tracklets: Sequence[str],
+    fitted_on: Predictions,
+    before: Predictions,
+    after: Predictions,
 ) -> None:
     found = {
         name: measure(each.labels, each.probabilities) for name, each in {"before": before, "after": after}.items()
     }
     title = f"{before.about['classifier']}: calibrated on {before.about['records']}"
-    text = calibration_text(point, made.scaling, found, title, len(fitted_on.labels))
+    text = calibration_text(point, made.scaling, found, title, len(fitted_on.labels), of_tracklets)
     say(text)
     assert made.folder is not None
     folder = made.folder / FOLDER
@@ -147,6 +194,7 @@ def _report(
             "title": title,
             **{name: after.about[name] for name in ("records", "manifest_sha256", "weights_sha256")},
             "operating_point": point.as_dict(),
+            "tracklets": made.tracklets,
             "scaling": made.scaling,
             "scaling_stamps": len(fitted_on.labels),
             "reliability": {name: each.as_dict() for name, each in found.items()},
@@ -163,111 +211,3 @@ def _say_where_stored(classifier: Classifier) -> None:
         f"stored in {classifier.folder}{also}. Copies of an ONNX file elsewhere keep what they were exported with; "
         "evaluations from before were made with the probabilities and the threshold of before"
     )
-
-
-def calibration_text(
-    point: OperatingPoint,
-    scaling: Mapping[str, Any] | None,
-    found: Mapping[str, Reliability],
-    title: str,
-    stamps: int,
-) -> str:
-    """Return the report of a calibration as plain text, 80 columns.
-
-    Parameters
-    ----------
-    point : OperatingPoint
-        What `choose` returned.
-    scaling : mapping or None
-        What `fit` returned.
-    found : mapping of str to Reliability
-        On the calibration split, before and after scaling.
-    title : str
-        First line.
-    stamps : int
-        That the scaling was fitted on.
-    """
-    lines = [title, "", *_guarantee(point), "", "Scaling of the probabilities:", _fitted(scaling, stamps), ""]
-    lines.append(f"{f'of {point.detections:,} calibration stamps':<32}" + "".join(f"{name:>10}" for name in found))
-    for name, words in _MEASURES.items():
-        lines.append(f"{words:<32}" + "".join(f"{getattr(each, name):>10.4f}" for each in found.values()))
-    return "\n".join(lines) + "\n"
-
-
-def _guarantee(point: OperatingPoint) -> list[str]:
-    of = "catalogue rows" if point.rows else "stamps"
-    return [
-        *wrap(
-            f"Threshold {point.threshold:g}: with a confidence of {point.confidence:g}, at most {point.max_loss:g} of "
-            f"{_SUBJECT[point.by]} that are detected in {counted(point.needs, 'exposure')} of a night or more are "
-            f"lost. An asteroid is lost when fewer than {point.needs} of its exposures reach the threshold. "
-            f"{_ASSUMED[point.by]}",
-            80,
-        ),
-        "",
-        f"{'asteroids (each in one night)':<32}{point.asteroids:>10,}   in {counted(point.fields, 'field')}",
-        *(_of_asteroids(point) if point.by == "asteroid" else _of_fields(point)),
-        f"{'in fewer exposures, not counted':<32}{point.left_out:>10,}",
-        f"{'non-asteroids, and left of them':<32}{point.non_asteroids:>10,}{point.left:>10,}",
-        f"{f'left of 1,000 {of}':<32}{point.left_per_1000:>10.1f}"
-        + (f"   of {point.rows:,}" if point.rows else f"   of {point.detections:,}: rows are not known"),
-        "",
-        *wrap(_estimate(point), 80),
-    ]
-
-
-_SUBJECT = {"asteroid": "the asteroids", "field": "a field's asteroids, in the mean over fields,"}
-_ASSUMED = {
-    "asteroid": "Asteroids are taken to be independent of each other.",
-    "field": "Fields, each in one night, are taken to be independent of each other; asteroids of one field are not.",
-}
-_COUNTED = {
-    "each": "no two asteroids share a field",
-    "one": "counted is one asteroid of each field, drawn with a fixed seed",
-    "all": "twice the mean p-value of all draws of one asteroid a field",
-}
-
-
-def _of_asteroids(point: OperatingPoint) -> list[str]:
-    return [
-        f"{'may be lost, and are lost':<32}{point.allowed:>10,}{point.lost:>10,}",
-        f"{'share lost, upper limit':<32}{point.bound:>10.4f}",
-    ]
-
-
-def _of_fields(point: OperatingPoint) -> list[str]:
-    return [
-        f"{'of them lost':<32}{point.lost:>10,}",
-        f"{'share lost, mean of fields':<32}{point.field_loss:>10.4f}",
-        f"{'the same, upper limit':<32}{point.bound:>10.4f}",
-        f"({_COUNTED[point.drawn]})",
-    ]
-
-
-def _estimate(point: OperatingPoint) -> str:
-    """Say what dependence within fields does to the share of all asteroids: no guarantee, and named so."""
-    found = point.dependence
-    if found is None:
-        return (
-            "Dependence within fields: not estimated. There are fewer than two fields, no two asteroids share one, or "
-            "all probabilities are the same."
-        )
-    text = (
-        f"Estimate, not a guarantee: asteroids of one field in one night have an intraclass correlation of "
-        f"{found['rho']:.3f} (95 % interval {found['low']:.3f} to {found['high']:.3f}; of the ranks of the "
-        f"probabilities that decide, bootstrap by field). With it the {point.asteroids:,} asteroids say as much as "
-        f"{found['n_eff']:,.0f} independent ones, and the share of all asteroids that is lost has the upper limit "
-        f"{found['bound']:.4f}"
-    )
-    return f"{text} in place of {point.bound:.4f}." if point.by == "asteroid" else f"{text}."
-
-
-def _fitted(scaling: Mapping[str, Any] | None, stamps: int) -> str:
-    if scaling is None:
-        return "none: they are what the network gives"
-    values = {
-        "temperature": lambda: f"temperature {scaling['temperature']:.4g}",
-        "logistic": lambda: f"logistic, temperature {scaling['temperature']:.4g}, bias {scaling['bias']:.4g}",
-        "isotonic": lambda: f"isotonic, {len(scaling['x'])} knots",
-    }
-    return f"{values[scaling['method']]()}; fitted on {stamps:,} validation stamps"

@@ -72,19 +72,38 @@ def dependence(critical: np.ndarray, fields: np.ndarray, lost: int, confidence: 
     ranks = rankdata(critical) - (len(critical) + 1) / 2
     sums, squares = np.bincount(field, weights=ranks), np.bincount(field, weights=ranks**2)
     of_field = np.column_stack([sizes, sizes**2, sums, sums**2 / sizes, squares])
-    rho = float(_correlation(np.ones((1, len(sizes))) @ of_field, len(sizes))[0])
+    rho = float(intraclass(np.ones((1, len(sizes))) @ of_field, len(sizes))[0])
     weights = draws(np.arange(len(sizes)), resamples=RESAMPLES, seed=0)
-    resampled = np.concatenate([_correlation(each @ of_field, len(sizes)) for each in weights])
+    resampled = np.concatenate([intraclass(each @ of_field, len(sizes)) for each in weights])
     # A sample in which nothing varies says nothing.
     low, high = np.nanquantile(np.append(resampled, rho), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    shrink = 1 + (np.sum(sizes**2) / len(critical) - 1) * rho
-    lost_eff, n_eff = lost / shrink, len(critical) / shrink
-    bound = float(beta.ppf(confidence, lost_eff + 1, n_eff - lost_eff)) if lost < len(critical) else 1.0
+    n_eff = len(critical) / (1 + (np.sum(sizes**2) / len(critical) - 1) * rho)
+    bound = float(upper_limit(lost / len(critical), n_eff, confidence)) if lost < len(critical) else 1.0
     return {"rho": rho, "low": float(low), "high": float(high), "n_eff": float(n_eff), "bound": bound}
 
 
-def _correlation(totals: np.ndarray, fields: int) -> np.ndarray:
-    """Return the intraclass correlation, (samples,), of totals over fields, (samples, 5); NaN where it is undefined."""
+def upper_limit(share: np.ndarray | float, n_eff: np.ndarray | float, confidence: float) -> np.ndarray:
+    """Return the upper limit of Clopper and Pearson for numbers that need not be whole; `share` is below 1."""
+    lost = np.asarray(share * n_eff)
+    return np.asarray(beta.ppf(confidence, lost + 1, n_eff - lost))
+
+
+def intraclass(totals: np.ndarray, fields: int) -> np.ndarray:
+    """Return the intraclass correlation by one-way analysis of variance, not below 0.
+
+    Parameters
+    ----------
+    totals : numpy.ndarray
+        Over the fields of each of several samples, (samples, 5): of the number m of asteroids of a field, m^2, the sum s
+        of what correlates, s^2 / m, and the sum of its squares.
+    fields : int
+        How many fields each sample has, 2 or more.
+
+    Returns
+    -------
+    numpy.ndarray
+        (samples,); NaN where it is undefined: nothing varies, or no two asteroids share a field.
+    """
     count, count_squares, total, between_squares, squares = totals.T
     with np.errstate(divide="ignore", invalid="ignore"):
         between = (between_squares - total**2 / count) / (fields - 1)

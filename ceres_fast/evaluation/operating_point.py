@@ -12,13 +12,14 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 import numpy as np
+from astropy.table import Table
 from msgspec import Meta
 from scipy.stats import binomtest
 
 from ..console import warn
 from ..schema import Count, Share, check, shape
 from ..settings.guarantee import By, Calibration
-from .asteroids import critical, fields_of
+from .asteroids import critical, fields_of, through_the_chain
 from .dependence import Dependence, dependence
 from .formatting import counted
 from .predictions import Predictions
@@ -43,7 +44,10 @@ class OperatingPoint:
     needs : int
         An asteroid is lost when fewer of its exposures than these survive.
     asteroids : int
-        Calibration asteroids (each in one night) with `needs` exposures or more.
+        Calibration asteroids (each in one night) that were detected in `needs` exposures or more.
+    before : int
+        How many of these the rules had lost before any score, as stationary or because other exposures show them too;
+        they are among `lost`. 0 where records do not tell.
     allowed, lost : int
         How many of them (by field: of one asteroid of each field) may be lost under the guarantee, as in `Chosen`, and
         how many of the asteroids the threshold loses (fewer where probabilities are equal).
@@ -88,6 +92,7 @@ class OperatingPoint:
     fields: Count
     manifest_sha256: str
     rows: Count = 0
+    before: Count = 0
     by: By = "asteroid"
     drawn: Drawn = "each"
     field_loss: Share | None = None
@@ -115,6 +120,7 @@ class OperatingPoint:
 
 def choose(
     predictions: Predictions,
+    lost: Table | None = None,
     *,
     max_loss: float = Calibration.max_loss,
     confidence: float = Calibration.confidence,
@@ -127,6 +133,8 @@ def choose(
     ----------
     predictions : Predictions
         Of the calibration split, which nothing else has touched.
+    lost : astropy.table.Table or None
+        The asteroids of that split that became no stamp: see `asteroids.through_the_chain`.
     max_loss : float
         Share of the asteroids that may be lost, from 0.000001 to below 1.
     confidence : float
@@ -153,10 +161,10 @@ def choose(
     in `needs` exposures or more; by asteroid, independent of each other. Those of one field are not quite: a warning
     names fewer than `FEW_FIELDS` fields, or more than `MANY_A_FIELD` asteroids in each on average.
     """
-    names, probability, _ = critical(predictions, needs)
+    _, probability, fields = through_the_chain(predictions, lost, needs)
     enough = ~np.isnan(probability)
-    names, probability, left_out = names[enough], probability[enough], int(np.count_nonzero(~enough))
-    fields = fields_of(predictions, names)
+    probability = np.where(probability < 0, -np.inf, probability)  # what no threshold keeps (`tracklets.UNLINKED`)
+    probability, fields, left_out = probability[enough], fields[enough], int(np.count_nonzero(~enough))
     seen = f"seen in {needs} exposures of a night or more ({left_out} in fewer, which do not count)"
     chosen = threshold_for(probability, fields, max_loss=max_loss, confidence=confidence, by=by, seen=seen)
     if by == "asteroid":
@@ -167,6 +175,7 @@ def choose(
         needs=needs,
         by=by,
         left_out=left_out,
+        before=int(np.count_nonzero(probability == -np.inf)),
         dependence=dependence(probability, fields, chosen.allowed if by == "asteroid" else chosen.lost, confidence),
         manifest_sha256=str(predictions.about.get("manifest_sha256", "")),
         **dataclasses.asdict(chosen),
@@ -229,7 +238,7 @@ def measured(predictions: Predictions, point: OperatingPoint) -> dict[str, Any]:
 
 
 def _cost(predictions: Predictions, threshold: float) -> dict[str, Any]:
-    other = predictions.probabilities[predictions.labels == 0]
+    other = predictions.survives[predictions.labels == 0]
     detections, left = len(predictions.labels), int(np.count_nonzero(other >= threshold))
     rows = int(predictions.about.get("rows") or 0)
     return {

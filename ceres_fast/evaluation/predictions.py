@@ -21,7 +21,7 @@ from ..records.manifest import MANIFEST, Manifest
 from ..records.pipeline import check_records, read_columns
 from ..records.splits.calibration import asteroid_names
 from ..selection.rules import Rules
-from ..stamps import COLUMNS
+from ..stamps import COLUMNS, near_edge
 from ..stamps import Column as StampColumn
 
 PREDICTIONS = "predictions.ecsv"
@@ -43,7 +43,8 @@ class Predictions:
         P(asteroid), float64 (n,), finite.
     about : mapping
         Where they come from: ``split``, ``manifest_sha256``, ``weights_sha256``, ``classifier`` (in words), ``records``
-        (their name), ``scaling`` (the classifier's, with which these probabilities are).
+        (their name), ``scaling`` (the classifier's, with which these probabilities are), ``rows`` (of the catalogues
+        that the stamps were chosen from; None or lacking where it is not known).
     """
 
     known: Mapping[str, np.ndarray]
@@ -54,6 +55,14 @@ class Predictions:
     def labels(self) -> np.ndarray:
         """1 asteroid, 0 non-asteroid, int64 (n,)."""
         return self.known["label"]
+
+    @property
+    def survives(self) -> np.ndarray:
+        """The largest threshold that `classify --drop` keeps each stamp at, float64 (n,): its probability.
+
+        It is 1 near the edge of a frame, where nothing goes for its score alone.
+        """
+        return np.where(near_edge(self.known["padded"]), 1.0, self.probabilities)
 
     @property
     def units(self) -> np.ndarray:
@@ -104,6 +113,7 @@ def predict_split(classifier: Classifier, manifest: Manifest, split: str) -> tup
         "classifier": in_words(classifier),
         "weights_sha256": classifier.files["weights"]["sha256"],
         "scaling": classifier.scaling,
+        "rows": manifest.rows(split),
     }
     return Predictions(read, probabilities, about), stamps
 

@@ -45,6 +45,10 @@ class ClassifyOptions:
         float | None,
         option("As --drop, but rows below this probability, for which no guarantee applies.", metavar="P", ge=0, le=1),
     ] = None
+    linked_only: Annotated[
+        bool,
+        option("With --drop: drop what is in no tracklet too, whatever its own probability.", alone=True),
+    ] = False
     discard: Annotated[
         bool, option("Do not keep rows that are dropped; else they are beside the table.", alone=True)
     ] = False

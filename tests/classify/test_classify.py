@@ -21,11 +21,14 @@ from ceres_fast.classify.scores import (
     FEW_PIXELS,
     FILLED,
     FLAGS,
+    NEAR_EDGE,
     NOT_SCORED,
     PADDED,
     PROBABILITY,
+    PROBABILITY_OF_TRACKLET,
     PROVISIONAL,
     STATIONARY,
+    TRACKLET,
 )
 from ceres_fast.cli import EXTRAS, app
 from ceres_fast.cli.classify import classify as command
@@ -46,7 +49,7 @@ def test_every_row_and_column_is_kept(night: Path, model: Path, out: Path, table
     for frame, target in zip(frames, result.written, strict=True):
         before, after = read_catalogue(frame.parents[1] / "sextractor_cat" / target.name), read_catalogue(target)
         assert after.format == before.format == table_format
-        assert after.table.colnames == [*before.table.colnames, PROBABILITY, FLAGS]
+        assert after.table.colnames == [*before.table.colnames, PROBABILITY, FLAGS, TRACKLET, PROBABILITY_OF_TRACKLET]
         for name in before.table.colnames:
             np.testing.assert_array_equal(after.table[name], before.table[name])
         assert list(after.table[FLAGS][:4]) == [STATIONARY] * 4
@@ -78,7 +81,7 @@ def test_other_formats(night: Path, model: Path, out: Path, wanted: str) -> None
         assert path.suffix == f".{wanted.lower()}"
         read = read_catalogue(path)
         assert read.format == wanted
-        assert read.table.colnames[-2:] == [PROBABILITY, FLAGS]
+        assert read.table.colnames[-4:] == [PROBABILITY, FLAGS, TRACKLET, PROBABILITY_OF_TRACKLET]
         assert len(read.table) == 5
 
 
@@ -91,7 +94,7 @@ def test_one_frame_with_its_catalogue_to_a_file(
     assert result == tmp_path / "x.csv"
     read = read_catalogue(result)
     assert read.format == "CSV"
-    assert list(read.table[FLAGS] - PROVISIONAL) == [0, 0, 0, PADDED, 0]
+    assert list(read.table[FLAGS] - PROVISIONAL) == [0, 0, 0, PADDED | NEAR_EDGE, 0]
     assert np.isfinite(read.table[PROBABILITY]).all()
     message = capsys.readouterr().err
     assert "no other exposure" in message

@@ -11,7 +11,15 @@ from astropy.table import Table
 
 from ceres_fast.catalogues import FORMATS, read_catalogue, write_table
 from ceres_fast.classify import classify
-from ceres_fast.classify.scores import FILLED, FLAGS, NOT_SCORED, PROBABILITY, STATIONARY
+from ceres_fast.classify.scores import (
+    FILLED,
+    FLAGS,
+    NOT_SCORED,
+    PROBABILITY,
+    PROBABILITY_OF_TRACKLET,
+    STATIONARY,
+    TRACKLET,
+)
 from ceres_fast.errors import InputError
 
 from ..survey_files import STARS, catalogue, header, pixels, write_field
@@ -68,7 +76,7 @@ def test_an_empty_catalogue_gives_an_empty_table(night: Path, model: Path, out: 
     (path,) = classify([frame], model, output=out).written
     table = table_of(path)
     assert len(table) == 0
-    assert table.colnames[-2:] == [PROBABILITY, FLAGS]
+    assert table.colnames[-4:] == [PROBABILITY, FLAGS, TRACKLET, PROBABILITY_OF_TRACKLET]
 
 
 def test_more_detections_than_fit_in_memory_at_once(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ceres_fast.catalogues import write_table
 from ceres_fast.classify import Result, classify, classify_table
-from ceres_fast.classify.scores import FEW_PIXELS, FILLED, FLAGS, NOT_SCORED, PADDED, PROBABILITY
+from ceres_fast.classify.scores import FEW_PIXELS, FILLED, FLAGS, NEAR_EDGE, NOT_SCORED, PADDED, PROBABILITY
 from ceres_fast.engines import load
 from ceres_fast.selection.rules import Rules
 
@@ -92,10 +92,10 @@ PLACES = {
     "whole": ((100.0, 80.0), 0),
     "beside a bad column": ((132.0, 40.0), FILLED),
     "on a bad column": ((130.0, 100.0), UNSCORED),
-    "at the edge": ((3.0, 120.0), PADDED),
-    "in the corner": ((1.0, 1.0), PADDED),
-    "in the corner of a gap": ((198.0, 198.0), PADDED | UNSCORED),
-    "a pixel beyond the frame": ((60.0, -1.0), PADDED | NOT_SCORED | FEW_PIXELS),
+    "at the edge": ((3.0, 120.0), PADDED | NEAR_EDGE),
+    "in the corner": ((1.0, 1.0), PADDED | NEAR_EDGE),
+    "in the corner of a gap": ((198.0, 198.0), PADDED | NEAR_EDGE | UNSCORED),
+    "a pixel beyond the frame": ((60.0, -1.0), PADDED | NEAR_EDGE | NOT_SCORED | FEW_PIXELS),
     "far beyond it": ((60.0, -16.5), NOT_SCORED),
     "no position": ((np.nan, 60.0), NOT_SCORED),
     "in the gap": ((30.0, 170.0), UNSCORED),
@@ -133,7 +133,7 @@ def test_a_dry_run_says_what_stays_for_too_few_pixels(
         tmp_path, calibrated, np.array([STARS[0], [120.0, 120.0], [np.nan, 1.0]]), image, drop=True, dry_run=True
     )
     (why,) = result.fields.values()
-    assert {name.format(limit=0.9): count for name, count in why.items() if count} == {
+    assert {name.format(limits=result.limits): count for name, count in why.items() if count} == {
         "kept: too few pixels": 1,
         "kept: no P": 1,
         "dropped: P < 0.9": 1,

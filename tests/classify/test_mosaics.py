@@ -15,7 +15,16 @@ from astropy.table import Table
 from ceres_fast.catalogues import FORMATS, Names, read_catalogue, write_table, write_tables
 from ceres_fast.classify import classify
 from ceres_fast.classify.account import CLASSIFIED, KEPT
-from ceres_fast.classify.scores import FLAGS, NOT_SCORED, PADDED, PROBABILITY, REJECTED, STATIONARY
+from ceres_fast.classify.scores import (
+    FLAGS,
+    NOT_SCORED,
+    PADDED,
+    PROBABILITY,
+    PROBABILITY_OF_TRACKLET,
+    REJECTED,
+    STATIONARY,
+    TRACKLET,
+)
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.frames.reading import read_headers
 from ceres_fast.selection.rules import Rules
@@ -77,7 +86,7 @@ def test_all_ccds_are_scored_into_one_table(night: Path, model: Path, out: Path,
     for frame in frames:
         before, after = (read_catalogue(path / f"{frame.stem}.cat") for path in (night, out))
         assert after.format == before.format == table_format
-        assert after.table.colnames == [*before.table.colnames, PROBABILITY, FLAGS]
+        assert after.table.colnames == [*before.table.colnames, PROBABILITY, FLAGS, TRACKLET, PROBABILITY_OF_TRACKLET]
         np.testing.assert_array_equal(after.part, np.repeat(range(CCDS), ROWS))
         for name in before.table.colnames:
             np.testing.assert_array_equal(after.table[name], before.table[name])

@@ -19,7 +19,17 @@ from ceres_fast.catalogues import FORMATS, write_table, write_tables
 from ceres_fast.catalogues.detections import read_detections
 from ceres_fast.classify import classify, classify_table
 from ceres_fast.classify.checks import rules_of
-from ceres_fast.classify.scores import ELSEWHERE, FLAGS, FORCED, NO_TEMPLATE, NOT_SCORED, PROBABILITY, PROVISIONAL
+from ceres_fast.classify.scores import (
+    ELSEWHERE,
+    FLAGS,
+    FORCED,
+    NO_TEMPLATE,
+    NOT_SCORED,
+    PROBABILITY,
+    PROBABILITY_OF_TRACKLET,
+    PROVISIONAL,
+    TRACKLET,
+)
 from ceres_fast.cli import app
 from ceres_fast.engines import Engine, load
 from ceres_fast.errors import CeresFastError, InputError
@@ -78,14 +88,16 @@ def test_without_the_options_nothing_is_new(night: Path, model: Path, out: Path)
     write_field(night)
     text = classify([night], model, output=out).written[0].read_text()
     assert "FORCED" not in text
-    assert text.splitlines()[6].endswith("32 provisional, 64 too few pixels")
+    assert text.splitlines()[6].endswith("32 provisional, 64 too few pixels, 512 blended, 1024 near the edge")
 
 
 @pytest.mark.parametrize("table_format", FORMATS)
 def test_columns_in_every_format(night: Path, model: Path, out: Path, table_format: str) -> None:
     frames = write_field(night, table_format=table_format)
     tables = [table_of(path) for path in classify([night], model, output=out, forced=True).written]
-    assert [table.colnames[-6:] for table in tables] == [[PROBABILITY, FLAGS, *FORCED]] * 3
+    assert [table.colnames[-8:] for table in tables] == [
+        [PROBABILITY, FLAGS, TRACKLET, PROBABILITY_OF_TRACKLET, *FORCED]
+    ] * 3
     for table in tables:
         least, most, seen, looked = forced_of(table, MOVING)
         assert -0.05 < least <= most < 0.05
@@ -177,7 +189,7 @@ def test_it_is_dropped_under_its_own_reason(
         (why,) = result.fields.values()
         assert {name: count for name, count in why.items() if count} == {
             "dropped: in the other exposures too": 77,
-            "kept: P ≥ {limit:g}": 3,
+            "kept: P ≥ {limits.detection:g}": 3,
         }
     said = capsys.readouterr().out
     assert "rows below 0.5, stationary ones and those that the other exposures have too are dropped" in said

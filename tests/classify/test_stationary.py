@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from ceres_fast.catalogues import write_table
 from ceres_fast.classify import classify
-from ceres_fast.classify.scores import FLAGS, PADDED, PROVISIONAL, STATIONARY
+from ceres_fast.classify.scores import FLAGS, NEAR_EDGE, PADDED, PROVISIONAL, STATIONARY
 from ceres_fast.cli import app
 from ceres_fast.errors import InputError
 from ceres_fast.frames.reading import read_header
@@ -29,7 +29,7 @@ def test_no_warning_about_one_exposure_where_nothing_was_removed_in_training(
     frame = write_exposure(night, 0)
     text = classifier(rules=KEEP_ALL).to_json()
     (path,) = classify([frame], written(tmp_path, peak_model(classifier_json=text)), output=out).written
-    assert list(table_of(path)[FLAGS]) == [0, 0, 0, PADDED, 0]
+    assert list(table_of(path)[FLAGS]) == [0, 0, 0, PADDED | NEAR_EDGE, 0]
     message = capsys.readouterr().err
     assert "no other exposure" not in message
     assert "remove_stationary" in message
@@ -68,7 +68,7 @@ def test_exposures_too_near_in_time_are_provisional(
     assert result.provisional == frames
     assert (result.total["stationary"], result.total["provisional"], result.total["asteroids"]) == (0, 15, 15)
     for path in result.written:
-        assert list(table_of(path)[FLAGS] - PROVISIONAL) == [0, 0, 0, PADDED, 0]
+        assert list(table_of(path)[FLAGS] - PROVISIONAL) == [0, 0, 0, PADDED | NEAR_EDGE, 0]
     said = capsys.readouterr()
     assert "F0001-1.fits and the 2 other exposures of its field: nothing is called stationary" in said.err
     assert "are 8.2 min apart" in said.err
@@ -142,7 +142,11 @@ def test_fixed_sources_are_stationary_at_any_time(night: Path, model: Path, out:
     for inputs in ([night], [frame]):
         result = classify(inputs, model, output=out, static=tmp_path / "static.csv", overwrite=True)
         for path in result.written:
-            assert list(table_of(path)[FLAGS]) == [STATIONARY] * 2 + [PROVISIONAL, PROVISIONAL | PADDED, PROVISIONAL]
+            assert list(table_of(path)[FLAGS]) == [STATIONARY] * 2 + [
+                PROVISIONAL,
+                PROVISIONAL | PADDED | NEAR_EDGE,
+                PROVISIONAL,
+            ]
 
 
 def test_a_field_where_nothing_moves_is_refused_or_provisional(

@@ -24,7 +24,8 @@ from ceres_fast.classify import classify
 from ceres_fast.cli.calibrate import calibrate as command
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.evaluation import calibrate as module
-from ceres_fast.evaluation.calibrate import CHOSEN_ON, FITTED_ON, RESULT, calibrate, calibration_text
+from ceres_fast.evaluation.calibrate import CHOSEN_ON, FITTED_ON, RESULT, calibrate
+from ceres_fast.evaluation.calibration_text import calibration_text
 from ceres_fast.evaluation.operating_point import OperatingPoint, TooFewAsteroids, choose
 from ceres_fast.evaluation.predictions import Predictions, predict_split
 from ceres_fast.evaluation.reliability import METHODS, fit, measure
