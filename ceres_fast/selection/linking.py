@@ -1,0 +1,336 @@
+"""Detections of a field's exposures that fit one motion at a constant rate: all of them, also where they share some."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain, combinations
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from .measured import Measured
+from .motions import SIGMAS, Motions, fit, worst
+from .rules import Rules
+
+LEAST = 3
+"""Exposures in which something must be seen to be linked; two where there are no more."""
+
+BEND = 1.68e-4
+"""arcsec/min²: how fast the turning of the Earth bends the path of what is 1 au away, at the equator: 6378 km times
+(7.292e-5 / s)² over 1 au. Motions are at constant rates; what bends by as much stays within the errors."""
+
+PIECE = 200_000
+"""Pairs that are looked at together; bounds the memory."""
+
+MEMBERS = 1_000_000
+"""Members, those that there are not included, of what is followed together; bounds the memory, too."""
+
+MOST_PAIRS = 30_000_000
+"""Pairs from which tracklets are started, at most: where there would be more, and there are more exposures than
+`LEAST`, it takes one more exposure to be linked (`Linker.needed`), so that fewer pairs are enough."""
+
+TRAIL = 3.0
+"""FWHM: something longer than this has a direction, and something that moves by more than this is longer than wide."""
+
+CANDIDATES = 4
+"""Of the detections nearest to a predicted place the best is taken."""
+
+
+@dataclass(frozen=True)
+class Linker:
+    """What is linked, and how.
+
+    Parameters
+    ----------
+    measured : Measured
+        The detections of all exposures.
+    rows : list of numpy.ndarray
+        For each exposure the rows of those that may be members, int64; of exposures whose time is not known, none.
+    minutes, lengths : numpy.ndarray
+        When the exposures were taken, and how long they are, min, shape (exposures,); NaN where that is not known.
+    widths : numpy.ndarray
+        FWHM, arcsec, shape (exposures,).
+    rules : Rules
+        For `slowest`, `flux_limit` and `timing_error`.
+    fastest : float
+        arcsec/min.
+    """
+
+    measured: Measured
+    rows: list[np.ndarray]
+    minutes: np.ndarray
+    lengths: np.ndarray
+    widths: np.ndarray
+    rules: Rules
+    fastest: float
+
+    def find(self) -> tuple[np.ndarray, Motions]:
+        """Return rows of all that fit one motion, each in as many exposures as it can be, and the motions.
+
+        Returns
+        -------
+        members : numpy.ndarray
+            Shape (k, exposures), int64: rows of `measured`; its last one where there is no member.
+        motions : Motions
+        """
+        found = [np.empty((0, len(self.rows)), np.int64)]
+        for started in _together(self._started(), MEMBERS // len(self.rows)):
+            found.append(self._extended(started) if self.times > 2 else started)
+        members = np.unique(np.concatenate(found), axis=0)
+        motions = self.fit(members)
+        good = self._believed(members, motions)
+        return members[good], motions.of(good)
+
+    @cached_property
+    def usable(self) -> np.ndarray:
+        """Exposures with detections that may be members, by time."""
+        usable = np.array([e for e, rows in enumerate(self.rows) if len(rows)], np.int64)
+        return usable[np.argsort(self.minutes[usable], kind="stable")]
+
+    @property
+    def times(self) -> int:
+        """At how many different times these were taken."""
+        return len(np.unique(self.minutes[self.usable]))
+
+    @cached_property
+    def needed(self) -> int:
+        """In how many of them, at different times, something must be seen to be linked."""
+        for number in range(min(LEAST, self.times), self.times):
+            if sum(self._count(*pair) for pair in _within_groups(self.usable, number - 1)) <= MOST_PAIRS:
+                return number
+        return self.times
+
+    def fit(self, members: np.ndarray) -> Motions:
+        """Fit motions to members, (k, exposures)."""
+        place = self.measured.place[members]
+        span = self._span(place)
+        return fit(place, self._variance(members, span), self.minutes)
+
+    def near(self, motions: Motions, e: int, tree: cKDTree, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the detections of an exposure that are near where motions predict something, the nearest few.
+
+        Parameters
+        ----------
+        motions : Motions
+            k of them.
+        e : int
+            The exposure.
+        tree : scipy.spatial.cKDTree
+            Of the places of its detections.
+        rows : numpy.ndarray
+            The rows of these.
+
+        Returns
+        -------
+        near : numpy.ndarray
+            Shape (k, `CANDIDATES`), rows; the last row where there are fewer.
+        chi2 : numpy.ndarray
+            Of each, with two degrees of freedom; infinite where there are fewer.
+        """
+        place, variance = motions.at(self.minutes[e])
+        farthest = math.sqrt(worst(2) * (variance.max(initial=0) + self._widest(rows, e)))
+        distance, number = tree.query(place, k=CANDIDATES, distance_upper_bound=farthest)
+        there = np.isfinite(distance)
+        near = np.where(there, rows[np.where(there, number, 0)], self.none)
+        own = self._variance(near, motions.rate[:, None], e)
+        return near, distance**2 / (variance[:, None] + np.where(there, own, 0))
+
+    @property
+    def none(self) -> int:
+        """The row that is no detection."""
+        return int(self.measured.start[-1])
+
+    def differ(self, rows: np.ndarray, members: np.ndarray) -> np.ndarray:
+        """Return by how many mag more than is allowed rows (k, n) are fainter than the median of members (k, m)."""
+        values = np.sort(self.measured.magnitude[members], axis=1)  # what is not known comes last
+        known, every = np.isfinite(values).sum(axis=1), np.arange(len(values))
+        middle = (values[every, np.maximum(known - 1, 0) // 2] + values[every, known // 2]) / 2
+        allowed = self.rules.flux_limit + SIGMAS * self.measured.magnitude_error[rows]
+        fainter = self.measured.magnitude[rows] - middle[:, None]
+        return np.nan_to_num(np.sign(fainter) * np.clip(np.abs(fainter) - allowed, 0, None))
+
+    def _started(self) -> Iterator[np.ndarray]:
+        """Yield members of what is seen in three exposures of which every tracklet has two; or in two of two."""
+        for first, second in _within_groups(self.usable, self.needed - 1) if self.times > 1 else []:
+            if self.minutes[second] > self.minutes[first]:
+                for pairs in self._pairs(first, second):
+                    if self.times == 2:
+                        yield self._members([first, second], pairs)
+                    else:
+                        yield from self._triples(first, second, pairs)
+
+    def _count(self, first: int, second: int) -> int:
+        """Return how many pairs of detections two exposures have that are near enough to each other."""
+        if (first, second) not in self._counts:
+            radius = self._reach(first, second)
+            self._counts[first, second] = int(self._tree(first).count_neighbors(self._tree(second), radius))
+        return self._counts[first, second]
+
+    @cached_property
+    def _counts(self) -> dict[tuple[int, int], int]:
+        return {}
+
+    def _reach(self, first: int, second: int) -> float:
+        """Return how far apart two detections of what moves may be, arcsec."""
+        variance = self._widest(self.rows[first], first) + self._widest(self.rows[second], second)
+        return self.fastest * abs(self.minutes[second] - self.minutes[first]) + math.sqrt(worst(2) * variance)
+
+    def _variance(self, rows: np.ndarray, rate: np.ndarray | float, e: int | slice = slice(None)) -> np.ndarray:
+        """Return the variance of places: with that of what moves while times are not known better, and that bends."""
+        return self.measured.variance[rows] + self._bent[e] ** 2 + (rate * self.rules.timing_error / 60) ** 2
+
+    @cached_property
+    def _bent(self) -> np.ndarray:
+        """How far paths bend until each exposure, from the middle of all, arcsec."""
+        if not len(self.usable):
+            return np.zeros(len(self.minutes))
+        middle = self.minutes[self.usable[[0, -1]]].mean()
+        return BEND / 2 * np.nan_to_num(self.minutes - middle) ** 2
+
+    def _widest(self, rows: np.ndarray, e: int) -> float:
+        """Return the largest variance of places of an exposure, arcsec²."""
+        return float(self._variance(rows, self.fastest, e).max(initial=0))
+
+    def _span(self, place: np.ndarray) -> np.ndarray:
+        """Return rates (arcsec/min), (k, 1), of the first and the last of members in time; their places (k, e, 2)."""
+        order = np.argsort(self.minutes, kind="stable")
+        there = np.isfinite(place[:, order, 0])
+        first, last = order[there.argmax(axis=1)], order[::-1][there[:, ::-1].argmax(axis=1)]
+        every = np.arange(len(place))
+        minutes = self.minutes[last] - self.minutes[first]
+        way = np.hypot(*(place[every, last] - place[every, first]).T)
+        return (way / np.where(minutes > 0, minutes, np.inf))[:, None]
+
+    def _pairs(self, first: int, second: int) -> Iterator[np.ndarray]:
+        """Yield pairs of rows of two exposures that one motion may join, (n, 2), some at a time."""
+        place, minutes = self.measured.place, self.minutes[second] - self.minutes[first]
+        one, other = self.rows[first], self.rows[second]
+        for i, j in _within(self._tree(second), place[one], self._reach(first, second)):
+            pairs = np.column_stack([one[i], other[j]])
+            rate = np.hypot(*(place[pairs[:, 1]] - place[pairs[:, 0]]).T) / minutes
+            variance = self._variance(pairs[:, 0], rate, first) + self._variance(pairs[:, 1], rate, second)
+            error = np.sqrt(worst(2) * variance) / minutes
+            apart = np.abs(np.diff(self.measured.magnitude[pairs], axis=1)[:, 0])
+            alike = apart <= 2 * self.rules.flux_limit + SIGMAS * self.measured.magnitude_error[pairs].sum(axis=1)
+            wanted = (rate - error <= self.fastest) & (rate + error >= self.rules.slowest)
+            yield pairs[wanted & (alike | np.isnan(apart))]
+
+    def _triples(self, first: int, second: int, pairs: np.ndarray) -> Iterator[np.ndarray]:
+        """Yield the members of what fits pairs of rows and a row of a third exposure."""
+        place = self.measured.place
+        minutes = self.minutes[second] - self.minutes[first]
+        way = place[pairs[:, 1]] - place[pairs[:, 0]]
+        rate = np.hypot(*way.T) / minutes
+        variance = [self._variance(pairs[:, n], rate, e) for n, e in enumerate((first, second))]
+        for third in self.usable:
+            share = (self.minutes[third] - self.minutes[first]) / minutes
+            if share in (0, 1) or not len(pairs):
+                continue
+            predicted = place[pairs[:, 0]] + share * way
+            error = variance[0] * (1 - share) ** 2 + variance[1] * share**2
+            rows = self.rows[third]
+            radius = np.sqrt(worst(2) * (error + self._widest(rows, third)))
+            for i, j in _within(self._tree(third), predicted, radius):
+                distance = np.hypot(*(place[rows[j]] - predicted[i]).T)
+                fits = distance**2 <= worst(2) * (error[i] + self._variance(rows[j], rate[i], third))
+                members = self._members([first, second, int(third)], np.column_stack([pairs[i], rows[j]])[fits])
+                yield members[~self.differ(members, members).any(axis=1)]
+
+    def _members(self, exposures: Sequence[int], rows: np.ndarray) -> np.ndarray:
+        members = np.full((len(rows), len(self.rows)), self.none)
+        members[:, exposures] = rows
+        return members
+
+    def _tree(self, e: int) -> cKDTree:
+        return self._trees[int(e)]
+
+    @cached_property
+    def _trees(self) -> dict[int, cKDTree]:
+        return {int(e): cKDTree(self.measured.place[self.rows[e]]) for e in self.usable}
+
+    def _extended(self, members: np.ndarray) -> np.ndarray:
+        """Return members with those of all other exposures that fit, the nearest exposure in time first."""
+        motions = self.fit(members)
+        asked = np.zeros(members.shape, bool)
+        asked[:, self.usable] = members[:, self.usable] == self.none
+        while asked.any():
+            away = np.where(asked, np.abs(self.minutes - motions.minute[:, None]), np.inf)
+            nearest = away.argmin(axis=1)
+            waiting = asked.any(axis=1)
+            asked[np.arange(len(asked)), nearest] = False
+            for e in np.unique(nearest[waiting]):
+                k = np.flatnonzero(waiting & (nearest == e))
+                near, chi2 = self.near(motions.of(k), int(e), self._tree(e), self.rows[e])
+                chi2 = np.where(self.differ(near, members[k]) != 0, np.inf, chi2)
+                best, every = chi2.argmin(axis=1), np.arange(len(k))
+                more = members[k]
+                more[:, e] = np.where(chi2[every, best] <= worst(2), near[every, best], self.none)
+                refit = self.fit(more)
+                better = (more[:, e] != self.none) & refit.fit_well()
+                members[k[better]] = more[better]
+                motions.put(k[better], refit.of(better))
+        return members
+
+    def _believed(self, members: np.ndarray, motions: Motions) -> np.ndarray:
+        """Tell which fit well, move at a wanted rate, and do not look like something else; (k,) bool."""
+        there = members != self.none
+        times = np.unique(self.minutes[self.usable], return_inverse=True)[1]
+        seen = np.zeros((len(members), self.times), bool)
+        for time, e in zip(times, self.usable, strict=True):
+            seen[:, time] |= there[:, e]
+        rate, error = motions.rate, SIGMAS * motions.rate_error
+        wanted = (rate + error >= self.rules.slowest) & (rate - error <= self.fastest)
+        otherwise = self._drawn_out_otherwise(members, motions.velocity)
+        enough = seen.sum(axis=1) >= self.needed
+        return enough & wanted & motions.fit_well() & motions.move() & (2 * otherwise.sum(axis=1) <= there.sum(axis=1))
+
+    def _drawn_out_otherwise(self, members: np.ndarray, velocity: np.ndarray) -> np.ndarray:
+        """Tell which members' shapes are not those of something that moves so; (k, exposures) bool.
+
+        Something several FWHM long that lies across the motion; or that moves by several FWHM and is hardly longer
+        than wide, or lies across. One that is blended with a star may look like anything: of a tracklet no more than
+        half may.
+        """
+        trail = self.measured.trail[members]
+        length = np.hypot(trail[..., 0], trail[..., 1])
+        rate = np.hypot(*velocity.T)[:, None]
+        along = np.abs((trail * velocity[:, None]).sum(axis=2)) / np.where(rate > 0, rate, np.inf)
+        across = along < length * math.sqrt(0.5)
+        moved, limit = rate * np.nan_to_num(self.lengths), TRAIL * self.widths
+        return ((length > limit) & across) | ((moved > limit) & (along < moved / 4))
+
+
+def _within_groups(exposures: np.ndarray, number: int) -> list[tuple[int, int]]:
+    """Return the pairs of exposures, in the order of time, that are in one of so many groups.
+
+    Of any `number` + 1 exposures two are in one group, and there is no smaller set of pairs of which that is true
+    (Mantel for two groups, Turán for more). Groups are of neighbours in time, so that the pairs are close.
+    """
+    groups = np.array_split(exposures, max(number, 1))
+    return [(int(first), int(second)) for group in groups for first, second in combinations(group, 2)]
+
+
+def _together(parts: Iterable[np.ndarray], rows: int) -> Iterator[np.ndarray]:
+    """Yield arrays, several of them as one, of so many rows or more but for the last; without what is there twice."""
+    waiting: list[np.ndarray] = []
+    for part in parts:
+        waiting.append(part)
+        if sum(map(len, waiting)) >= rows:
+            yield np.unique(np.concatenate(waiting), axis=0)
+            waiting = []
+    if waiting:
+        yield np.unique(np.concatenate(waiting), axis=0)
+
+
+def _within(tree: cKDTree, places: np.ndarray, radius: np.ndarray | float) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield all pairs of a place and a point of a tree within a radius, by number, some at a time."""
+    radius = np.broadcast_to(radius, len(places))
+    number = tree.query_ball_point(places, radius, return_length=True)
+    there = np.flatnonzero(number)
+    piece = np.cumsum(number[there]) // PIECE
+    for rows in np.split(there, np.flatnonzero(np.diff(piece)) + 1) if len(there) else []:
+        lists = tree.query_ball_point(places[rows], radius[rows])
+        yield np.repeat(rows, number[rows]), np.fromiter(chain.from_iterable(lists), np.int64, number[rows].sum())
