@@ -1,6 +1,7 @@
 """Detections that fit one motion at a constant rate are found, whatever is around them, and nothing else is."""
 
 import dataclasses
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from ceres_fast.selection.tracklets import FASTEST, SHUFFLES, Tracklets, _orders
 from ceres_fast.selection.tracks import known_at
 from ceres_fast.truth import read_truth
 
-from .stationary_fields import DITHERS, FOUR, SCALE, SEEING, SHAPE, exposure
+from .stationary_fields import DITHERS, FOUR, SCALE, SEEING, SHAPE, exposure, make_wcs
 
 MIDDLE = np.array([1024.0, 2050.0])
 LENGTH = 60.0
@@ -414,6 +415,31 @@ def test_pieces_change_nothing(number, monkeypatch):
     assert len(whole.rate) > 5
     assert (whole.members == pieces.members).all()
     assert whole.chance == pytest.approx(pieces.chance)
+
+
+# Another linker
+
+
+def test_what_another_linker_finds_is_found():
+    stored = json.loads((Path(__file__).parent / "linker_oracle.json").read_text(encoding="utf-8"))
+    of, asteroid = np.array(stored["exposure"]), np.array(stored["asteroid"])
+    exposures = []
+    for e, mjd in enumerate(stored["mjd"]):
+        ra, dec, magnitude, error = (
+            np.array(stored[name])[of == e] for name in ("ra", "dec", "magnitude", "error")
+        )  # fmt: skip
+        x, y = make_wcs(shape=(6267, 6267), centre=(150.0, 12.0)).all_world2pix(ra, dec, 1)
+        columns = {"MAG_AUTO": magnitude, "MAGERR_AUTO": np.full(len(ra), 0.1), "ERRA_WORLD": error / 3600}
+        made = seen(np.stack([x, y], axis=1), 0, columns=columns, shape=(6267, 6267), centre=(150.0, 12.0))
+        exposures.append(made._replace(info=dataclasses.replace(made.info, mjd=mjd)))
+    theirs = {int(asteroid[rows[0]]) for rows in stored["tracklets"] if len(np.unique(asteroid[rows])) == 1} - {-1}
+    tracklets = found(*exposures)
+    start = np.searchsorted(of, range(4))
+    members = np.where(tracklets.members < 0, -1, np.append(asteroid, -1)[tracklets.members + start])
+    counts = [np.bincount(row[row >= 0], minlength=1) for row in members]
+    ours = {int(count.argmax()) for count in counts if count.max() > 2}
+    assert len(theirs) > 100
+    assert len(theirs & ours) >= 0.99 * len(theirs)
 
 
 # Real nights
