@@ -111,7 +111,7 @@ def true_kinds(exposure: Detections, sources: Sources, asteroids: Table) -> tupl
     stars, galaxies = sources.flux_near(exposure, exposure.ra, exposure.dec)
     flux = exposure.column("FLUX_AUTO")
     assert flux is not None
-    near, nearest = _near_asteroids(exposure, asteroids)
+    near, nearest = near_asteroids(exposure, asteroids)
     kind = np.where(near, ASIDE, ARTEFACT).astype("U9")
     fixed = stars + galaxies >= SHARE * np.maximum(flux, 0)
     kind[fixed] = np.where(stars >= galaxies, STAR, GALAXY)[fixed]
@@ -122,7 +122,7 @@ def true_kinds(exposure: Detections, sources: Sources, asteroids: Table) -> tupl
     return kind, designation
 
 
-def _near_asteroids(exposure: Detections, asteroids: Table) -> tuple[np.ndarray, np.ndarray]:
+def near_asteroids(exposure: Detections, asteroids: Table) -> tuple[np.ndarray, np.ndarray]:
     """Tell which detections are near a trail, bool (n,), and which is nearest to the middle of each, -1: none; (m,)."""
     centre = float(np.mean(exposure.ra)), float(np.mean(exposure.dec))
     here = tangent_plane(exposure.ra, exposure.dec, centre)

@@ -49,7 +49,7 @@ TRACKLET = "TRACKLET"
 """Number of the tracklet that a detection is in, from 1 in its field and night; 0 where it is in none."""
 
 PROBABILITY_OF_TRACKLET = "PROB_TRACKLET"
-"""Probability that the tracklet is an asteroid; NaN where there is none, or the classifier has no model of tracklets."""
+"""Probability that the tracklet is an asteroid; NaN where there is none, or the classifier has no model of any."""
 
 NOT_MEASURED = -1
 """How many other exposures have looked, or seen something, where that was not measured."""

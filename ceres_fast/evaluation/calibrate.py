@@ -165,10 +165,8 @@ def _calibrate_tracklets(
     except TooFewAsteroids as error:
         return model, wrap(f"Tracklets have a probability, but no threshold: {error}", 80)
     said = tracklets_text(of_tracklets, point.before, to_choose, model)
-    fitted = wrap(
-        f"The probability was fitted on {true} true and {false} false tracklets of the {FITTED_ON} split.", 80
-    )
-    return {**model, "operating_point": of_tracklets.as_dict()}, [*said, *wrap(fitted, 80)]
+    basis = f"The probability was fitted on {true} true and {false} false tracklets of the {FITTED_ON} split."
+    return {**model, "operating_point": of_tracklets.as_dict()}, [*said, *wrap(basis, 80)]
 
 
 def _report(
