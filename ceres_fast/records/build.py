@@ -19,6 +19,8 @@ from ..frames.camera import GENERIC, Camera
 from ..frames.profiles import load_camera
 from ..frames.where import Where
 from ..selection.field import COUNTS, looks_elsewhere
+from ..selection.linked import LINKED
+from ..selection.others.forced import FORCED
 from ..selection.rules import Rules
 from ..settings.guarantee import NEEDS
 from ..settings.option import check_arguments, only, options_of
@@ -205,7 +207,8 @@ def build_records(
             f"--template {template}: nothing asks what it shows. Pass --planes {','.join(PLANES)}, --forced or "
             "--forced-limit, or leave it out."
         )
-    if all(source.kind != "frames" for source in found):
+    has_frames = any(source.kind == "frames" for source in found)
+    if not has_frames:
         if truth:
             warn(f"{truth}: is not read: stamps and alerts have labels of their own, and no source has frames")
         if catalogues:
@@ -243,8 +246,8 @@ def build_records(
         parts = [part for _, _, part in made]
         folders = [folder / PARTS / part.key for part in parts]
         columns = read_tables(folders)
-        if not (choice.looks_elsewhere and any(source.kind == "frames" for source in found)):
-            columns = {name: values for name, values in columns.items() if name not in UNKNOWN}
+        unmeasured = UNKNOWN.keys() - _measured(columns, choice.looks_elsewhere and has_frames)
+        columns = {name: values for name, values in columns.items() if name not in unmeasured}
         counts = _counts(found, parts)
         check_stamps(columns, counts)
         division, split_of, dropped = _divided(columns, division, calibration_asteroids, needs)
@@ -253,7 +256,7 @@ def build_records(
         for split, rows in rows_of_splits(columns, split_of, [(unit.kind, part) for _, unit, part in made]).items():
             splits[split]["rows"] = rows
         lost = None
-        if any(source.kind == "frames" for source in found):
+        if has_frames:
             lost = read_lost_tables(folders, splits_of_parts(columns, split_of, len(parts)))
         written = sum(shard["count"] for split in splits.values() for shard in split["shards"])
         scales = columns["pixel_scale"][(split_of == "train") & np.isfinite(columns["pixel_scale"])]
@@ -293,6 +296,12 @@ def build_records(
         say(lost_text(lost, columns, split_of, needs))
     say(calibration_text(columns, split_of, needs, resizable=preset is None))
     return load_manifest(out)
+
+
+def _measured(columns: Mapping[str, np.ndarray], forced: bool) -> set[str]:
+    """Return which of the columns that not all records have these have."""
+    linked = bool((columns["tracklet"] != UNKNOWN["tracklet"]).any())
+    return {*(FORCED if forced else ()), *(LINKED if linked else ())}
 
 
 def _divided(

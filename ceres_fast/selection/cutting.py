@@ -117,4 +117,5 @@ def _known(labelled: Labelled, rows: np.ndarray) -> dict[str, object]:
         "gain": info.gain,
         "saturation": info.saturation,
         **({} if labelled.forced is None else labelled.forced[rows].columns()),
+        **{name: values[rows] for name, values in labelled.linked.items()},
     }

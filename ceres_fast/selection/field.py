@@ -26,6 +26,7 @@ from ..stamps import PLANES, empty_table
 from .cutting import exposure_stamps, with_template
 from .dropped import dropped
 from .labels import Labelled, label_field
+from .linked import count_linked, link_field
 from .lost import count_lost, fates, no_fates
 from .others.exposures import OtherExposures
 from .rules import Rules
@@ -50,6 +51,7 @@ COUNTS = {
     "rejected_flags": "detections left out by --reject-flags",
     "drifted": "detections that have their plain positions, because the windowed ones are those of a neighbour",
     "stationary": "stationary detections",
+    "released": "detections that would be stationary, and are in a tracklet",
     "elsewhere": "detections that the other exposures show, too, by --forced-limit",
     "not_compared": "detections that may be stationary: no exposure far enough away in time covers their place",
     "contested": "detections that may be either of two asteroids, or that compete with another for one asteroid",
@@ -72,6 +74,10 @@ COUNTS = {
     "lost_set_aside": "of these: set aside, because detected in too few exposures or near one that is not validated",
     "lost_no_template": "of these: without a template",
     "lost_other": "of these: left out by --where, for a bad stamp, or for one with too few pixels",
+    "tracklets": "tracklets: detections that fit one motion",
+    "tracklets_of_asteroids": "of these: all members are detections of one validated asteroid",
+    "trackable": "validated asteroids with stamps in as many exposures of a field as are needed",
+    "linked": "of these: in one tracklet with as many of them",
     "random_places": "random places at which the rule for stationary detections was tried",
     "random_by_chance": "of these: stationary by chance",
     "random_on_sources": "of these: stationary because a fixed source is there",
@@ -200,7 +206,7 @@ def field_stamps(
     static : pathlib.Path, optional
         A table of fixed sources (`static_sources.read_static`).
     needs : int
-        Exposures in which a synthetic asteroid must be left by the rules (`track_cost`).
+        Exposures in which a synthetic asteroid must be left by the rules (`track_cost`), and a real one be linked.
     planes : sequence of str
         What the planes of the stamps show: a row of `PLANE_SETS`. Detections without a template give no stamps of three
         planes.
@@ -245,8 +251,10 @@ def field_stamps(
     counts += _cost(comparison, needs, others)
     counts["not_compared"] += sum(int((~mask).sum()) for mask in found.compared)
     tables, fate = [], [no_fates()]
-    for e, by_place in enumerate(label_field(exposures, found.stays, truth, rules)):
-        labelled, unreadable = _with_forced(by_place, others, e, rules)
+    by_place = label_field(exposures, found.stays, truth, rules)
+    asked = [_with_forced(each, others, e, rules) for e, each in enumerate(by_place)]
+    linked, tracklets = link_field([labelled for labelled, _ in asked], comparison, rules)
+    for e, (labelled, (_, unreadable)) in enumerate(zip(linked, asked, strict=True)):
         rows = np.flatnonzero(dropped(labelled, where, problems, counts) == "")
         made = empty_table(planes)
         try:
@@ -270,6 +278,7 @@ def field_stamps(
     table.meta[LOST] = every[every["reason"] != ""]
     if counts["no_template"] and not len(table):
         warn_without_template(exposures[0].info, len(exposures))
+    counts += count_linked(linked, tracklets, table, needs)
     counts["padded_stamps"] += int((table["padded"] > 0).sum())
     counts["filled_stamps"] += int((table["filled"] > 0).sum())
     counts["asteroid"] += int((table["label"] == 1).sum())

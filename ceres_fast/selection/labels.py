@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from astropy.table import Table
@@ -24,7 +24,7 @@ class Labelled:
     exposure : Detections
         The n detections.
     stays : numpy.ndarray
-        Shape (n,), bool: which are stationary.
+        Shape (n,), bool: which are stationary, without what is released because it is in a tracklet.
     known : astropy.table.Table
         Where the known asteroids are in this exposure (`tracks.known_at`); ``match.asteroid`` is a row of it.
     match : Matches
@@ -35,6 +35,8 @@ class Labelled:
         What the other exposures show at the places of the detections; None where that was not measured.
     forced_limit : float or None
         As in `Rules`.
+    linked : mapping of str to numpy.ndarray
+        What is known of their tracklets, (n,) each (`linked.LINKED`); empty where nobody looked for tracklets.
     """
 
     exposure: Detections
@@ -44,11 +46,18 @@ class Labelled:
     accepted: Matches
     forced: Forced | None = None
     forced_limit: float | None = None
+    linked: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def elsewhere(self) -> np.ndarray:
-        """Which detections the other exposures show, too, bool (n,): none where `forced_limit` does not ask."""
-        return np.zeros(len(self.stays), bool) if self.forced is None else self.forced.elsewhere(self.forced_limit)
+        """Which detections the other exposures show, too, bool (n,): none where `forced_limit` does not ask.
+
+        What is released is not among them: the star that it is blended with is elsewhere.
+        """
+        nowhere = np.zeros(len(self.stays), bool)
+        if self.forced is None:
+            return nowhere
+        return self.forced.elsewhere(self.forced_limit) & (self.linked.get("blended", nowhere) != 1)
 
     @property
     def reason(self) -> np.ndarray:

@@ -14,12 +14,15 @@ from ceres_fast.errors import InputError
 from ceres_fast.files import sha256_of
 from ceres_fast.records.assembly import OWNER, rows_of_splits, splits_of_parts
 from ceres_fast.records.build import build_records
+from ceres_fast.records.examples import UNKNOWN
 from ceres_fast.records.inspect.inspect import inspect_records
 from ceres_fast.records.lost import COLUMNS, lost_text, read_lost, write_lost
 from ceres_fast.records.manifest import LOST_FILE, load_manifest
 from ceres_fast.records.pipeline import check_records, read_columns
+from ceres_fast.selection.linked import LINKED
+from ceres_fast.selection.others.forced import FORCED
 
-from .moving_night import EXPOSURES, FIELDS, FIRST, write_moving_night
+from ..moving_night import EXPOSURES, FIELDS, FIRST, write_moving_night
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +59,7 @@ def test_each_validated_asteroid_of_an_exposure_is_a_stamp_or_in_the_list(record
     assert list(lost.colnames) == list(COLUMNS)
     counted = Counter(lost["reason"].tolist())
     assert counted["not_detected"] == records.counts["lost_not_detected"] == FIELDS * EXPOSURES
-    assert counted["stationary"] == records.counts["lost_stationary"] >= 2 * FIELDS
+    assert counted["stationary"] == records.counts["lost_stationary"] == 2 * FIELDS
     assert {name.split()[0] for name in lost["designation"][lost["reason"] == "not_detected"]} == {"unseen"}
     assert ((lost["row"] == -1) == (lost["reason"] == "not_detected")).all()
     # Stars come first in the catalogues, and the fourth and the fifth are where it is.
@@ -77,8 +80,38 @@ def test_names_times_and_splits_are_those_of_the_stamps(records):
 
 def test_the_same_bytes_with_any_number_of_workers(night, records, tmp_path):
     other = build_records([night], tmp_path / "r", shards=2, workers=2)
-    assert (other.folder / LOST_FILE).read_bytes() == (records.folder / LOST_FILE).read_bytes()
-    assert other.lost_file == records.lost_file
+    assert LOST_FILE in {file.name for file in records.folder.iterdir()}
+    for file in records.folder.iterdir():
+        assert (other.folder / file.name).read_bytes() == file.read_bytes(), file.name
+
+
+def test_records_have_the_tracklets(records, copied):
+    assert set(LINKED) <= set(records.columns)
+    assert not set(FORCED) & set(records.columns)
+    assert (records.counts["released"], records.counts["linked"], records.counts["trackable"]) == (4, 8, 8)
+    # What is released is in no reason to be left out, and so among the stamps.
+    blended = {split: int(read_columns(records, split, ["blended"])["blended"].sum()) for split in records.splits}
+    assert blended == dict.fromkeys(records.splits, 1)
+    path = copied / "manifest.json"
+    values = json.loads(path.read_text())
+    for name in LINKED:
+        del values["columns"][name]
+    path.write_text(json.dumps(values))
+    earlier = read_columns(load_manifest(copied), "train", LINKED)
+    for name in LINKED:
+        np.testing.assert_array_equal(earlier[name], np.full(records.count("train"), UNKNOWN[name]))
+
+
+def test_of_single_exposures_there_are_none(night, tmp_path):
+    alone = tmp_path / "alone"
+    for frame in night.glob("F*/F*-1.fits"):
+        (alone / frame.parent.name).mkdir(parents=True)
+        for file in (frame, frame.with_suffix(".cat")):
+            shutil.copy(file, alone / frame.parent.name)
+    shutil.copy(night / "asteroids.csv", alone)
+    single = build_records([alone], tmp_path / "r", shards=1)
+    assert not set(UNKNOWN) & set(single.columns)
+    assert not {"tracklets", "trackable", "released"} & set(single.counts)
 
 
 def test_it_is_said_in_one_line(night, records, tmp_path, capsys):

@@ -11,6 +11,7 @@ from ceres_fast.frames.exposures import group_exposures
 from ceres_fast.frames.reading import read_info
 from ceres_fast.selection import field as module
 from ceres_fast.selection.field import field_stamps
+from ceres_fast.selection.linked import LINKED
 from ceres_fast.selection.lost import rate_names
 from ceres_fast.selection.others.exposures import read_templates
 from ceres_fast.selection.others.forced import FORCED
@@ -32,8 +33,8 @@ def of_some(field, number, rules=ALL, **options):
     return field_stamps(group, read_truth(field.truth), rules, **options)
 
 
-def test_the_columns_that_not_all_records_have_are_the_forced_fluxes():
-    assert tuple(column.name for column in COLUMNS if not column.always) == FORCED
+def test_the_columns_that_not_all_records_have_are_the_forced_fluxes_and_those_of_tracklets():
+    assert tuple(column.name for column in COLUMNS if not column.always) == FORCED + LINKED
 
 
 def test_nothing_is_measured_unless_somebody_asks(field, monkeypatch):

@@ -10,7 +10,7 @@ from ceres_fast.detect import detect_frames
 from ceres_fast.errors import Problems
 from ceres_fast.selection.cutting import exposure_stamps
 from ceres_fast.selection.labels import label_field
-from ceres_fast.selection.lost import COLUMNS, RATES, REASONS, count_lost, fates, rate_names
+from ceres_fast.selection.lost import COLUMNS, RATES, REASONS, count_lost, fates, no_fates, rate_names
 from ceres_fast.selection.rules import Rules
 from ceres_fast.selection.stationary import find_stationary
 from ceres_fast.truth import read_truth
@@ -53,6 +53,7 @@ def test_stamps_and_losses_add_up(field, rules, keep):
     for counts, stamps in counted(field, rules, keep):
         assert counts["validated"] == 2
         assert stamps + sum(counts[name] for name in LOST) == 2
+        assert set(LOST) < set(REASONS.values())
         assert counts["lost_stationary"] == (2 if rules.stationary_radius > 1 else 0)
 
 
@@ -65,6 +66,19 @@ def test_without_coordinates_the_detections_say_what_is_in_the_frame(tmp_path, f
     (labelled,) = label_field([bare], [np.zeros(len(bare.x), bool)], truth, Rules())
     table = exposure_stamps(labelled, np.arange(0), Problems("stop"), "error", Counter())
     assert count_lost(fates(labelled, table))["validated"] == 2
+
+
+def test_without_an_asteroid_there_is_nothing(field):
+    exposure = read_detections(field.frames[0])
+    truth = read_truth(field.truth)
+    truth["validated"] = False
+    (labelled,) = label_field([exposure], [np.zeros(len(exposure.x), bool)], truth, Rules())
+    table = exposure_stamps(labelled, np.arange(0), Problems("stop"), "error", Counter())
+    found = fates(labelled, table)
+    assert len(found) == len(no_fates()) == 0
+    assert not +count_lost(found)
+    for name, kind in COLUMNS.items():
+        assert found[name].dtype.kind == no_fates()[name].dtype.kind == np.dtype(kind).kind
 
 
 def test_rates_have_names():

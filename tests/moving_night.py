@@ -11,7 +11,7 @@ from ceres_fast.catalogues import write_table
 from ceres_fast.frames.reading import read_header
 from ceres_fast.frames.sky import to_sky
 
-from ..survey_files import STEP, catalogue, header, pixels
+from .survey_files import STEP, catalogue, header, pixels
 
 FIELDS, EXPOSURES = 4, 4
 FIRST = {"free": (100.0, 80.0), "blended": (91.0, 146.0), "hidden": (30.0, 170.0), "unseen": (150.0, 100.0)}
