@@ -45,6 +45,9 @@ class Evidence:
         Of its positions from a constant motion, in units of their errors, (k,); NaN for two positions.
     chance : numpy.ndarray
         How many tracklets as good chance would give in its field, (k,).
+    forced : numpy.ndarray
+        Of each detection the largest flux at its place in another exposure, in units of its own, (n,); NaN where that
+        was not measured, and for all where it is not given.
     """
 
     tracklet: np.ndarray
@@ -53,6 +56,7 @@ class Evidence:
     rate: np.ndarray
     residual: np.ndarray
     chance: np.ndarray
+    forced: np.ndarray | float = np.nan
 
     @property
     def logits(self) -> tuple[np.ndarray, np.ndarray]:
@@ -75,6 +79,17 @@ def _lowest_logit(evidence: Evidence) -> np.ndarray:
     return np.where(np.isfinite(lowest), lowest, np.nan)
 
 
+def _forced(evidence: Evidence) -> np.ndarray:
+    known = np.broadcast_to(evidence.forced, len(evidence.tracklet))
+    measured = np.isfinite(known)
+    tracklet, share = evidence.tracklet[measured], np.clip(known[measured], 0, 1)
+    number = np.bincount(tracklet, minlength=len(evidence.rate))
+    return np.bincount(tracklet, share, minlength=len(evidence.rate)) / np.maximum(number, 1)
+
+
+FORCED = "forced"
+"""The quantity that only a model has which was fitted where forced fluxes were measured."""
+
 QUANTITIES: Mapping[str, Callable[[Evidence], np.ndarray]] = {
     "mean_logit": _mean_logit,
     "lowest_logit": _lowest_logit,
@@ -82,9 +97,11 @@ QUANTITIES: Mapping[str, Callable[[Evidence], np.ndarray]] = {
     "log_chance": lambda evidence: np.log10(np.maximum(evidence.chance, LEAST_CHANCE)),
     "residual": lambda evidence: np.where(np.isnan(evidence.residual), 1.0, evidence.residual),
     "log_rate": lambda evidence: np.log10(np.maximum(evidence.rate, LEAST_RATE)),
+    FORCED: _forced,
 }
 """What a tracklet's probability is made of, (k,) float64 each: the logarithms of the odds of its detections, mean and
-least (NaN where none was scored); its exposures; the logarithm of what chance would give; the residual; its rate."""
+least (NaN where none was scored); its exposures; the logarithm of what chance would give; the residual; its rate; and
+of its own flux what other exposures show at the places of its detections, in the mean (0 where none was measured)."""
 
 Weight = Annotated[float, Meta(ge=-1e6, le=1e6)]
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..artifact.tracklet_model import FORCED as OF_FORCED_FLUXES
 from ..catalogues import Names
 from ..console import say, table, warn
 from ..engines import Engine
@@ -200,7 +201,14 @@ class ClassifyRun:
     @property
     def measures(self) -> bool:
         """Whether it is measured what other exposures show at the place of a detection."""
-        return self.forced or self.rules.forced_limit is not None or len(self.engine.classifier.planes) > 1
+        classifier = self.engine.classifier
+        of_tracklets = () if classifier.tracklets is None else classifier.tracklets["weights"]
+        return (
+            self.forced
+            or self.rules.forced_limit is not None
+            or len(classifier.planes) > 1
+            or OF_FORCED_FLUXES in of_tracklets
+        )
 
     @contextmanager
     def timed(self) -> Iterator[None]:

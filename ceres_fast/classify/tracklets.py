@@ -64,8 +64,10 @@ def put_tracklets(
         np.empty(0, int) if each is None else tracklets.number(e, len(each.flags)) for e, each in enumerate(scores)
     ]
     probability = np.full(len(tracklets.rate), np.nan)
-    if model is not None and len(probability):
-        own = np.concatenate([np.empty(0)] + [each.probability for each in scores if each is not None])
+    if model is not None and len(probability) and any(each is not None for each in scores):
+        there = [each for each in scores if each is not None]
+        own = np.concatenate([each.probability for each in there])
+        forced = np.concatenate([each.forced.get("FORCED_MAX", np.full(len(each.flags), np.nan)) for each in there])
         number = np.concatenate(numbers)
         linked = number > 0
         probability = tracklet_probabilities(
@@ -77,6 +79,7 @@ def put_tracklets(
                 tracklets.rate,
                 tracklets.residual,
                 tracklets.chance,
+                forced[linked],
             ),
         )
     for e, (each, number) in enumerate(zip(scores, numbers, strict=True)):

@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from ..artifact.scaling import DIGITS
-from ..artifact.tracklet_model import QUANTITIES, Evidence, quantities_of, tracklet_probabilities
+from ..artifact.tracklet_model import FORCED, QUANTITIES, Evidence, quantities_of, tracklet_probabilities
 from ..records.splits.hold_out import nights
 from ..stamps import near_edge
 from .predictions import Predictions
@@ -65,9 +65,9 @@ def link(predictions: Predictions) -> Linked | None:
     of = np.full(len(predictions.labels), -1)
     of[rows] = own
     columns = ("tracklet_exposures", "tracklet_rate", "tracklet_residual", "tracklet_chance")
-    evidence = Evidence(
-        own, np.round(predictions.probabilities[rows], DIGITS), *(known[name][rows[first]] for name in columns)
-    )
+    exposures, rate, residual, chance = (known[name][rows[first]] for name in columns)
+    probability = np.round(predictions.probabilities[rows], DIGITS)
+    evidence = Evidence(own, probability, exposures, rate, residual, chance, known["forced_max"][rows])
     return Linked(of, evidence, 2 * _most_of_one(own, predictions.asteroids[rows]) > evidence.exposures)
 
 
@@ -95,7 +95,8 @@ def fit_model(linked: Linked) -> dict[str, Any] | None:
     dict or None
         An `artifact.tracklet_model.TrackletModel` of which nothing is promised yet.
     """
-    values = quantities_of(linked.evidence)
+    names = [name for name in QUANTITIES if name != FORCED or np.isfinite(linked.evidence.forced).any()]
+    values = quantities_of(linked.evidence, names)
     known = np.isfinite(values).all(axis=1)
     asteroid = linked.asteroid[known]
     if min(asteroid.sum(), (~asteroid).sum()) < LEAST:
@@ -104,7 +105,7 @@ def fit_model(linked: Linked) -> dict[str, Any] | None:
     fitted = LogisticRegression().fit(scaler.transform(values[known]), asteroid)
     weights = fitted.coef_[0] / scaler.scale_
     return {
-        "weights": dict(zip(QUANTITIES, weights.tolist(), strict=True)),
+        "weights": dict(zip(names, weights.tolist(), strict=True)),
         "intercept": float(fitted.intercept_[0] - weights @ scaler.mean_),
         "operating_point": None,
     }

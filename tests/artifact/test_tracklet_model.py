@@ -41,6 +41,9 @@ def test_the_quantities_by_hand() -> None:
     np.testing.assert_allclose(found["log_chance"], [-2, 1])  # what shuffled times cannot tell from none
     np.testing.assert_allclose(found["residual"], [1.5, 1])  # two positions have none
     np.testing.assert_allclose(found["log_rate"], np.log10([0.5, 2]))
+    np.testing.assert_allclose(found["forced"], [0, 0])  # not measured
+    shown = replace(TWO, forced=np.array([0.5, 7.0, np.nan, np.nan, -0.1]))
+    np.testing.assert_allclose(quantities_of(shown, ["forced"])[:, 0], [0.25, 1])
 
 
 def test_the_probability_by_hand() -> None:

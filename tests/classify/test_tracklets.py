@@ -76,6 +76,17 @@ def test_a_tracklet_has_one_probability_in_all_exposures(night: Path, out: Path,
         np.testing.assert_array_equal(mine[PROBABILITY_OF_TRACKLET], table[PROBABILITY_OF_TRACKLET])
 
 
+def test_a_model_that_weighs_forced_fluxes_has_them_measured(night: Path, out: Path, tmp_path: Path) -> None:
+    write_field(night)
+    tracklets = {"weights": {"forced": -8.0}, "intercept": 4.0, "operating_point": None}
+    made = classifier(rules=RULES, tracklets=tracklets)
+    (tmp_path / "model").mkdir()
+    model = written(tmp_path / "model", peak_model(classifier_json=made.to_json()))
+    table = table_of(classify([night], model, output=out).written[0])
+    assert abs(table["FORCED_MAX"][MOVING]) < 0.1
+    assert table[PROBABILITY_OF_TRACKLET][MOVING] > 0.95
+
+
 def test_two_fields_count_their_tracklets_by_themselves(night: Path, model: Path, out: Path) -> None:
     write_field(night / "one")
     write_field(night / "two", field="F0002")

@@ -100,6 +100,17 @@ def test_the_model_tells_tracklets_apart_and_can_be_stored() -> None:
     assert model["weights"]["mean_logit"] > 0 > model["weights"]["log_chance"]
 
 
+def test_forced_fluxes_are_weighed_where_they_were_measured() -> None:
+    predictions = many(np.random.default_rng(7), 60, 60)
+    without = fit_model(linked(predictions))
+    shown = np.where(predictions.labels == 1, 0.1, 0.6)
+    measured = fit_model(linked(replace(predictions, known={**predictions.known, "forced_max": shown})))
+    assert without is not None
+    assert measured is not None
+    assert measured["weights"].keys() - without["weights"].keys() == {"forced"}
+    assert measured["weights"]["forced"] < 0
+
+
 def test_a_model_of_few_tracklets_is_none() -> None:
     random = np.random.default_rng(6)
     assert fit_model(linked(many(random, LEAST - 1, 50))) is None
