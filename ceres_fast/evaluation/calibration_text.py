@@ -117,10 +117,10 @@ def _estimate(point: OperatingPoint) -> str:
         )
     text = (
         f"Estimate, not a guarantee: asteroids of one field in one night have an intraclass correlation of "
-        f"{found['rho']:.3f} (95 % interval {found['low']:.3f} to {found['high']:.3f}; of the ranks of the "
-        f"probabilities that decide, bootstrap by field). With it the {point.asteroids:,} asteroids say as much as "
-        f"{found['n_eff']:,.0f} independent ones, and the share of all asteroids that is lost has the upper limit "
-        f"{found['bound']:.4f}"
+        f"{found['rho']:.3f} (95 % interval {found['low']:.3f} to {found['high']:.3f}, bootstrap by field; the larger "
+        "of that of being lost and that of the ranks of the probabilities that decide). With it the "
+        f"{point.asteroids:,} asteroids say as much as {found['n_eff']:,.0f} independent ones, and the share of all "
+        f"asteroids that is lost has the upper limit {found['bound']:.4f}"
     )
     return f"{text} in place of {point.bound:.4f}." if point.by == "asteroid" else f"{text}."
 

@@ -54,12 +54,13 @@ def dependence(critical: np.ndarray, fields: np.ndarray, lost: int, confidence: 
 
     Notes
     -----
-    The correlation is that of the ranks of the critical values, by the estimator of one-way analysis of variance for
-    groups of different sizes (Donner 1986, Int. Stat. Rev. 54, 67): it needs no iteration and no distribution, and
-    ranks are the same whatever the scaling of the probabilities. The correlation of "lost" itself is what would count,
-    but with a few lost asteroids its estimate is noise. Where the logits of a field are shifted together it is smaller
-    than that of the ranks, and the limit errs to the safe side. Where a few fields lose most of their asteroids and the
-    others none it is larger, and the limit is too low.
+    The correlation is the larger of two, both by the estimator of one-way analysis of variance for groups of different
+    sizes (Donner 1986, Int. Stat. Rev. 54, 67), which needs no iteration and no distribution. That of being lost, at
+    the threshold that loses so many, is what decides, but where few are lost its estimate is often 0 by chance. That of
+    the ranks of all critical values is told by every asteroid, is the same whatever the scaling of the probabilities,
+    and is the larger one where the logits of a field are shifted together: then the limit errs to the safe side. Where
+    a few fields lose most of their asteroids, and the others none, it hardly sees that, and the first is the larger;
+    with less than about 150 fields the limit is often too low then (`benchmarks.by_field`).
 
     Below 0 it is set to 0. The effective number is n / (1 + (m - 1) rho) with m the mean number of asteroids a field,
     weighted by that number (Kish 1965, Survey Sampling), and the limit is that of Clopper and Pearson with as many
@@ -69,17 +70,25 @@ def dependence(critical: np.ndarray, fields: np.ndarray, lost: int, confidence: 
     sizes = np.bincount(field)
     if not 2 <= len(sizes) < len(critical) or np.min(critical) == np.max(critical):
         return None
-    ranks = rankdata(critical) - (len(critical) + 1) / 2
-    sums, squares = np.bincount(field, weights=ranks), np.bincount(field, weights=ranks**2)
-    of_field = np.column_stack([sizes, sizes**2, sums, sums**2 / sizes, squares])
-    rho = float(intraclass(np.ones((1, len(sizes))) @ of_field, len(sizes))[0])
-    weights = draws(np.arange(len(sizes)), resamples=RESAMPLES, seed=0)
-    resampled = np.concatenate([intraclass(each @ of_field, len(sizes)) for each in weights])
+    is_lost = critical < np.partition(critical, lost)[lost] if lost < len(critical) else np.ones(len(critical), bool)
+    both = [_of_field(values, field, sizes) for values in (rankdata(critical) - (len(critical) + 1) / 2, is_lost)]
+
+    def larger(weights: np.ndarray) -> np.ndarray:
+        return np.fmax(*(intraclass(weights @ of_field, len(sizes)) for of_field in both))
+
+    rho = float(larger(np.ones((1, len(sizes))))[0])
+    resampled = [larger(each) for each in draws(np.arange(len(sizes)), resamples=RESAMPLES, seed=0)]
     # A sample in which nothing varies says nothing.
-    low, high = np.nanquantile(np.append(resampled, rho), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low, high = np.nanquantile(np.concatenate([*resampled, [rho]]), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     n_eff = len(critical) / (1 + (np.sum(sizes**2) / len(critical) - 1) * rho)
     bound = float(upper_limit(lost / len(critical), n_eff, confidence)) if lost < len(critical) else 1.0
     return {"rho": rho, "low": float(low), "high": float(high), "n_eff": float(n_eff), "bound": bound}
+
+
+def _of_field(values: np.ndarray, field: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Return what `intraclass` needs of each field, (fields, 5)."""
+    sums, squares = np.bincount(field, weights=values), np.bincount(field, weights=values**2)
+    return np.column_stack([sizes, sizes**2, sums, sums**2 / sizes, squares])
 
 
 def upper_limit(share: np.ndarray | float, n_eff: np.ndarray | float, confidence: float) -> np.ndarray:
@@ -94,8 +103,8 @@ def intraclass(totals: np.ndarray, fields: int) -> np.ndarray:
     Parameters
     ----------
     totals : numpy.ndarray
-        Over the fields of each of several samples, (samples, 5): of the number m of asteroids of a field, m^2, the sum s
-        of what correlates, s^2 / m, and the sum of its squares.
+        Over the fields of each of several samples, (samples, 5): of the number m of asteroids of a field, m^2, the sum
+        s of what correlates, s^2 / m, and the sum of its squares.
     fields : int
         How many fields each sample has, 2 or more.
 

@@ -121,7 +121,7 @@ def test_the_report_of_each_kind() -> None:
     assert "Dependence within fields: not estimated." in before
     by_asteroid = report(dependence=found, rows=5000)
     assert "Estimate, not a guarantee: asteroids of one field" in by_asteroid
-    assert "correlation of 0.050 (95 % interval 0.010 to 0.125;" in by_asteroid
+    assert "correlation of 0.050 (95 % interval 0.010 to 0.125, bootstrap by field; the larger of" in by_asteroid
     assert "as much as 250 independent ones" in by_asteroid
     assert "has the upper limit 0.0212 in place of 0.0199." in by_asteroid
     assert "left of 1,000 catalogue rows 125.0 of 5,000" in by_asteroid

@@ -20,7 +20,7 @@ def simulated(sizes: np.ndarray, shared: float, seed: int) -> tuple[np.ndarray, 
     return values, np.strings.add("F", field.astype(np.str_))
 
 
-def estimated(values: np.ndarray, fields: np.ndarray, lost: int = 3) -> Dependence:
+def estimated(values: np.ndarray, fields: np.ndarray, lost: int = 0) -> Dependence:
     found = dependence(values, fields, lost, 0.95)
     assert found is not None
     return found
@@ -69,10 +69,28 @@ def test_without_dependence_the_limit_is_that_of_all_and_with_it_higher() -> Non
     values, fields = np.tile([0.1, 0.2, 0.3, 0.4], 50), np.repeat([f"F{number}" for number in range(50)], 4)
     found = estimated(values, fields)
     assert (found["rho"], found["low"], found["n_eff"]) == (0, 0, 200)
-    assert found["bound"] == pytest.approx(upper_bound(3, 200, 0.95))
+    assert found["bound"] == pytest.approx(upper_bound(0, 200, 0.95))
     shared = estimated(*simulated(np.full(50, 4), 0.5, 5))
     assert shared["n_eff"] < 150
     assert shared["bound"] > found["bound"]
+
+
+def test_of_a_few_spoilt_fields_what_is_lost_says_more_than_the_ranks() -> None:
+    values, fields = simulated(np.full(60, 10), 0, 7)
+    spoilt = np.arange(600) < 20  # two fields
+    values[spoilt] -= 6
+    ranks, with_lost = estimated(values, fields), estimated(values, fields, lost=20)
+    assert ranks["rho"] < 0.2
+    assert with_lost["rho"] == with_lost["high"] == 1
+    assert with_lost["n_eff"] == pytest.approx(60)
+    # Of those lost there, as if each were drawn alone, the estimate is that of analysis of variance too.
+    lost = np.sort(np.random.default_rng(8).permutation(600)[:20])
+    scattered = np.where(np.isin(np.arange(600), lost), -9.0, values + 6 * spoilt)
+    f = f_oneway(*(scattered == -9).reshape(60, 10)).statistic
+    rho = (f - 1) / (f - 1 + 10)
+    of_ranks = estimated(scattered, fields)["rho"]
+    # Those lost are equal; the next is the first that is not.
+    assert estimated(scattered, fields, lost=20)["rho"] == pytest.approx(max(rho, of_ranks, 0))
 
 
 def test_fields_of_equal_asteroids_count_as_one_each() -> None:
@@ -84,7 +102,9 @@ def test_fields_of_equal_asteroids_count_as_one_each() -> None:
 def test_asteroids_lost_before_any_score_have_the_lowest_rank() -> None:
     values, fields = simulated(np.full(20, 6), 0.2, 6)
     lowest = values < np.quantile(values, 0.1)
-    assert estimated(np.where(lowest, -np.inf, values), fields) == estimated(np.where(lowest, -99, values), fields)
+    for lost in (0, int(lowest.sum()), 40):
+        first, second = (estimated(np.where(lowest, least, values), fields, lost) for least in (-np.inf, -99))
+        assert first == second
 
 
 @pytest.mark.parametrize(

@@ -179,10 +179,10 @@ def test_by_field() -> None:
     _, probability, _ = critical(found, 2)
     lost = (probability < by_field.threshold).reshape(60, 10)
     assert (by_field.lost, by_field.field_loss) == (lost.sum(), pytest.approx(lost.mean()))
-    # Of both the same is estimated: that asteroids by far do not say what independent ones would.
+    # Asteroids by far do not say what as many independent ones would.
     assert by_field.dependence is not None
     assert by_asteroid.dependence is not None
-    assert by_field.dependence["rho"] == by_asteroid.dependence["rho"] > 0.5
+    assert min(by_field.dependence["rho"], by_asteroid.dependence["rho"]) > 0.5
     assert by_field.dependence["n_eff"] < 120
     assert by_asteroid.dependence["bound"] > 0.1 >= by_asteroid.bound
 
