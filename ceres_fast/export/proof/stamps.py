@@ -20,7 +20,7 @@ PROOF_SPLITS = ("test", "validation")
 MOST = 4096
 SEED = 0
 
-_KNOWN = ("label", "designation", "mjd")
+_KNOWN = ("label", "designation", "mjd", "padded")
 
 
 @dataclass(frozen=True)

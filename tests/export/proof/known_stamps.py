@@ -26,6 +26,7 @@ def saying(asteroids: Sequence[Sequence[float]], others: Sequence[float] = (), s
         "label": (np.arange(count) < len(owner)).astype(np.int64),
         "designation": np.array([f"A{number}" for number in owner] + [""] * len(others), np.str_),
         "mjd": EVENING + np.arange(count) / 10000,
+        "padded": np.zeros(count, int),
     }
     pixels = np.broadcast_to(answers[:, None, None, None], (count, 32, 32, 1)).copy()
     return Stamps(pixels, known, split, "simulated", "0" * 64)

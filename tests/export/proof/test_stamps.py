@@ -21,7 +21,7 @@ from ...tiny_records import ASTEROIDS
 def test_a_split_that_is_small_enough_is_taken_as_it_is(tiny_records: Path) -> None:
     manifest = load_manifest(tiny_records)
     stamps = draw_stamps(tiny_records, classifier())
-    expected = read_columns(manifest, "test", ("stamp", "label", "designation", "mjd"))
+    expected = read_columns(manifest, "test", ("stamp", "label", "designation", "mjd", "padded"))
     np.testing.assert_array_equal(stamps.pixels, expected["stamp"])
     for name, values in stamps.known.items():
         np.testing.assert_array_equal(values, expected[name])
