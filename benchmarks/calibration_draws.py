@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 from scipy.special import bdtr
-from scipy.stats import norm
+from scipy.stats import binomtest, norm
 
 from ceres_fast.records.tolerance import allowed
 
@@ -86,6 +87,24 @@ def _losses(exposures: int, needs: int, correlation: float) -> tuple[np.ndarray,
 def non_asteroids_left(thresholds: np.ndarray) -> np.ndarray:
     """Return the share of the non-asteroids that each threshold leaves."""
     return norm.sf(thresholds + 2 * MEAN / DEVIATION)
+
+
+def outcome(
+    true_loss: Callable[[np.ndarray], np.ndarray], thresholds: np.ndarray, max_loss: np.ndarray | float
+) -> dict[str, Any]:
+    """Return how many of the thresholds truly lose more than `max_loss`, with 95 % (Clopper-Pearson), and the cost."""
+    loss = true_loss(thresholds)
+    exceeds = int(np.count_nonzero(loss > max_loss))
+    low, high = binomtest(exceeds, len(loss)).proportion_ci(0.95, method="exact")
+    return {
+        "exceeds": exceeds,
+        "share": exceeds / len(loss),
+        "low": float(low),
+        "high": float(high),
+        "mean_loss": float(loss.mean()),
+        "largest_loss": float(loss.max()),
+        "non_asteroids_left": float(non_asteroids_left(thresholds).mean()),
+    }
 
 
 def _smallest(values: np.ndarray, lost: int | None) -> np.ndarray:

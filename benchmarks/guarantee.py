@@ -9,10 +9,11 @@ asteroids with the promise. The promise is kept where that is more than `--max-l
 the draws. The rules: *asteroids*, what `ceres-fast calibrate` does; *stamps*, the same bound over stamps, as if they
 were independent and each an asteroid; *quantile*, the threshold that loses `--max-loss` of the calibration asteroids;
 and 0.5. A population is "needs of exposures"; "fields share" says how correlated asteroids of one field are: the
-promise does not hold for such, and the table says by how much.
+promise does not hold for such, and the table says by how much. What holds for such is the promise by field, of which
+`benchmarks.by_field` has the tables.
 
 With predictions, half of the asteroids of a split that was evaluated choose the threshold and the others are the truth,
-drawn asteroid by asteroid and field by field. Takes about a minute, and no GPU.
+drawn asteroid by asteroid and field by field. Takes a few minutes, and no GPU.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from typing import Any
 import numpy as np
 from scipy.stats import binom, binomtest
 
-from benchmarks.calibration_draws import RULES, Population, non_asteroids_left
+from benchmarks import by_field
+from benchmarks.calibration_draws import RULES, Population, outcome
 from benchmarks.machine import write_result
 from benchmarks.resampled import resample
 from ceres_fast.console import say, table
@@ -70,7 +72,9 @@ def measure(
             "asteroids": asteroids,
             "max_loss": max_loss,
             "expected": None if population.fields else _expected(asteroids, max_loss, confidence),
-            "rules": {rule: _outcome(population, np.concatenate(chosen[max_loss, rule]), max_loss) for rule in RULES},
+            "rules": {
+                rule: outcome(population.loss, np.concatenate(chosen[max_loss, rule]), max_loss) for rule in RULES
+            },
         }
         for max_loss in promises
     ]
@@ -78,21 +82,6 @@ def measure(
 
 def _expected(asteroids: int, max_loss: float, confidence: float) -> float:
     return float(binom.cdf(allowed(asteroids, max_loss, confidence), asteroids, max_loss))
-
-
-def _outcome(population: Population, thresholds: np.ndarray, max_loss: float) -> dict[str, Any]:
-    loss = population.loss(thresholds)
-    exceeds = int(np.count_nonzero(loss > max_loss))
-    low, high = binomtest(exceeds, len(loss)).proportion_ci(0.95, method="exact")
-    return {
-        "exceeds": exceeds,
-        "share": exceeds / len(loss),
-        "low": float(low),
-        "high": float(high),
-        "mean_loss": float(loss.mean()),
-        "largest_loss": float(loss.max()),
-        "non_asteroids_left": float(non_asteroids_left(thresholds).mean()),
-    }
 
 
 def together(rows: list[dict[str, Any]], max_loss: float, draws: int) -> dict[str, Any]:
@@ -197,6 +186,7 @@ def main() -> None:
     for number, (population, asteroids) in enumerate(product((*INDEPENDENT, *OF_FIELDS), sizes)):
         random = np.random.default_rng([given.seed, number])
         rows += measure(population, asteroids, given.max_loss, given.confidence, given.draws, random)
+    fields = by_field.measure_all(given.confidence, given.draws, given.seed)
     found = of_predictions(given)
     whole = [together(rows, max_loss, given.draws) for max_loss in given.max_loss]
     write_result(
@@ -207,11 +197,13 @@ def main() -> None:
             "seed": given.seed,
             "independent_asteroids_together": whole,
             "simulated": rows,
+            "by_field": fields,
             "predictions": found,
         },
     )
     for max_loss in given.max_loss:
         show(rows, max_loss, given.confidence)
+    by_field.show(fields, given.confidence)
     for row in whole:
         say(
             f"Independent asteroids, all {row['draws']:,} draws: {row['share']:.4f} lose more than {row['max_loss']:g} "
