@@ -12,15 +12,11 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from .measured import Measured
-from .motions import SIGMAS, Motions, fit, worst
+from .motions import BEND, SIGMAS, Motions, fit, worst
 from .rules import Rules
 
 LEAST = 3
 """Exposures in which something must be seen to be linked; two where there are no more."""
-
-BEND = 1.68e-4
-"""arcsec/min²: how fast the turning of the Earth bends the path of what is 1 au away, at the equator: 6378 km times
-(7.292e-5 / s)² over 1 au. Motions are at constant rates; what bends by as much stays within the errors."""
 
 PIECE = 200_000
 """Pairs that are looked at together; bounds the memory."""
@@ -28,9 +24,10 @@ PIECE = 200_000
 MEMBERS = 1_000_000
 """Members, those that there are not included, of what is followed together; bounds the memory, too."""
 
-MOST_PAIRS = 30_000_000
-"""Pairs from which tracklets are started, at most: where there would be more, and there are more exposures than
-`LEAST`, it takes one more exposure to be linked (`Linker.needed`), so that fewer pairs are enough."""
+MOST_WORK = 30_000_000
+"""Pairs that are followed into an exposure, and ten times the detections that are near enough there, at most. Where
+there would be more it takes more exposures to be linked (`Linker.needed`), but no more than half of them: then fewer
+pairs, and closer ones, are enough; and of many exposures, what is seen in three is there by chance."""
 
 TRAIL = 3.0
 """FWHM: something longer than this has a direction, and something that moves by more than this is longer than wide."""
@@ -67,8 +64,13 @@ class Linker:
     rules: Rules
     fastest: float
 
-    def find(self) -> tuple[np.ndarray, Motions]:
+    def find(self, needed: int | None = None) -> tuple[np.ndarray, Motions]:
         """Return rows of all that fit one motion, each in as many exposures as it can be, and the motions.
+
+        Parameters
+        ----------
+        needed : int, optional
+            In how many exposures something must be seen, instead of `needed`.
 
         Returns
         -------
@@ -76,12 +78,13 @@ class Linker:
             Shape (k, exposures), int64: rows of `measured`; its last one where there is no member.
         motions : Motions
         """
+        needed = self.needed if needed is None else needed
         found = [np.empty((0, len(self.rows)), np.int64)]
-        for started in _together(self._started(), MEMBERS // len(self.rows)):
+        for started in _together(self._started(needed), MEMBERS // len(self.rows)):
             found.append(self._extended(started) if self.times > 2 else started)
         members = np.unique(np.concatenate(found), axis=0)
         motions = self.fit(members)
-        good = self._believed(members, motions)
+        good = self._believed(members, motions, needed)
         return members[good], motions.of(good)
 
     @cached_property
@@ -98,10 +101,23 @@ class Linker:
     @cached_property
     def needed(self) -> int:
         """In how many of them, at different times, something must be seen to be linked."""
-        for number in range(min(LEAST, self.times), self.times):
-            if sum(self._count(*pair) for pair in _within_groups(self.usable, number - 1)) <= MOST_PAIRS:
-                return number
-        return self.times
+        least = min(LEAST, self.times)
+        half = max(least, (self.times + 1) // 2)
+        return next((each for each in range(least, half) if self._work(each) <= MOST_WORK), half)
+
+    def _work(self, needed: int) -> float:
+        """Return how much there is to do to find what is seen in so many exposures, about: see `MOST_WORK`."""
+        taken, numbers, work = self.minutes[self.usable], np.array([len(self.rows[e]) for e in self.usable]), 0.0
+        every = np.concatenate(self.rows)
+        area = max(float(np.prod(np.ptp(self.measured.place[every], axis=0))), 1e-9)
+        variance = np.median(self._variance(every, 0.0))
+        for first, second in _within_groups(self.usable, needed - 1):
+            if (minutes := self.minutes[second] - self.minutes[first]) > 0:
+                error = variance + _ahead((taken - self.minutes[first]) / minutes, minutes, variance, variance)
+                near = numbers * (math.pi * worst(2) * error / area).clip(0, 1)
+                reach = math.pi * (self.fastest * minutes) ** 2 / area
+                work += len(self.rows[first]) * len(self.rows[second]) * min(1.0, reach) * (1 + 10 * near).sum()
+        return work
 
     def fit(self, members: np.ndarray) -> Motions:
         """Fit motions to members, (k, exposures)."""
@@ -131,11 +147,11 @@ class Linker:
             Of each, with two degrees of freedom; infinite where there are fewer.
         """
         place, variance = motions.at(self.minutes[e])
-        farthest = math.sqrt(worst(2) * (variance.max(initial=0) + self._widest(rows, e)))
+        farthest = math.sqrt(worst(2) * (variance.max(initial=0) + self._widest(rows)))
         distance, number = tree.query(place, k=CANDIDATES, distance_upper_bound=farthest)
         there = np.isfinite(distance)
         near = np.where(there, rows[np.where(there, number, 0)], self.none)
-        own = self._variance(near, motions.rate[:, None], e)
+        own = self._variance(near, motions.rate[:, None])
         return near, distance**2 / (variance[:, None] + np.where(there, own, 0))
 
     @property
@@ -152,9 +168,9 @@ class Linker:
         fainter = self.measured.magnitude[rows] - middle[:, None]
         return np.nan_to_num(np.sign(fainter) * np.clip(np.abs(fainter) - allowed, 0, None))
 
-    def _started(self) -> Iterator[np.ndarray]:
+    def _started(self, needed: int) -> Iterator[np.ndarray]:
         """Yield members of what is seen in three exposures of which every tracklet has two; or in two of two."""
-        for first, second in _within_groups(self.usable, self.needed - 1) if self.times > 1 else []:
+        for first, second in _within_groups(self.usable, needed - 1) if self.times > 1 else []:
             if self.minutes[second] > self.minutes[first]:
                 for pairs in self._pairs(first, second):
                     if self.times == 2:
@@ -162,37 +178,18 @@ class Linker:
                     else:
                         yield from self._triples(first, second, pairs)
 
-    def _count(self, first: int, second: int) -> int:
-        """Return how many pairs of detections two exposures have that are near enough to each other."""
-        if (first, second) not in self._counts:
-            radius = self._reach(first, second)
-            self._counts[first, second] = int(self._tree(first).count_neighbors(self._tree(second), radius))
-        return self._counts[first, second]
-
-    @cached_property
-    def _counts(self) -> dict[tuple[int, int], int]:
-        return {}
-
     def _reach(self, first: int, second: int) -> float:
         """Return how far apart two detections of what moves may be, arcsec."""
-        variance = self._widest(self.rows[first], first) + self._widest(self.rows[second], second)
+        variance = self._widest(self.rows[first]) + self._widest(self.rows[second])
         return self.fastest * abs(self.minutes[second] - self.minutes[first]) + math.sqrt(worst(2) * variance)
 
-    def _variance(self, rows: np.ndarray, rate: np.ndarray | float, e: int | slice = slice(None)) -> np.ndarray:
-        """Return the variance of places: with that of what moves while times are not known better, and that bends."""
-        return self.measured.variance[rows] + self._bent[e] ** 2 + (rate * self.rules.timing_error / 60) ** 2
+    def _variance(self, rows: np.ndarray, rate: np.ndarray | float) -> np.ndarray:
+        """Return the variance of places, with that of what moves while the times are not known better."""
+        return self.measured.variance[rows] + (rate * self.rules.timing_error / 60) ** 2
 
-    @cached_property
-    def _bent(self) -> np.ndarray:
-        """How far paths bend until each exposure, from the middle of all, arcsec."""
-        if not len(self.usable):
-            return np.zeros(len(self.minutes))
-        middle = self.minutes[self.usable[[0, -1]]].mean()
-        return BEND / 2 * np.nan_to_num(self.minutes - middle) ** 2
-
-    def _widest(self, rows: np.ndarray, e: int) -> float:
-        """Return the largest variance of places of an exposure, arcsec²."""
-        return float(self._variance(rows, self.fastest, e).max(initial=0))
+    def _widest(self, rows: np.ndarray) -> float:
+        """Return the largest variance of some places, arcsec²."""
+        return float(self._variance(rows, self.fastest).max(initial=0))
 
     def _span(self, place: np.ndarray) -> np.ndarray:
         """Return rates (arcsec/min), (k, 1), of the first and the last of members in time; their places (k, e, 2)."""
@@ -211,7 +208,7 @@ class Linker:
         for i, j in _within(self._tree(second), place[one], self._reach(first, second)):
             pairs = np.column_stack([one[i], other[j]])
             rate = np.hypot(*(place[pairs[:, 1]] - place[pairs[:, 0]]).T) / minutes
-            variance = self._variance(pairs[:, 0], rate, first) + self._variance(pairs[:, 1], rate, second)
+            variance = self._variance(pairs[:, 0], rate) + self._variance(pairs[:, 1], rate)
             error = np.sqrt(worst(2) * variance) / minutes
             apart = np.abs(np.diff(self.measured.magnitude[pairs], axis=1)[:, 0])
             alike = apart <= 2 * self.rules.flux_limit + SIGMAS * self.measured.magnitude_error[pairs].sum(axis=1)
@@ -224,18 +221,18 @@ class Linker:
         minutes = self.minutes[second] - self.minutes[first]
         way = place[pairs[:, 1]] - place[pairs[:, 0]]
         rate = np.hypot(*way.T) / minutes
-        variance = [self._variance(pairs[:, n], rate, e) for n, e in enumerate((first, second))]
+        variance = [self._variance(each, rate) for each in pairs.T]
         for third in self.usable:
             share = (self.minutes[third] - self.minutes[first]) / minutes
             if share in (0, 1) or not len(pairs):
                 continue
             predicted = place[pairs[:, 0]] + share * way
-            error = variance[0] * (1 - share) ** 2 + variance[1] * share**2
+            error = _ahead(share, minutes, *variance)
             rows = self.rows[third]
-            radius = np.sqrt(worst(2) * (error + self._widest(rows, third)))
+            radius = np.sqrt(worst(2) * (error + self._widest(rows)))
             for i, j in _within(self._tree(third), predicted, radius):
                 distance = np.hypot(*(place[rows[j]] - predicted[i]).T)
-                fits = distance**2 <= worst(2) * (error[i] + self._variance(rows[j], rate[i], third))
+                fits = distance**2 <= worst(2) * (error[i] + self._variance(rows[j], rate[i]))
                 members = self._members([first, second, int(third)], np.column_stack([pairs[i], rows[j]])[fits])
                 yield members[~self.differ(members, members).any(axis=1)]
 
@@ -274,7 +271,7 @@ class Linker:
                 motions.put(k[better], refit.of(better))
         return members
 
-    def _believed(self, members: np.ndarray, motions: Motions) -> np.ndarray:
+    def _believed(self, members: np.ndarray, motions: Motions, needed: int) -> np.ndarray:
         """Tell which fit well, move at a wanted rate, and do not look like something else; (k,) bool."""
         there = members != self.none
         times = np.unique(self.minutes[self.usable], return_inverse=True)[1]
@@ -284,7 +281,7 @@ class Linker:
         rate, error = motions.rate, SIGMAS * motions.rate_error
         wanted = (rate + error >= self.rules.slowest) & (rate - error <= self.fastest)
         otherwise = self._drawn_out_otherwise(members, motions.velocity)
-        enough = seen.sum(axis=1) >= self.needed
+        enough = seen.sum(axis=1) >= needed
         return enough & wanted & motions.fit_well() & motions.move() & (2 * otherwise.sum(axis=1) <= there.sum(axis=1))
 
     def _drawn_out_otherwise(self, members: np.ndarray, velocity: np.ndarray) -> np.ndarray:
@@ -311,6 +308,22 @@ def _within_groups(exposures: np.ndarray, number: int) -> list[tuple[int, int]]:
     """
     groups = np.array_split(exposures, max(number, 1))
     return [(int(first), int(second)) for group in groups for first, second in combinations(group, 2)]
+
+
+def _ahead(share: np.ndarray | float, minutes: float, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return the variance of a place that is predicted from two.
+
+    Parameters
+    ----------
+    share : float or numpy.ndarray
+        When it is: 0 at the time of the first, 1 at that of the second.
+    minutes : float
+        Between the two.
+    first, second : numpy.ndarray
+        Their variances, arcsec².
+    """
+    bent = BEND / 2 * minutes**2 * share * (share - 1)
+    return first * (1 - share) ** 2 + second * share**2 + bent**2
 
 
 def _together(parts: Iterable[np.ndarray], rows: int) -> Iterator[np.ndarray]:

@@ -1,4 +1,4 @@
-"""Motions at constant rates that fit detections of several exposures, many at a time."""
+"""Motions at rates that hardly change, which fit detections of several exposures; many at a time."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ from scipy.stats import chi2
 LEAST_P = 1e-4
 """A motion that fits detections worse than this share of true ones does is not theirs."""
 
+BEND = 1.68e-4
+"""arcsec/min²: how fast the turning of the Earth changes the rate of what is 1 au away, at the equator: 6378 km times
+(7.292e-5 / s)² over 1 au. Rates change by this, 1 sigma, on each axis."""
+
 SIGMAS = 3.0
 """How far a rate or a magnitude may be beyond its limit, in units of its error."""
 
@@ -18,6 +22,9 @@ SIGMAS = 3.0
 @dataclass(frozen=True)
 class Motions:
     """Motions fitted to the members of k tracklets by least squares.
+
+    The places are p + v t + a q(t) at the time t from the middle, where q(t) is t² / 2 less the straight line that fits
+    it best at the times of the members, and a is 0 with an error of `BEND` before anything is seen.
 
     Parameters
     ----------
@@ -27,8 +34,14 @@ class Motions:
         Where it was then, arcsec, and arcsec/min; shape (k, 2), axes (east, north).
     weight, lever : numpy.ndarray
         Sum of the members' weights, arcsec⁻², and of these times their squared times from the middle; shape (k,).
+    change : numpy.ndarray
+        Of the rate, a, arcsec/min², shape (k, 2).
+    change_variance : numpy.ndarray
+        Of each of its coordinates, shape (k,).
+    line : numpy.ndarray
+        The straight line in q, its height (min²) and slope (min), shape (k, 2).
     chi2 : numpy.ndarray
-        Shape (k,).
+        With that of the change of the rate, so that it has 2 degrees of freedom per member less 4; shape (k,).
     number : numpy.ndarray
         Members, shape (k,), int64.
     """
@@ -38,6 +51,9 @@ class Motions:
     velocity: np.ndarray
     weight: np.ndarray
     lever: np.ndarray
+    change: np.ndarray
+    change_variance: np.ndarray
+    line: np.ndarray
     chi2: np.ndarray
     number: np.ndarray
 
@@ -54,7 +70,9 @@ class Motions:
     def at(self, minute: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
         """Return places (k, 2) at times, and the variance of each coordinate (k,)."""
         since = minute - self.minute
-        return self.place + self.velocity * since[:, None], 1 / self.weight + since**2 / self.lever
+        bent = since**2 / 2 - self.line[:, 0] - self.line[:, 1] * since
+        place = self.place + self.velocity * since[:, None] + self.change * bent[:, None]
+        return place, 1 / self.weight + since**2 / self.lever + bent**2 * self.change_variance
 
     def of(self, rows: np.ndarray) -> Motions:
         """Return some of them, by number or mask."""
@@ -94,7 +112,7 @@ def _worst(most: int) -> np.ndarray:
 
 
 def fit(place: np.ndarray, variance: np.ndarray, minutes: np.ndarray) -> Motions:
-    """Fit motions at constant rates.
+    """Fit motions.
 
     Parameters
     ----------
@@ -115,5 +133,12 @@ def fit(place: np.ndarray, variance: np.ndarray, minutes: np.ndarray) -> Motions
     middle = (weights[..., None] * place).sum(axis=1) / weight[:, None]
     velocity = ((weights * since)[..., None] * place).sum(axis=1) / lever[:, None]
     apart = place - middle[:, None] - velocity[:, None] * since[..., None]
-    total = (weights * (apart**2).sum(axis=2)).sum(axis=1)
-    return Motions(minute, middle, velocity, weight, lever, total, there.sum(axis=1))
+    half = since**2 / 2
+    line = np.column_stack([(weights * half).sum(axis=1) / weight, (weights * half * since).sum(axis=1) / lever])
+    bent = np.where(there, half - line[:, :1] - line[:, 1:] * since, 0.0)
+    change_variance = 1 / ((weights * bent**2).sum(axis=1) + BEND**-2)
+    pull = ((weights * bent)[..., None] * apart).sum(axis=1)
+    total = (weights * (apart**2).sum(axis=2)).sum(axis=1) - (pull**2).sum(axis=1) * change_variance
+    change = pull * change_variance[:, None]
+    number = there.sum(axis=1)
+    return Motions(minute, middle, velocity, weight, lever, change, change_variance, line, total, number)

@@ -199,7 +199,7 @@ def _chance(linker: Linker, members: np.ndarray, motions: Motions) -> np.ndarray
     for order in orders:
         minutes = linker.minutes.copy()
         minutes[linker.usable] = minutes[linker.usable[order]]
-        found, shuffled = replace(others, minutes=minutes).find()
+        found, shuffled = replace(others, minutes=minutes).find(linker.needed)
         order = np.lexsort((shuffled.rate, -shuffled.number))
         kept = (_owned(found[order], linker) != linker.none).any(axis=1)
         numbers.append(shuffled.number[order[kept]])

@@ -16,6 +16,7 @@ from ceres_fast.catalogues import Catalogue
 from ceres_fast.catalogues.detections import Detections, read_detections
 from ceres_fast.selection.linking import _within_groups
 from ceres_fast.selection.match import match_known
+from ceres_fast.selection.motions import BEND
 from ceres_fast.selection.rules import Rules
 from ceres_fast.selection.stationary import find_stationary
 from ceres_fast.selection.tracklets import FASTEST, SHUFFLES, Tracklets, _orders, find_tracklets
@@ -111,7 +112,7 @@ def test_what_turns_or_stops_is_no_motion():
 def test_a_main_belt_asteroid_is_found_over_two_hours_in_which_its_path_bends():
     minutes = np.array([0.0, 40, 80, 120])
     points = way(0.5, 250, minutes)
-    points[:, 1] += 1.68e-4 / 2 * (minutes - 60) ** 2 / SCALE  # what the turning of the Earth does, 1 au away
+    points[:, 1] += BEND / 2 * (minutes - 60) ** 2 / SCALE  # what the turning of the Earth does, 1 au away
     assert len(found(*[seen([point], t) for point, t in zip(points, minutes, strict=True)]).rate) == 1
 
 
@@ -394,16 +395,16 @@ def test_of_one_more_exposure_than_groups_two_are_a_pair(number, groups, data):
         assert {(min(a, b), max(a, b)) for a in chosen for b in chosen if a != b} & set(pairs)
 
 
-def test_where_too_many_pairs_are_there_more_exposures_are_needed(monkeypatch):
-    points = way(0.5, 90, np.arange(6) * 10.0)
-    noise = [random_points(100, e, (700, 700)) + MIDDLE - 350 for e in range(6)]
-    exposures = [seen(np.vstack([noise[e], points[e]]), 10 * e) for e in range(6)]
-    everything = found(*exposures)
-    monkeypatch.setattr("ceres_fast.selection.linking.MOST_PAIRS", 20_000)
-    some = found(*exposures)
-    assert [100] * 6 in everything.members.tolist()
-    assert [100] * 6 in some.members.tolist()
-    assert everything.exposures.min() == 3 < some.exposures.min()
+def test_where_too_much_is_to_be_tried_more_exposures_are_needed_but_at_most_half(monkeypatch):
+    points = way(0.5, 90, np.arange(8) * 6.0)
+    noise = [random_points(60, e, (300, 300)) + MIDDLE - 150 for e in range(8)]
+    exposures = [seen(np.vstack([noise[e], points[e]]), 6 * e) for e in range(8)]
+    for work, least in ((1e12, 3), (1_000, 4)):
+        monkeypatch.setattr("ceres_fast.selection.linking.MOST_WORK", work)
+        tracklets = found(*exposures)
+        assert tracklets.members[0].tolist() == [60] * 8
+        assert tracklets.exposures.min() == least
+        assert found(*exposures[:4]).exposures.min() == 3
 
 
 @pytest.mark.parametrize("number", [500, 3000])
