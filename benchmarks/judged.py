@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks.equal_asteroids import ALWAYS, DROPPED, NOBODY, Rows
 from benchmarks.simulated_truth import ASIDE, ASTEROID, exposures_of, in_exposure, planned, read_asteroids, true_kinds
 from ceres_fast.catalogues import read_catalogue
-from ceres_fast.classify.scores import ELSEWHERE, FLAGS, PADDED, PROBABILITY, PROVISIONAL, STATIONARY
+from ceres_fast.classify.scores import ELSEWHERE, FLAGS, NEAR_EDGE, PADDED, PROBABILITY, PROVISIONAL, STATIONARY
 
 FORCED = ("FORCED_MIN", "FORCED_MAX", "FORCED_SEEN", "FORCED_LOOKED")
 
@@ -43,7 +43,8 @@ class Judged:
     elsewhere: dict[float, np.ndarray]
 
     def score(self, network: str, limit: float | None = None, instead: np.ndarray | None = None) -> np.ndarray:
-        """Return what a threshold is compared with: as with --drop, what is not scored or provisional always stays.
+        """Return what a threshold is compared with: as with --drop, what is not scored, provisional, or near an edge
+        and not stationary always stays.
 
         `instead` replaces the probabilities that are known; `limit` is that of the forced rule.
         """
@@ -53,7 +54,8 @@ class Judged:
         if limit is not None:
             dropped |= self.elsewhere[limit]
         score = np.where(dropped, DROPPED, score)
-        return np.where(np.isnan(score) | (flags & PROVISIONAL > 0), ALWAYS, score)
+        near_edge = ~dropped & (flags & NEAR_EDGE > 0)
+        return np.where(np.isnan(score) | (flags & PROVISIONAL > 0) | near_edge, ALWAYS, score)
 
     def side_numbers(self, network: str) -> np.ndarray:
         """Return the logit of a classifier's probability and the forced fluxes, (n, 5); NaN where not known."""

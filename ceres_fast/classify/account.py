@@ -22,8 +22,9 @@ from ..selection.stationary import RandomPlaces
 from ..selection.track_cost import cost_rows
 from ..settings.classifier import TableFormat
 from ..settings.guarantee import NEEDS
+from .limits import WHY, Limits, kept_rows, reasons
 from .outputs import write_divided
-from .scores import FEW_PIXELS, NO_TEMPLATE, WHY, Limits, Scores, reasons
+from .scores import FEW_PIXELS, NO_TEMPLATE, Scores
 
 CLASSIFIED, PASSED_ON, KEPT = "classified", "passed on unfiltered", "kept as an earlier run classified them"
 NO_CATALOGUE, SAME_CATALOGUE, UNREADABLE = "without a catalogue", "with the catalogue of another", "unreadable folders"
@@ -134,7 +135,7 @@ class Result:
     account : Account
         Which files were found, and what became of each.
     fields : dict
-        For each field and night (and for all stamps) why rows go or stay (`scores.WHY`).
+        For each field and night (and for all stamps) why rows go or stay (`limits.WHY`).
     tracklets : collections.Counter
         How many each field and night has.
     limits : Limits or None
@@ -245,7 +246,7 @@ class ClassifyRun:
         """Note a table that was written."""
         if not self.dry_run:
             self.result.written.append(written)
-        self.result.counts[name] = scores.count(self.engine.threshold, self.result.limits)
+        self.result.counts[name] = scores.count(self.engine.threshold, kept_rows(scores, self.result.limits))
 
     def summary(self) -> None:
         """Print the counts, the speed, what the rules cost, and what went wrong."""

@@ -15,6 +15,7 @@ from ..errors import InputError
 from ..files import copy_file
 from ..frames.info import FrameInfo
 from .account import CLASSIFIED, KEPT, PASSED_ON, ClassifyRun
+from .limits import kept_rows
 from .outputs import scored_rows
 from .scores import Scores
 
@@ -134,7 +135,7 @@ class CatalogueJob:
         if self._read is None or self._scores is None:  # no CCD came as far as the catalogue
             self._write_without_scores(run)
             return
-        self._write(self._read, self._scores, self._scores.kept(run.result.limits), run)
+        self._write(self._read, self._scores, kept_rows(self._scores, run.result.limits), run)
         self._count(self._scores, run)
         self._finish(PASSED_ON if self._incomplete else CLASSIFIED, run)
 

@@ -25,8 +25,8 @@ from .catalogue_job import CatalogueJob
 from .checks import check_camera, check_scale, read_known_sky, read_static_sources, rules_of
 from .exposures import classify_exposures
 from .inputs import Inputs, find_inputs
+from .limits import limits_of
 from .outputs import check_targets, format_of, frame_target, stamps_target
-from .scores import limits_of
 from .stamp_files import classify_stamps
 
 OPTIONS = {**options_of(ClassifyOptions), **only(Shared, "forced", "needs", "on_error")}

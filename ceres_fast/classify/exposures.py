@@ -17,6 +17,7 @@ from ..errors import InputError
 from ..frames.cut import cut_stamps
 from ..frames.exposures import group_exposures
 from ..frames.reading import FrameInfo, read_frame
+from ..selection.linked import tracklets_of
 from ..selection.others.exposures import OtherExposures
 from ..selection.others.forced import Forced
 from ..selection.single import warn_of_single
@@ -37,7 +38,7 @@ from .scores import (
     Scores,
     score,
 )
-from .tracklets import link, put_tracklets
+from .tracklets import put_tracklets
 
 
 class Compared(NamedTuple):
@@ -95,7 +96,7 @@ def _classify_field(group: Sequence[FrameInfo], job_of: dict[str, CatalogueJob],
     asked = [_may_move(field, e) for e in range(len(field.jobs))]
     forced = [_forced(field, e, run, errors) for e in range(len(field.jobs))]
     elsewhere = [_elsewhere(field, e, shown, run) for e, shown in enumerate(forced)]
-    tracklets = link(field.exposures, field.found, field.comparison, elsewhere, run.rules)
+    tracklets = tracklets_of(field.exposures, field.found.stays, elsewhere, field.comparison, run.rules)
     if tracklets is not None:
         stays = [each & ~tracklets.blended(e, len(each)) for e, each in enumerate(field.found.stays)]
         field = field._replace(found=Stationary(stays, field.found.compared))

@@ -17,6 +17,7 @@ from ..frames.stamp_folders import read_stamp
 from ..stamps import STAMP_SIZE
 from .account import CLASSIFIED, KEPT, PASSED_ON, ClassifyRun
 from .checks import check_planes
+from .limits import kept_rows
 from .outputs import dropped_path
 from .scores import CHUNK, PROBABILITY, Scores, score
 
@@ -58,7 +59,7 @@ def classify_stamps(files: Sequence[Path], target: Path, run: ClassifyRun) -> No
             chosen = table if rows is None else table[rows]
             chosen.write(temporary, format=FORMATS[run.table_format or "CSV"], overwrite=True)
 
-    run.write(write, target, scores.kept(run.result.limits))
+    run.write(write, target, kept_rows(scores, run.result.limits))
     run.count_field("stamps", scores)
     run.done("stamps", scores, target)
 

@@ -1,4 +1,4 @@
-"""The tracklets of a field's detections: found before these are scored, judged when all exposures are."""
+"""The tracklets of a field in the scores of its exposures: which row is in which, and how probable each is."""
 
 from __future__ import annotations
 
@@ -8,41 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..artifact.tracklet_model import Evidence, tracklet_probabilities
-from ..catalogues.detections import Detections
-from ..selection.rules import Rules
-from ..selection.stationary import Comparison, Stationary
-from ..selection.tracklets import Tracklets, find_tracklets
+from ..selection.tracklets import Tracklets
 from .scores import BLENDED, PROBABILITY_OF_TRACKLET, TRACKLET, Scores
-
-
-def link(
-    exposures: Sequence[Detections],
-    found: Stationary,
-    comparison: Comparison | None,
-    elsewhere: Sequence[np.ndarray],
-    rules: Rules,
-) -> Tracklets | None:
-    """Find the tracklets of a field; None where nobody knows what in it moves.
-
-    Parameters
-    ----------
-    exposures : sequence of Detections
-        The exposures of a field.
-    found : Stationary
-        Which of these are stationary.
-    comparison : Comparison or None
-        How that was found; None where it was not.
-    elsewhere : sequence of numpy.ndarray
-        Which of each exposure's detections the others show too, (n,) bool.
-    rules : Rules
-    """
-    if comparison is None:
-        return None
-    moving = [
-        ~(stays | each.rejected | shown) for each, stays, shown in zip(exposures, found.stays, elsewhere, strict=True)
-    ]
-    stationary = [stays & ~each.rejected for each, stays in zip(exposures, found.stays, strict=True)]
-    return find_tracklets(exposures, moving, stationary, rules)
 
 
 def put_tracklets(

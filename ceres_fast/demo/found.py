@@ -14,8 +14,9 @@ from astropy.table import Table, vstack
 
 from ..catalogues import read_catalogue
 from ..classify import Result
+from ..classify.limits import WHY
 from ..classify.outputs import dropped_path
-from ..classify.scores import PROBABILITY, WHY
+from ..classify.scores import PROBABILITY
 from ..console import say, table
 from ..evaluation.figures import MOST_STAMPS
 from ..evaluation.operating_point import OperatingPoint
@@ -47,7 +48,7 @@ class Night:
     counts : collections.Counter
         See `ceres_fast.selection.field.COUNTS`.
     reasons : mapping of str to int
-        How many rows of the catalogues went or stayed for which reason (`ceres_fast.classify.scores.WHY`).
+        How many rows of the catalogues went or stayed for which reason (`ceres_fast.classify.limits.WHY`).
     point : OperatingPoint
         The threshold, and what was promised of it.
     """

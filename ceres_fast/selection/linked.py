@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 from astropy.table import Table
 
+from ..catalogues.detections import Detections
 from .labels import Labelled
 from .rules import Rules
 from .stationary import Comparison
@@ -25,8 +26,45 @@ LINKED = (
 )
 """The columns that `link_field` fills in."""
 
+_FITTED = ("rate", "position_angle", "residual", "chance")
+
 DIGITS = 6
 """Decimals of what is fitted: the last bits of sums differ between machines."""
+
+
+def tracklets_of(
+    exposures: Sequence[Detections],
+    stays: Sequence[np.ndarray],
+    elsewhere: Sequence[np.ndarray],
+    comparison: Comparison | None,
+    rules: Rules,
+) -> Tracklets | None:
+    """Find the tracklets of a field, as records are built and as a night is classified.
+
+    Parameters
+    ----------
+    exposures : sequence of Detections
+        The exposures of a field and CCD in one night.
+    stays, elsewhere : sequence of numpy.ndarray
+        Which detections of each are stationary, and which the others show too, (n,) bool.
+    comparison : Comparison or None
+        How it was found what is stationary; None where it was not.
+    rules : Rules
+        For `find_tracklets`.
+
+    Returns
+    -------
+    Tracklets or None
+        With what is fitted rounded to `DIGITS`. None where nobody knows what moves: of a single exposure, or where
+        nothing was compared.
+    """
+    if comparison is None or len(exposures) < 2:
+        return None
+    both = list(zip(exposures, stays, elsewhere, strict=True))
+    moving = [~(fixed | each.rejected | shown) for each, fixed, shown in both]
+    found = find_tracklets(exposures, moving, [fixed & ~each.rejected for each, fixed, _ in both], rules)
+    fitted = {name: np.round(getattr(found, name), DIGITS) + 0 for name in _FITTED}
+    return replace(found, **fitted)
 
 
 def link_field(
@@ -50,11 +88,10 @@ def link_field(
     tracklets : Tracklets or None
         None where nobody knows what moves: of a single exposure, or where nothing was compared.
     """
-    if comparison is None or len(labelled) < 2:
+    stays, elsewhere = [each.stays for each in labelled], [each.elsewhere for each in labelled]
+    tracklets = tracklets_of([each.exposure for each in labelled], stays, elsewhere, comparison, rules)
+    if tracklets is None:
         return list(labelled), None
-    moving = [~(each.stays | each.exposure.rejected | each.elsewhere) for each in labelled]
-    stationary = [each.stays & ~each.exposure.rejected for each in labelled]
-    tracklets = find_tracklets([each.exposure for each in labelled], moving, stationary, rules)
     linked = []
     for e, each in enumerate(labelled):
         columns = _columns(tracklets, e, len(each.stays))
@@ -65,8 +102,7 @@ def link_field(
 def _columns(tracklets: Tracklets, e: int, n: int) -> dict[str, np.ndarray]:
     """Return the columns `LINKED` of the n detections of an exposure: int64 and float64, (n,)."""
     number = tracklets.number(e, n)  # 0 is none: the last value below
-    fitted = (tracklets.rate, tracklets.position_angle, tracklets.residual, tracklets.chance)
-    known = [np.append(np.round(each, DIGITS) + 0, np.nan)[number - 1] for each in fitted]
+    known = [np.append(getattr(tracklets, name), np.nan)[number - 1] for name in _FITTED]
     exposures = np.append(tracklets.exposures, 0)[number - 1]
     return dict(zip(LINKED, (number, exposures, *known, tracklets.blended(e, n).astype(np.int64)), strict=True))
 

@@ -9,6 +9,7 @@ from benchmarks.equal_asteroids import ALWAYS, DROPPED, NOBODY, Rows, Way
 from benchmarks.judged import EDGE, Judged, kinds
 from benchmarks.simulated_truth import ARTEFACT, ASIDE, ASTEROID, STAR
 from benchmarks.ways import LIMITS, ONE, THREE, choose, ways
+from ceres_fast.classify.limits import Limits, kept_rows
 from ceres_fast.classify.scores import NOT_SCORED, PADDED, PROVISIONAL, STATIONARY, Scores
 
 NAN = np.nan
@@ -32,7 +33,7 @@ def test_a_score_is_what_drop_compares_with_the_threshold() -> None:
     assert night.score(ONE, 0.3).tolist() == [DROPPED, 0.8, DROPPED, ALWAYS, ALWAYS, 0.6]  # not more than the limit
     assert night.score(ONE, instead=np.full(6, 0.4)).tolist() == [0.4, 0.4, DROPPED, ALWAYS, ALWAYS, 0.4]
     for threshold in (0.1, 0.5, 0.9):
-        kept = Scores(night.probability[ONE], np.array(flags, np.int32)).kept(threshold)
+        kept = kept_rows(Scores(night.probability[ONE], np.array(flags, np.int32)), Limits(threshold))
         assert (night.score(ONE) >= threshold).tolist() == kept.tolist()
 
 

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ceres_fast.classify import classify, classify_table
+from ceres_fast.classify.limits import WHY, Limits, kept_rows, reasons
 from ceres_fast.classify.scores import (
     BLENDED,
     ELSEWHERE,
@@ -27,10 +28,7 @@ from ceres_fast.classify.scores import (
     REJECTED,
     STATIONARY,
     TRACKLET,
-    WHY,
-    Limits,
     Scores,
-    reasons,
 )
 from ceres_fast.cli import app
 from ceres_fast.errors import CeresFastError, InputError
@@ -180,11 +178,11 @@ def scores(flags: int = 0, probability: float = 0.0, tracklet: int = 0, of_track
 )
 def test_which_rows_stay(row: Scores, kept: tuple[bool, bool]) -> None:
     limits = [Limits(0.5, 0.7, linked_only) for linked_only in (False, True)]
-    assert tuple(bool(row.kept(each)[0]) for each in limits) == kept  # type: ignore[index]
+    assert tuple(bool(kept_rows(row, each)[0]) for each in limits) == kept  # type: ignore[index]
 
 
 def test_without_a_threshold_for_tracklets_the_detection_decides() -> None:
-    assert [scores(probability=each, tracklet=1).kept(Limits(0.5))[0] for each in (0.4, 0.5)] == [False, True]  # type: ignore[index]
+    assert [kept_rows(scores(probability=each, tracklet=1), Limits(0.5))[0] for each in (0.4, 0.5)] == [False, True]  # type: ignore[index]
 
 
 @given(
@@ -205,7 +203,7 @@ def test_every_row_goes_or_stays_for_one_reason(
         assert sum(counts.values()) == 1, counts
         (why,) = (name for name, count in counts.items() if count)
         assert why in WHY
-        assert why.startswith("kept") == bool(row.kept(Limits(0.5, limit, linked_only))[0])  # type: ignore[index]
+        assert why.startswith("kept") == bool(kept_rows(row, Limits(0.5, limit, linked_only))[0])  # type: ignore[index]
 
 
 def test_flags_say_who_was_released(night: Path, model: Path, out: Path) -> None:
