@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,16 +57,6 @@ class MovingField:
     kind: list[np.ndarray]
     asteroid: list[np.ndarray]
     rate: np.ndarray
-
-    def kept(self, masks: list[np.ndarray]) -> MovingField:
-        """Return the field with some of its detections."""
-        chosen = [
-            replace_rows(exposure, np.flatnonzero(mask)) for exposure, mask in zip(self.exposures, masks, strict=True)
-        ]
-        kind, asteroid = (
-            [each[mask] for each, mask in zip(values, masks, strict=True)] for values in (self.kind, self.asteroid)
-        )
-        return MovingField(chosen, kind, asteroid, self.rate)
 
 
 def replace_rows(exposure: Detections, rows: np.ndarray) -> Detections:
@@ -162,9 +153,8 @@ def moving_field(
     return MovingField(exposures, kinds, numbers, rate)
 
 
-def moving_rows(field: MovingField) -> dict[str, np.ndarray]:
-    """Return what is not stationary in a field as `tools/linker-oracle` takes it, and which asteroid each is."""
-    moving = moving_of(field)
+def moving_rows(field: MovingField, moving: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+    """Return what moves in a field as `tools/linker-oracle` takes it, and which asteroid each is."""
     chosen = [
         replace_rows(exposure, np.flatnonzero(mask)) for exposure, mask in zip(field.exposures, moving, strict=True)
     ]

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from .measured import Measured
-from .motions import BEND, SIGMAS, Motions, fit, worst
+from .motions import SIGMAS, Motions, bend, fit, worst
 from .rules import Rules
 
 LEAST = 3
@@ -24,10 +24,10 @@ PIECE = 200_000
 MEMBERS = 1_000_000
 """Members, those that there are not included, of what is followed together; bounds the memory, too."""
 
-MOST_WORK = 30_000_000
-"""Pairs that are followed into an exposure, and ten times the detections that are near enough there, at most. Where
-there would be more it takes more exposures to be linked (`Linker.needed`), but no more than half of them: then fewer
-pairs, and closer ones, are enough; and of many exposures, what is seen in three is there by chance."""
+MOST_WORK, FOLLOWED = 5_000_000, 30
+"""Pairs that are looked for in a third exposure, and so many times the detections that are near enough there, at most.
+Where there would be more it takes more exposures to be linked (`Linker.needed`), but no more than half of them: then
+fewer pairs, and closer ones, are enough; and of many exposures, what is seen in three is there by chance."""
 
 TRAIL = 3.0
 """FWHM: something longer than this has a direction, and something that moves by more than this is longer than wide."""
@@ -113,17 +113,17 @@ class Linker:
         variance = np.median(self._variance(every, 0.0))
         for first, second in _within_groups(self.usable, needed - 1):
             if (minutes := self.minutes[second] - self.minutes[first]) > 0:
-                error = variance + _ahead((taken - self.minutes[first]) / minutes, minutes, variance, variance)
+                error = variance + _ahead((taken - self.minutes[first]) / minutes, minutes, 0.0, variance, variance)
                 near = numbers * (math.pi * worst(2) * error / area).clip(0, 1)
                 reach = math.pi * (self.fastest * minutes) ** 2 / area
-                work += len(self.rows[first]) * len(self.rows[second]) * min(1.0, reach) * (1 + 10 * near).sum()
+                work += len(self.rows[first]) * len(self.rows[second]) * min(1.0, reach) * (1 + FOLLOWED * near).sum()
         return work
 
     def fit(self, members: np.ndarray) -> Motions:
         """Fit motions to members, (k, exposures)."""
         place = self.measured.place[members]
-        span = self._span(place)
-        return fit(place, self._variance(members, span), self.minutes)
+        rate = self._span(place)
+        return fit(place, self._variance(members, rate[:, None]), self.minutes, rate)
 
     def near(self, motions: Motions, e: int, tree: cKDTree, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the detections of an exposure that are near where motions predict something, the nearest few.
@@ -192,14 +192,14 @@ class Linker:
         return float(self._variance(rows, self.fastest).max(initial=0))
 
     def _span(self, place: np.ndarray) -> np.ndarray:
-        """Return rates (arcsec/min), (k, 1), of the first and the last of members in time; their places (k, e, 2)."""
+        """Return rates (arcsec/min), (k,), of the first and the last of members in time; their places (k, e, 2)."""
         order = np.argsort(self.minutes, kind="stable")
         there = np.isfinite(place[:, order, 0])
         first, last = order[there.argmax(axis=1)], order[::-1][there[:, ::-1].argmax(axis=1)]
         every = np.arange(len(place))
         minutes = self.minutes[last] - self.minutes[first]
         way = np.hypot(*(place[every, last] - place[every, first]).T)
-        return (way / np.where(minutes > 0, minutes, np.inf))[:, None]
+        return way / np.where(minutes > 0, minutes, np.inf)
 
     def _pairs(self, first: int, second: int) -> Iterator[np.ndarray]:
         """Yield pairs of rows of two exposures that one motion may join, (n, 2), some at a time."""
@@ -227,7 +227,7 @@ class Linker:
             if share in (0, 1) or not len(pairs):
                 continue
             predicted = place[pairs[:, 0]] + share * way
-            error = _ahead(share, minutes, *variance)
+            error = _ahead(share, minutes, rate, *variance)
             rows = self.rows[third]
             radius = np.sqrt(worst(2) * (error + self._widest(rows)))
             for i, j in _within(self._tree(third), predicted, radius):
@@ -310,7 +310,13 @@ def _within_groups(exposures: np.ndarray, number: int) -> list[tuple[int, int]]:
     return [(int(first), int(second)) for group in groups for first, second in combinations(group, 2)]
 
 
-def _ahead(share: np.ndarray | float, minutes: float, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def _ahead(
+    share: np.ndarray | float,
+    minutes: float,
+    rate: np.ndarray | float,
+    first: np.ndarray | float,
+    second: np.ndarray | float,
+) -> np.ndarray:
     """Return the variance of a place that is predicted from two.
 
     Parameters
@@ -319,11 +325,13 @@ def _ahead(share: np.ndarray | float, minutes: float, first: np.ndarray, second:
         When it is: 0 at the time of the first, 1 at that of the second.
     minutes : float
         Between the two.
-    first, second : numpy.ndarray
+    rate : float or numpy.ndarray
+        arcsec/min.
+    first, second : float or numpy.ndarray
         Their variances, arcsec².
     """
-    bent = BEND / 2 * minutes**2 * share * (share - 1)
-    return first * (1 - share) ** 2 + second * share**2 + bent**2
+    bent = (minutes**2 * share * (share - 1) / 2) ** 2 * bend(rate)
+    return np.asarray(first * (1 - share) ** 2 + second * share**2 + bent)
 
 
 def _together(parts: Iterable[np.ndarray], rows: int) -> Iterator[np.ndarray]:

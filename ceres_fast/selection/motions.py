@@ -13,7 +13,10 @@ LEAST_P = 1e-4
 
 BEND = 1.68e-4
 """arcsec/min²: how fast the turning of the Earth changes the rate of what is 1 au away, at the equator: 6378 km times
-(7.292e-5 / s)² over 1 au. Rates change by this, 1 sigma, on each axis."""
+(7.292e-5 / s)² over 1 au."""
+
+BEND_OF_RATE = 2.03e-4
+"""arcsec/min², for each arcsec/min: the same for what passes at 10 km/s, and so is nearer the faster it seems."""
 
 SIGMAS = 3.0
 """How far a rate or a magnitude may be beyond its limit, in units of its error."""
@@ -24,7 +27,7 @@ class Motions:
     """Motions fitted to the members of k tracklets by least squares.
 
     The places are p + v t + a q(t) at the time t from the middle, where q(t) is t² / 2 less the straight line that fits
-    it best at the times of the members, and a is 0 with an error of `BEND` before anything is seen.
+    it best at the times of the members, and a is 0 with the error that `bend` gives before anything is seen.
 
     Parameters
     ----------
@@ -111,7 +114,12 @@ def _worst(most: int) -> np.ndarray:
     return np.append(1e-6, chi2.isf(LEAST_P, np.arange(1, most + 1)))
 
 
-def fit(place: np.ndarray, variance: np.ndarray, minutes: np.ndarray) -> Motions:
+def bend(rate: np.ndarray | float) -> np.ndarray:
+    """Return the variance of each coordinate of the change of a rate (arcsec/min), arcsec²/min⁴."""
+    return np.asarray(BEND**2 + (BEND_OF_RATE * rate) ** 2)
+
+
+def fit(place: np.ndarray, variance: np.ndarray, minutes: np.ndarray, rate: np.ndarray) -> Motions:
     """Fit motions.
 
     Parameters
@@ -122,6 +130,8 @@ def fit(place: np.ndarray, variance: np.ndarray, minutes: np.ndarray) -> Motions
         Of each coordinate, arcsec², shape (k, exposures).
     minutes : numpy.ndarray
         min, shape (exposures,).
+    rate : numpy.ndarray
+        About, arcsec/min, for `bend`; shape (k,).
     """
     there = np.isfinite(place[..., 0])
     weights = np.where(there, 1 / variance, 0.0)
@@ -136,7 +146,7 @@ def fit(place: np.ndarray, variance: np.ndarray, minutes: np.ndarray) -> Motions
     half = since**2 / 2
     line = np.column_stack([(weights * half).sum(axis=1) / weight, (weights * half * since).sum(axis=1) / lever])
     bent = np.where(there, half - line[:, :1] - line[:, 1:] * since, 0.0)
-    change_variance = 1 / ((weights * bent**2).sum(axis=1) + BEND**-2)
+    change_variance = 1 / ((weights * bent**2).sum(axis=1) + 1 / bend(rate))
     pull = ((weights * bent)[..., None] * apart).sum(axis=1)
     total = (weights * (apart**2).sum(axis=2)).sum(axis=1) - (pull**2).sum(axis=1) * change_variance
     change = pull * change_variance[:, None]
