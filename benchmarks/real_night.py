@@ -43,7 +43,7 @@ def measure(night: Path, truth: Path, run: Path, work: Path) -> dict[str, Any]:
     columns = (PROBABILITY, FLAGS, TRACKLET, PROBABILITY_OF_TRACKLET)
     every: dict[str, list[np.ndarray]] = {name: [] for name in (*columns, "asteroid")}
     for each in labelled:
-        written = read_catalogue(tables[each.exposure.info.path.stem]).table
+        written = read_catalogue(tables[each.exposure.info.frame]).table
         for name in columns:
             every[name].append(np.asarray(written[name], float))
         every["asteroid"].append(each.match.asteroid >= 0)

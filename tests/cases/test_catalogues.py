@@ -12,7 +12,7 @@ from ceres_fast import console
 from ceres_fast.catalogues import FORMATS, column, read_catalogue, write_catalogue, write_table
 from ceres_fast.catalogues.detections import read_detections
 from ceres_fast.classify import classify
-from ceres_fast.classify.scores import FLAGS, PROBABILITY
+from ceres_fast.classify.scores import FLAGS, PROBABILITY, PROBABILITY_OF_TRACKLET, TRACKLET
 from ceres_fast.errors import InputError
 from ceres_fast.selection.field import survey_tables
 from ceres_fast.selection.rules import Rules
@@ -98,7 +98,7 @@ def test_a_table_of_astropy_and_topcat_is_classified(field, model, tmp_path):
     read_catalogue(field.catalogue(0)).table.write(path, format="fits")
     classify([field.frames[0]], model, catalogue=path, output=tmp_path / "out.fits")
     back = read_catalogue(tmp_path / "out.fits")
-    assert back.table.colnames[-2:] == [PROBABILITY, FLAGS]
+    assert back.table.colnames[-4:] == [PROBABILITY, FLAGS, TRACKLET, PROBABILITY_OF_TRACKLET]
     assert np.isfinite(back.table[PROBABILITY]).all()
 
 
@@ -123,7 +123,8 @@ def test_a_column_that_is_there_twice_is_refused_where_it_is_needed(field, model
     field.catalogue(0).write_bytes(field.catalogue(0).read_bytes().replace(b"'MAG_AUTX'", b"'MAG_AUTO'"))
     result = classify([field.frames[0]], model, output=tmp_path / "out.cat")
     assert result.total["rows"] == len(table)
-    assert read_catalogue(tmp_path / "out.cat").table.colnames[-3:] == ["MAG_AUTO_COPY2", PROBABILITY, FLAGS]
+    added = [PROBABILITY, FLAGS, TRACKLET, PROBABILITY_OF_TRACKLET]
+    assert read_catalogue(tmp_path / "out.cat").table.colnames[-5:] == ["MAG_AUTO_COPY2", *added]
     with pytest.raises(InputError, match=r"F0001-1\.cat: has 2 columns MAG_AUTO, which differ.* Rename one"):
         account(field)
 

@@ -59,7 +59,8 @@ def test_every_picture_is_one_and_every_row_is_somewhere(demo: Path) -> None:
         kept = demo / "classified" / catalogue.relative_to(demo / "data" / "held-out")
         after = [read_catalogue(path).table for path in (kept, dropped_path(kept))]
         assert sum(map(len, after)) == len(before)
-        assert all(each.colnames == [*before.colnames, "PROB_ASTEROID", "CERES_FLAGS"] for each in after)
+        added = ["PROB_ASTEROID", "CERES_FLAGS", "TRACKLET", "PROB_TRACKLET"]
+        assert all(each.colnames == [*before.colnames, *added] for each in after)
         left += len(after[0])
     assert left == json.loads((demo / "summary.json").read_text())["left"]["left to look at"]
 
