@@ -13,8 +13,9 @@ tracklets. *False tracklets*: of no asteroid, in all, and left by thresholds: th
 are not below it), and that of tracklets.
 
 *Depth*: asteroids, validated or not, of which one tracklet is left where the threshold of tracklets is the lowest that
-leaves no more false ones than the usual depth does with the threshold that was promised something. That threshold is
-chosen on the night itself, at every depth, so that what is compared are depths and not promises.
+leaves no more false ones than a threshold that was promised something leaves at the first depth: that of tracklets, or
+that of detections. The lowest is found on the night itself, at every depth, so that what is compared are depths and not
+promises.
 
 WORK keeps what was made, so that a run that was stopped goes on.
 """
@@ -232,7 +233,7 @@ def main() -> None:
     work, survey = Work(given.work), given.survey.resolve()
     plan, asteroids = planned(survey), read_asteroids(survey / "held-out" / "asteroids.csv")
     results: dict[str, Any] = {}
-    most_false = None
+    most_false: dict[str, int] = {}
     for depth in given.depths:
         catalogues, run, out = prepare(work, survey, depth)
         classifier, tables = read_classifier(run), tables_in(out)
@@ -243,8 +244,7 @@ def main() -> None:
             frames = [place / f"{field.name}-{number + 1}.fits" for number in range(plan.exposures)]
             fields.append(read_field(frames, catalogues, tables, asteroids, field.name))
         false = false_tracklets(fields, classifier.threshold, of_tracklets)
-        if most_false is None:
-            most_false = false.get("left by the threshold of tracklets", false["found"])
+        most_false = most_false or {name: count for name, count in false.items() if name != "found"}
         rows = sum(len(field.flags) for field in fields)
         moving = sum(int((field.flags & STATIONARY == 0).sum()) for field in fields)
         real = sum(int((field.rows >= 0).sum()) for field in fields)
@@ -259,7 +259,7 @@ def main() -> None:
             "calibration": json.loads((run / "calibration" / "calibration.json").read_text(encoding="utf-8")),
             "stages": stages(fields, classifier.threshold, of_tracklets),
             "false_tracklets": false,
-            "out_at_as_many_false": out_at(fields, most_false),
+            "out_at_as_many_false": {name: out_at(fields, count) for name, count in most_false.items()},
         }
         results[depth]["calibration"].pop("reliability", None)
         show(depth, results[depth])
@@ -279,7 +279,8 @@ def main() -> None:
 def show(depth: str, found: dict[str, Any]) -> None:
     rows = [(name, count) for part in ("stages", "false_tracklets") for name, count in found[part].items()]
     table(f"{depth}: asteroids and false tracklets", ("", "number"), rows)
-    say(f"{found['out_at_as_many_false']['out']} asteroids come out with as few false tracklets as the first depth has")
+    for name, each in found["out_at_as_many_false"].items():
+        say(f"{each['out']} asteroids come out with as few false tracklets as, at the first depth, are {name}")
 
 
 if __name__ == "__main__":
