@@ -1,11 +1,10 @@
 """Guarantees by asteroid and by field where asteroids of one field depend on each other, for `benchmarks.guarantee`.
 
 Many calibrations are simulated at once, each with its fields, so that a threshold is an array here. What
-`ceres-fast calibrate` chooses by field is *field*: twice the mean p-value of all draws of one asteroid of each field,
-or one draw where fields are few. *one draw* and *product of bets* are other rules that hold whatever the asteroids of a
-field have in common: one asteroid of each field is counted and the others are not; or a sum of bets of three sizes
-against the hypothesis that too much is lost, each multiplied over the fields by what it wins in them (Waudby-Smith &
-Ramdas 2024, J. R. Stat. Soc. B 86, 1).
+`ceres-fast calibrate` chooses by field is *field*: by bets on the share of each field that is lost, or where fields are
+few by one asteroid of each. *one draw* is the latter with any number of fields. *twice the mean p-value* is another
+rule that holds whatever the asteroids of a field have in common: the p-value of one draw, in the mean of all possible
+draws, doubled (Rüschendorf 1982, Adv. Appl. Probab. 14, 623; Vovk & Wang 2020, Biometrika 107, 791).
 """
 
 from __future__ import annotations
@@ -17,12 +16,12 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from scipy.special import logsumexp
+from scipy.stats import binom
 
 from benchmarks.calibration_draws import Population, outcome
 from ceres_fast.console import table
 from ceres_fast.evaluation.dependence import intraclass, upper_limit
-from ceres_fast.evaluation.threshold import mean_p_value
+from ceres_fast.evaluation.threshold import all_count, log_won
 from ceres_fast.records.tolerance import allowed, needed
 
 FIELDS = (30, 60, 150, 300)
@@ -32,9 +31,6 @@ MEAN_SIZE = 10
 
 OF_ONE = Population(4, 3, 0.5)
 """What each asteroid is: a share of its correlation belongs to its field."""
-
-BETS = (0.3, 0.6, 0.95)
-"""Shares of what can be bet."""
 
 VALUES = 2_000_000
 """Asteroids drawn at a time."""
@@ -160,10 +156,9 @@ def by_asteroid(drawn: Drawn, max_loss: float, confidence: float) -> np.ndarray:
 
 def by_field(drawn: Drawn, max_loss: float, confidence: float) -> np.ndarray:
     """Return the threshold of each calibration that `threshold_for` chooses by field."""
-    doubled = (1 + confidence) / 2
-    if drawn.sizes.shape[1] < needed(max_loss, doubled):
+    if not all_count(drawn.sizes.shape[1], max_loss, confidence):
         return one_draw(drawn, max_loss, confidence)
-    return drawn.highest(lambda shares: mean_p_value(shares, max_loss) <= 1 - doubled)
+    return drawn.highest(lambda shares: log_won(shares, max_loss) >= -np.log1p(-confidence))
 
 
 def one_draw(drawn: Drawn, max_loss: float, confidence: float) -> np.ndarray:
@@ -174,22 +169,51 @@ def one_draw(drawn: Drawn, max_loss: float, confidence: float) -> np.ndarray:
     return np.sort(drawn.critical[first].reshape(drawn.sizes.shape), axis=1)[:, lost]
 
 
-def by_bets(drawn: Drawn, max_loss: float, confidence: float) -> np.ndarray | None:
-    """Return the threshold by which bets win enough; None where they cannot with so few fields."""
-    bets = np.array(BETS)[:, None, None] / (1 - max_loss)
+def by_mean(drawn: Drawn, max_loss: float, confidence: float) -> np.ndarray | None:
+    """Return the threshold by twice the mean p-value of all draws; None where fields are too few for it."""
+    doubled = (1 + confidence) / 2
+    if drawn.sizes.shape[1] < needed(max_loss, doubled):
+        return None
+    return drawn.highest(lambda shares: mean_p_value(shares, max_loss) <= 1 - doubled)
 
-    def wins(shares: np.ndarray) -> np.ndarray:
-        won = np.log1p(bets * (max_loss - shares)).sum(axis=2)
-        return np.asarray(logsumexp(won, axis=0) - np.log(len(BETS)) >= -np.log1p(-confidence))
 
-    return drawn.highest(wins) if wins(np.zeros((1, drawn.sizes.shape[1])))[0] else None
+def mean_p_value(shares: np.ndarray, max_loss: float) -> np.ndarray:
+    """Return the mean, over all draws of one asteroid of each field, of the p-value of "more than `max_loss` is lost".
+
+    Parameters
+    ----------
+    shares : numpy.ndarray
+        Share of the asteroids of each field that is lost, float64 (..., F).
+    max_loss : float
+        Share that may be lost.
+
+    Returns
+    -------
+    numpy.ndarray
+        Float64 (...): the mean of P(X <= k), X binomial(F, `max_loss`), over k, the Poisson-binomial number of lost
+        ones. It is exact, but for numbers k so large that the p-value is 1 to 15 digits.
+    """
+    fields = shares.shape[-1]
+    if not ((shares > 0) & (shares < 1)).any():  # every draw is the same
+        return np.asarray(binom.cdf(np.sum(shares, axis=-1), fields, max_loss))
+    many = int(binom.isf(1e-15, fields, max_loss)) + 1
+    chance = np.zeros((*shares.shape[:-1], many + 1))  # of 0, 1 … and of `many` or more
+    chance[..., 0] = 1
+    for share in np.moveaxis(shares, -1, 0):
+        more = chance * share[..., None]
+        chance -= more
+        chance[..., 1:] += more[..., :-1]
+        chance[..., -1] += more[..., -1]
+    p_values = binom.cdf(np.arange(many + 1), fields, max_loss)
+    p_values[-1] = 1
+    return np.asarray(chance @ p_values)
 
 
 RULES: dict[str, Callable[[Drawn, float, float], np.ndarray | None]] = {
     "asteroid": by_asteroid,
     "field": by_field,
     "one draw": one_draw,
-    "product of bets": by_bets,
+    "twice the mean p-value": by_mean,
 }
 OF_FIELDS = tuple(RULES)[1:]
 """Rules that need `needed` fields."""
@@ -215,7 +239,7 @@ def measure(
             "population": of_fields.name,
             **asdict(of_fields),
             "max_loss": max_loss,
-            "drawn": "all" if fields >= needed(max_loss, (1 + confidence) / 2) else "one",
+            "drawn": "all" if all_count(fields, max_loss, confidence) else "one",
             "rules": {rule: _outcome(of_fields, chosen[max_loss, rule], max_loss) for rule in RULES},
             "correlation": float(np.nanmedian(correlations)),
             "estimate": _outcome(of_fields, chosen[max_loss, "asteroid"], limits),

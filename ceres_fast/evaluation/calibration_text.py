@@ -87,7 +87,7 @@ _ASSUMED = {
 _COUNTED = {
     "each": "no two asteroids share a field",
     "one": "counted is one asteroid of each field, drawn with a fixed seed",
-    "all": "twice the mean p-value of all draws of one asteroid a field",
+    "all": "by bets on the share of each field that is lost",
 }
 
 

@@ -7,13 +7,13 @@ that the p-values rise with T, and the highest T that is not refused needs no co
 By asteroid, n asteroids are taken for independent, and the p-value of k lost ones is P(X <= k) of X binomial(n,
 `max_loss`): the limit of Clopper and Pearson (`ceres_fast.records.tolerance`).
 
-By field, only the F fields are independent, and nothing is assumed of the asteroids of one field. Draw one asteroid of
-each field: these are independent, and each is lost with the probability L(T) that an asteroid of a random field is
-lost, which is the mean over fields of the share lost. So P(X <= k) of X binomial(F, `max_loss`) is a p-value of
-"L(T) is above `max_loss`" for one such draw. Its mean over all possible draws uses all asteroids and depends on no
-random number; twice the mean of p-values is a p-value, whatever their dependence (Rüschendorf 1982, Adv. Appl. Probab.
-14, 623; Vovk & Wang 2020, Biometrika 107, 791). Drawing one member of each cluster, again and again, is within-cluster
-resampling (Hoffman, Sen & Weinberg 2001, Biometrika 88, 1121).
+By field, only the F fields are independent, and nothing is assumed of the asteroids of one field. L(T), the loss of an
+asteroid of a random field, is the mean over fields of the share q lost. Bet on each field in turn, so that the stake is
+multiplied by 1 + b (`max_loss` - q) / (1 - `max_loss`), with a fixed b below 1: where L(T) is `max_loss` or more, the
+mean of that factor is at most 1, and so is the mean of the product over independent fields. By Markov's inequality the
+product is 1 / (1 - confidence) or more with a probability of at most 1 - confidence (Waudby-Smith & Ramdas 2024, J. R.
+Stat. Soc. B 86, 1). With few fields a product can hardly become so large; there one asteroid of each field is drawn.
+These are independent, each is lost with the probability L(T), and the p-value of k lost ones is P(X <= k) again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from functools import cached_property
 from typing import Literal
 
 import numpy as np
-from scipy.stats import binom
 
 from ..artifact.scaling import DIGITS
 from ..errors import CeresFastError
@@ -34,13 +33,17 @@ from .formatting import counted
 
 Drawn = Literal["each", "one", "all"]
 """What is counted: each asteroid (by asteroid, or where no two share a field), one of each field that is drawn with a
-fixed seed (where there are too few fields for twice the mean), or the mean over all draws of one of each field."""
+fixed seed (where fields are few), or all, by the share of each field that is lost."""
+
+ENOUGH = 1.5
+"""From so many times the `needed` number of fields on all asteroids count: with fewer, one draw loses more of them."""
+
+BET = 0.9
+"""Share of what can be bet: at 1, a single field that loses all would lose the stake."""
 
 _SEED = 0
 _LOWEST = float(np.finfo(np.float64).min)
 """A threshold that loses nothing but what was lost before any score."""
-
-_NEGLIGIBLE = 1e-15
 
 
 class TooFewAsteroids(CeresFastError):  # noqa: N818 (what there is too little of says it)
@@ -61,7 +64,7 @@ class Chosen:
         How many there are.
     allowed : int
         How many of what is counted may be lost: of all asteroids, or of one asteroid of each field. With "all" it is
-        what each draw might lose if all of them lost the same number.
+        that in the mean of draws, if all fields lost the same share.
     lost : int
         How many of all asteroids are lost.
     field_loss : float
@@ -114,9 +117,8 @@ def threshold_for(
 
     Notes
     -----
-    By field, the number of fields decides whether one draw is counted or all are (twice the mean needs more fields: 183
-    and not 149 for 2 % with 95 %), and the numbers of asteroids whether all draws are the same draw. So the guarantee
-    is one given these numbers; no probability has a part in it.
+    By field, the number of fields decides whether one of each is counted or all are (`ENOUGH`), and the numbers of
+    asteroids whether these are the same. So the guarantee is one given these numbers; no probability has a part in it.
     """
     if strange := np.count_nonzero(np.isnan(critical) | (critical == np.inf)):
         raise CeresFastError(f"{strange} of {len(critical)} critical values are NaN or infinite.")
@@ -127,8 +129,7 @@ def threshold_for(
         raise TooFewAsteroids(_too_few(test, critical, unit, confidence, by, f" {seen}" if seen else ""))
     values = np.unique(test.critical[test.critical > -np.inf])
     threshold = _floor(float(values[bisect_left(values, True, key=lambda value: not test.passes(value)) - 1]))
-    may_lose = allowed(test.count, max_loss, test.level)
-    assert may_lose is not None
+    may_lose = test.allowed
     lost = critical < threshold
     return Chosen(
         threshold=threshold,
@@ -139,13 +140,13 @@ def threshold_for(
         lost=int(np.count_nonzero(lost)),
         field_loss=float(np.mean(_shares(lost, field))),
         # Of what may be lost, not of what is: a place in an order chooses the threshold, and ties do not sharpen that.
-        # Of all draws the p-value holds at one threshold, and so for the share that it was chosen for.
+        # What bets win holds at one threshold, and so for the share that it was chosen for.
         bound=max_loss if test.drawn == "all" else upper_bound(may_lose, test.count, confidence),
     )
 
 
-def mean_p_value(shares: np.ndarray, max_loss: float) -> np.ndarray:
-    """Return the mean, over all draws of one asteroid of each field, of the p-value of "more than `max_loss` is lost".
+def log_won(shares: np.ndarray, max_loss: float) -> np.ndarray:
+    """Return the logarithm of what bets on each field against "`max_loss` or more is lost" make of a stake of 1.
 
     Parameters
     ----------
@@ -157,23 +158,14 @@ def mean_p_value(shares: np.ndarray, max_loss: float) -> np.ndarray:
     Returns
     -------
     numpy.ndarray
-        Float64 (...): the mean of P(X <= k), X binomial(F, `max_loss`), over k, the Poisson-binomial number of lost
-        ones. It is exact, but for numbers k so large that the p-value is 1 to 15 digits.
+        Float64 (...).
     """
-    fields = shares.shape[-1]
-    if not ((shares > 0) & (shares < 1)).any():  # every draw is the same
-        return np.asarray(binom.cdf(np.sum(shares, axis=-1), fields, max_loss))
-    many = int(binom.isf(_NEGLIGIBLE, fields, max_loss)) + 1
-    chance = np.zeros((*shares.shape[:-1], many + 1))  # of 0, 1 … and of `many` or more
-    chance[..., 0] = 1
-    for share in np.moveaxis(shares, -1, 0):
-        more = chance * share[..., None]
-        chance -= more
-        chance[..., 1:] += more[..., :-1]
-        chance[..., -1] += more[..., -1]
-    p_values = binom.cdf(np.arange(many + 1), fields, max_loss)
-    p_values[-1] = 1
-    return np.asarray(chance @ p_values)
+    return np.asarray(np.log1p(BET * (max_loss - shares) / (1 - max_loss)).sum(axis=-1))
+
+
+def all_count(fields: int, max_loss: float, confidence: float) -> bool:
+    """Return whether so many fields are enough that bets are made, and all asteroids count."""
+    return fields >= ENOUGH * needed(max_loss, confidence)
 
 
 @dataclass(frozen=True)
@@ -184,16 +176,16 @@ class _Test:
     critical: np.ndarray
     unit: np.ndarray
     max_loss: float
-    level: float
+    confidence: float
 
     @classmethod
     def of(cls, critical: np.ndarray, unit: np.ndarray, max_loss: float, confidence: float) -> _Test:
         """Return the test for units that are independent of each other: which one, their numbers alone decide."""
-        count, doubled = int(np.max(unit, initial=-1)) + 1, (1 + confidence) / 2
+        count = int(np.max(unit, initial=-1)) + 1
         if count == len(critical):
             return cls("each", critical, unit, max_loss, confidence)
-        if count >= needed(max_loss, doubled):
-            return cls("all", critical, unit, max_loss, doubled)
+        if all_count(count, max_loss, confidence):
+            return cls("all", critical, unit, max_loss, confidence)
         order = np.random.default_rng(_SEED).permutation(len(critical))
         one = order[np.unique(unit[order], return_index=True)[1]]
         return cls("one", critical[one], np.arange(count), max_loss, confidence)
@@ -203,10 +195,22 @@ class _Test:
         """How many units there are."""
         return int(np.max(self.unit, initial=-1)) + 1
 
+    @cached_property
+    def allowed(self) -> int:
+        """How many units may be lost; -1 where there are too few of them."""
+        if self.drawn == "all":
+            factor = (1 - self.confidence) ** (-1 / self.count)
+            return int(self.count * (self.max_loss - (factor - 1) * (1 - self.max_loss) / BET))
+        most = allowed(self.count, self.max_loss, self.confidence)
+        return -1 if most is None else most
+
     def passes(self, threshold: float) -> bool:
-        """Return whether the hypothesis that a threshold loses too many is refused."""
-        shares = _shares(self.critical < threshold, self.unit)
-        return bool(mean_p_value(shares, self.max_loss) <= 1 - self.level)
+        """Return whether a threshold is known to lose few enough."""
+        lost = self.critical < threshold
+        if self.drawn == "all":
+            won = log_won(_shares(lost, self.unit), self.max_loss)
+            return bool(won >= -np.log1p(-self.confidence))
+        return int(np.count_nonzero(lost)) <= self.allowed
 
 
 def _shares(lost: np.ndarray, unit: np.ndarray) -> np.ndarray:
@@ -238,7 +242,7 @@ def _too_few(test: _Test, critical: np.ndarray, unit: np.ndarray, confidence: fl
             f"{dead} of {number}{of_fields if by == 'field' else ''} were lost before any score, too many {promise}"
         )
         if test.drawn == "each":
-            message += f": of so many, {allowed(test.count, test.max_loss, confidence)} may be"
+            message += f": of so many, {test.allowed} may be"
         message += ". Find what loses them"
     message += f". Build records with more {by}s in the calibration split"
     steps = range(1, 1000)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binom
 
 from benchmarks import by_field as module
-from benchmarks.by_field import POPULATIONS, RULES, Drawn, Fields, measure, show
+from benchmarks.by_field import POPULATIONS, RULES, Drawn, Fields, mean_p_value, measure, show
 from ceres_fast.console import console
 from ceres_fast.evaluation.dependence import dependence
 from ceres_fast.evaluation.threshold import threshold_for
 
 DRAWS = 6
+RULE = "twice the mean p-value"
 
 
 def each_of(drawn: Drawn) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -37,7 +41,7 @@ def test_thresholds_are_those_of_the_package(of_fields: Fields) -> None:
 
 
 def test_where_fields_are_few_one_asteroid_of_each_counts() -> None:
-    drawn = Fields("unequal", 0.2).draw(DRAWS, 40, np.random.default_rng(2))
+    drawn = Fields("unequal", 0.2).draw(DRAWS, 44, np.random.default_rng(2))
     thresholds = RULES["field"](drawn, 0.1, 0.95)
     one = RULES["one draw"](drawn, 0.1, 0.95)
     assert (thresholds != one).any()
@@ -59,19 +63,38 @@ def test_the_true_loss_is_that_of_many_fields(of_fields: Fields) -> None:
     assert drawn.sizes.mean() == pytest.approx(10, abs=0.2)
 
 
-def test_bets_win_in_the_mean_no_more_than_they_cost_where_too_much_is_lost() -> None:
-    random = np.random.default_rng(5)
-    bets = np.array(module.BETS)[:, None] / 0.9
-    # Fields of which half lose a fifth, so that 10 % is lost.
-    shares = np.where(random.random((200_000, 3)) < 0.5, 0.2, 0.0)
-    won = np.prod(1 + bets[:, None] * (0.1 - shares), axis=2).mean(axis=0)
-    assert won.mean() == pytest.approx(1, abs=4 * won.std() / np.sqrt(len(won)))
-    # By hand: nothing lost in 60 fields wins 20 times the stake; in 29 it cannot.
-    drawn = Fields().draw(2, 60, random)
-    low = np.full(2, -np.inf)
-    assert (drawn.shares(low) == 0).all()
-    assert RULES["product of bets"](drawn, 0.1, 0.95) is not None
-    assert RULES["product of bets"](Fields().draw(2, 29, random), 0.1, 0.95) is None
+def test_a_mean_p_value_by_hand() -> None:
+    # One of two fields loses half: no or one asteroid of a draw is lost, and P(X <= 0) is 1/4, P(X <= 1) 3/4.
+    assert mean_p_value(np.array([0.5, 0]), 0.5) == 0.5
+    assert mean_p_value(np.array([0.5, 0.5]), 0.5) == (1 / 4 + 2 * 3 / 4 + 1) / 4
+
+
+@given(st.integers(1, 300), st.just(0.0) | st.floats(1e-9, 1), st.floats(0.001, 0.99))  # scipy overflows at 1e-308
+def test_a_mean_p_value_of_equal_shares(fields: int, share: float, max_loss: float) -> None:
+    k = np.arange(fields + 1)
+    expected = binom.pmf(k, fields, share) @ binom.cdf(k, fields, max_loss)
+    assert mean_p_value(np.full(fields, share), max_loss) == pytest.approx(expected, rel=1e-9, abs=1e-13)
+
+
+def test_a_mean_p_value_is_that_of_many_random_draws() -> None:
+    random = np.random.default_rng(1)
+    shares = random.choice([0, 0, 0.1, 1 / 3, 0.5, 1], 60)
+    lost = (random.random((100_000, 60)) < shares).sum(axis=1)
+    drawn = binom.cdf(lost, 60, 0.3)
+    assert mean_p_value(shares, 0.3) == pytest.approx(drawn.mean(), abs=4 * drawn.std() / np.sqrt(100_000))
+
+
+@given(st.lists(st.booleans(), max_size=200), st.floats(0.001, 0.99))
+def test_where_all_draws_are_the_same_it_is_their_p_value(lost: list[bool], max_loss: float) -> None:
+    shares = np.array(lost, np.float64)
+    assert mean_p_value(shares, max_loss) == binom.cdf(sum(lost), len(lost), max_loss)
+
+
+def test_many_at_once_are_each_as_alone() -> None:
+    shares = np.random.default_rng(2).random((3, 4, 50)) * 0.2
+    found = mean_p_value(shares, 0.1)
+    assert found.shape == (3, 4)
+    assert found[2, 1] == pytest.approx(mean_p_value(shares[2, 1], 0.1), rel=1e-12)
 
 
 def test_rows_and_what_is_refused(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,7 +102,7 @@ def test_rows_and_what_is_refused(capsys: pytest.CaptureFixture[str], monkeypatc
     rows = measure(Fields("Poisson", 0.2), 60, 0.95, 20, np.random.default_rng(6))
     assert [(row["max_loss"], row["drawn"]) for row in rows] == [(0.1, "all"), (0.05, "one"), (0.02, "one")]
     refused = [[rule for rule, found in row["rules"].items() if found is None] for row in rows]
-    assert refused == [[], ["product of bets"], ["field", "one draw", "product of bets"]]
+    assert refused == [[], [RULE], ["field", "one draw", RULE]]
     assert rows[0]["rules"]["asteroid"]["share"] == rows[0]["rules"]["asteroid"]["exceeds"] / 20
     monkeypatch.setattr(console, "width", 250)
     show(rows, 0.95)

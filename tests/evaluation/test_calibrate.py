@@ -125,7 +125,7 @@ def test_the_report_of_each_kind() -> None:
     assert "as much as 250 independent ones" in by_asteroid
     assert "has the upper limit 0.0212 in place of 0.0199." in by_asteroid
     assert "left of 1,000 catalogue rows 125.0 of 5,000" in by_asteroid
-    for drawn, words in (("each", "no two"), ("one", "drawn with a fixed seed"), ("all", "twice the mean p-value")):
+    for drawn, words in (("each", "no two"), ("one", "drawn with a fixed seed"), ("all", "by bets on the share")):
         by_field = report(by="field", drawn=drawn, field_loss=0.01, dependence=found)
         assert words in by_field
         assert "share lost, mean of fields 0.0100" in by_field
