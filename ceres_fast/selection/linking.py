@@ -81,11 +81,10 @@ class Linker:
         needed = self.needed if needed is None else needed
         found = [np.empty((0, len(self.rows)), np.int64)]
         for started in _together(self._started(needed), MEMBERS // len(self.rows)):
-            found.append(self._extended(started) if self.times > 2 else started)
+            members = self._extended(started) if self.times > 2 else started
+            found.append(members[self._believed(members, needed)])
         members = np.unique(np.concatenate(found), axis=0)
-        motions = self.fit(members)
-        good = self._believed(members, motions, needed)
-        return members[good], motions.of(good)
+        return members, self.fit(members)
 
     @cached_property
     def usable(self) -> np.ndarray:
@@ -121,6 +120,10 @@ class Linker:
 
     def fit(self, members: np.ndarray) -> Motions:
         """Fit motions to members, (k, exposures)."""
+        pieces = np.array_split(members, 1 + members.size // MEMBERS)
+        return Motions.joined([self._fit(each) for each in pieces])
+
+    def _fit(self, members: np.ndarray) -> Motions:
         place = self.measured.place[members]
         rate = self._span(place)
         return fit(place, self._variance(members, rate[:, None]), self.minutes, rate)
@@ -271,8 +274,9 @@ class Linker:
                 motions.put(k[better], refit.of(better))
         return members
 
-    def _believed(self, members: np.ndarray, motions: Motions, needed: int) -> np.ndarray:
+    def _believed(self, members: np.ndarray, needed: int) -> np.ndarray:
         """Tell which fit well, move at a wanted rate, and do not look like something else; (k,) bool."""
+        motions = self.fit(members)
         there = members != self.none
         times = np.unique(self.minutes[self.usable], return_inverse=True)[1]
         seen = np.zeros((len(members), self.times), bool)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 
@@ -80,6 +81,11 @@ class Motions:
     def of(self, rows: np.ndarray) -> Motions:
         """Return some of them, by number or mask."""
         return Motions(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Motions]) -> Motions:
+        """Return the motions of several as one."""
+        return cls(*(np.concatenate([getattr(each, field.name) for each in parts]) for field in fields(cls)))
 
     def put(self, rows: np.ndarray, others: Motions) -> None:
         """Put others in the place of some."""
