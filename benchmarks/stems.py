@@ -44,6 +44,7 @@ from ceres_fast.model.side import SIDE_NUMBERS, side_numbers
 from ceres_fast.model.views import VIEWS, dihedral
 from ceres_fast.settings.defaults import PAPER
 from ceres_fast.settings.training import Settings
+from ceres_fast.stamps import PLANE_SETS
 from ceres_fast.training.assemble import class_weights, seeded_model
 from ceres_fast.training.optimisation import ValidateAveraged, averaged, build_loss, build_optimizer
 
@@ -120,7 +121,8 @@ def fitted(
     stop: np.ndarray,
 ) -> Callable[[list[np.ndarray]], np.ndarray]:
     settings = replace(settings, seed=seed).for_stamps(len(train))
-    model = seeded_model(settings)
+    # The planes of stamps decide the network's; only what is behind a cut has other shapes.
+    model = seeded_model(settings, PLANE_SETS[-1] if inputs[0].shape[-1] == len(PLANE_SETS[-1]) else PLANE_SETS[0])
     unfrozen = model.get_layer(BASE).trainable_variables if settings.pretrained else []
     if behind_cut:
         parts_of = cut(model)
