@@ -29,7 +29,7 @@ from .figures import draw_reliability
 from .operating_point import OperatingPoint, TooFewAsteroids, choose
 from .predictions import Predictions, checked_manifest, predict_split
 from .reliability import METHODS, fit, measure
-from .tracklets import LEAST, as_predictions, fit_model, link
+from .tracklets import LEAST, as_predictions, chain_at, fit_model, link
 
 FITTED_ON, CHOSEN_ON = "validation", "calibration"
 """Splits: of the scaling, and of the threshold. Nothing else touches the second, or the guarantee would not hold."""
@@ -111,7 +111,7 @@ def calibrate(
     after = replace(before, probabilities=scaled(fitted, before.probabilities), about=about)
     point = choose(after, lost, **guarantee)
     fitted_on = replace(fitted_on, probabilities=scaled(fitted, fitted_on.probabilities))
-    tracklets, said = _calibrate_tracklets(fitted_on, after, lost, point, guarantee)
+    tracklets, said = _calibrate_tracklets(fitted_on, after, lost, guarantee)
     made = replace(
         classifier,
         scaling=fitted,
@@ -144,7 +144,6 @@ def _calibrate_tracklets(
     fitted_on: Predictions,
     chosen_on: Predictions,
     lost: Table | None,
-    point: OperatingPoint,
     guarantee: Mapping[str, Any],
 ) -> tuple[dict[str, Any] | None, list[str]]:
     """Fit the model of tracklets and choose their threshold; and what the report says of it, or why there is none."""
@@ -164,9 +163,11 @@ def _calibrate_tracklets(
         of_tracklets = choose(judged, lost, **guarantee)
     except TooFewAsteroids as error:
         return model, wrap(f"Tracklets have a probability, but no threshold: {error}", 80)
-    said = tracklets_text(of_tracklets, point.before, to_choose, model)
+    model = {**model, "operating_point": of_tracklets.as_dict()}
+    said = tracklets_text(model["operating_point"], chain_at(chosen_on, to_choose, model, lost))
     basis = f"The probability was fitted on {true} true and {false} false tracklets of the {FITTED_ON} split."
-    return {**model, "operating_point": of_tracklets.as_dict()}, [*said, *wrap(basis, 80)]
+    allowed = f"{'may be lost, in all':<32}{of_tracklets.allowed:>10,}"
+    return model, [*said, allowed, *wrap(basis, 80)]
 
 
 def _report(

@@ -9,7 +9,6 @@ from typing import Any
 from .formatting import counted
 from .operating_point import OperatingPoint
 from .reliability import Reliability
-from .tracklets import Linked
 
 _MEASURES = {"ece": "expected calibration error", "brier": "Brier score", "loss": "cross-entropy"}
 
@@ -136,34 +135,28 @@ def _fitted(scaling: Mapping[str, Any] | None, stamps: int) -> str:
     return f"{values[scaling['method']]()}; fitted on {stamps:,} validation stamps"
 
 
-def tracklets_text(point: OperatingPoint, before: int, linked: Linked, model: Mapping[str, Any]) -> list[str]:
+def tracklets_text(point: Mapping[str, Any], counts: Mapping[str, int]) -> list[str]:
     """Return what is said of the threshold of tracklets.
 
     Parameters
     ----------
-    point : OperatingPoint
-        Of tracklets.
-    before : int
-        How many asteroids the rules had lost before any score.
-    linked : Linked
-        The tracklets that it was chosen on.
-    model : mapping
-        What gives them their probability.
+    point : mapping
+        Its operating point.
+    counts : mapping of str to int
+        What it does on a split (`tracklets.chain_at`).
     """
-    left = ~linked.asteroid & (linked.probabilities_of(model) >= point.threshold)
     return [
         *wrap(
-            f"Tracklets: threshold {point.threshold:g}, with the same guarantee through the whole chain. Lost is an "
+            f"Tracklets: threshold {point['threshold']:g}, with the same guarantee through the whole chain. Lost is an "
             "asteroid that the rules take for something that stays, that is not linked, or whose tracklets are below "
-            f"the threshold, in so many exposures that fewer than {point.needs} are left.",
+            f"the threshold, in so many exposures that fewer than {point['needs']} are left.",
             80,
         ),
         "",
-        f"{'asteroids detected':<32}{point.asteroids:>10,}",
-        f"{'  lost by the rules':<32}{before:>10,}",
-        f"{'  not linked':<32}{point.before - before:>10,}",
-        f"{'  tracklets below the threshold':<32}{point.lost - point.before:>10,}",
-        f"{'may be lost, in all':<32}{point.allowed:>10,}",
-        f"{'false tracklets, and left':<32}{int((~linked.asteroid).sum()):>10,}{int(left.sum()):>10,}",
-        f"{'non-asteroids left in tracklets':<32}{point.left:>10,}",
+        f"{'asteroids detected':<32}{counts['asteroids']:>10,}",
+        f"{'  lost by the rules':<32}{counts['by_rules']:>10,}",
+        f"{'  not linked':<32}{counts['not_linked']:>10,}",
+        f"{'  tracklets below the threshold':<32}{counts['below']:>10,}",
+        f"{'false tracklets, and left':<32}{counts['false']:>10,}{counts['left']:>10,}",
+        f"{'non-asteroids left in tracklets':<32}{counts['non_asteroids']:>10,}",
     ]

@@ -13,13 +13,16 @@ from ..console import say
 from ..errors import OnError
 from ..files import StrPath, write_json, write_text
 from ..pictures import caption, draw_stamps
+from ..records.lost import read_lost
 from ..records.manifest import Manifest, load_manifest
 from ..settings.guarantee import NEEDS
+from .calibration_text import tracklets_text
 from .completeness import completeness, completeness_text
 from .failures import draw, draw_worst, failures, summary, tables, write_worst
 from .figures import MOST_STAMPS, draw_confusion, draw_curves
 from .predictions import PREDICTIONS, Predictions, checked_manifest, predict_split, write_predictions
 from .scores import CONFIDENCE, Scores, score
+from .tracklets import chain_at, link
 from .yardstick import beside_trees, measured_numbers, trees_probabilities, why_not, yardstick_text
 
 
@@ -67,7 +70,8 @@ def evaluate(
     needs = classifier.operating_point["needs"] if classifier.operating_point else NEEDS
     failed = failures(found, scores.threshold, needs)
     beside, beside_text = _beside(classifier, manifest, found, stamps)
-    text = f"{scores_text(scores, title)}\n{beside_text}\n{summary(failed)}"
+    chain, chain_text = _chain(classifier, manifest, found, split)
+    text = f"{scores_text(scores, title)}\n{beside_text}\n{chain_text}{summary(failed)}"
     say(text)
     write_text(folder / "report.txt", f"{text}\n{tables(failed)}")
     write_json(folder / "failures.json", {"title": title, "split": split, **failed})
@@ -77,7 +81,7 @@ def evaluate(
     draw(failed, title, folder / "failures.png")
     draw_worst(found, stamps, scores.threshold, folder / "worst.png")
     # Last, because it says that the evaluation is whole.
-    write_json(folder / "scores.json", {"title": title, "split": split, **scores.as_dict(), **beside})
+    write_json(folder / "scores.json", {"title": title, "split": split, **scores.as_dict(), **beside, **chain})
     say(f"written to {folder}")
     return scores
 
@@ -99,6 +103,16 @@ def _beside(
         values["completeness"] = measured
         text += [completeness_text(measured)]
     return values, "\n".join(text)
+
+
+def _chain(classifier: Classifier, manifest: Manifest, found: Predictions, split: str) -> tuple[dict[str, Any], str]:
+    """Return what ``scores.json`` has of the threshold of tracklets, and that in words; nothing where there is none."""
+    model, linked = classifier.tracklets, link(found)
+    if model is None or model["operating_point"] is None or linked is None:
+        return {}, ""
+    lost = read_lost(manifest)
+    counts = chain_at(found, linked, model, None if lost is None else lost[lost["split"] == split])
+    return {"tracklets": counts}, "\n".join([*tracklets_text(model["operating_point"], counts), "", ""])
 
 
 def _draw(found: Predictions, stamps: np.ndarray, scores: Scores, title: str, folder: Path) -> None:

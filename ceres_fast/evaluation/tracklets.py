@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from astropy.table import Table
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
@@ -14,6 +15,7 @@ from ..artifact.scaling import DIGITS
 from ..artifact.tracklet_model import FORCED, QUANTITIES, Evidence, quantities_of, tracklet_probabilities
 from ..records.splits.hold_out import nights
 from ..stamps import near_edge
+from .asteroids import through_the_chain
 from .predictions import Predictions
 
 UNLINKED = -1.0
@@ -122,3 +124,42 @@ def as_predictions(predictions: Predictions, linked: Linked, model: Mapping[str,
     scores = np.where(linked.of < 0, UNLINKED, np.where(kept, 1.0, probability))
     nowhere_near = {"padded": np.zeros(len(scores), np.int64)}  # in no tracklet the edge keeps nothing
     return replace(predictions, known={**predictions.known, **nowhere_near}, probabilities=scores)
+
+
+def chain_at(predictions: Predictions, linked: Linked, model: Mapping[str, Any], lost: Table | None) -> dict[str, int]:
+    """Return what the threshold of tracklets does on a split, stage by stage.
+
+    Parameters
+    ----------
+    predictions : Predictions
+        Of a split.
+    linked : Linked
+        Its tracklets.
+    model : mapping
+        A `TrackletModel` with an operating point.
+    lost : astropy.table.Table or None
+        As `asteroids.through_the_chain` takes it.
+
+    Returns
+    -------
+    dict of str to int
+        ``asteroids`` that were detected in enough exposures; how many of these are lost ``by_rules``, ``not_linked``
+        and ``below`` the threshold; the ``false`` tracklets, and those ``left``; the ``non_asteroids`` left in
+        tracklets.
+    """
+    point = model["operating_point"]
+    judged = as_predictions(predictions, linked, model)
+    by_rules, value = (through_the_chain(each, lost, point["needs"])[1] for each in (predictions, judged))
+    value = value[~np.isnan(value)]
+    rules = int(np.count_nonzero(by_rules == -np.inf))
+    unlinked = int(np.count_nonzero(value < 0))
+    left = ~linked.asteroid & ~(linked.probabilities_of(model) < point["threshold"])
+    return {
+        "asteroids": len(value),
+        "by_rules": rules,
+        "not_linked": unlinked - rules,
+        "below": int(np.count_nonzero(value < point["threshold"])) - unlinked,
+        "false": int((~linked.asteroid).sum()),
+        "left": int(left.sum()),
+        "non_asteroids": int(np.count_nonzero(judged.survives[judged.labels == 0] >= point["threshold"])),
+    }

@@ -15,7 +15,7 @@ from ceres_fast.evaluation.asteroids import through_the_chain
 from ceres_fast.evaluation.operating_point import choose
 from ceres_fast.evaluation.predictions import Predictions
 from ceres_fast.evaluation.threshold import TooFewAsteroids
-from ceres_fast.evaluation.tracklets import LEAST, UNLINKED, Linked, as_predictions, fit_model, link
+from ceres_fast.evaluation.tracklets import LEAST, UNLINKED, Linked, as_predictions, chain_at, fit_model, link
 
 from ..asteroid_predictions import EVENING, of_asteroids
 
@@ -175,3 +175,26 @@ def test_near_an_edge_nothing_is_lost_for_its_score() -> None:
     near = of_asteroids([[0.9, 0.1, 0.2]], [0.1, 0.1], padded=[0, 300, 300, 300, 0])
     point = choose(near, max_loss=0.9, confidence=0.5, needs=3)
     assert (point.threshold, point.lost, point.left) == (0.9, 0, 1)
+
+
+def test_the_chain_stage_by_stage() -> None:
+    """A0 is kept, A1 below the threshold, A2 not linked, A3 is stationary; a false tracklet is left, another is not."""
+    exposures = [[0.9] * 3, [0.2] * 3, [0.9] * 3, [0.9] * 2]
+    others = [0.8] * 3 + [0.1] * 3 + [0.99]
+    predictions = linked_asteroids(
+        exposures,
+        others,
+        tracklet=[1] * 6 + [0] * 5 + [2] * 3 + [3] * 3 + [0],
+        field=[*("F0",) * 3, *("F1",) * 3, *("F2",) * 3, *("F3",) * 2, *("F9",) * 7],
+    )
+    table = lost(designation=["A3"], field=["F3"], mjd=[EVENING + 2 / 144])
+    model = {**MODEL, "operating_point": {"threshold": 0.5, "needs": 3}}
+    assert chain_at(predictions, linked(predictions), model, table) == {
+        "asteroids": 4,
+        "by_rules": 1,
+        "not_linked": 1,
+        "below": 1,
+        "false": 2,
+        "left": 1,
+        "non_asteroids": 3,
+    }
