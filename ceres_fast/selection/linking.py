@@ -12,7 +12,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from .measured import Measured
-from .motions import SIGMAS, Motions, bend, fit, worst
+from .motions import SIGMAS, Motions, bend, fit, turned, worst
 from .rules import Rules
 
 LEAST = 3
@@ -32,7 +32,7 @@ fewer pairs, and closer ones, are enough; and of many exposures, what is seen in
 TRAIL = 3.0
 """FWHM: something longer than this has a direction, and something that moves by more than this is longer than wide."""
 
-CANDIDATES = 4
+CANDIDATES = 8
 """Of the detections nearest to a predicted place the best is taken."""
 
 
@@ -109,7 +109,7 @@ class Linker:
         taken, numbers, work = self.minutes[self.usable], np.array([len(self.rows[e]) for e in self.usable]), 0.0
         every = np.concatenate(self.rows)
         area = max(float(np.prod(np.ptp(self.measured.place[every], axis=0))), 1e-9)
-        variance = np.median(self._variance(every, 0.0))
+        variance = np.median(self.measured.variance[every])
         for first, second in _within_groups(self.usable, needed - 1):
             if (minutes := self.minutes[second] - self.minutes[first]) > 0:
                 error = variance + _ahead((taken - self.minutes[first]) / minutes, minutes, 0.0, variance, variance)
@@ -125,8 +125,9 @@ class Linker:
 
     def _fit(self, members: np.ndarray) -> Motions:
         place = self.measured.place[members]
-        rate = self._span(place)
-        return fit(place, self._variance(members, rate[:, None]), self.minutes, rate)
+        velocity = self._span(place)
+        rate, direction = _polar(velocity)
+        return fit(place, self._variance(members, velocity[:, None]), self.minutes, rate, direction)
 
     def near(self, motions: Motions, e: int, tree: cKDTree, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the detections of an exposure that are near where motions predict something, the nearest few.
@@ -150,12 +151,13 @@ class Linker:
             Of each, with two degrees of freedom; infinite where there are fewer.
         """
         place, variance = motions.at(self.minutes[e])
-        farthest = math.sqrt(worst(2) * (variance.max(initial=0) + self._widest(rows)))
+        farthest = math.sqrt(worst(2) * (variance + self._widest(rows, motions.rate)[:, None]).max(initial=0))
         distance, number = tree.query(place, k=CANDIDATES, distance_upper_bound=farthest)
         there = np.isfinite(distance)
         near = np.where(there, rows[np.where(there, number, 0)], self.none)
-        own = self._variance(near, motions.rate[:, None])
-        return near, distance**2 / (variance[:, None] + np.where(there, own, 0))
+        own = np.where(there[..., None], self._variance(near, motions.velocity[:, None]), 0)
+        apart = turned(self.measured.place[near] - place[:, None], motions.direction[:, None])
+        return near, np.where(there, (apart**2 / (variance[:, None] + own)).sum(axis=2), np.inf)
 
     @property
     def none(self) -> int:
@@ -163,13 +165,22 @@ class Linker:
         return int(self.measured.start[-1])
 
     def differ(self, rows: np.ndarray, members: np.ndarray) -> np.ndarray:
-        """Return by how many mag more than is allowed rows (k, n) are fainter than the median of members (k, m)."""
-        values = np.sort(self.measured.magnitude[members], axis=1)  # what is not known comes last
-        known, every = np.isfinite(values).sum(axis=1), np.arange(len(values))
-        middle = (values[every, np.maximum(known - 1, 0) // 2] + values[every, known // 2]) / 2
+        """Return by how many mag more than is allowed rows (k, n) are fainter than members (k, m), below 0: brighter.
+
+        They are compared with the median of the fainter half of the members: nothing but another source adds much
+        light, so that what is brighter may be blended, and what is fainter is not.
+        """
+        values = -np.sort(-self.measured.magnitude[members], axis=1)  # the faintest first; what is not known, last
+        half, every = (np.isfinite(values).sum(axis=1) + 1) // 2, np.arange(len(values))
+        middle = (values[every, np.maximum(half - 1, 0) // 2] + values[every, half // 2]) / 2
         allowed = self.rules.flux_limit + SIGMAS * self.measured.magnitude_error[rows]
         fainter = self.measured.magnitude[rows] - middle[:, None]
         return np.nan_to_num(np.sign(fainter) * np.clip(np.abs(fainter) - allowed, 0, None))
+
+    def _alike(self, members: np.ndarray) -> np.ndarray:
+        """Tell which have no member that is too faint, and no more than half that are too bright; (k,) bool."""
+        differ, number = self.differ(members, members), (members != self.none).sum(axis=1)
+        return ~(differ > 0).any(axis=1) & (2 * (differ < 0).sum(axis=1) <= number)
 
     def _started(self, needed: int) -> Iterator[np.ndarray]:
         """Yield members of what is seen in three exposures of which every tracklet has two; or in two of two."""
@@ -183,26 +194,47 @@ class Linker:
 
     def _reach(self, first: int, second: int) -> float:
         """Return how far apart two detections of what moves may be, arcsec."""
-        variance = self._widest(self.rows[first]) + self._widest(self.rows[second])
+        variance = sum(self._widest(self.rows[e], self.fastest).item() for e in (first, second))
         return self.fastest * abs(self.minutes[second] - self.minutes[first]) + math.sqrt(worst(2) * variance)
 
-    def _variance(self, rows: np.ndarray, rate: np.ndarray | float) -> np.ndarray:
-        """Return the variance of places, with that of what moves while the times are not known better."""
-        return self.measured.variance[rows] + (rate * self.rules.timing_error / 60) ** 2
+    def _variance(self, rows: np.ndarray, velocity: np.ndarray) -> np.ndarray:
+        """Return the variances of places along and across velocities (..., 2), arcsec², (..., 2).
 
-    def _widest(self, rows: np.ndarray) -> float:
-        """Return the largest variance of some places, arcsec²."""
-        return float(self._variance(rows, self.fastest).max(initial=0))
+        Along, times that are not known better are added, and what of a trail is not detected: the middle of a piece is
+        anywhere on it. Of what moves by no more than the FWHM all is, and of what has no known shape.
+        """
+        rate, direction = _polar(velocity)
+        long = np.abs((self.measured.trail[rows] * direction).sum(axis=-1))
+        own = self.measured.variance[rows]
+        return np.stack([own + self._along(rows, rate, np.nan_to_num(long, nan=np.inf)), own], axis=-1)
+
+    def _along(self, rows: np.ndarray, rate: np.ndarray | float, long: np.ndarray | float) -> np.ndarray:
+        """Return the variance that is added along the motion, for detections that are so long (arcsec)."""
+        missing = np.clip(rate * self._lengths[rows] - self._widths[rows] - long, 0, None)
+        return (rate * self.rules.timing_error / 60) ** 2 + missing**2 / 12
+
+    @cached_property
+    def _lengths(self) -> np.ndarray:
+        """The length of the exposure of each row, min, 0 where it is not known."""
+        return np.append(np.repeat(np.nan_to_num(self.lengths), np.diff(self.measured.start)), 0.0)
+
+    @cached_property
+    def _widths(self) -> np.ndarray:
+        """The FWHM of the exposure of each row, arcsec."""
+        return np.append(np.repeat(self.widths, np.diff(self.measured.start)), 0.0)
+
+    def _widest(self, rows: np.ndarray, rate: np.ndarray | float) -> np.ndarray:
+        """Return the largest variance of some places of an exposure where things move at rates, arcsec²."""
+        return np.asarray(self.measured.variance[rows].max(initial=0) + self._along(rows[0], rate, 0.0))
 
     def _span(self, place: np.ndarray) -> np.ndarray:
-        """Return rates (arcsec/min), (k,), of the first and the last of members in time; their places (k, e, 2)."""
+        """Return velocities (arcsec/min), (k, 2), from the first to the last of members in time; places (k, e, 2)."""
         order = np.argsort(self.minutes, kind="stable")
         there = np.isfinite(place[:, order, 0])
         first, last = order[there.argmax(axis=1)], order[::-1][there[:, ::-1].argmax(axis=1)]
         every = np.arange(len(place))
         minutes = self.minutes[last] - self.minutes[first]
-        way = np.hypot(*(place[every, last] - place[every, first]).T)
-        return way / np.where(minutes > 0, minutes, np.inf)
+        return (place[every, last] - place[every, first]) / np.where(minutes > 0, minutes, np.inf)[:, None]
 
     def _pairs(self, first: int, second: int) -> Iterator[np.ndarray]:
         """Yield pairs of rows of two exposures that one motion may join, (n, 2), some at a time."""
@@ -210,34 +242,37 @@ class Linker:
         one, other = self.rows[first], self.rows[second]
         for i, j in _within(self._tree(second), place[one], self._reach(first, second)):
             pairs = np.column_stack([one[i], other[j]])
-            rate = np.hypot(*(place[pairs[:, 1]] - place[pairs[:, 0]]).T) / minutes
-            variance = self._variance(pairs[:, 0], rate) + self._variance(pairs[:, 1], rate)
+            velocity = (place[pairs[:, 1]] - place[pairs[:, 0]]) / minutes
+            rate = np.hypot(*velocity.T)
+            variance = self._variance(pairs, velocity[:, None])[..., 0].sum(axis=1)
             error = np.sqrt(worst(2) * variance) / minutes
             apart = np.abs(np.diff(self.measured.magnitude[pairs], axis=1)[:, 0])
             alike = apart <= 2 * self.rules.flux_limit + SIGMAS * self.measured.magnitude_error[pairs].sum(axis=1)
             wanted = (rate - error <= self.fastest) & (rate + error >= self.rules.slowest)
-            yield pairs[wanted & (alike | np.isnan(apart))]
+            yield pairs[wanted & (alike | np.isnan(apart) | (self.times > 2))]
 
     def _triples(self, first: int, second: int, pairs: np.ndarray) -> Iterator[np.ndarray]:
         """Yield the members of what fits pairs of rows and a row of a third exposure."""
         place = self.measured.place
         minutes = self.minutes[second] - self.minutes[first]
         way = place[pairs[:, 1]] - place[pairs[:, 0]]
-        rate = np.hypot(*way.T) / minutes
-        variance = [self._variance(each, rate) for each in pairs.T]
+        velocity = way / minutes
+        rate, direction = _polar(velocity)
+        variance = self._variance(pairs, velocity[:, None])
         for third in self.usable:
             share = (self.minutes[third] - self.minutes[first]) / minutes
             if share in (0, 1) or not len(pairs):
                 continue
             predicted = place[pairs[:, 0]] + share * way
-            error = _ahead(share, minutes, rate, *variance)
+            error = _ahead(share, minutes, rate[:, None], variance[:, 0], variance[:, 1])
             rows = self.rows[third]
-            radius = np.sqrt(worst(2) * (error + self._widest(rows)))
+            radius = np.sqrt(worst(2) * (error.max(axis=1) + self._widest(rows, rate)))
             for i, j in _within(self._tree(third), predicted, radius):
-                distance = np.hypot(*(place[rows[j]] - predicted[i]).T)
-                fits = distance**2 <= worst(2) * (error[i] + self._variance(rows[j], rate[i]))
-                members = self._members([first, second, int(third)], np.column_stack([pairs[i], rows[j]])[fits])
-                yield members[~self.differ(members, members).any(axis=1)]
+                apart = turned(place[rows[j]] - predicted[i], direction[i])
+                off = (apart**2 / (error[i] + self._variance(rows[j], velocity[i]))).sum(axis=1)
+                members = np.column_stack([pairs[i], rows[j]])[off <= worst(2)]
+                members = self._members([first, second, int(third)], members)
+                yield members[self._alike(members)]
 
     def _members(self, exposures: Sequence[int], rows: np.ndarray) -> np.ndarray:
         members = np.full((len(rows), len(self.rows)), self.none)
@@ -257,14 +292,14 @@ class Linker:
         asked = np.zeros(members.shape, bool)
         asked[:, self.usable] = members[:, self.usable] == self.none
         while asked.any():
-            away = np.where(asked, np.abs(self.minutes - motions.minute[:, None]), np.inf)
+            away = np.where(asked, np.abs(self.minutes - motions.minute[:, 1:]), np.inf)
             nearest = away.argmin(axis=1)
             waiting = asked.any(axis=1)
             asked[np.arange(len(asked)), nearest] = False
             for e in np.unique(nearest[waiting]):
                 k = np.flatnonzero(waiting & (nearest == e))
                 near, chi2 = self.near(motions.of(k), int(e), self._tree(e), self.rows[e])
-                chi2 = np.where(self.differ(near, members[k]) != 0, np.inf, chi2)
+                chi2 = np.where(self.differ(near, members[k]) > 0, np.inf, chi2)
                 best, every = chi2.argmin(axis=1), np.arange(len(k))
                 more = members[k]
                 more[:, e] = np.where(chi2[every, best] <= worst(2), near[every, best], self.none)
@@ -286,14 +321,15 @@ class Linker:
         wanted = (rate + error >= self.rules.slowest) & (rate - error <= self.fastest)
         otherwise = self._drawn_out_otherwise(members, motions.velocity)
         enough = seen.sum(axis=1) >= needed
-        return enough & wanted & motions.fit_well() & motions.move() & (2 * otherwise.sum(axis=1) <= there.sum(axis=1))
+        likely = (2 * otherwise.sum(axis=1) <= there.sum(axis=1)) & self._alike(members)
+        return enough & wanted & motions.fit_well() & motions.move() & likely
 
     def _drawn_out_otherwise(self, members: np.ndarray, velocity: np.ndarray) -> np.ndarray:
         """Tell which members' shapes are not those of something that moves so; (k, exposures) bool.
 
-        Something several FWHM long that lies across the motion; or that moves by several FWHM and is hardly longer
-        than wide, or lies across. One that is blended with a star may look like anything: of a tracklet no more than
-        half may.
+        Something several FWHM long that lies across the motion; or that moves by several FWHM and is not a sixth as
+        long in that direction: of a faint trail a piece may be all that is detected. One that is blended with a star
+        may look like anything: of a tracklet no more than half may.
         """
         trail = self.measured.trail[members]
         length = np.hypot(trail[..., 0], trail[..., 1])
@@ -301,7 +337,7 @@ class Linker:
         along = np.abs((trail * velocity[:, None]).sum(axis=2)) / np.where(rate > 0, rate, np.inf)
         across = along < length * math.sqrt(0.5)
         moved, limit = rate * np.nan_to_num(self.lengths), TRAIL * self.widths
-        return ((length > limit) & across) | ((moved > limit) & (along < moved / 4))
+        return ((length > limit) & across) | ((moved > limit) & (along < moved / 6))
 
 
 def _within_groups(exposures: np.ndarray, number: int) -> list[tuple[int, int]]:
@@ -312,6 +348,13 @@ def _within_groups(exposures: np.ndarray, number: int) -> list[tuple[int, int]]:
     """
     groups = np.array_split(exposures, max(number, 1))
     return [(int(first), int(second)) for group in groups for first, second in combinations(group, 2)]
+
+
+def _polar(velocity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return rates (...) and directions (..., 2) of velocities (..., 2)."""
+    rate = np.hypot(velocity[..., 0], velocity[..., 1])
+    still = np.where((rate > 0)[..., None], velocity, [1.0, 0.0])
+    return rate, still / np.where(rate > 0, rate, 1.0)[..., None]
 
 
 def _ahead(

@@ -27,23 +27,26 @@ SIGMAS = 3.0
 class Motions:
     """Motions fitted to the members of k tracklets by least squares.
 
-    The places are p + v t + a q(t) at the time t from the middle, where q(t) is t² / 2 less the straight line that fits
-    it best at the times of the members, and a is 0 with the error that `bend` gives before anything is seen.
+    Places are measured along the motion and across it, where their errors differ: what is fast is a trail, of which a
+    piece may be all that is detected. On each of these axes the place is p + v t + a q(t) at the time t from the
+    middle, where q(t) is t² / 2 less the straight line that fits it best at the times of the members, and a is 0 with
+    the error that `bend` gives before anything is seen. All but the last three have the shape (k, 2), axes (along,
+    across).
 
     Parameters
     ----------
     minute : numpy.ndarray
-        Middle of the members' times, weighted, min, shape (k,).
-    place, velocity : numpy.ndarray
-        Where it was then, arcsec, and arcsec/min; shape (k, 2), axes (east, north).
+        Middle of the members' times, weighted, min.
+    place, speed : numpy.ndarray
+        Where it was then, arcsec, and v, arcsec/min.
     weight, lever : numpy.ndarray
-        Sum of the members' weights, arcsec⁻², and of these times their squared times from the middle; shape (k,).
-    change : numpy.ndarray
-        Of the rate, a, arcsec/min², shape (k, 2).
-    change_variance : numpy.ndarray
-        Of each of its coordinates, shape (k,).
-    line : numpy.ndarray
-        The straight line in q, its height (min²) and slope (min), shape (k, 2).
+        Sum of the members' weights, arcsec⁻², and of these times their squared times from the middle.
+    change, change_variance : numpy.ndarray
+        Of the rate, a, arcsec/min², and its variance.
+    height, slope : numpy.ndarray
+        Of the straight line in q, min² and min.
+    direction : numpy.ndarray
+        Of the axis along the motion, axes (east, north), of length 1, shape (k, 2).
     chi2 : numpy.ndarray
         With that of the change of the rate, so that it has 2 degrees of freedom per member less 4; shape (k,).
     number : numpy.ndarray
@@ -52,31 +55,39 @@ class Motions:
 
     minute: np.ndarray
     place: np.ndarray
-    velocity: np.ndarray
+    speed: np.ndarray
     weight: np.ndarray
     lever: np.ndarray
     change: np.ndarray
     change_variance: np.ndarray
-    line: np.ndarray
+    height: np.ndarray
+    slope: np.ndarray
+    direction: np.ndarray
     chi2: np.ndarray
     number: np.ndarray
 
     @property
+    def velocity(self) -> np.ndarray:
+        """arcsec/min to the east and north, shape (k, 2)."""
+        return turned_back(self.speed, self.direction)
+
+    @property
     def rate(self) -> np.ndarray:
         """arcsec/min, shape (k,)."""
-        return np.hypot(*self.velocity.T)
+        return np.hypot(*self.speed.T)
 
     @property
     def rate_error(self) -> np.ndarray:
         """arcsec/min, 1 sigma, shape (k,)."""
-        return 1 / np.sqrt(self.lever)
+        return 1 / np.sqrt(self.lever[:, 0])
 
-    def at(self, minute: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
-        """Return places (k, 2) at times, and the variance of each coordinate (k,)."""
+    def at(self, minute: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return places (k, 2), axes (east, north), at a time, and their variances (k, 2), axes (along, across)."""
         since = minute - self.minute
-        bent = since**2 / 2 - self.line[:, 0] - self.line[:, 1] * since
-        place = self.place + self.velocity * since[:, None] + self.change * bent[:, None]
-        return place, 1 / self.weight + since**2 / self.lever + bent**2 * self.change_variance
+        bent = since**2 / 2 - self.height - self.slope * since
+        place = self.place + self.speed * since + self.change * bent
+        variance = 1 / self.weight + since**2 / self.lever + bent**2 * self.change_variance
+        return turned_back(place, self.direction), variance
 
     def of(self, rows: np.ndarray) -> Motions:
         """Return some of them, by number or mask."""
@@ -107,7 +118,7 @@ class Motions:
 
     def move(self) -> np.ndarray:
         """Tell for which ones no single place would fit the members, (k,) bool."""
-        return self.chi2 + self.rate**2 * self.lever > worst(2 * self.number - 2)
+        return self.chi2 + (self.speed**2 * self.lever).sum(axis=1) > worst(2 * self.number - 2)
 
 
 def worst(degrees: np.ndarray | int) -> np.ndarray:
@@ -125,36 +136,55 @@ def bend(rate: np.ndarray | float) -> np.ndarray:
     return np.asarray(BEND**2 + (BEND_OF_RATE * rate) ** 2)
 
 
-def fit(place: np.ndarray, variance: np.ndarray, minutes: np.ndarray, rate: np.ndarray) -> Motions:
+def turned(vectors: np.ndarray, direction: np.ndarray) -> np.ndarray:
+    """Return vectors (..., 2), axes (east, north), on the axes (along, across) a direction (..., 2)."""
+    east, north = direction[..., 0], direction[..., 1]
+    along = vectors[..., 0] * east + vectors[..., 1] * north
+    return np.stack([along, vectors[..., 1] * east - vectors[..., 0] * north], axis=-1)
+
+
+def turned_back(vectors: np.ndarray, direction: np.ndarray) -> np.ndarray:
+    """Return vectors (..., 2), axes (along, across) a direction (..., 2), on the axes (east, north)."""
+    return turned(vectors, direction * [1, -1])
+
+
+def fit(
+    place: np.ndarray, variance: np.ndarray, minutes: np.ndarray, rate: np.ndarray, direction: np.ndarray
+) -> Motions:
     """Fit motions.
 
     Parameters
     ----------
     place : numpy.ndarray
-        arcsec, shape (k, exposures, 2); NaN where there is no member. Two members at different times at least.
+        arcsec, shape (k, exposures, 2), axes (east, north); NaN where there is no member. Two members at different
+        times at least.
     variance : numpy.ndarray
-        Of each coordinate, arcsec², shape (k, exposures).
+        Of the places along and across the motion, arcsec², shape (k, exposures, 2).
     minutes : numpy.ndarray
         min, shape (exposures,).
     rate : numpy.ndarray
         About, arcsec/min, for `bend`; shape (k,).
+    direction : numpy.ndarray
+        About, axes (east, north), of length 1; shape (k, 2).
     """
-    there = np.isfinite(place[..., 0])
+    there = np.isfinite(place[..., :1])
     weights = np.where(there, 1 / variance, 0.0)
-    place = np.where(there[..., None], place, 0.0)
+    place = np.where(there, turned(place, direction[:, None]), 0.0)
     weight = weights.sum(axis=1)
-    minute = weights @ np.nan_to_num(minutes) / weight
-    since = np.where(there, minutes - minute[:, None], 0.0)
+    minute = (weights * np.nan_to_num(minutes)[:, None]).sum(axis=1) / weight
+    since = np.where(there, minutes[:, None] - minute[:, None], 0.0)
     lever = (weights * since**2).sum(axis=1)
-    middle = (weights[..., None] * place).sum(axis=1) / weight[:, None]
-    velocity = ((weights * since)[..., None] * place).sum(axis=1) / lever[:, None]
-    apart = place - middle[:, None] - velocity[:, None] * since[..., None]
+    middle = (weights * place).sum(axis=1) / weight
+    speed = (weights * since * place).sum(axis=1) / lever
+    apart = place - middle[:, None] - speed[:, None] * since
+    apart = np.where(there, apart, 0.0)
     half = since**2 / 2
-    line = np.column_stack([(weights * half).sum(axis=1) / weight, (weights * half * since).sum(axis=1) / lever])
-    bent = np.where(there, half - line[:, :1] - line[:, 1:] * since, 0.0)
-    change_variance = 1 / ((weights * bent**2).sum(axis=1) + 1 / bend(rate))
-    pull = ((weights * bent)[..., None] * apart).sum(axis=1)
-    total = (weights * (apart**2).sum(axis=2)).sum(axis=1) - (pull**2).sum(axis=1) * change_variance
-    change = pull * change_variance[:, None]
-    number = there.sum(axis=1)
-    return Motions(minute, middle, velocity, weight, lever, change, change_variance, line, total, number)
+    height, slope = (weights * half).sum(axis=1) / weight, (weights * half * since).sum(axis=1) / lever
+    bent = np.where(there, half - height[:, None] - slope[:, None] * since, 0.0)
+    change_variance = 1 / ((weights * bent**2).sum(axis=1) + 1 / bend(rate)[:, None])
+    pull = (weights * bent * apart).sum(axis=1)
+    total = (weights * apart**2).sum(axis=(1, 2)) - (pull**2 * change_variance).sum(axis=1)
+    change, number = pull * change_variance, there.sum(axis=(1, 2))
+    return Motions(
+        minute, middle, speed, weight, lever, change, change_variance, height, slope, direction, total, number
+    )

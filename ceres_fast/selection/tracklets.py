@@ -30,7 +30,7 @@ DRAWN = 1_000
 class Tracklets:
     """Detections that fit one motion at a constant rate, the best first; a detection is in one tracklet at most.
 
-    The best have most members, then fewest by chance, then the smallest residual. What fits several goes to the best;
+    The best have the smallest chance, then most members, then the smallest rate and residual. What fits several goes to the best;
     the others keep the rest where that is still enough for a tracklet, and what is said of them is of all that fitted.
 
     Parameters
@@ -128,7 +128,7 @@ def find_tracklets(
     chance = _chance(linker, found, motions)
     number = motions.number
     residual = np.sqrt(motions.chi2 / np.where(number > 2, 2 * number - 4, np.nan))
-    order = np.lexsort((np.nan_to_num(residual), motions.rate, chance, -number))
+    order = np.lexsort((np.nan_to_num(residual), motions.rate, -number, chance))
     owned = _owned(found[order], linker)
     kept = (owned != linker.none).any(axis=1)
     order, owned = order[kept], owned[kept]
