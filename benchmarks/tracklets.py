@@ -243,9 +243,10 @@ def lost_by_fit(number: int) -> dict[str, Any]:
         way, side = (np.stack([np.cos(each), np.sin(each)], axis=1) for each in random.uniform(0, 7, (2, number)))
         bent = side[:, None] * (minutes[:, None] - minutes.mean()) ** 2 / 2 * BEND / distance
         errors = random.normal(0, sigma * understated, (number, len(minutes), 2))
-        variance = np.full((number, len(minutes)), sigma**2 + (rate * rules.timing_error / 60) ** 2)
         place = way[:, None] * rate * minutes[:, None] + bent + errors
-        return float(1 - fit(place, variance, minutes, np.full(number, rate)).fit_well().mean())
+        variance = np.full(place.shape, sigma**2)
+        variance[..., 0] += (rate * rules.timing_error / 60) ** 2
+        return float(1 - fit(place, variance, minutes, np.full(number, rate), way).fit_well().mean())
 
     return {
         "asteroids": number,

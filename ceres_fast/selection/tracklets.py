@@ -30,8 +30,9 @@ DRAWN = 1_000
 class Tracklets:
     """Detections that fit one motion at a constant rate, the best first; a detection is in one tracklet at most.
 
-    The best have the smallest chance, then most members, then the smallest rate and residual. What fits several goes to the best;
-    the others keep the rest where that is still enough for a tracklet, and what is said of them is of all that fitted.
+    The best have the smallest chance, then most members, then the smallest rate and residual. What fits several goes
+    to the best; the others keep the rest where that is still enough for a tracklet, and what is said of them is of all
+    that fitted.
 
     Parameters
     ----------
@@ -89,9 +90,10 @@ def find_tracklets(
     """Find the tracklets of the exposures of one field and CCD in one night.
 
     A tracklet has members in three exposures at different times, at least, or in two where no more can have any. They
-    fit one motion within their errors, and no single place; its rate is one that is wanted; their magnitudes differ
-    from their median by `Rules.flux_limit` at most, and their errors; and no more than half of them are drawn out
-    otherwise than by the motion. What a catalogue does not say agrees with everything.
+    fit one motion within their errors, and no single place; its rate is one that is wanted; none is fainter than the
+    others by more than `Rules.flux_limit` and the errors, no more than half are so much brighter, as what is blended
+    with a star is, and no more than half are drawn out otherwise than by the motion. What a catalogue does not say
+    agrees with everything.
 
     Parameters
     ----------
