@@ -112,7 +112,9 @@ class Linker:
         variance = np.median(self.measured.variance[every])
         for first, second in _within_groups(self.usable, needed - 1):
             if (minutes := self.minutes[second] - self.minutes[first]) > 0:
-                error = variance + _ahead((taken - self.minutes[first]) / minutes, minutes, 0.0, variance, variance)
+                error = variance + _ahead(
+                    (taken - self.minutes[first]) / minutes, minutes, self.fastest / 2, variance, variance
+                )
                 near = numbers * (math.pi * worst(2) * error / area).clip(0, 1)
                 reach = math.pi * (self.fastest * minutes) ** 2 / area
                 work += len(self.rows[first]) * len(self.rows[second]) * min(1.0, reach) * (1 + FOLLOWED * near).sum()
