@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain, combinations
 
 import numpy as np
 from scipy.spatial import cKDTree
 
 from .measured import Measured
-from .motions import SIGMAS, Motions, bend, fit, turned, worst
+from .motions import SIGMAS, Motions, ahead, fit, polar, span, turned, worst
+from .pairing import together, within, within_groups
 from .rules import Rules
 
 LEAST = 3
 """Exposures in which something must be seen to be linked; two where there are no more."""
-
-PIECE = 200_000
-"""Pairs that are looked at together; bounds the memory."""
 
 MEMBERS = 1_000_000
 """Members, those that there are not included, of what is followed together; bounds the memory, too."""
@@ -31,6 +28,13 @@ fewer pairs, and closer ones, are enough; and of many exposures, what is seen in
 
 TRAIL = 3.0
 """FWHM: something longer than this has a direction, and something that moves by more than this is longer than wide."""
+
+SOUGHT = 24
+"""Of more exposures than these, tracklets are started in so many, evenly chosen in time, and extended to all: of a
+hundred exposures, what is seen in a few that happen to be others is not what anybody waits for."""
+
+_LATER = 1e12
+"""min: longer than any night."""
 
 CANDIDATES = 8
 """Of the detections nearest to a predicted place the best is taken."""
@@ -80,8 +84,8 @@ class Linker:
         """
         needed = self.needed if needed is None else needed
         found = [np.empty((0, len(self.rows)), np.int64)]
-        for started in _together(self._started(needed), MEMBERS // len(self.rows)):
-            members = self._extended(started) if self.times > 2 else started
+        for started in together(self._started(needed), MEMBERS // len(self.rows)):
+            members = self._extended(started, needed) if self.times > 2 else started
             found.append(members[self._believed(members, needed)])
         members = np.unique(np.concatenate(found), axis=0)
         return members, self.fit(members)
@@ -92,10 +96,16 @@ class Linker:
         usable = np.array([e for e, rows in enumerate(self.rows) if len(rows)], np.int64)
         return usable[np.argsort(self.minutes[usable], kind="stable")]
 
+    @cached_property
+    def sought(self) -> np.ndarray:
+        """Those in which tracklets are started (`SOUGHT`)."""
+        every = np.arange(len(self.usable))
+        return self.usable[np.unique(np.linspace(0, len(every) - 1, min(SOUGHT, len(every))).round().astype(int))]
+
     @property
     def times(self) -> int:
         """At how many different times these were taken."""
-        return len(np.unique(self.minutes[self.usable]))
+        return len(np.unique(self.minutes[self.sought]))
 
     @cached_property
     def needed(self) -> int:
@@ -106,13 +116,13 @@ class Linker:
 
     def _work(self, needed: int) -> float:
         """Return how much there is to do to find what is seen in so many exposures, about: see `MOST_WORK`."""
-        taken, numbers, work = self.minutes[self.usable], np.array([len(self.rows[e]) for e in self.usable]), 0.0
+        taken, numbers, work = self.minutes[self.sought], np.array([len(self.rows[e]) for e in self.sought]), 0.0
         every = np.concatenate(self.rows)
         area = max(float(np.prod(np.ptp(self.measured.place[every], axis=0))), 1e-9)
         variance = np.median(self.measured.variance[every])
-        for first, second in _within_groups(self.usable, needed - 1):
+        for first, second in within_groups(self.sought, needed - 1):
             if (minutes := self.minutes[second] - self.minutes[first]) > 0:
-                error = variance + _ahead(
+                error = variance + ahead(
                     (taken - self.minutes[first]) / minutes, minutes, self.fastest / 2, variance, variance
                 )
                 near = numbers * (math.pi * worst(2) * error / area).clip(0, 1)
@@ -127,8 +137,8 @@ class Linker:
 
     def _fit(self, members: np.ndarray) -> Motions:
         place = self.measured.place[members]
-        velocity = self._span(place)
-        rate, direction = _polar(velocity)
+        velocity = span(place, self.minutes)
+        rate, direction = polar(velocity)
         return fit(place, self._variance(members, velocity[:, None]), self.minutes, rate, direction)
 
     def near(self, motions: Motions, e: int, tree: cKDTree, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -186,7 +196,7 @@ class Linker:
 
     def _started(self, needed: int) -> Iterator[np.ndarray]:
         """Yield members of what is seen in three exposures of which every tracklet has two; or in two of two."""
-        for first, second in _within_groups(self.usable, needed - 1) if self.times > 1 else []:
+        for first, second in within_groups(self.sought, needed - 1) if self.times > 1 else []:
             if self.minutes[second] > self.minutes[first]:
                 for pairs in self._pairs(first, second):
                     if self.times == 2:
@@ -205,7 +215,7 @@ class Linker:
         Along, times that are not known better are added, and what of a trail is not detected: the middle of a piece is
         anywhere on it. Of what moves by no more than the FWHM all is, and of what has no known shape.
         """
-        rate, direction = _polar(velocity)
+        rate, direction = polar(velocity)
         long = np.abs((self.measured.trail[rows] * direction).sum(axis=-1))
         own = self.measured.variance[rows]
         return np.stack([own + self._along(rows, rate, np.nan_to_num(long, nan=np.inf)), own], axis=-1)
@@ -229,20 +239,11 @@ class Linker:
         """Return the largest variance of some places of an exposure where things move at rates, arcsec²."""
         return np.asarray(self.measured.variance[rows].max(initial=0) + self._along(rows[0], rate, 0.0))
 
-    def _span(self, place: np.ndarray) -> np.ndarray:
-        """Return velocities (arcsec/min), (k, 2), from the first to the last of members in time; places (k, e, 2)."""
-        order = np.argsort(self.minutes, kind="stable")
-        there = np.isfinite(place[:, order, 0])
-        first, last = order[there.argmax(axis=1)], order[::-1][there[:, ::-1].argmax(axis=1)]
-        every = np.arange(len(place))
-        minutes = self.minutes[last] - self.minutes[first]
-        return (place[every, last] - place[every, first]) / np.where(minutes > 0, minutes, np.inf)[:, None]
-
     def _pairs(self, first: int, second: int) -> Iterator[np.ndarray]:
         """Yield pairs of rows of two exposures that one motion may join, (n, 2), some at a time."""
         place, minutes = self.measured.place, self.minutes[second] - self.minutes[first]
         one, other = self.rows[first], self.rows[second]
-        for i, j in _within(self._tree(second), place[one], self._reach(first, second)):
+        for i, j in within(self._tree(second), place[one], self._reach(first, second)):
             pairs = np.column_stack([one[i], other[j]])
             velocity = (place[pairs[:, 1]] - place[pairs[:, 0]]) / minutes
             rate = np.hypot(*velocity.T)
@@ -259,17 +260,17 @@ class Linker:
         minutes = self.minutes[second] - self.minutes[first]
         way = place[pairs[:, 1]] - place[pairs[:, 0]]
         velocity = way / minutes
-        rate, direction = _polar(velocity)
+        rate, direction = polar(velocity)
         variance = self._variance(pairs, velocity[:, None])
-        for third in self.usable:
+        for third in self.sought:
             share = (self.minutes[third] - self.minutes[first]) / minutes
             if share in (0, 1) or not len(pairs):
                 continue
             predicted = place[pairs[:, 0]] + share * way
-            error = _ahead(share, minutes, rate[:, None], variance[:, 0], variance[:, 1])
+            error = ahead(share, minutes, rate[:, None], variance[:, 0], variance[:, 1])
             rows = self.rows[third]
             radius = np.sqrt(worst(2) * (error.max(axis=1) + self._widest(rows, rate)))
-            for i, j in _within(self._tree(third), predicted, radius):
+            for i, j in within(self._tree(third), predicted, radius):
                 apart = turned(place[rows[j]] - predicted[i], direction[i])
                 off = (apart**2 / (error[i] + self._variance(rows[j], velocity[i]))).sum(axis=1)
                 members = np.column_stack([pairs[i], rows[j]])[off <= worst(2)]
@@ -288,13 +289,19 @@ class Linker:
     def _trees(self) -> dict[int, cKDTree]:
         return {int(e): cKDTree(self.measured.place[self.rows[e]]) for e in self.usable}
 
-    def _extended(self, members: np.ndarray) -> np.ndarray:
-        """Return members with those of all other exposures that fit, the nearest exposure in time first."""
+    def _extended(self, members: np.ndarray, needed: int) -> np.ndarray:
+        """Return members with those of all other exposures that fit, the nearest exposure in time first.
+
+        Those in which tracklets are started come before the others, and what cannot be in enough of them is given up.
+        """
         motions = self.fit(members)
         asked = np.zeros(members.shape, bool)
         asked[:, self.usable] = members[:, self.usable] == self.none
+        later = np.where(np.isin(np.arange(len(self.rows)), self.sought), 0.0, _LATER)
         while asked.any():
-            away = np.where(asked, np.abs(self.minutes - motions.minute[:, 1:]), np.inf)
+            there = members[:, self.sought] != self.none
+            asked[(there | asked[:, self.sought]).sum(axis=1) < needed] = False
+            away = np.where(asked, np.abs(self.minutes - motions.minute[:, 1:]) + later, np.inf)
             nearest = away.argmin(axis=1)
             waiting = asked.any(axis=1)
             asked[np.arange(len(asked)), nearest] = False
@@ -302,11 +309,12 @@ class Linker:
                 k = np.flatnonzero(waiting & (nearest == e))
                 near, chi2 = self.near(motions.of(k), int(e), self._tree(e), self.rows[e])
                 chi2 = np.where(self.differ(near, members[k]) > 0, np.inf, chi2)
-                best, every = chi2.argmin(axis=1), np.arange(len(k))
-                more = members[k]
-                more[:, e] = np.where(chi2[every, best] <= worst(2), near[every, best], self.none)
+                best = chi2.argmin(axis=1)
+                hit = np.flatnonzero(chi2[np.arange(len(k)), best] <= worst(2))
+                k, more = k[hit], members[k[hit]]
+                more[:, e] = near[hit, best[hit]]
                 refit = self.fit(more)
-                better = (more[:, e] != self.none) & refit.fit_well()
+                better = refit.fit_well()
                 members[k[better]] = more[better]
                 motions.put(k[better], refit.of(better))
         return members
@@ -316,7 +324,7 @@ class Linker:
         motions = self.fit(members)
         there = members != self.none
         times = np.unique(self.minutes[self.usable], return_inverse=True)[1]
-        seen = np.zeros((len(members), self.times), bool)
+        seen = np.zeros((len(members), times.max(initial=-1) + 1), bool)
         for time, e in zip(times, self.usable, strict=True):
             seen[:, time] |= there[:, e]
         rate, error = motions.rate, SIGMAS * motions.rate_error
@@ -340,67 +348,3 @@ class Linker:
         across = along < length * math.sqrt(0.5)
         moved, limit = rate * np.nan_to_num(self.lengths), TRAIL * self.widths
         return ((length > limit) & across) | ((moved > limit) & (along < moved / 6))
-
-
-def _within_groups(exposures: np.ndarray, number: int) -> list[tuple[int, int]]:
-    """Return the pairs of exposures, in the order of time, that are in one of so many groups.
-
-    Of any `number` + 1 exposures two are in one group, and there is no smaller set of pairs of which that is true
-    (Mantel for two groups, Turán for more). Groups are of neighbours in time, so that the pairs are close.
-    """
-    groups = np.array_split(exposures, max(number, 1))
-    return [(int(first), int(second)) for group in groups for first, second in combinations(group, 2)]
-
-
-def _polar(velocity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return rates (...) and directions (..., 2) of velocities (..., 2)."""
-    rate = np.hypot(velocity[..., 0], velocity[..., 1])
-    still = np.where((rate > 0)[..., None], velocity, [1.0, 0.0])
-    return rate, still / np.where(rate > 0, rate, 1.0)[..., None]
-
-
-def _ahead(
-    share: np.ndarray | float,
-    minutes: float,
-    rate: np.ndarray | float,
-    first: np.ndarray | float,
-    second: np.ndarray | float,
-) -> np.ndarray:
-    """Return the variance of a place that is predicted from two.
-
-    Parameters
-    ----------
-    share : float or numpy.ndarray
-        When it is: 0 at the time of the first, 1 at that of the second.
-    minutes : float
-        Between the two.
-    rate : float or numpy.ndarray
-        arcsec/min.
-    first, second : float or numpy.ndarray
-        Their variances, arcsec².
-    """
-    bent = (minutes**2 * share * (share - 1) / 2) ** 2 * bend(rate)
-    return np.asarray(first * (1 - share) ** 2 + second * share**2 + bent)
-
-
-def _together(parts: Iterable[np.ndarray], rows: int) -> Iterator[np.ndarray]:
-    """Yield arrays, several of them as one, of so many rows or more but for the last; without what is there twice."""
-    waiting: list[np.ndarray] = []
-    for part in parts:
-        waiting.append(part)
-        if sum(map(len, waiting)) >= rows:
-            yield np.unique(np.concatenate(waiting), axis=0)
-            waiting = []
-    if waiting:
-        yield np.unique(np.concatenate(waiting), axis=0)
-
-
-def _within(tree: cKDTree, places: np.ndarray, radius: np.ndarray | float) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield all pairs of a place and a point of a tree within a radius, by number, some at a time."""
-    radius = np.broadcast_to(radius, len(places))
-    number = tree.query_ball_point(places, radius, return_length=True)
-    there = np.flatnonzero(number)
-    piece = np.cumsum(number[there]) // PIECE
-    for rows in np.split(there, np.flatnonzero(np.diff(piece)) + 1) if len(there) else []:
-        lists = tree.query_ball_point(places[rows], radius[rows])
-        yield np.repeat(rows, number[rows]), np.fromiter(chain.from_iterable(lists), np.int64, number[rows].sum())

@@ -188,3 +188,45 @@ def fit(
     return Motions(
         minute, middle, speed, weight, lever, change, change_variance, height, slope, direction, total, number
     )
+
+
+def polar(velocity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return rates (...) and directions (..., 2) of velocities (..., 2)."""
+    rate = np.hypot(velocity[..., 0], velocity[..., 1])
+    still = np.where((rate > 0)[..., None], velocity, [1.0, 0.0])
+    return rate, still / np.where(rate > 0, rate, 1.0)[..., None]
+
+
+def ahead(
+    share: np.ndarray | float,
+    minutes: float,
+    rate: np.ndarray | float,
+    first: np.ndarray | float,
+    second: np.ndarray | float,
+) -> np.ndarray:
+    """Return the variance of a place that is predicted from two.
+
+    Parameters
+    ----------
+    share : float or numpy.ndarray
+        When it is: 0 at the time of the first, 1 at that of the second.
+    minutes : float
+        Between the two.
+    rate : float or numpy.ndarray
+        arcsec/min.
+    first, second : float or numpy.ndarray
+        Their variances, arcsec².
+    """
+    bent = (minutes**2 * share * (share - 1) / 2) ** 2 * bend(rate)
+    return np.asarray(first * (1 - share) ** 2 + second * share**2 + bent)
+
+
+def span(place: np.ndarray, minutes: np.ndarray) -> np.ndarray:
+    """Return velocities (arcsec/min), (k, 2), from the first to the last of members in time; places (k, e, 2)."""
+    order = np.argsort(minutes, kind="stable")
+    there = np.isfinite(place[:, order, 0])
+    first, last = order[there.argmax(axis=1)], order[::-1][there[:, ::-1].argmax(axis=1)]
+    every = np.arange(len(place))
+    between = minutes[last] - minutes[first]
+    way: np.ndarray = (place[every, last] - place[every, first]) / np.where(between > 0, between, np.inf)[:, None]
+    return way

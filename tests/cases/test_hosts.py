@@ -248,8 +248,8 @@ def stop_at(monkeypatch, place, call, number):
     ("place", "call", "files"),
     [
         ("ceres_fast.classify.inputs.read_headers", 2, 0),
-        ("ceres_fast.classify.exposures.cut_stamps", 2, 1),
-        ("ceres_fast.classify.exposures.score", 3, 2),
+        ("ceres_fast.classify.exposures.cut_stamps", 2, 0),  # what moves is judged when its whole field is scored
+        ("ceres_fast.classify.exposures.score", 3, 0),
         ("ceres_fast.files.sync", 1, 0),
         ("ceres_fast.files.sync", 3, 1),
         ("ceres_fast.classify.account.say", 1, 3),

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from ceres_fast.catalogues import Catalogue
 from ceres_fast.catalogues.detections import Detections, read_detections
-from ceres_fast.selection.linking import _within_groups
 from ceres_fast.selection.match import match_known
 from ceres_fast.selection.motions import BEND
+from ceres_fast.selection.pairing import within_groups
 from ceres_fast.selection.rules import Rules
 from ceres_fast.selection.stationary import find_stationary
 from ceres_fast.selection.tracklets import FASTEST, SHUFFLES, Tracklets, _orders, find_tracklets
@@ -136,6 +136,18 @@ def test_a_shifted_exposure_is_put_right_by_what_is_stationary():
 
 
 # What there may be
+
+
+def test_of_many_exposures_all_that_show_it_are_members():
+    minutes = np.arange(60) * 2.0
+    points = way(0.5, 70, minutes)
+    shown = np.arange(60) % 5 != 0
+    exposures = [
+        seen(np.vstack([points[e : e + 1][: int(shown[e])], random_points(10, e)]), minute)
+        for e, minute in enumerate(minutes)
+    ]
+    tracklets = found(*exposures)
+    assert tracklets.members[0].tolist() == np.where(shown, 0, -1).tolist()
 
 
 def test_two_exposures_give_pairs_and_the_slowest_are_the_least_by_chance():
@@ -409,7 +421,7 @@ def test_orders_are_neither_that_of_time_nor_its_reverse(number):
 
 @given(st.integers(2, 12), st.integers(1, 5), st.data())
 def test_of_one_more_exposure_than_groups_two_are_a_pair(number, groups, data):
-    pairs = _within_groups(np.arange(number), groups)
+    pairs = within_groups(np.arange(number), groups)
     if groups + 1 <= number:
         chosen = data.draw(st.permutations(range(number)))[: groups + 1]
         assert {(min(a, b), max(a, b)) for a in chosen for b in chosen if a != b} & set(pairs)
@@ -431,7 +443,7 @@ def test_where_too_much_is_to_be_tried_more_exposures_are_needed_but_at_most_hal
 def test_pieces_change_nothing(number, monkeypatch):
     exposures = [seen(random_points(200, 20 + e, (900, 900)), t) for e, t in enumerate(FOUR)]
     whole = found(*exposures)
-    monkeypatch.setattr("ceres_fast.selection.linking.PIECE", number)
+    monkeypatch.setattr("ceres_fast.selection.pairing.PIECE", number)
     pieces = found(*exposures)
     assert len(whole.rate) > 5
     assert (whole.members == pieces.members).all()
