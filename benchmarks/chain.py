@@ -52,8 +52,9 @@ from ceres_fast.console import say, table
 from ceres_fast.settings.guarantee import NEEDS
 from ceres_fast.synthetic.simulate.survey import night_name
 
-DEPTHS = {"usual": (1.5, 5), "deeper": (1.2, 5), "deepest": (1.0, 4)}
-"""Threshold of detection (sigma of the sky) and the least area (pixels)."""
+DEPTHS = {"usual": (1.5, 5, 0), "deeper": (1.2, 5, 0), "deepest": (1.0, 4, 1)}
+"""Threshold of detection (sigma of the sky), the least area (pixels), and epochs of training: 0 as `train` chooses them;
+of six times as many stamps as there usually are, one shows the network as many as it is shown of those."""
 
 MAX_LOSS = 0.05
 BINS = (0.0, 19.0, 20.0, 20.5, 21.0, 21.5, 22.0, 22.5, 23.0, 99.0)
@@ -146,7 +147,7 @@ def read_field(frames: Sequence[Path], catalogues: Path, tables: dict[str, Path]
 
 def prepare(work: Work, survey: Path, depth: str) -> tuple[Path, Path, Path]:
     """Detect, build, train, calibrate and classify at a depth; return catalogues, run and classified tables."""
-    threshold, area = DEPTHS[depth]
+    threshold, area, epochs = DEPTHS[depth]
     catalogues, records, run, out = (
         work / f"{depth}/{what}" for what in ("catalogues", "records", "run", "classified")
     )
@@ -157,7 +158,7 @@ def prepare(work: Work, survey: Path, depth: str) -> tuple[Path, Path, Path]:
     given = ("--catalogues", catalogues, "--overwrite")
     build = ("build-records", survey / "training", "--records", records, "--slowest", SLOWEST, *given)
     work.done(f"records {depth}", build)
-    work.done(f"train {depth}", ("train", "--records", records, "--run", run, "--seed", 0))
+    work.done(f"train {depth}", ("train", "--records", records, "--run", run, "--epochs", epochs, "--seed", 0))
     work.done(f"calibrate {depth}", ("calibrate", run, "--records", records, "--max-loss", MAX_LOSS))
     work.done(f"export {depth}", ("export", run))
     classify = ("classify", survey / "held-out", "--run", run, "--output", out, *given)
