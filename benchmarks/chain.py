@@ -53,7 +53,7 @@ from ceres_fast.settings.guarantee import NEEDS
 from ceres_fast.synthetic.simulate.survey import night_name
 
 DEPTHS = {"usual": (1.5, 5, 0), "deeper": (1.2, 5, 0), "deepest": (1.0, 4, 1)}
-"""Threshold of detection (sigma of the sky), the least area (pixels), and epochs of training, 0 as `train` chooses them:
+"""Threshold of detection (sigma of the sky), least area (pixels), and epochs of training, 0 as `train` chooses them:
 of six times as many stamps as there usually are, one shows the network as many as it is shown of those."""
 
 MAX_LOSS = 0.05
