@@ -22,6 +22,7 @@ from ..settings.architecture import LARGEST_HEAD
 from ..stamps import CLASSES, PLANE_SETS, PLANES, stamp_shape
 from . import CLASSIFIER_FILE
 from .latest import resolve
+from .refused import SAFE_SUFFIXES, refuse_code
 from .scaling import DIGITS, check_scaling
 from .tracklet_model import check_tracklet_model
 
@@ -41,18 +42,6 @@ _OLDER = (
     "ceres-fast that wrote it"
 )
 _WHAT = "the JSON of a classifier"
-_RUNS_CODE = "loading such a file can run code that was put into it"
-REFUSED_SUFFIXES = {
-    ".keras": f"is a whole Keras model; {_RUNS_CODE}",
-    ".h5": f"is a whole Keras model in the legacy HDF5 format; {_RUNS_CODE}",
-    ".hdf5": f"is a whole Keras model in the legacy HDF5 format; {_RUNS_CODE}",
-    ".pb": f"is a TensorFlow graph; {_RUNS_CODE}",
-    **dict.fromkeys((".pkl", ".pickle", ".joblib", ".pt", ".pth"), f"is a Python pickle; {_RUNS_CODE}"),
-    ".npy": f"can hold a Python pickle; {_RUNS_CODE}",
-}
-SAFE_SUFFIXES = (".weights.h5", ".onnx")
-"""Bare weights, and graphs of operations that are known: reading them runs nothing of theirs."""
-
 EXPORTED = (".onnx", ".engine", ".rtx")
 """What the names of exported files end in."""
 
@@ -334,24 +323,6 @@ def read_classifier(path: Path) -> Classifier:
         largest=LARGEST_CLASSIFIER,
     )
     return replace(Classifier.from_values(values, file), folder=file.parent)
-
-
-def refuse_code(path: Path) -> None:
-    """Refuse a model file of a kind that can run code when it is loaded.
-
-    Raises
-    ------
-    InputError
-        When the suffix of `path` is one of `REFUSED_SUFFIXES`; ``*.weights.h5`` (bare weights) is not.
-    """
-    problem = REFUSED_SUFFIXES.get(path.suffix.lower())
-    if problem and not path.name.lower().endswith(SAFE_SUFFIXES):
-        raise InputError(
-            path,
-            problem,
-            expected=f"a run folder with {CLASSIFIER_FILE}, or its .onnx file",
-            action="train again, or convert the file to ONNX where you trust it",
-        )
 
 
 def _stored(classifier: Classifier) -> dict[str, Any]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from ..artifact.classifier import CLASSIFIER_FILE, ONNX_KINDS, read_classifier, refuse_code
+from ..artifact.classifier import CLASSIFIER_FILE, ONNX_KINDS, read_classifier
 from ..artifact.latest import resolve
+from ..artifact.refused import refuse_code
 from ..errors import CeresFastError, InputError
 from .batches import AUTO, Engine
 

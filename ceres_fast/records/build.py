@@ -18,7 +18,8 @@ from ..folders import LOCK, move_directory
 from ..frames.camera import GENERIC, Camera
 from ..frames.profiles import load_camera
 from ..frames.where import Where
-from ..selection.field import COUNTS, looks_elsewhere
+from ..selection.counts import COUNTS
+from ..selection.field import looks_elsewhere
 from ..selection.linked import LINKED
 from ..selection.others.forced import FORCED
 from ..selection.rules import Rules
