@@ -184,11 +184,11 @@ WHY: dict[str, Callable[[Scores, np.ndarray, Limits], np.ndarray]] = {
     "kept: P ≥ {limits.detection:g}": lambda scores, kept, limits: (
         kept & ~_by_tracklet(scores, limits) & (scores.probability >= limits.detection)
     ),
-    "kept: near the edge": lambda scores, kept, limits: (
-        kept & ~_by_tracklet(scores, limits) & (scores.probability < limits.detection) & _has(scores, NEAR_EDGE)
-    ),
     "kept: provisional": lambda scores, kept, limits: (
-        kept & ~_by_tracklet(scores, limits) & (scores.probability < limits.detection) & ~_has(scores, NEAR_EDGE)
+        kept & ~_by_tracklet(scores, limits) & (scores.probability < limits.detection) & _has(scores, PROVISIONAL)
+    ),
+    "kept: near the edge": lambda scores, kept, limits: (
+        kept & ~_by_tracklet(scores, limits) & (scores.probability < limits.detection) & ~_has(scores, PROVISIONAL)
     ),
 }
 """Reasons why a row goes or stays, each with the rows it holds for, (n,) bool; for each row exactly one does."""
