@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import keras
+import numpy as np
 import pytest
 
 from ceres_fast.model import build
@@ -14,14 +15,21 @@ from ceres_fast.model.weights import load_base
 
 @pytest.fixture(scope="session")
 def network() -> Callable[[str], keras.Model]:
-    """Give a backbone without its top by name: always the same one of a precision, all of it trainable."""
+    """Give a backbone without its top by name: always the same one of a precision, all of it trainable.
+
+    Its weights are those it was made with, whatever a test has done to them: statistics of a few stamps, which training
+    leaves in its normalisation, let its values grow until no probability has a gradient.
+    """
     built: dict[tuple[str, str], keras.Model] = {}
+    weights: dict[tuple[str, str], list[np.ndarray]] = {}
 
     def give(name: str) -> keras.Model:
         key = name, keras.config.dtype_policy().name
         if key not in built:
             keras.utils.set_random_seed(7)  # which test asks first must not decide what the others see
             built[key] = load_base(BACKBONES[name], "none")
+            weights[key] = built[key].get_weights()
+        built[key].set_weights(weights[key])
         for layer in built[key].layers:
             layer.trainable = True
             if isinstance(layer, keras.layers.BatchNormalization):

@@ -47,7 +47,7 @@ def stamps(planes: int = 1) -> np.ndarray:
 
 def made(backbone: str, experiment: int, **changed: object) -> tuple[keras.Model, Cut]:
     keras.utils.set_random_seed(7)
-    model = build_model(Architecture(backbone, experiment, dense=8, **{**PAPER_NETWORK, **changed}))  # type: ignore[arg-type]
+    model = build_model(Architecture(backbone, experiment, dense=64, **{**PAPER_NETWORK, **changed}))  # type: ignore[arg-type]
     parts = cut(model)
     assert parts is not None
     return model, parts

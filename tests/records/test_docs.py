@@ -16,7 +16,7 @@ from ceres_fast.records.pipeline import read_columns
 from ceres_fast.records.reconcile import ACCOUNTS
 from ceres_fast.records.splits.hold_out import LINKED, UNKNOWN
 from ceres_fast.records.splits.quotas import OVER
-from ceres_fast.selection import field as night
+from ceres_fast.selection.counts import COUNTS
 from ceres_fast.stamps import PLANE_SETS
 
 from ..alert_files import write_fields
@@ -68,6 +68,6 @@ def test_every_column_and_key_is_on_the_page(page):
 
 def test_every_count_and_reason_is_on_the_page(page):
     of_accounts = {reason for account in ACCOUNTS.values() for reason in account.reasons}
-    counts = {*night.COUNTS, *tables.COUNTS, *of_accounts, OVER, LINKED, UNKNOWN}
+    counts = {*COUNTS, *tables.COUNTS, *of_accounts, OVER, LINKED, UNKNOWN}
     for name in (*ACCOUNTS, *REASONS, *(name for name in counts if not name.startswith("set_aside_"))):
         assert re.search(rf"\b{name}\b", page), name
