@@ -1,0 +1,93 @@
+"""What is known of a field that was classified: a small JSON file for each, written whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from ..file_names import fitting
+from ..files import read_json, write_json
+
+FOLDER = "fields"
+"""Where they are in the output folder."""
+
+
+class ExposureRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One frame of a field, and its table.
+
+    Parameters
+    ----------
+    frame, catalogue : str
+        The files it was made of, absolute.
+    table : str
+        The table, relative to the output folder.
+    signature : list of int
+        Size and time of modification (ns) of the frame, and of the catalogue.
+    fate : str
+        What became of it, in words: `classify.account.GOES_ON`.
+    why : str
+        Why it could not be classified; empty where it could.
+    """
+
+    frame: str
+    catalogue: str
+    table: str
+    signature: list[int]
+    fate: str
+    why: str = ""
+
+
+class FieldRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A field, and what was made of it.
+
+    Parameters
+    ----------
+    name : str
+        Field and night (`classify.catalogue_job.field_of`); of a mosaic, the first of its CCDs'.
+    version : int
+        How often its tables were written, from 1.
+    provisional : bool
+        Whether nothing can be called stationary yet: no row was left out, and no guarantee applies.
+    classifier : str
+        SHA-256 of the classifier's file.
+    exposures : list of ExposureRecord
+        In the order of time.
+    counts : dict
+        How many detections were read, stationary, scored, kept, and how many tracklets there are.
+    seconds : dict
+        What took how long: read, cut, infer, write.
+    """
+
+    name: str
+    version: int
+    provisional: bool
+    classifier: str
+    exposures: list[ExposureRecord]
+    counts: dict[str, int] = {}
+    seconds: dict[str, float] = {}
+
+
+def record_path(output: Path, name: str) -> Path:
+    """Return where the record of a field is."""
+    return output / FOLDER / fitting("".join(letter if letter.isalnum() else "_" for letter in name), ".json")
+
+
+def write_record(output: Path, record: FieldRecord) -> None:
+    """Write a field's record, whole or not at all."""
+    path = record_path(output, record.name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, msgspec.to_builtins(record))
+
+
+def read_records(output: Path) -> list[FieldRecord]:
+    """Return what is known of the fields in an output folder, by name.
+
+    Raises
+    ------
+    InputError
+        When a record cannot be read, naming it.
+    """
+    paths = sorted((output / FOLDER).glob("*.json"))
+    made = [msgspec.convert(read_json(path, what="the record of a field"), FieldRecord) for path in paths]
+    return sorted(made, key=lambda each: each.name)
