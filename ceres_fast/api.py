@@ -27,7 +27,8 @@ def load(path: StrPath, *, provider: str = "auto", threads: int = 0, rebuild: bo
     Parameters
     ----------
     path : str or pathlib.Path
-        A run folder (its ONNX file is used), ``runs/latest``, an ONNX file, or an engine file of TensorRT.
+        A run folder (its ONNX file is used), ``runs/latest``, an ONNX file, an engine file of TensorRT, or the address
+        of a model on a Triton server, ``triton://HOST:PORT/NAME`` (gRPC) or ``triton+http://HOST:PORT/NAME``.
     provider : {"auto", "cpu", "cuda", "tensorrt"}
         What ONNX Runtime runs an ONNX file on; ``auto`` is the best that starts.
     threads : int, default 0

@@ -27,7 +27,11 @@ def classify(
     ] = None,
     run: Annotated[Path, typer.Option(help="Run directory whose exported classifier is used.")] = LATEST,
     model: Annotated[
-        Path | None, typer.Option(help="An exported classifier (.onnx, .engine, .rtx), instead of --run.")
+        Path | None,
+        typer.Option(
+            help="An exported classifier (.onnx, .engine, .rtx) instead of --run, or one on a Triton server: "
+            "triton://HOST:PORT/NAME (gRPC), triton+http://HOST:PORT/NAME."
+        ),
     ] = None,
     columns: Columns = "",
     output: Annotated[Path, typer.Option(help="A file for one table, a folder for several.")] = CLASSIFIED,

@@ -1,4 +1,4 @@
-"""Which engine runs which kind of file."""
+"""Which engine runs which kind of file, or asks a server."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from ..artifact.latest import resolve
 from ..artifact.refused import refuse_code
 from ..errors import CeresFastError, InputError
 from .batches import AUTO, Engine
+from .triton import TritonEngine, server_address
 
 
 def _onnx_runtime(model: Path, provider: str, threads: int, rebuild: bool) -> Engine:
@@ -46,7 +47,8 @@ def load(path: Path, *, provider: str = AUTO, threads: int = 0, rebuild: bool = 
     ----------
     path : pathlib.Path
         The exported file, or a run folder (or its ``classifier.json``): then its ONNX file, in float32 where there is
-        one, else in float16, else in int8, after checking its SHA-256. ``runs/latest`` is the run that it names.
+        one, else in float16, else in int8, after checking its SHA-256. ``runs/latest`` is the run that it names. Or
+        the address of a model on a server, as `engines.triton` says it.
     provider : str, default "auto"
         What ONNX Runtime runs an ONNX file on: ``"cpu"``, ``"cuda"``, ``"tensorrt"``, or the best that starts.
     threads : int, default 0
@@ -63,10 +65,16 @@ def load(path: Path, *, provider: str = AUTO, threads: int = 0, rebuild: bool = 
     Raises
     ------
     InputError
-        When the file is missing, of a kind that is not run, or not an exported classifier.
+        When the file is missing, of a kind that is not run, or not an exported classifier; when the server does not
+        answer.
     CeresFastError
         When the provider does not start here, or the options do not fit the kind of file.
     """
+    if address := server_address(path):
+        if provider != AUTO or rebuild:
+            option = "--rebuild" if rebuild else f"--provider {provider}"
+            raise CeresFastError(f"{address}: the server decides what runs it. Leave out {option}.")
+        return TritonEngine(address)
     refuse_code(path)
     path = resolve(path)
     if not path.exists() and not (rebuild and path.suffix.lower() in KINDS):

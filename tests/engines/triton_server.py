@@ -1,12 +1,16 @@
-"""A server that speaks Triton's two protocols for one model, run by ONNX Runtime: what the client example talks to."""
+"""A server that speaks Triton's two protocols for one model, run by ONNX Runtime: what the engine of a server talks to.
+
+As a program (FOLDER PROTOCOL), it prints its port, hangs at the second batch, and says so: to be killed then.
+"""
 
 from __future__ import annotations
 
 import json
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent import futures
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -27,12 +31,22 @@ class Model:
         self.version = str(version)
         self.session = onnxruntime.InferenceSession(folder / self.version / "model.onnx")
         self.shapes: list[tuple[int, ...]] = []
+        self.asked = 0
         self.broken = False
+        self.hangs_at = 0  # the batch at which it says so, and hangs; 0: at none
         self.free = threading.Event()  # cleared: it hangs
         self.free.set()
 
+    def ready(self, name: str, version: str) -> bool:
+        """Whether this model is served."""
+        return (name, version) == (self.config.name, self.version)
+
     def run(self, name: str, version: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Check a request as Triton does, and run it."""
+        self.asked += 1
+        if self.asked == self.hangs_at:
+            print("hangs", flush=True)
+            self.free.clear()
         self.free.wait()
         if self.broken:
             raise ValueError("the model is being unloaded")
@@ -58,6 +72,9 @@ class _Grpc(service_pb2_grpc.GRPCInferenceServiceServicer):
             context.abort(grpc.StatusCode.NOT_FOUND, f"Request for unknown model: '{request.name}' is not found")
         return service_pb2.ModelConfigResponse(config=self.model.config)
 
+    def ModelReady(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+        return service_pb2.ModelReadyResponse(ready=self.model.ready(request.name, request.version))
+
     def ModelInfer(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         pairs = zip(request.inputs, request.raw_input_contents, strict=True)
         inputs = {each.name: np.frombuffer(raw, "<f4").reshape(list(each.shape)) for each, raw in pairs}
@@ -75,11 +92,11 @@ class _Grpc(service_pb2_grpc.GRPCInferenceServiceServicer):
 
 
 @contextmanager
-def grpc_server(model: Model) -> Iterator[str]:
+def grpc_server(model: Model, port: int = 0) -> Iterator[str]:
     """Serve a model; yield HOST:PORT."""
-    server = grpc.server(futures.ThreadPoolExecutor(2))
+    server = grpc.server(futures.ThreadPoolExecutor(8))
     service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(_Grpc(model), server)
-    port = server.add_insecure_port("127.0.0.1:0")
+    port = server.add_insecure_port(f"127.0.0.1:{port}")
     server.start()
     try:
         yield f"127.0.0.1:{port}"
@@ -94,6 +111,10 @@ def _handler(model: Model) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
+            if self.path.endswith("/ready"):
+                _, _, _, asked, _, version, _ = self.path.split("/")
+                self._answer(200 if model.ready(asked, version) else 400, b"")
+                return
             if self.path != f"/v2/models/{name}/config":
                 self._answer(400, json.dumps({"error": f"unknown model: {self.path}"}).encode())
                 return
@@ -130,9 +151,9 @@ def _handler(model: Model) -> type[BaseHTTPRequestHandler]:
 
 
 @contextmanager
-def http_server(model: Model) -> Iterator[str]:
+def http_server(model: Model, port: int = 0) -> Iterator[str]:
     """Serve a model; yield HOST:PORT."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(model))
+    server = ThreadingHTTPServer(("127.0.0.1", port), _handler(model))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
@@ -141,3 +162,15 @@ def http_server(model: Model) -> Iterator[str]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+SERVERS: dict[str, Callable[..., AbstractContextManager[str]]] = {"triton": grpc_server, "triton+http": http_server}
+"""By the scheme of an address."""
+
+
+if __name__ == "__main__":
+    to_be_killed = Model(Path(sys.argv[1]))
+    to_be_killed.hangs_at = 2
+    with SERVERS[sys.argv[2]](to_be_killed) as there:
+        print(there, flush=True)
+        threading.Event().wait()
