@@ -24,6 +24,7 @@ from ..settings.classifier import TableFormat
 from ..settings.guarantee import NEEDS
 from .limits import WHY, Limits, kept_rows, reasons
 from .outputs import write_divided
+from .remembered import Remembered
 from .scores import FEW_PIXELS, NO_TEMPLATE, Scores
 
 CLASSIFIED, PASSED_ON, KEPT = "classified", "passed on unfiltered", "kept as an earlier run classified them"
@@ -140,6 +141,10 @@ class Result:
         How many each field and night has.
     limits : Limits or None
         Below which probabilities rows were left out; None where every row was kept.
+    why : dict
+        Why each of `failed` could not be classified.
+    steps : collections.Counter
+        Seconds spent on reading, cutting, inferring and writing: ``read``, ``cut``, ``infer``, ``write``.
     """
 
     written: list[Path] = field(default_factory=list)
@@ -154,6 +159,8 @@ class Result:
     fields: dict[str, Counter[str]] = field(default_factory=dict)
     tracklets: Counter[str] = field(default_factory=Counter)
     limits: Limits | None = None
+    why: dict[Path, str] = field(default_factory=dict)
+    steps: Counter[str] = field(default_factory=Counter)
 
     @property
     def status(self) -> int:
@@ -180,6 +187,8 @@ class ClassifyRun:
         As in `classify`.
     templates : sequence of FrameHeader
         Frames of known sky (`selection.others.exposures.read_templates`).
+    remembered : Remembered or None
+        Scores of earlier calls, and where those of this one are kept; None where nothing is.
     static : numpy.ndarray or None
         Places of fixed sources (`catalogues.static_sources.read_static`).
     result : Result
@@ -197,6 +206,7 @@ class ClassifyRun:
     dry_run: bool = False
     forced: bool = False
     templates: Sequence[FrameHeader] = ()
+    remembered: Remembered | None = None
     result: Result = field(default_factory=Result)
 
     @property
@@ -221,11 +231,21 @@ class ClassifyRun:
             self.result.seconds += time.perf_counter() - started
             self.result.engine_seconds += self.engine.seconds - engine_started
 
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Add the time of a block to one of `Result.steps`."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.result.steps[name] += time.perf_counter() - started  # type: ignore[assignment]
+
     def failed(self, path: Path, error: InputError, instead: str) -> None:
         """Raise `error`; where bad inputs are skipped, warn of it and of what was done `instead`, and count it."""
         if self.on_error == "stop":
             raise error
         self.result.failed.append(path)
+        self.result.why[path] = str(error)
         if len(self.result.failed) <= LOUD:
             warn(f"{error} {instead}")
         if len(self.result.failed) == LOUD:
@@ -236,7 +256,8 @@ class ClassifyRun:
     ) -> None:
         """Write a table as `outputs.write_divided` does; in a dry run, nothing."""
         if not self.dry_run:
-            write_divided(write, target, keep, self.discard)
+            with self.step("write"):
+                write_divided(write, target, keep, self.discard)
 
     def count_field(self, name: str, scores: Scores) -> None:
         """Count rows of a field by why they go or stay."""

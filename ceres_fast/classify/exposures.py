@@ -137,7 +137,8 @@ def _warn_of_single(single: Sequence[Sequence[FrameInfo]], run: ClassifyRun) -> 
 
 def _compare(group: Sequence[FrameInfo], job_of: dict[str, CatalogueJob], run: ClassifyRun) -> Compared:
     """Read the catalogues of a field and compare its exposures."""
-    pairs = [(job_of[info.place], job_of[info.place].detections(info, run)) for info in group]
+    with run.step("read"):
+        pairs = [(job_of[info.place], job_of[info.place].detections(info, run)) for info in group]
     read = [(job, detections) for job, detections in pairs if detections is not None]
     exposures = [detections for _, detections in read]
     with_rows = [detections.info for detections in exposures if len(detections.x)]
@@ -225,18 +226,38 @@ def _score_exposure(field: Compared, e: int, forced: Forced | None, before: np.n
     moving = _may_move(field, e)
     if not len(moving):  # a dead CCD has no detections, and is no reason to stop
         return scores
-    image = read_frame(detections.info.path, detections.info.hdu, detections.info.camera).data
     if forced is not None:
         moving = np.setdiff1d(moving, put_forced(scores, forced, before, run.rules.forced_limit))
-    for start in range(0, len(moving), CHUNK):
-        rows = moving[start : start + CHUNK]
-        stamps, padded, filled = cut_stamps(image, detections.x[rows], detections.y[rows], run.rules.missing)
-        stamps = with_planes(stamps, run.engine.classifier.planes, field.others, e, rows)
-        made = score(run.engine, stamps, padded, filled)
-        scores.probability[rows], scores.flags[rows] = made.probability, made.flags
+    _score_moving(scores, field, e, moving, run)
     scores.flags[moving[~field.found.compared[e][moving]]] |= PROVISIONAL
     _warn_of_unscored(detections, scores, run)
     return scores
+
+
+def _score_moving(scores: Scores, field: Compared, e: int, moving: np.ndarray, run: ClassifyRun) -> None:
+    """Enter the scores of some detections of an exposure; those that an earlier call has made are not made again."""
+    info = field.exposures[e].info
+    one_plane = len(run.engine.classifier.planes) == 1
+    earlier = run.remembered.read(field.exposures[e]) if run.remembered is not None and one_plane else None
+    if earlier is not None:
+        there = earlier.known(moving)
+        scores.probability[there], scores.flags[there] = earlier.probability[there], earlier.flags[there]
+        moving = np.setdiff1d(moving, there)
+    if not len(moving):
+        return
+    with run.step("read"):
+        image = read_frame(info.path, info.hdu, info.camera).data
+    for start in range(0, len(moving), CHUNK):
+        rows = moving[start : start + CHUNK]
+        with run.step("cut"):
+            x, y = field.exposures[e].x[rows], field.exposures[e].y[rows]
+            stamps, padded, filled = cut_stamps(image, x, y, run.rules.missing)
+            stamps = with_planes(stamps, run.engine.classifier.planes, field.others, e, rows)
+        with run.step("infer"):
+            made = score(run.engine, stamps, padded, filled)
+        scores.probability[rows], scores.flags[rows] = made.probability, made.flags
+    if earlier is not None and run.remembered is not None:
+        run.remembered.add(earlier, moving, scores)
 
 
 def _warn_of_unscored(detections: Detections, scores: Scores, run: ClassifyRun) -> None:

@@ -13,6 +13,11 @@ from ..errors import CeresFastError, InputError
 from .batches import AUTO, BatchedEngine
 from .providers import PROVIDERS, Onnx, printable, short, start
 
+TILE = 8
+"""Rows by which ONNX Runtime's products of matrices go on a CPU. A batch that is no multiple of it has its last rows
+summed in another order, so that what is said of a stamp would depend, in the last digits, on how many others there are:
+an exposure that is classified again with its field would have other numbers."""
+
 
 class OnnxRuntimeEngine(BatchedEngine):
     """A classifier in an ONNX file (float32, float16 or int8 inside), run by ONNX Runtime.
@@ -69,10 +74,13 @@ class OnnxRuntimeEngine(BatchedEngine):
         self._check("output", self._session.get_outputs(), OUTPUT, [len(classifier.classes)])
 
     def _run(self, batch: np.ndarray) -> np.ndarray:
+        n = len(batch)
+        if self.provider == "cpu" and n % TILE:
+            batch = np.concatenate([batch, np.repeat(batch[-1:], -n % TILE, axis=0)])
         try:
-            (output,) = self._session.run([OUTPUT], {INPUT: batch})
+            output = self._session.run([OUTPUT], {INPUT: batch})[0][:n]
         except Exception as error:  # ONNX Runtime's errors share no other base class
-            raise InputError(self.path, f"failed on {len(batch)} stamps ({short(error)})") from error
+            raise InputError(self.path, f"failed on {n} stamps ({short(error)})") from error
         return output
 
     def _check(self, side: str, found: list[onnxruntime.NodeArg], name: str, shape: list[int]) -> None:

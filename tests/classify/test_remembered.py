@@ -1,0 +1,83 @@
+"""What was scored is not scored again, and gives the same tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from onnx import helper
+
+from ceres_fast.classify import classify
+from ceres_fast.engines import load
+from ceres_fast.engines.onnx_runtime import OnnxRuntimeEngine
+
+from ..survey_files import write_field
+from ..tiny_models import model as tiny_model
+from ..tiny_models import written
+
+
+class Counted:
+    """An engine that counts the stamps it is given."""
+
+    def __init__(self, path: Path) -> None:
+        self._engine, self.stamps = load(path), 0
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._engine, name)
+
+    def predict(self, stamps: np.ndarray, *more: object, **options: object) -> np.ndarray:
+        self.stamps += len(stamps)
+        return self._engine.predict(stamps, *more, **options)  # type: ignore[arg-type]
+
+
+def tables(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.rglob("*.cat"))}
+
+
+def test_an_exposure_is_scored_once(night: Path, model: Path, tmp_path: Path) -> None:
+    frames = [path for path in write_field(night) if path.suffix == ".fits"]
+    plain, kept, scores = tmp_path / "plain", tmp_path / "kept", tmp_path / "scores"
+    classify([night], model, output=plain)
+    engine = Counted(model)
+    for number in range(1, len(frames) + 1):
+        classify(frames[:number], engine, output=kept, scores=scores, overwrite=True, below=night)  # type: ignore[arg-type]
+    assert tables(kept) == tables(plain) != {}
+    before = engine.stamps
+    result = classify([night], engine, output=tmp_path / "again", scores=scores)  # type: ignore[arg-type]
+    assert engine.stamps == before > 0
+    assert result.steps["cut"] == 0
+    assert tables(tmp_path / "again") == tables(plain)
+    next(scores.iterdir()).write_bytes(b"damaged")
+    classify([night], engine, output=tmp_path / "damaged", scores=scores)  # type: ignore[arg-type]
+    assert engine.stamps > before
+    assert tables(tmp_path / "damaged") == tables(plain)
+
+
+def test_a_changed_catalogue_is_scored_again(night: Path, model: Path, tmp_path: Path) -> None:
+    write_field(night)
+    engine, scores = Counted(model), tmp_path / "scores"
+    classify([night], engine, output=tmp_path / "one", scores=scores)  # type: ignore[arg-type]
+    before = engine.stamps
+    for catalogue in night.rglob("*.cat"):
+        catalogue.touch()
+    classify([night], engine, output=tmp_path / "two", scores=scores)  # type: ignore[arg-type]
+    assert engine.stamps == 2 * before
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 5, 7, 9, 31])
+def test_a_stamp_has_one_answer_in_whatever_company(tmp_path: Path, number: int) -> None:
+    random = np.random.default_rng(0)
+    nodes = [
+        helper.make_node("Flatten", ["stamp"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "first"], ["sums"]),
+        helper.make_node("Tanh", ["sums"], ["hidden"]),
+        helper.make_node("MatMul", ["hidden", "second"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], ["probability"], axis=1),
+    ]
+    weights = {"first": random.normal(0, 0.03, (1024, 48)), "second": random.normal(0, 1, (48, 2))}
+    engine = OnnxRuntimeEngine(written(tmp_path, tiny_model(nodes, weights)), provider="cpu")  # type: ignore[arg-type]
+    stamps = random.normal(0, 1, (128, 32, 32, 1)).astype(np.float32)
+    whole = engine.predict(stamps, raw=True)
+    np.testing.assert_array_equal(engine.predict(stamps[:number], raw=True), whole[:number])
+    np.testing.assert_array_equal(engine.predict(stamps, number, raw=True), whole)
