@@ -27,6 +27,7 @@ from .exposures import classify_exposures
 from .inputs import Inputs, find_inputs
 from .limits import limits_of
 from .outputs import check_targets, format_of, frame_target, stamps_target
+from .remembered import Remembered
 from .stamp_files import classify_stamps
 
 OPTIONS = {**options_of(ClassifyOptions), **only(Shared, "forced", "needs", "on_error")}
@@ -58,6 +59,8 @@ def classify(
     forced_limit: float | None = None,
     forced: bool = False,
     template: StrPath | None = None,
+    below: StrPath | None = None,
+    scores: StrPath | None = None,
 ) -> Result:
     """Add the probability of being an asteroid to catalogues of frames, or list it for FITS stamps.
 
@@ -88,7 +91,8 @@ def classify(
         FITS stamps (32x32 pixels) or frames, or folders with them. A frame's catalogue is looked for beside it and
         in ``../sextractor_cat``.
     model : path or Engine
-        The exported classifier (an ONNX or an engine file), or its run folder; or what `ceres_fast.load` returned.
+        The exported classifier (an ONNX or an engine file), its run folder, or its address on a server; or what
+        `ceres_fast.load` returned.
     catalogue : path, optional
         The catalogue of the one frame given.
     catalogues : path, optional
@@ -133,6 +137,10 @@ def classify(
         Measure the flux at the place of each detection in the other exposures, also where that decides nothing.
     template : path, optional
         A frame of the same sky from another time, or a folder of such: as another exposure of each field that it shows.
+    below : path, optional
+        The folder relative to which tables keep their places, where the inputs are files.
+    scores : path, optional
+        A folder in which scores are kept: what is classified again with further exposures is not scored again.
 
     Returns
     -------
@@ -188,6 +196,9 @@ def classify(
     )
     read_static_sources(static, run)
     read_known_sky(template, profile, run)
+    if scores is not None:
+        run.remembered = Remembered(Path(scores), engine)
+    folders = inputs if below is None else [*inputs, Path(below)]
     catalogues = None if catalogues is None else Path(catalogues)
     tables = Written([])
     with noting(lambda: "a dry run: nothing is written" if dry_run else tables.told("tables")):
@@ -195,15 +206,15 @@ def classify(
             found = find_inputs(inputs, catalogue, run, catalogues, profile)
             jobs = {
                 frame: CatalogueJob(
-                    frame, table, frame_target(frame, table, inputs, output, wanted, frame in found.several), infos
+                    frame, table, frame_target(frame, table, folders, output, wanted, frame in found.several), infos
                 )
                 for frame, (infos, table) in found.frames.items()
             }
             stamps = stamps_target(output, wanted)
             targets = [job.target for job in jobs.values()] + [stamps] * bool(found.stamps)
             originals = [*found.stamps, *jobs, *(job.catalogue for job in jobs.values()), model]
-            folders = (None,) if catalogues is None else (None, catalogues)
-            places = (place for frame in jobs for folder in folders for place in catalogue_places(frame, folder))
+            theirs = (None,) if catalogues is None else (None, catalogues)
+            places = (place for frame in jobs for folder in theirs for place in catalogue_places(frame, folder))
             check_targets(targets, originals, places, overwrite or dry_run)
             check_scale(found.infos, engine.classifier)
             if found.frames:
