@@ -14,9 +14,9 @@ from .batches import AUTO, BatchedEngine
 from .providers import PROVIDERS, Onnx, printable, short, start
 
 TILE = 8
-"""Rows by which ONNX Runtime's products of matrices go on a CPU. A batch that is no multiple of it has its last rows
-summed in another order, so that what is said of a stamp would depend, in the last digits, on how many others there are:
-an exposure that is classified again with its field would have other numbers."""
+"""Values that ONNX Runtime's functions take at a time on a CPU. The last ones of a batch that is no multiple of it are
+computed one by one, and rounded otherwise: what is said of a stamp would depend, in the last digits, on how many others
+there are, and an exposure that is classified again with its field would have other numbers."""
 
 
 class OnnxRuntimeEngine(BatchedEngine):
