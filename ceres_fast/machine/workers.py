@@ -8,13 +8,14 @@ which task a worker had that was killed.
 from __future__ import annotations
 
 import multiprocessing
+import os
 import pickle
 import signal
 import sys
 import threading
 import traceback
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
@@ -59,6 +60,69 @@ class Outcome(Generic[Result]):
         if self._error is not None:
             raise self._error
         return self._result  # type: ignore[return-value]
+
+
+class Lane:
+    """A process of this machine that does one task after another, and is started anew when it has ended.
+
+    Parameters
+    ----------
+    threads : int
+        How many it computes with.
+    environment : mapping
+        Variables that it has beside those of this process.
+    """
+
+    def __init__(self, threads: int = 1, environment: Mapping[str, str] | None = None) -> None:
+        self._start = lambda: _started(threads, environment)
+        self._worker: tuple[BaseProcess, Connection] | None = None
+        self._closed = False
+
+    def do(
+        self,
+        function: Callable[[Task], Result],
+        task: Task,
+        failed: Callable[[Task, str], Exception],
+        timeout: float | None = None,
+    ) -> Outcome[Result]:
+        """Return what comes of ``function(task)``.
+
+        Parameters
+        ----------
+        function : callable
+            Importable, as it goes to another process.
+        task : object
+            What it is called with.
+        failed : callable
+            Given the task and how the process ended, in words, returns the error that stands for the outcome.
+        timeout : float, optional
+            Seconds after which the process is ended.
+        """
+        if self._worker is None:
+            self._worker = self._start()
+        process, connection = self._worker
+        try:
+            connection.send((function, task))
+            if connection.poll(timeout):
+                return pickle.loads(connection.recv_bytes())
+            process.kill()
+            how = f"was not finished after {timeout:g} s"
+        except (EOFError, OSError):
+            how = "was given up" if self._closed else _ending(process)
+        connection.close()
+        process.join()
+        self._worker = None
+        return Outcome([], _error=failed(task, how))
+
+    def close(self) -> None:
+        """End the process, also in the middle of a task, whose outcome is then an error."""
+        self._closed = True
+        if self._worker is not None:
+            process, _ = self._worker
+            process.terminate()
+            process.join(ENDING)
+            if process.is_alive():
+                process.kill()
 
 
 def in_order(
@@ -128,7 +192,7 @@ class Pool:
         """
         count = min(self._count, len(tasks))
         if count < 2:
-            yield from (_outcome(function, task) for task in tasks)
+            yield from (outcome_of(function, task) for task in tasks)
             return
         waiting = deque(range(len(tasks)))
         busy: dict[Connection, tuple[BaseProcess, int]] = {}
@@ -174,7 +238,13 @@ def interrupts_ignored() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _outcome(function: Callable[[Task], Result], task: Task) -> Outcome[Result]:
+def failure(error: Exception) -> Outcome[Any]:
+    """Return the outcome of a task that has failed."""
+    return Outcome([], _error=error)
+
+
+def outcome_of(function: Callable[[Task], Result], task: Task) -> Outcome[Result]:
+    """Return what comes of ``function(task)`` in this process."""
     with warnings_kept() as warnings:
         try:
             return Outcome(warnings, function(task))
@@ -182,29 +252,30 @@ def _outcome(function: Callable[[Task], Result], task: Task) -> Outcome[Result]:
             return Outcome(warnings, _error=error)
 
 
-def _started() -> tuple[BaseProcess, Connection]:
-    """Start a worker, and return it with this end of the pipe to it."""
+def _started(threads: int = 1, environment: Mapping[str, str] | None = None) -> tuple[BaseProcess, Connection]:
+    """Start a worker that computes with some threads, and return it with this end of the pipe to it."""
     # Not forked: a progress bar has a thread, whose locks a copy of this process would find taken for ever.
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
-    process = context.Process(target=_work, args=(there,), daemon=True)
+    process = context.Process(target=_work, args=(there, threads, dict(environment or {})), daemon=True)
     with interrupts_ignored():
         process.start()
     there.close()  # so that the worker has the only other end, and its death is seen here
     return process, here
 
 
-def _work(connection: Connection) -> None:
+def _work(connection: Connection, threads: int, environment: Mapping[str, str]) -> None:
     """Do one task after another until the pipe is closed: the work is done, or who asked for it is gone."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that temporary files and the program's process go, too
     for number in OF_TERMINAL:  # it was not started so where another thread than the main one has started it
         signal.signal(number, signal.SIG_IGN)
     guard_output()
-    compute_with(1)  # there are as many workers as cores
+    os.environ.update(environment)
+    compute_with(threads)
     with suppress(EOFError, OSError):
         while True:
             function, task = connection.recv()
-            connection.send_bytes(_packed(_outcome(function, task), task))
+            connection.send_bytes(_packed(outcome_of(function, task), task))
 
 
 def _packed(outcome: Outcome[Any], task: Any) -> bytes:

@@ -57,6 +57,8 @@ class FieldRecord(msgspec.Struct, frozen=True, kw_only=True):
         How many detections were read, stationary, scored, kept, and how many tracklets there are.
     seconds : dict
         What took how long: read, cut, infer, write.
+    drift : list of str
+        In what way its exposures are unlike what the classifier was calibrated on: no guarantee is claimed then.
     """
 
     name: str
@@ -66,6 +68,7 @@ class FieldRecord(msgspec.Struct, frozen=True, kw_only=True):
     exposures: list[ExposureRecord]
     counts: dict[str, int] = {}
     seconds: dict[str, float] = {}
+    drift: list[str] = []
 
 
 def record_path(output: Path, name: str) -> Path:

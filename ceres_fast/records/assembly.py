@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from ..files import DISK, disk_errors
+from ..machine.scheduler import Workers
 from .manifest import Shard, Split, class_counts, shard_name
 from .parts import LOST_TABLE, PARTS, PLANS, RECORDS, STAMPS, TABLE, Part, read_table
-from .scheduler import Workers
 from .splits import SPLITS
 
 OWNER, PLACE = "_part", "_place"

@@ -18,6 +18,7 @@ from ..folders import LOCK, move_directory
 from ..frames.camera import GENERIC, Camera
 from ..frames.profiles import load_camera
 from ..frames.where import Where
+from ..machine.scheduler import Workers
 from ..selection.counts import COUNTS
 from ..selection.field import looks_elsewhere
 from ..selection.linked import LINKED
@@ -46,7 +47,6 @@ from .manifest import (
 from .parts import PARTS, RECORDS, Part, PartMaker, clear_others, partial_folder
 from .reconcile import Made, reconcile
 from .references import find_references
-from .scheduler import Workers
 from .sources import Source, find_sources
 from .sources import described as described_sources
 from .splits import FRACTIONS, Division, divide, group_stamps, leaks

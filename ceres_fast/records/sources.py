@@ -27,12 +27,12 @@ from ..frames.missing import companion_files
 from ..frames.reading import find_frames
 from ..frames.stamp_folders import is_class_folders, labelled_files
 from ..frames.where import Where
+from ..machine.scheduler import Workers
 from ..selection.single import of_records, warn_of_single
 from ..selection.truth_checks import check_observatory, check_times, check_truth
 from ..stamps import PLANES
 from .manifest import SourceCount
 from .references import Reference
-from .scheduler import Workers
 from .units import Choice, FieldUnit, PacketUnit, SourceFile, StampUnit, Unit, truth_of
 
 TRUTH = "asteroids.csv"

@@ -16,6 +16,7 @@ from astropy.table import Table
 from ceres_fast.catalogues import Names
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.files import sha256_of
+from ceres_fast.machine.scheduler import Workers
 from ceres_fast.records import parts
 from ceres_fast.records.parts import (
     ABOUT,
@@ -29,7 +30,6 @@ from ceres_fast.records.parts import (
     read_part,
     read_table,
 )
-from ceres_fast.records.scheduler import Workers
 from ceres_fast.records.sources import find_sources
 from ceres_fast.records.units import Choice, SourceFile, Unit
 from ceres_fast.selection.rules import Rules

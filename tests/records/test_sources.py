@@ -12,9 +12,9 @@ from astropy.io import fits
 
 from ceres_fast.errors import InputError
 from ceres_fast.frames.camera import GENERIC, Camera
+from ceres_fast.machine.scheduler import Workers
 from ceres_fast.records import sources as records_sources
 from ceres_fast.records.parts import PartMaker
-from ceres_fast.records.scheduler import Workers
 from ceres_fast.records.sources import find_sources
 from ceres_fast.records.units import Choice
 from ceres_fast.selection.rules import Rules

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from ceres_fast.errors import CeresFastError, InputError
-from ceres_fast.records import scheduler
-from ceres_fast.records.scheduler import Workers
+from ceres_fast.machine import scheduler
+from ceres_fast.machine.scheduler import Workers
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
@@ -88,8 +88,8 @@ def test_work_that_ends_its_worker_ends_in_an_error(two, capfd):
 INTERRUPTED = """
 import signal
 import time
-from ceres_fast.records import scheduler
-from ceres_fast.records.scheduler import Workers
+from ceres_fast.machine import scheduler
+from ceres_fast.machine.scheduler import Workers
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are started to ignore it

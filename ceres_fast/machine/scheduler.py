@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from itertools import islice
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from .. import __version__
 from ..console import progress, warn
 from ..errors import CeresFastError
-from ..machine.workers import Pool
+from .cores import cores
+from .workers import Lane, Outcome, Pool, failure, outcome_of
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -136,6 +139,86 @@ class Workers:
             raise _killed() from error
         finally:
             self._client.cancel(list(numbers))
+
+
+class Lanes:
+    """Where tasks are done as they come: `start` one, and get its outcome from the future; a context manager.
+
+    Parameters
+    ----------
+    workers : int
+        Processes of this machine, each of which does one task at a time.
+    scheduler : str or None
+        Address of a running ``dask`` scheduler; there are then as many tasks at a time as its workers have threads.
+    environments : sequence of mapping
+        Variables of the processes, in turn: which GPU is theirs.
+
+    Attributes
+    ----------
+    count : int
+        How many tasks are done at a time.
+
+    Raises
+    ------
+    CeresFastError
+        When `workers` is below 1, or the scheduler does not answer.
+    """
+
+    def __init__(
+        self, workers: int = 1, scheduler: str | None = None, environments: Sequence[Mapping[str, str]] = ({},)
+    ) -> None:
+        if workers < 1:
+            raise CeresFastError(f"{workers} workers: expected 1 or more.")
+        self._open = ExitStack()
+        self._client: Any = self._open.enter_context(_connected(scheduler)) if scheduler else None
+        self.count = workers if self._client is None else max(1, sum(self._client.nthreads().values()))
+        threads = max(1, cores() // workers)
+        self._lanes: SimpleQueue[Lane] = SimpleQueue()
+        self._all = [Lane(threads, environments[n % len(environments)]) for n in range(workers)]
+        for lane in self._all:
+            self._lanes.put(lane)
+        self._threads = ThreadPoolExecutor(self.count, thread_name_prefix="lane")
+
+    def __enter__(self) -> Lanes:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        if raised[0] is not None:  # else all tasks are done, or nobody waits for them
+            self._threads.shutdown(wait=False, cancel_futures=True)
+        for lane in self._all:
+            lane.close()
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        self._open.close()
+
+    def start(
+        self, function: Callable[[Task], Result], task: Task, timeout: float | None = None
+    ) -> Future[Outcome[Result]]:
+        """Begin ``function(task)``; the future's result is its outcome, whose error is a `TaskFailed` where it ended
+        its worker or took longer than `timeout` seconds."""
+        do = self._here if self._client is None else self._there
+        return self._threads.submit(do, function, task, timeout)
+
+    def _here(self, function: Callable[[Task], Result], task: Task, timeout: float | None) -> Outcome[Result]:
+        lane = self._lanes.get()
+        try:
+            return lane.do(function, task, lambda task, how: TaskFailed(f"the process {how}"), timeout)
+        finally:
+            self._lanes.put(lane)
+
+    def _there(self, function: Callable[[Task], Result], task: Task, timeout: float | None) -> Outcome[Result]:
+        from dask.distributed import KilledWorker
+        from dask.distributed import TimeoutError as DaskTimeout
+
+        future = self._client.submit(outcome_of, function, task, pure=False)
+        try:
+            return future.result(timeout)
+        except (KilledWorker, DaskTimeout, TimeoutError, CancelledError) as error:
+            future.cancel()
+            return failure(TaskFailed(f"the worker failed ({type(error).__name__})"))
+
+
+class TaskFailed(CeresFastError):  # noqa: N818 - of a task, whatever is wrong with it
+    """A task has ended the process that did it, or was not finished in time."""
 
 
 def _killed(*_: object) -> CeresFastError:
