@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from astropy.table import Column, Table
+from astropy.table import Column, Table, vstack
 
-from .record import FieldRecord
+from ..catalogues import Names
+from ..catalogues.detections import Detections, read_detections
+from ..classify.outputs import dropped_path
+from ..classify.scores import FLAGS, PROBABILITY, PROBABILITY_OF_TRACKLET, TRACKLET
+from ..console import warn
+from ..errors import InputError
+from ..frames.profiles import load_camera
+from ..frames.reading import read_headers
+from ..selection.measured import first_known
+from .record import ExposureRecord, FieldRecord, read_records
 
 COLUMNS: dict[str, tuple[str, str | None, str]] = {
-    "detection": ("U", None, "place of its table in the output, CCD in brackets, and row from 1: unique in the night"),
+    "detection": ("U", None, "table in the output, CCD in brackets, and row from 1: unique in the night"),
     "field": ("U", None, "field and night"),
     "frame": ("U", None, "path of its frame"),
     "hdu": ("i4", None, "HDU of its CCD, from 0"),
-    "row": ("i8", None, "row of its catalogue, from 1"),
+    "row": ("i8", None, "row of its table, from 1"),
     "ccd": ("U", None, "name of its CCD"),
     "filter": ("U", None, "name of the filter"),
     "observatory": ("U", None, "what the header says of who took it"),
@@ -37,6 +47,9 @@ COLUMNS: dict[str, tuple[str, str | None, str]] = {
     "kept": ("?", None, "whether it is in its table, and not among what --drop left out"),
 }
 """By column: dtype (U is text), unit, and what it is."""
+
+UNKNOWN_MAGNITUDE = 90.0
+"""SExtractor writes 99 for a magnitude that it does not know."""
 
 
 @dataclass(frozen=True)
@@ -76,3 +89,97 @@ def table_of(values: dict[str, object]) -> Table:
         made = np.asarray(values.get(name, empty)).astype(str if kind == "U" else kind)
         table.add_column(Column(made, name, unit=unit, description=description))
     return table
+
+
+def read_night(output: Path) -> Night:
+    """Read what `ceres-fast night` or `watch` has made of a night.
+
+    Parameters
+    ----------
+    output : pathlib.Path
+        The folder with its tables. The frames must be where they were, because times stand in their headers.
+
+    Returns
+    -------
+    Night
+        With the rows of all tables, and those that `--drop` has put beside them. Of an exposure that cannot be read,
+        which is warned of, there is none.
+
+    Raises
+    ------
+    InputError
+        When the folder has no field that was classified, or a record cannot be read.
+    """
+    records = read_records(output)
+    if not records:
+        raise InputError(
+            output,
+            "has no field that was classified",
+            expected="the output folder of `ceres-fast night` or `ceres-fast watch`",
+            action="name that folder, or classify a night first",
+        )
+    tables = [table for record in records for table in _of_field(output, record)]
+    return Night(output, records, vstack(tables, metadata_conflicts="silent") if tables else table_of({}))
+
+
+def _of_field(output: Path, record: FieldRecord) -> Iterable[Table]:
+    names = Names.parse(record.columns) if record.columns else Names()
+    camera = load_camera(record.camera or None)
+    for exposure in record.exposures:
+        table = output / exposure.table
+        try:
+            infos = [header.info for header in read_headers(Path(exposure.frame), camera)]
+            for path in (each for each in (table, dropped_path(table)) if each.exists()):
+                for info in (info for info in infos if not info.no_sky):
+                    detections = read_detections(info, path, names=names)
+                    yield _rows(detections, path.relative_to(output), path == table, record, exposure)
+        except InputError as error:
+            warn(f"{error} Its detections are not among those of the night")
+
+
+def _rows(detections: Detections, place: Path, kept: bool, record: FieldRecord, exposure: ExposureRecord) -> Table:
+    """Return the rows of one CCD in one table."""
+    info, n = detections.info, len(detections.x)
+    if n == 0:
+        return table_of({})
+
+    def column(name: str, otherwise: float) -> np.ndarray:
+        values = detections.column(name)
+        return np.full(n, otherwise) if values is None else values
+
+    number = np.nan_to_num(column(TRACKLET, 0)).astype(int)
+    rows = detections.rows + 1
+    magnitude = first_known(detections, "MAG_AUTO")
+    error = first_known(detections, "ERRAWIN_WORLD", "ERRA_WORLD") * 3600
+    in_pixels = first_known(detections, "ERRAWIN_IMAGE", "ERRA_IMAGE") * info.pixel_scale
+    same = {
+        "field": record.name,
+        "frame": exposure.frame,
+        "hdu": info.hdu,
+        "ccd": info.ccd,
+        "filter": info.filter,
+        "observatory": info.observatory,
+        "mjd": info.mjd,
+        "exposure": info.exposure,
+        "pixel_scale": info.pixel_scale,
+        "kept": kept,
+    }
+    return table_of(
+        {
+            **{name: np.full(n, value) for name, value in same.items()},
+            "detection": np.array([f"{place.as_posix()}{info.brackets}:{row}" for row in rows]),
+            "row": rows,
+            "x": detections.x,
+            "y": detections.y,
+            "ra": detections.ra,
+            "dec": detections.dec,
+            "position_error": np.where(np.isnan(error), in_pixels, error),
+            "magnitude": np.where(np.abs(magnitude) < UNKNOWN_MAGNITUDE, magnitude, np.nan),
+            "magnitude_error": first_known(detections, "MAGERR_AUTO"),
+            "fwhm": first_known(detections, "FWHM_IMAGE"),
+            "probability": column(PROBABILITY, np.nan),
+            "flags": np.nan_to_num(column(FLAGS, 0)).astype(int),
+            "tracklet": np.array([f"{record.name}: {each}" if each else "" for each in number.tolist()]),
+            "tracklet_probability": column(PROBABILITY_OF_TRACKLET, np.nan),
+        }
+    )

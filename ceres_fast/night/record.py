@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import msgspec
@@ -49,10 +50,12 @@ class FieldRecord(msgspec.Struct, frozen=True, kw_only=True):
         How often its tables were written, from 1.
     provisional : bool
         Whether nothing can be called stationary yet: no row was left out, and no guarantee applies.
-    classifier : str
-        SHA-256 of the classifier's file.
+    settings : str
+        SHA-256 of the classifier's file and the options that it was classified with.
     exposures : list of ExposureRecord
-        In the order of time.
+        In the order of their names.
+    camera, columns : str
+        How frames and catalogues are read: a profile, and what columns are called; empty by default.
     counts : dict
         How many detections were read, stationary, scored, kept, and how many tracklets there are.
     seconds : dict
@@ -64,16 +67,19 @@ class FieldRecord(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     version: int
     provisional: bool
-    classifier: str
+    settings: str
     exposures: list[ExposureRecord]
+    camera: str = ""
+    columns: str = ""
     counts: dict[str, int] = {}
     seconds: dict[str, float] = {}
     drift: list[str] = []
 
 
 def record_path(output: Path, name: str) -> Path:
-    """Return where the record of a field is."""
-    return output / FOLDER / fitting("".join(letter if letter.isalnum() else "_" for letter in name), ".json")
+    """Return where the record of a field is; names that differ have different places."""
+    plain = "".join(letter if letter.isalnum() or letter in "-+." else "_" for letter in name)
+    return output / FOLDER / fitting(f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:8]}", ".json")
 
 
 def write_record(output: Path, record: FieldRecord) -> None:

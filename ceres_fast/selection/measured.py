@@ -83,7 +83,7 @@ def measure(exposures: Sequence[Detections], stationary: Sequence[np.ndarray], r
     """
     plane, radii = plane_of(exposures), matching_radii([each.info for each in exposures], rules)
     widths = np.diag(radii) / rules.stationary_radius  # FWHM, arcsec
-    magnitudes = [_first_known(each, "MAG_AUTO") for each in exposures]
+    magnitudes = [first_known(each, "MAG_AUTO") for each in exposures]
     shifts = _registration(plane.places, magnitudes, stationary, radii)
     errors, snr, trails = [], [], []
     for exposure, width, footprint in zip(exposures, widths, plane.footprints, strict=True):
@@ -101,7 +101,7 @@ def measure(exposures: Sequence[Detections], stationary: Sequence[np.ndarray], r
     )
 
 
-def _first_known(exposure: Detections, *names: str) -> np.ndarray:
+def first_known(exposure: Detections, *names: str) -> np.ndarray:
     """Return the first of some columns that has a value above 0 (any, for magnitudes), row by row; else NaN."""
     found = np.full(len(exposure.x), np.nan)
     for name in names:
@@ -113,23 +113,23 @@ def _first_known(exposure: Detections, *names: str) -> np.ndarray:
 
 def _snr(exposure: Detections) -> np.ndarray:
     """Return the signal-to-noise ratio of each detection; `UNKNOWN_SNR` where nothing is known."""
-    snr = _first_known(exposure, "FLUX_AUTO") / _first_known(exposure, "FLUXERR_AUTO")
-    of_magnitude = 1.0857 / _first_known(exposure, "MAGERR_AUTO")
+    snr = first_known(exposure, "FLUX_AUTO") / first_known(exposure, "FLUXERR_AUTO")
+    of_magnitude = 1.0857 / first_known(exposure, "MAGERR_AUTO")
     return np.nan_to_num(np.where(np.isnan(snr), of_magnitude, snr), nan=UNKNOWN_SNR).clip(1e-3, 1e6)
 
 
 def _errors(exposure: Detections, width: float, snr: np.ndarray, rules: Rules) -> np.ndarray:
     """Return the error of each coordinate of the places, arcsec, 1 sigma: at most the width of a star."""
     scale = exposure.info.pixel_scale
-    own = _first_known(exposure, "ERRAWIN_WORLD", "ERRA_WORLD") * 3600
-    own = np.where(np.isnan(own), _first_known(exposure, "ERRAWIN_IMAGE", "ERRA_IMAGE") * scale, own)
-    drawn_out = np.fmax(_first_known(exposure, "A_IMAGE") * scale, width * TO_SIGMA)
+    own = first_known(exposure, "ERRAWIN_WORLD", "ERRA_WORLD") * 3600
+    own = np.where(np.isnan(own), first_known(exposure, "ERRAWIN_IMAGE", "ERRA_IMAGE") * scale, own)
+    drawn_out = np.fmax(first_known(exposure, "A_IMAGE") * scale, width * TO_SIGMA)
     own = np.where(np.isnan(own), drawn_out / snr, own)
     return np.clip(own, width * rules.position_error / 2 / np.sqrt(2), width)
 
 
 def _trails(exposure: Detections, footprint: Footprint | None) -> np.ndarray:
-    long, wide = (_first_known(exposure, name) for name in ("A_IMAGE", "B_IMAGE"))
+    long, wide = (first_known(exposure, name) for name in ("A_IMAGE", "B_IMAGE"))
     angle = exposure.column("THETA_IMAGE")
     if footprint is None or angle is None:
         return np.full((len(exposure.x), 2), np.nan)
