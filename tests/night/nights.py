@@ -50,5 +50,5 @@ def night_of(*tracklets: dict[str, Any], output: Path = Path("classified"), **re
     """Return a night with the detections of some tracklets."""
     columns = {name: list(chain(*(each[name] for each in tracklets))) for name in (tracklets[0] if tracklets else ())}
     fields = sorted({field for each in tracklets for field in each["field"]})
-    known = {"version": 1, "provisional": False, "classifier": "", "exposures": []} | record
+    known = {"version": 1, "provisional": False, "settings": "", "exposures": []} | record
     return Night(output, [FieldRecord(name=field, **known) for field in fields], table_of(columns))

@@ -1,0 +1,145 @@
+"""What the page says of each tracklet, as JSON has it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+from astropy.coordinates import angular_separation
+from astropy.table import Table
+
+from ...truth.core import SAME_PLACE, SAME_TIME
+from ...truth.designations import canonical
+from ..detections import Night
+from ..known import motion_of
+from .stamps import as_grey, stamps_of
+
+_NUMBERS = {"mjd": 9, "ra": 8, "dec": 8, "magnitude": 4, "magnitude_error": 4, "probability": 5, "x": 2, "y": 2}
+"""Decimals that are worth keeping, of each number that the page has of a detection."""
+
+_TEXTS = ("detection", "ccd")
+
+
+def cards_of(night: Night, known: Table) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return what the page has of each tracklet, and what is wrong with frames.
+
+    Parameters
+    ----------
+    night : Night
+    known : astropy.table.Table
+        As `known_of` returns it; tracklets that are not in it were not looked up.
+
+    Returns
+    -------
+    cards : list of dict
+        In the order of fields and times; None for numbers that are not known. ``key`` is the same as long as the
+        tracklet has the same detections, whatever it is called: by it decisions are kept. ``designation`` is what
+        stands in the truth for it: the name of the known object, else its own.
+    problems : list of str
+    """
+    detections = night.detections[np.asarray(night.detections["tracklet"], str) != ""]
+    # Without a time comes last.
+    detections = detections[np.lexsort((np.asarray(detections["mjd"], float), np.asarray(detections["field"], str)))]
+    stamps, problems = stamps_of(detections, {record.name: record.camera for record in night.records})
+    rows_of: dict[str, list[int]] = {}
+    for row, name in enumerate(np.asarray(detections["tracklet"], str).tolist()):
+        rows_of.setdefault(name, []).append(row)
+    named = {str(row["tracklet"]): row for row in known}
+    columns = {name: detections[name].tolist() for name in (*_TEXTS, *_NUMBERS, "flags", "frame")}
+    lines = [_detection(dict(zip(columns, values, strict=True))) for values in zip(*columns.values(), strict=True)]
+    cards = [
+        _card(name, detections[rows], [lines[row] for row in rows], stamps[rows], named.get(name))
+        for name, rows in rows_of.items()
+    ]
+    _name_them(cards)
+    return cards, problems
+
+
+def key_of(texts: Iterable[str]) -> str:
+    """Return a short hash of some texts, in any order."""
+    return hashlib.sha256(json.dumps(sorted(texts)).encode()).hexdigest()[:16]
+
+
+def number(value: float, decimals: int) -> float | None:
+    """Return a number as JSON has it: None where it is not known."""
+    return round(float(value), decimals) if math.isfinite(value) else None
+
+
+def _card(
+    name: str, rows: Table, lines: list[dict[str, Any]], stamps: np.ndarray, known: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    motion = motion_of(rows["mjd"], rows["ra"], rows["dec"])
+    magnitude = np.asarray(rows["magnitude"], float)
+    magnitude = magnitude[np.isfinite(magnitude)]
+    places = zip(*(rows[column] for column in ("detection", "mjd", "ra", "dec")), strict=True)
+    return {
+        "id": name,
+        "key": key_of(
+            f"{mjd:.6f} {ra:.6f} {dec:.6f}" if math.isfinite(mjd + ra + dec) else detection
+            for detection, mjd, ra, dec in places
+        ),
+        "field": str(rows["field"][0]),
+        "filter": " ".join(dict.fromkeys(filter(None, np.asarray(rows["filter"], str).tolist()))),
+        "probability": number(rows["tracklet_probability"][0], 5),
+        "magnitude": number(np.median(magnitude), 3) if len(magnitude) else None,
+        "rate": number(motion.rate, 4),
+        "angle": number(motion.position_angle, 2),
+        "known": _known(known),
+        "detections": lines,
+        "there": np.isfinite(stamps).any(axis=(1, 2)).tolist(),
+        # A screen has its first row above.
+        "stamps": base64.b64encode(as_grey(stamps)[:, ::-1].tobytes()).decode(),
+    }
+
+
+def _known(row: Mapping[str, Any] | None) -> dict[str, Any]:
+    if row is None or not str(row["source"]):
+        return {"name": "", "source": ""}
+    return {
+        "name": str(row["name"]),
+        "source": str(row["source"]),
+        "separation": number(row["separation"], 2),
+        "rate_difference": number(row["rate_difference"], 4),
+        "magnitude": number(row["magnitude"], 2),
+    }
+
+
+def _detection(row: Mapping[str, Any]) -> dict[str, Any]:
+    return (
+        {name: str(row[name]) for name in _TEXTS}
+        | {"frame": PurePath(str(row["frame"])).name, "flags": int(row["flags"])}
+        | {name: number(row[name], decimals) for name, decimals in _NUMBERS.items()}
+    )
+
+
+def _name_them(cards: list[dict[str, Any]]) -> None:
+    """Give each card the designation under which it may stand in a truth table.
+
+    A truth table has one place of an object at a time: of tracklets that were taken for one object and are in two
+    places at a time, only the nearest is called so. All others have their own name, with a word before it: a field may
+    be named after a comet.
+    """
+    taken: dict[str, list[np.ndarray]] = {}
+    order = sorted(cards, key=lambda card: (not card["known"]["name"], card["known"].get("separation") or 0.0))
+    for card in order:
+        name = canonical(card["known"]["name"])
+        places = np.array([[each[key] for key in ("mjd", "ra", "dec")] for each in card["detections"]], float)
+        if name and not any(_contradict(places, other) for other in taken.get(name, [])):
+            taken.setdefault(name, []).append(places)
+        else:
+            name = f"tracklet {' '.join(card['id'].split())}"
+        card["designation"] = name
+
+
+def _contradict(places: np.ndarray, others: np.ndarray) -> bool:
+    """Tell whether two sets of (mjd, ra, dec), (n, 3), have one object in two places at a time."""
+    mjd, ra, dec = places.T[:, :, None]
+    same_time = np.abs(mjd - others[:, 0]) * 86400 <= 2 * SAME_TIME
+    distance = angular_separation(*np.radians([ra, dec]), *np.radians(others[:, 1:].T)) * 3600
+    return bool((same_time & (np.degrees(distance) > SAME_PLACE / 2)).any())
