@@ -139,6 +139,9 @@ class Result:
         For each field and night (and for all stamps) why rows go or stay (`limits.WHY`).
     tracklets : collections.Counter
         How many each field and night has.
+    drift : dict
+        For each field and night that is not like those that the classifier was calibrated on, what differs, in words;
+        empty too where the classifier does not say what those were (`Classifier.conditions`).
     limits : Limits or None
         Below which probabilities rows were left out; None where every row was kept.
     why : dict
@@ -158,6 +161,7 @@ class Result:
     account: Account = field(default_factory=Account)
     fields: dict[str, Counter[str]] = field(default_factory=dict)
     tracklets: Counter[str] = field(default_factory=Counter)
+    drift: dict[str, list[str]] = field(default_factory=dict)
     limits: Limits | None = None
     why: dict[Path, str] = field(default_factory=dict)
     steps: Counter[str] = field(default_factory=Counter)
@@ -187,6 +191,8 @@ class ClassifyRun:
         As in `classify`.
     templates : sequence of FrameHeader
         Frames of known sky (`selection.others.exposures.read_templates`).
+    partial : bool
+        Whether the inputs are one part of a night, so that there are catalogues of others.
     remembered : Remembered or None
         Scores of earlier calls, and where those of this one are kept; None where nothing is.
     static : numpy.ndarray or None
@@ -206,6 +212,7 @@ class ClassifyRun:
     dry_run: bool = False
     forced: bool = False
     templates: Sequence[FrameHeader] = ()
+    partial: bool = False
     remembered: Remembered | None = None
     result: Result = field(default_factory=Result)
 
@@ -297,6 +304,11 @@ class ClassifyRun:
                 f"{len(result.failed)} inputs could not be classified; the catalogues of those that have one go on "
                 "unfiltered"
             )
+        if result.drift:
+            fields = "1 field is" if len(result.drift) == 1 else f"{len(result.drift)} fields are"
+            promised = result.limits is not None and result.limits.promised
+            kept = ", and no row is dropped for its probability" if promised else ""
+            warn(f"{fields} not like those that the classifier was calibrated on: no guarantee applies there{kept}")
         if result.provisional:
             number = len(set(result.provisional))
             dropping = ", and no such row is dropped" if self.result.limits is not None else ""

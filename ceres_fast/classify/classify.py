@@ -138,7 +138,7 @@ def classify(
     template : path, optional
         A frame of the same sky from another time, or a folder of such: as another exposure of each field that it shows.
     below : path, optional
-        The folder relative to which tables keep their places, where the inputs are files.
+        The folder of the night of which the inputs are a part: tables keep their places relative to it.
     scores : path, optional
         A folder in which scores are kept: what is classified again with further exposures is not scored again.
 
@@ -193,6 +193,7 @@ def classify(
         discard=discard,
         dry_run=dry_run,
         forced=forced,
+        partial=below is not None,
     )
     read_static_sources(static, run)
     read_known_sky(template, profile, run)

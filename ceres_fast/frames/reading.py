@@ -202,7 +202,7 @@ def list_frames(
             continue
         for file in filter(is_fits_name, files_below(source, unread)):
             if _name(file) not in kinds:
-                kinds[_name(file)] = file, _why_no_frame(file, camera, stems)
+                kinds[_name(file)] = file, why_no_frame(file, camera, stems)
     frames: dict[Path, Path] = {}
     passed_over = {file: why for file, why in kinds.values() if why}
     _say_maps_alone([file for file, why in passed_over.items() if why == PASSED_OVER["map"]], camera, stems)
@@ -268,8 +268,12 @@ def _name(path: Path) -> Path:
     return path.parent.resolve() / path.name
 
 
-def _why_no_frame(path: Path, camera: Camera, stems: dict[Path, set[str]]) -> str:
-    """Return why a file in a folder is no frame, of `PASSED_OVER`; the empty string where it may be one."""
+def why_no_frame(path: Path, camera: Camera = GENERIC, stems: dict[Path, set[str]] | None = None) -> str:
+    """Return why a file in a folder is no frame, of `PASSED_OVER`; the empty string where it may be one.
+
+    `stems` are those of the FITS files of folders, which are added to it: so that many files need one look.
+    """
+    stems = {} if stems is None else stems
     if path.name.startswith("."):
         return PASSED_OVER["hidden"]
     if kind_of_file(frame_stem(path), camera, _beside(path, stems)) is not None:

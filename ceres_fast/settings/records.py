@@ -7,6 +7,8 @@ from typing import Annotated
 from ..errors import NanPolicy
 from .option import option
 
+SCHEDULER = option("A running Dask scheduler whose workers see the same paths.", metavar="tcp://HOST:PORT")
+
 
 @dataclass(frozen=True)
 class RecordsOptions:
@@ -49,10 +51,7 @@ class RecordsOptions:
         int | None,
         option("Processes; without it one per core. The records are the same.", metavar="N", ge=1, le=4096),
     ] = None
-    scheduler: Annotated[
-        str | None,
-        option("A running Dask scheduler whose workers see the same paths.", metavar="tcp://HOST:PORT"),
-    ] = None
+    scheduler: Annotated[str | None, SCHEDULER] = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,45 @@
+"""The options of the commands that classify a night as a whole: night, watch."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from .option import option
+from .records import SCHEDULER
+
+
+@dataclass(frozen=True)
+class NightOptions:
+    """Where fields are classified, what is said meanwhile, and what is written beside the tables."""
+
+    workers: Annotated[
+        int, option("Processes, each of which classifies a field at a time; with several GPUs, one for each.", ge=1)
+    ] = 1
+    scheduler: Annotated[str | None, SCHEDULER] = None
+    log: Annotated[Literal["text", "json"], option("Sentences, or a JSON object per line.")] = "text"
+    metrics: Annotated[
+        str | None,
+        option("Numbers for Prometheus, at a port of this machine or in a text file.", metavar="PORT|HOST:PORT|FILE"),
+    ] = None
+    observatory: Annotated[Path | None, option("What reports say of who observed, for --to.", metavar="FILE.toml")] = (
+        None
+    )
+
+
+@dataclass(frozen=True)
+class WatchOptions:
+    """How a folder is watched."""
+
+    settle: Annotated[
+        float,
+        option("Seconds for which a file must be unchanged until it is whole.", metavar="SECONDS", unit="s", ge=0),
+    ] = 1.0
+    every: Annotated[
+        float,
+        option(
+            "Seconds after which the folder is looked at in any case: network disks do not tell what changes.",
+            metavar="SECONDS",
+            unit="s",
+            gt=0,
+        ),
+    ] = 5.0
