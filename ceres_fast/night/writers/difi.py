@@ -1,0 +1,55 @@
+"""Detections and tracklets for difi, which counts what a linker found: observations and members of linkages, Parquet.
+
+Format: difi.observations and difi.difi of https://github.com/moeyensj/difi, 2.0.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from .arrow import numbers, texts, timestamps, write
+from .order import Files, Order, errors, known_names, magnitudes, observatory_codes, plain_text
+
+OBSERVATIONS, MEMBERS = "difi_observations.parquet", "difi_linkage_members.parquet"
+
+
+def files(order: Order) -> Files:
+    """Return what writes both files."""
+    import pyarrow.parquet  # noqa: F401  (where it is missing, that is said before anything is written)
+
+    observatory_codes(order, order.placed)
+    return {
+        OBSERVATIONS: lambda path: _write_observations(order, path),
+        MEMBERS: lambda path: _write_members(order, path),
+    }
+
+
+def _write_observations(order: Order, path: Path) -> None:
+    import pyarrow
+
+    rows = order.placed
+    columns = {
+        "id": texts(plain_text(rows["detection"])),
+        "time": timestamps(rows["mjd"]),
+        "ra": numbers(rows["ra"]),
+        "dec": numbers(rows["dec"]),
+        "ra_sigma": numbers(errors(rows, "position_error")),
+        "dec_sigma": numbers(errors(rows, "position_error")),
+        "radec_corr": numbers(np.full(len(rows), np.nan)),
+        "mag": numbers(magnitudes(rows)),
+        "mag_sigma": numbers(errors(rows, "magnitude_error")),
+        "filter": texts(plain_text(rows["filter"])),
+        "observatory_code": texts(observatory_codes(order, rows)),
+        "object_id": texts(known_names(order, rows)),
+        # As fields are told apart by night: the last noon (UTC) before the exposure.
+        "night": pyarrow.array(np.floor(np.asarray(rows["mjd"], float) - 0.5).astype(np.int64)),
+    }
+    write(columns, path)
+
+
+def _write_members(order: Order, path: Path) -> None:
+    rows = order.placed
+    linked = rows[np.asarray(rows["meant"], str) != ""]
+    write({"linkage_id": texts(plain_text(linked["meant"])), "obs_id": texts(plain_text(linked["detection"]))}, path)

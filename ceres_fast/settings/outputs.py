@@ -1,0 +1,6 @@
+"""What a night can be written for: the names that `report --to` takes."""
+
+from typing import Literal, get_args
+
+Output = Literal["crossobject", "heliolinx", "thor", "difi", "ades-psv", "ades-xml", "mpc80", "ds9", "votable"]
+OUTPUTS: tuple[Output, ...] = get_args(Output)
