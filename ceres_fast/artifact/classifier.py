@@ -21,6 +21,7 @@ from ..schema import Mismatch, Sha256, Share, Word, check, check_fields, check_v
 from ..settings.architecture import LARGEST_HEAD
 from ..stamps import CLASSES, PLANE_SETS, PLANES, stamp_shape
 from . import CLASSIFIER_FILE
+from .conditions import check_conditions
 from .latest import resolve
 from .refused import SAFE_SUFFIXES, refuse_code
 from .scaling import DIGITS, check_scaling
@@ -48,7 +49,7 @@ EXPORTED = (".onnx", ".engine", ".rtx")
 VIEWS = (1, 8)
 """Of how many flips and rotations of a stamp an answer may be the mean."""
 
-OPTIONAL: dict[str, Any] = {"tracklets": None, "camera": None, "views": 1, "members": ()}
+OPTIONAL: dict[str, Any] = {"tracklets": None, "conditions": None, "camera": None, "views": 1, "members": ()}
 """Fields that a description lacks where they have these values: as it was before there were such fields."""
 
 
@@ -123,6 +124,9 @@ class Classifier:
     tracklets : dict or None
         What gives a tracklet its probability, and what is promised of its threshold (`artifact.tracklet_model`); None,
         and not stored, where it was not calibrated on tracklets.
+    conditions : dict or None
+        What the exposures were like on which it was calibrated (`artifact.conditions`); None, and not stored, where
+        that is not known.
     pixel_scale : float or None
         Median pixel scale of its training stamps, arcsec/pixel; None where unknown (NaN becomes None).
     stamp_shape : tuple of int
@@ -164,6 +168,7 @@ class Classifier:
     scaling: Mapping[str, Any] | None = None
     operating_point: Mapping[str, Any] | None = None
     tracklets: Mapping[str, Any] | None = None
+    conditions: Mapping[str, Any] | None = None
     pixel_scale: Annotated[float, Meta(ge=1e-4, le=1e4)] | None = None
     stamp_shape: tuple[int, ...] = stamp_shape(PLANES[:1])
     planes: tuple[str, ...] = PLANES[:1]
@@ -183,6 +188,7 @@ class Classifier:
             object.__setattr__(self, name, tuple(getattr(self, name)))
         check_scaling(self.scaling)
         check_tracklet_model(self.tracklets)
+        check_conditions(self.conditions)
         for at, point in self._promises().items():
             check(point, ThresholdGuarantee, at=at, more="kept")
         for key, found, allowed in self._fixed():

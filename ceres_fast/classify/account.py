@@ -309,7 +309,7 @@ class ClassifyRun:
             promised = result.limits is not None and result.limits.promised
             kept = ", and no row is dropped for its probability" if promised else ""
             warn(f"{fields} not like those that the classifier was calibrated on: no guarantee applies there{kept}")
-        if result.provisional:
+        if result.provisional and not self.partial:
             number = len(set(result.provisional))
             dropping = ", and no such row is dropped" if self.result.limits is not None else ""
             nothing = "nothing" if self.static is None else "nothing but the fixed sources of --static"

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..artifact.conditions import noise_of
 from ..catalogues.detections import Detections
 from ..console import progress, warn, warn_once
 from ..errors import InputError
@@ -26,6 +27,7 @@ from ..selection.stationary_checks import check_field, why_not_compared
 from ..selection.track_cost import track_cost
 from .account import ClassifyRun
 from .catalogue_job import CatalogueJob, field_of
+from .drift import watch
 from .other_exposures import put_forced, with_planes
 from .scores import (
     CHUNK,
@@ -109,6 +111,7 @@ def _classify_field(group: Sequence[FrameInfo], job_of: dict[str, CatalogueJob],
         name = field_of(field.exposures[0].info)
         put_tracklets(scores, tracklets, run.engine.classifier.tracklets, run.result.tracklets[name] + 1)
         run.result.tracklets[name] += len(tracklets.rate)
+    watch(field.exposures, scores, run)
     for e, made in enumerate(scores):
         if made is None:
             field.jobs[e].leave_unscored(field.exposures[e].info, errors[e], run)
@@ -130,7 +133,8 @@ def _warn_of_single(single: Sequence[Sequence[FrameInfo]], run: ClassifyRun) -> 
     if not run.rules.remove_stationary or not single:
         return
     scores = f", and the scores are provisional (CERES_FLAGS {PROVISIONAL}): expect stars among the asteroids"
-    warn_of_single(single, run.static, scores)
+    if not run.partial:  # else the others may still come
+        warn_of_single(single, run.static, scores)
     if run.result.limits is not None:
         run.result.provisional += [group[0].path for group in single]
 
@@ -242,6 +246,7 @@ def _score_moving(scores: Scores, field: Compared, e: int, moving: np.ndarray, r
     if earlier is not None:
         there = earlier.known(moving)
         scores.probability[there], scores.flags[there] = earlier.probability[there], earlier.flags[there]
+        scores.noise[there] = earlier.noise[there]
         moving = np.setdiff1d(moving, there)
     if not len(moving):
         return
@@ -252,6 +257,7 @@ def _score_moving(scores: Scores, field: Compared, e: int, moving: np.ndarray, r
         with run.step("cut"):
             x, y = field.exposures[e].x[rows], field.exposures[e].y[rows]
             stamps, padded, filled = cut_stamps(image, x, y, run.rules.missing)
+            scores.noise[rows] = noise_of(stamps)
             stamps = with_planes(stamps, run.engine.classifier.planes, field.others, e, rows)
         with run.step("infer"):
             made = score(run.engine, stamps, padded, filled)

@@ -15,6 +15,7 @@ from ..console import say
 from ..engines.batches import guarantee
 from ..errors import CeresFastError, InputError
 from .scores import (
+    DRIFTED,
     ELSEWHERE,
     FEW_PIXELS,
     NEAR_EDGE,
@@ -39,11 +40,15 @@ class Limits:
         Of its tracklet, which decides where there is one; None where detections alone decide.
     linked_only : bool
         Whether what is in no tracklet is left out too, whatever its own probability.
+    promised : bool
+        Whether they are for what is like the calibration: what is not (`scores.DRIFTED`) then stays, whatever its
+        probability.
     """
 
     detection: float
     tracklet: float | None = None
     linked_only: bool = False
+    promised: bool = True
 
 
 def limits_of(
@@ -86,7 +91,7 @@ def limits_of(
     if linked_only and not drop:
         raise CeresFastError("--linked-only leaves out what is in no tracklet: give it with --drop.")
     if not drop:
-        return None if keep_above is None else Limits(keep_above)
+        return None if keep_above is None else Limits(keep_above, promised=False)
     point = classifier.operating_point
     if point is None:
         raise InputError(
@@ -117,18 +122,22 @@ def limits_of(
             f"of a row in a tracklet the tracklet decides, from {of_tracklets:g}; what is in none is {alone}. Through "
             f"the whole chain, {guarantee(classifier.tracklets['operating_point'])}"
         )
+    if classifier.conditions is None:
+        say("whether tonight is like what it was calibrated on is not watched: it does not say what that was")
     return limits
 
 
 def kept_rows(scores: Scores, limits: Limits | None) -> np.ndarray | None:
     """Return which rows stay, bool (n,), or None for all.
 
-    What is below the limit, stationary or elsewhere goes; NaN, provisional and near the edge stay.
+    What is below the limit, stationary or elsewhere goes; NaN, provisional and near the edge stay, and what may move in
+    a field that is not like those that a promise is for.
     """
     if limits is None:
         return None
     may_move = ~_has(scores, STATIONARY | ELSEWHERE)
-    return _has(scores, PROVISIONAL) | (may_move & (_judged(scores, limits) | _unscored(scores)))
+    stays = _judged(scores, limits) | _unscored(scores) | _unpromised(scores, limits)
+    return _has(scores, PROVISIONAL) | (may_move & stays)
 
 
 def _judged(scores: Scores, limits: Limits) -> np.ndarray:
@@ -139,6 +148,16 @@ def _judged(scores: Scores, limits: Limits) -> np.ndarray:
         return alone
     in_a_good_one = near_edge | ~(scores.linked[PROBABILITY_OF_TRACKLET] < limits.tracklet)
     return np.where(_by_tracklet(scores, limits), in_a_good_one, alone)
+
+
+def _unpromised(scores: Scores, limits: Limits) -> np.ndarray:
+    """Tell of which rows nothing is promised, because their field is not like those of calibration, (n,) bool."""
+    return _has(scores, DRIFTED) & limits.promised
+
+
+def _spared(scores: Scores, limits: Limits) -> np.ndarray:
+    """Tell which of the rows that stay do so for that alone, (n,) bool."""
+    return _unpromised(scores, limits) & ~_judged(scores, limits) & ~_has(scores, PROVISIONAL) & ~_unscored(scores)
 
 
 def _has(scores: Scores, bits: int) -> np.ndarray:
@@ -180,15 +199,22 @@ WHY: dict[str, Callable[[Scores, np.ndarray, Limits], np.ndarray]] = {
     "kept: too few pixels": lambda scores, kept, limits: kept & _has(scores, FEW_PIXELS),
     "kept: no template": lambda scores, kept, limits: kept & _has(scores, NO_TEMPLATE),
     "kept: no P": lambda scores, kept, limits: kept & _unscored(scores) & ~_has(scores, FEW_PIXELS | NO_TEMPLATE),
-    "kept: in a tracklet": lambda scores, kept, limits: kept & ~_unscored(scores) & _by_tracklet(scores, limits),
+    "kept: in a tracklet": lambda scores, kept, limits: (
+        kept & ~_unscored(scores) & _by_tracklet(scores, limits) & ~_spared(scores, limits)
+    ),
+    "kept: not as calibrated": lambda scores, kept, limits: kept & _spared(scores, limits),
     "kept: P ≥ {limits.detection:g}": lambda scores, kept, limits: (
-        kept & ~_by_tracklet(scores, limits) & (scores.probability >= limits.detection)
+        kept & ~_by_tracklet(scores, limits) & (scores.probability >= limits.detection) & ~_spared(scores, limits)
     ),
     "kept: provisional": lambda scores, kept, limits: (
         kept & ~_by_tracklet(scores, limits) & (scores.probability < limits.detection) & _has(scores, PROVISIONAL)
     ),
     "kept: near the edge": lambda scores, kept, limits: (
-        kept & ~_by_tracklet(scores, limits) & (scores.probability < limits.detection) & ~_has(scores, PROVISIONAL)
+        kept
+        & ~_by_tracklet(scores, limits)
+        & (scores.probability < limits.detection)
+        & ~_has(scores, PROVISIONAL)
+        & ~_spared(scores, limits)
     ),
 }
 """Reasons why a row goes or stays, each with the rows it holds for, (n,) bool; for each row exactly one does."""

@@ -30,11 +30,14 @@ class Earlier:
         float64, shape (n,), as in `Scores`.
     flags : numpy.ndarray
         int32, shape (n,); -1 for what was not scored yet.
+    noise : numpy.ndarray
+        float64, shape (n,), as in `Scores`.
     """
 
     path: Path
     probability: np.ndarray
     flags: np.ndarray
+    noise: np.ndarray
 
     def known(self, rows: np.ndarray) -> np.ndarray:
         """Return those of some rows that were scored."""
@@ -68,16 +71,18 @@ class Remembered:
         path = self._folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npz"
         try:
             with np.load(path, allow_pickle=False) as kept:
-                earlier = Earlier(path, kept["probability"].astype(np.float64), kept["flags"].astype(np.int32))
-            if len(earlier.probability) == len(earlier.flags) == n:
+                kinds = {"probability": np.float64, "flags": np.int32, "noise": np.float64}
+                earlier = Earlier(path, *(kept[name].astype(kind) for name, kind in kinds.items()))
+            if len(earlier.probability) == len(earlier.flags) == len(earlier.noise) == n:
                 return earlier
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             pass  # not there, or damaged: it costs time only
-        return Earlier(path, np.full(n, np.nan), np.full(n, -1, np.int32))
+        return Earlier(path, np.full(n, np.nan), np.full(n, -1, np.int32), np.full(n, np.nan))
 
     @staticmethod
     def add(earlier: Earlier, rows: np.ndarray, scores: Scores) -> None:
         """Keep the scores of some more rows of an exposure."""
         earlier.probability[rows], earlier.flags[rows] = scores.probability[rows], scores.flags[rows]
+        earlier.noise[rows] = scores.noise[rows]
         with atomic_file(earlier.path) as temporary, temporary.open("wb") as stream:
-            np.savez(stream, probability=earlier.probability, flags=earlier.flags)
+            np.savez(stream, probability=earlier.probability, flags=earlier.flags, noise=earlier.noise)

@@ -22,7 +22,8 @@ What is rejected, has too few pixels (`frames.cut.MostMissing`), or has no templ
 not scored either. A score is provisional where the detection may be stationary: no exposure far enough away in time
 covers its place. Elsewhere is what the other exposures have too, by `Rules.forced_limit`. Blended is what the rule for
 stationary detections had found, and a tracklet passes (`selection.tracklets`): it is scored as what moves is. Near the
-edge is what never goes for its score alone (`stamps.near_edge`)."""
+edge is what never goes for its score alone (`stamps.near_edge`). Drifted is what was scored in a field that is not like
+those that the classifier was calibrated on (`drift`)."""
 
 (
     PADDED,
@@ -36,7 +37,8 @@ edge is what never goes for its score alone (`stamps.near_edge`)."""
     NO_TEMPLATE,
     BLENDED,
     NEAR_EDGE,
-) = (2**bit for bit in range(11))
+    DRIFTED,
+) = (2**bit for bit in range(12))
 
 TRACKLET = "TRACKLET"
 """Number of the tracklet that a detection is in, from 1 in its field and night; 0 where it is in none."""
@@ -71,13 +73,15 @@ class Scores:
 
     `probability` is float64 and `flags` int32. `forced`, by the names of `FORCED`, float64, and int32 for numbers of
     exposures, is empty where forced fluxes are not asked for; `linked`, the number of a row's tracklet, int32, and that
-    tracklet's probability, float64, is empty where there are no exposures to link.
+    tracklet's probability, float64, is empty where there are no exposures to link. `noise` is no column: that of the
+    sky of each stamp, ADU, float64, NaN where none was cut; empty where it is not asked for.
     """
 
     probability: np.ndarray
     flags: np.ndarray
     forced: dict[str, np.ndarray] = field(default_factory=dict)
     linked: dict[str, np.ndarray] = field(default_factory=dict)
+    noise: np.ndarray = field(default_factory=lambda: np.empty(0))
 
     @classmethod
     def none(cls, n: int, forced: bool = False, linked: bool = False) -> Scores:
@@ -86,7 +90,7 @@ class Scores:
         numbers = [np.full(n, NOT_MEASURED, np.int32) for _ in range(2)]
         columns = dict(zip(FORCED, fluxes + numbers, strict=True)) if forced else {}
         in_none = {TRACKLET: np.zeros(n, np.int32), PROBABILITY_OF_TRACKLET: np.full(n, np.nan)} if linked else {}
-        return cls(np.full(n, np.nan), np.full(n, NOT_SCORED, np.int32), columns, in_none)
+        return cls(np.full(n, np.nan), np.full(n, NOT_SCORED, np.int32), columns, in_none, np.full(n, np.nan))
 
     def put(self, rows: np.ndarray | slice, other: Scores) -> None:
         """Put the scores of some rows in their places."""
@@ -97,8 +101,8 @@ class Scores:
 
     def of(self, rows: np.ndarray) -> Scores:
         """Return the scores of some rows."""
-        columns = [{name: values[rows] for name, values in each.items()} for each in (self.forced, self.linked)]
-        return Scores(self.probability[rows], self.flags[rows], *columns)
+        forced, linked = ({name: values[rows] for name, values in each.items()} for each in (self.forced, self.linked))
+        return Scores(self.probability[rows], self.flags[rows], forced, linked)
 
     def columns(self) -> dict[str, Column]:
         """Return the columns by their names."""
@@ -106,7 +110,7 @@ class Scores:
         if self.forced:
             flags += ", 128 elsewhere, 256 no template"
         if self.linked:
-            flags += ", 512 blended, 1024 near the edge"
+            flags += ", 512 blended, 1024 near the edge, 2048 not as calibrated"
         return {
             PROBABILITY: Column(self.probability, description="Probability of being an asteroid (NaN: not scored)"),
             FLAGS: Column(self.flags, description=flags),

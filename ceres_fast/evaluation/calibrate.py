@@ -25,6 +25,7 @@ from ..settings.guarantee import By, Calibration
 from ..stamps import COLUMNS
 from ..training.runs import lock_run
 from .calibration_text import calibration_text, tracklets_text
+from .conditions import conditions_of
 from .figures import draw_reliability
 from .operating_point import OperatingPoint, TooFewAsteroids, choose
 from .predictions import Predictions, checked_manifest, predict_split
@@ -106,20 +107,22 @@ def calibrate(
     network = replace(classifier, scaling=None)
     fitted_on = predict_split(network, manifest, FITTED_ON)[0]
     fitted = fit(scaling, fitted_on.labels, fitted_on.probabilities)
-    before = predict_split(network, manifest, CHOSEN_ON)[0]
+    before, stamps = predict_split(network, manifest, CHOSEN_ON)
     about = {**before.about, "scaling": fitted}
     after = replace(before, probabilities=scaled(fitted, before.probabilities), about=about)
     point = choose(after, lost, **guarantee)
     fitted_on = replace(fitted_on, probabilities=scaled(fitted, fitted_on.probabilities))
     tracklets, said = _calibrate_tracklets(fitted_on, after, lost, guarantee)
+    conditions, watched = conditions_of(after, stamps, point.threshold, manifest)
     made = replace(
         classifier,
         scaling=fitted,
         threshold=point.threshold,
         operating_point=point.as_dict(),
         tracklets=tracklets,
+        conditions=conditions,
     )
-    _report(made, point, said, fitted_on, before, after)
+    _report(made, point, [*said, "", *watched], fitted_on, before, after)
     if read_classifier(classifier.folder) != classifier:
         raise CeresFastError(f"{run}: has changed meanwhile. Calibrate it again when its training is over.")
     _say_where_stored(update_description(made))
@@ -173,7 +176,7 @@ def _calibrate_tracklets(
 def _report(
     made: Classifier,
     point: OperatingPoint,
-    of_tracklets: Sequence[str],
+    more: Sequence[str],
     fitted_on: Predictions,
     before: Predictions,
     after: Predictions,
@@ -182,7 +185,7 @@ def _report(
         name: measure(each.labels, each.probabilities) for name, each in {"before": before, "after": after}.items()
     }
     title = f"{before.about['classifier']}: calibrated on {before.about['records']}"
-    text = calibration_text(point, made.scaling, found, title, len(fitted_on.labels), of_tracklets)
+    text = calibration_text(point, made.scaling, found, title, len(fitted_on.labels), more)
     say(text)
     assert made.folder is not None
     folder = made.folder / FOLDER
@@ -194,6 +197,7 @@ def _report(
             **{name: after.about[name] for name in ("records", "manifest_sha256", "weights_sha256")},
             "operating_point": point.as_dict(),
             "tracklets": made.tracklets,
+            "conditions": made.conditions,
             "scaling": made.scaling,
             "scaling_stamps": len(fitted_on.labels),
             "reliability": {name: each.as_dict() for name, each in found.items()},

@@ -19,7 +19,7 @@ def calibration_text(
     found: Mapping[str, Reliability],
     title: str,
     stamps: int,
-    of_tracklets: Sequence[str] = (),
+    more: Sequence[str] = (),
 ) -> str:
     """Return the report of a calibration as plain text, 80 columns.
 
@@ -35,16 +35,16 @@ def calibration_text(
         First line.
     stamps : int
         That the scaling was fitted on.
-    of_tracklets : sequence of str
-        Lines about these.
+    more : sequence of str
+        Lines about tracklets and conditions.
     """
     lines = [
         title,
         "",
         *_guarantee(point),
         "",
-        *of_tracklets,
-        *([""] if of_tracklets else []),
+        *more,
+        *([""] if more else []),
         "Scaling of the probabilities:",
         _fitted(scaling, stamps),
         "",

@@ -141,6 +141,8 @@ def _described(runs: Sequence[Classifier], views: int) -> Classifier:
         threshold=0.5,
         scaling=None,
         operating_point=None,
+        tracklets=None,
+        conditions=None,
         folder=None,
     )
 

@@ -88,7 +88,9 @@ def test_without_the_options_nothing_is_new(night: Path, model: Path, out: Path)
     write_field(night)
     text = classify([night], model, output=out).written[0].read_text()
     assert "FORCED" not in text
-    assert text.splitlines()[6].endswith("32 provisional, 64 too few pixels, 512 blended, 1024 near the edge")
+    assert text.splitlines()[6].endswith(
+        "32 provisional, 64 too few pixels, 512 blended, 1024 near the edge, 2048 not as calibrated"
+    )
 
 
 @pytest.mark.parametrize("table_format", FORMATS)

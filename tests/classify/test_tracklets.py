@@ -186,7 +186,7 @@ def test_without_a_threshold_for_tracklets_the_detection_decides() -> None:
 
 
 @given(
-    st.sets(st.sampled_from([1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024])),
+    st.sets(st.sampled_from([1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048])),
     st.sampled_from([0.0, 0.3, 0.5, 1.0, np.nan]),
     st.sampled_from([0, 1]),
     st.sampled_from([0.0, 0.7, 1.0, np.nan]),
@@ -198,12 +198,13 @@ def test_every_row_goes_or_stays_for_one_reason(
     bits -= ({NO_TEMPLATE} if FEW_PIXELS in bits else set()) | ({ELSEWHERE} if STATIONARY in bits else set())
     unscored = bits & {NOT_SCORED, REJECTED, FEW_PIXELS, NO_TEMPLATE}
     row = scores(sum(bits), np.nan if unscored else probability, tracklet, of_tracklet if tracklet else np.nan)
-    for limit, linked_only in product((None, 0.7), (False, True)):
-        counts = reasons(row, Limits(0.5, limit, linked_only))
+    for limit, linked_only, promised in product((None, 0.7), (False, True), (False, True)):
+        limits = Limits(0.5, limit, linked_only, promised)
+        counts = reasons(row, limits)
         assert sum(counts.values()) == 1, counts
         (why,) = (name for name, count in counts.items() if count)
         assert why in WHY
-        assert why.startswith("kept") == bool(kept_rows(row, Limits(0.5, limit, linked_only))[0])  # type: ignore[index]
+        assert why.startswith("kept") == bool(kept_rows(row, limits)[0])  # type: ignore[index]
 
 
 def test_flags_say_who_was_released(night: Path, model: Path, out: Path) -> None:
