@@ -86,6 +86,7 @@ def _card(
         ),
         "field": str(rows["field"][0]),
         "filter": " ".join(dict.fromkeys(filter(None, np.asarray(rows["filter"], str).tolist()))),
+        "kept": bool(np.any(rows["kept"])),
         "probability": number(rows["tracklet_probability"][0], 5),
         "magnitude": number(np.median(magnitude), 3) if len(magnitude) else None,
         "rate": number(motion.rate, 4),

@@ -16,6 +16,7 @@ from astropy.table import Table
 
 from ... import __version__
 from ...console import say
+from ...errors import InputError
 from ...files import write_text
 from ...truth.found import MJD_ZERO
 from ..detections import Night, read_night
@@ -27,6 +28,9 @@ PAGE = "review.html"
 
 KNOWN = "known"
 """The folder beside it with answers of the service that knows objects."""
+
+PROVISIONAL = ("Provisional", "Nothing can be called stationary yet, and no guarantee applies.")
+"""What is said of a field, and why it must be known."""
 
 _MARK = re.compile(r"\{\{ (\w+) \}\}")
 """What stands in the template for something else."""
@@ -42,7 +46,7 @@ def review(
     output : pathlib.Path
         Folder of the night: what `night` or `watch` wrote.
     page : pathlib.Path, optional
-        The file; without it ``review.html`` in the folder. It replaces one that is there.
+        The file; without it ``review.html`` in the folder. It replaces a page that is there, and no other file.
     known, observatory : optional
         Where known objects are looked up, and for whom (`known_of`).
 
@@ -54,10 +58,13 @@ def review(
     Raises
     ------
     CeresFastError
-        When the folder holds no night, or known objects cannot be looked up as asked for.
+        When the folder holds no night, the file is there and no page, or known objects cannot be looked up as asked
+        for.
     """
-    night = read_night(output)
     page = output / PAGE if page is None else page
+    if page.is_file() and not page.read_bytes().startswith(_part("review.html").partition("\n")[0].encode()):
+        raise InputError(page, "is there, and no page", expected="a page to replace, or a name that is free")
+    night = read_night(output)
     number = write_review(night, page, known_of(night, known, output / KNOWN, observatory=observatory))
     say(f"{number:,} tracklets: {page}. Open it in a browser; keys a and r decide, s saves")
     return page
@@ -100,23 +107,18 @@ def write_review(night: Night, page: Path, known: Table) -> int:
 
 def _notes(night: Night, problems: list[str]) -> list[dict[str, str]]:
     """Return what must be known before anything is decided: a heading and a text each."""
-    provisional = [record.name for record in night.records if record.provisional]
-    notes = [
-        {
-            "about": f"{name} is provisional",
-            "text": "Nothing can be called stationary yet, and no guarantee applies; write the page again when more "
-            "exposures have come.",
-        }
-        for name in provisional
-    ]
+    about: dict[tuple[str, str], list[str]] = {}
     for record in night.records:
-        notes += [{"about": f"{record.name} has drifted", "text": text} for text in record.drift]
-        notes += [
-            {"about": f"{record.name} was not classified in {Path(each.frame).name}", "text": each.why}
-            for each in record.exposures
-            if each.why
-        ]
-    return notes + [{"about": "Stamps are missing", "text": text} for text in problems]
+        if record.provisional:
+            about.setdefault(PROVISIONAL, []).append(record.name)
+        for text in record.drift:
+            about.setdefault(("Drift", text), []).append(record.name)
+        for each in record.exposures:
+            if each.why:
+                about.setdefault(("Not classified", each.why), []).append(Path(each.frame).name)
+    if problems:
+        about[("No stamps", "")] = problems
+    return [{"about": f"{what}: {'; '.join(names)}", "text": text} for (what, text), names in about.items()]
 
 
 def _nights(night: Night) -> str:

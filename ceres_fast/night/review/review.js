@@ -141,6 +141,7 @@
       Probability: fixed(card.probability, 3),
       Magnitude: fixed(card.magnitude, 2) + (card.filter ? ` (${card.filter})` : ""),
       Motion: `${fixed(card.rate, 2, "″/min")} at PA ${degrees(card)}`,
+      ...card.kept ? {} : {Table: "dropped"},
       Known: make("span", {class: source && !name ? "new" : null}, known),
     };
     return make("dl", {class: "facts"}, ...Object.entries(lines).flatMap(
@@ -212,17 +213,18 @@
   };
 
   function wanted(card) {
-    const {field, known, decision, probability} = chosen;
+    const {field, known, decision, table, probability} = chosen;
     return (!field || card.field === field)
       && (!known || known === (card.known.name ? "known" : card.known.source ? "new" : "unasked"))
       && (!decision || card.decision === decision)
+      && (!table || card.kept === (table === "kept"))
       && (card.probability === null || card.probability >= probability); // in doubt it is shown
   }
 
   let chosen = {};
 
   function refresh() {
-    chosen = Object.fromEntries(["field", "known", "decision"].map(name => [name, byId(name).value]));
+    chosen = Object.fromEntries(["field", "known", "decision", "table"].map(name => [name, byId(name).value]));
     chosen.probability = Number(byId("probability").value);
     const order = ORDERS[byId("order").value];
     shown = cards.filter(wanted);
@@ -376,11 +378,12 @@
     for (const card of cards) counts.set(card.field, (counts.get(card.field) ?? 0) + 1);
     for (const [field, number] of counts) byId("field").append(make("option", {value: field}, `${field} (${number})`));
     for (const {about, text} of night.notes) {
-      byId("notes-list").append(make("li", {}, make("strong", {}, about), `: ${text}`));
+      byId("notes-list").append(make("li", {}, make("strong", {}, about), text && `. ${text}`));
     }
     const warning = "Decisions are not kept in this browser: they are lost when the page is closed. Save them as a file.";
     byId("notes-list").append(make("li", {id: "not-stored"}, warning));
     cards.forEach(shell);
+    byId("table").closest("label").hidden = cards.every(card => card.kept);
     restore();
     store();
     byId("footer").textContent = `Written by ceres-fast ${night.version}. This page sends nothing, and fetches nothing.`;

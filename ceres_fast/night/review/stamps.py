@@ -43,7 +43,7 @@ def stamps_of(detections: Table, cameras: Mapping[str, str]) -> tuple[np.ndarray
     stamps : numpy.ndarray
         Shape (n, 32, 32), float32, axes (y, x), ADU; all NaN where there are no pixels, or no frame.
     problems : list of str
-        A sentence for each frame that cannot be read.
+        What is wrong with each frame that cannot be read.
     """
     stamps = np.full((len(detections), STAMP_SIZE, STAMP_SIZE), np.nan, np.float32)
     frames, of = np.unique(_of_frame(detections), return_inverse=True)
@@ -56,7 +56,7 @@ def stamps_of(detections: Table, cameras: Mapping[str, str]) -> tuple[np.ndarray
                 raise InputError(path, "is not there any more", expected="the frame that was classified")
             frame = read_frame(path, hdu, load_camera(cameras.get(str(detections["field"][rows[0]])) or None))
         except InputError as error:
-            problems.append(f"{path.name} is not there any more, or cannot be read.")
+            problems.append(f"{path.name} is not there any more, or cannot be read")
             warn(f"{error} Its stamps are missing from the page")
             continue
         x, y = (np.asarray(detections[name][rows], float) for name in ("x", "y"))

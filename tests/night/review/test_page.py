@@ -19,6 +19,7 @@ from hypothesis.extra.numpy import arrays
 from ceres_fast.console import warnings_kept
 from ceres_fast.night.detections import Night, table_of
 from ceres_fast.night.known import known_of
+from ceres_fast.night.record import ExposureRecord
 from ceres_fast.night.review import write_review
 from ceres_fast.night.review.cards import cards_of
 from ceres_fast.night.review.stamps import as_grey
@@ -81,17 +82,23 @@ def test_frames_that_are_gone_or_broken_cost_their_stamps_only(tmp_path: Path) -
     assert [str(one) in text or str(other) in text for text in warned] == [True, True]
     data = data_of(tmp_path / "review.html")
     assert data["cards"][0]["there"] == [False, False, True, True]
-    notes = [note["text"] for note in data["notes"]]
-    assert len(notes) == 2
-    assert notes[0].startswith("F0001-1.fits")
+    notes = [note["about"] for note in data["notes"]]
+    assert len(notes) == 1
+    assert "F0001-1.fits" in notes[0]
+    assert "F0001-2.fits" in notes[0]
 
 
 def test_what_must_be_known_first_is_among_the_notes(tmp_path: Path) -> None:
-    night = small_night(tmp_path, provisional=True)
+    exposure = ExposureRecord(
+        frame="/night/F0001-2.fits", catalogue="", table="", signature=[], fate="", why="is cut off"
+    )
+    night = small_night(tmp_path, provisional=True, drift=["the seeing is 3 arcsec"], exposures=[exposure])
     write_review(night, tmp_path / "review.html", Table())
-    assert [note["about"] for note in data_of(tmp_path / "review.html")["notes"]] == [
-        f"F0001, {DATE} is provisional",
-        f"F0002, {DATE} is provisional",
+    both = f"F0001, {DATE}; F0002, {DATE}"
+    assert [tuple(note.values()) for note in data_of(tmp_path / "review.html")["notes"]] == [
+        (f"Provisional: {both}", "Nothing can be called stationary yet, and no guarantee applies."),
+        (f"Drift: {both}", "the seeing is 3 arcsec"),
+        ("Not classified: F0001-2.fits; F0001-2.fits", "is cut off"),
     ]
 
 
