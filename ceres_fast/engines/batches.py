@@ -33,6 +33,11 @@ BATCHES = (1, 64, 1024)
 GPU_SIZES = (1, 8, 64, 256, 1024)
 """Batch sizes on a GPU, where each new one costs a search for kernels: others are padded to the next of these."""
 
+TILE = 8
+"""Values that ONNX Runtime's functions take at a time on a CPU. The last ones of a batch that is no multiple of it are
+computed one by one, and rounded otherwise: what is said of a stamp would depend, in the last digits, on how many others
+there are, and an exposure that is classified again with its field would have other numbers."""
+
 _RUN = 32
 """What a run on a GPU costs beside its rows, in rows: few of them leave most of a GPU idle. An estimate; it decides
 only between padding a batch and cutting it."""
@@ -78,6 +83,11 @@ class Engine(Protocol):
 
     def warm_up(self) -> None:
         """Do now what the first runs would be slow for."""
+
+
+def in_tiles(batch: np.ndarray) -> np.ndarray:
+    """Return a batch whose last row is repeated until their number is a multiple of `TILE`."""
+    return np.concatenate([batch, np.repeat(batch[-1:], -len(batch) % TILE, axis=0)]) if len(batch) % TILE else batch
 
 
 def guarantee(operating_point: Mapping[str, Any] | None) -> str:

@@ -10,13 +10,8 @@ import onnxruntime
 from ..artifact.classifier import ONNX_METADATA_KEY, Classifier
 from ..artifact.onnx_file import INPUT, OUTPUT, read_onnx
 from ..errors import CeresFastError, InputError
-from .batches import AUTO, BatchedEngine
+from .batches import AUTO, BatchedEngine, in_tiles
 from .providers import PROVIDERS, Onnx, printable, short, start
-
-TILE = 8
-"""Values that ONNX Runtime's functions take at a time on a CPU. The last ones of a batch that is no multiple of it are
-computed one by one, and rounded otherwise: what is said of a stamp would depend, in the last digits, on how many others
-there are, and an exposure that is classified again with its field would have other numbers."""
 
 
 class OnnxRuntimeEngine(BatchedEngine):
@@ -75,10 +70,9 @@ class OnnxRuntimeEngine(BatchedEngine):
 
     def _run(self, batch: np.ndarray) -> np.ndarray:
         n = len(batch)
-        if self.provider == "cpu" and n % TILE:
-            batch = np.concatenate([batch, np.repeat(batch[-1:], -n % TILE, axis=0)])
+        given = in_tiles(batch) if self.provider == "cpu" else batch
         try:
-            output = self._session.run([OUTPUT], {INPUT: batch})[0][:n]
+            output = self._session.run([OUTPUT], {INPUT: given})[0][:n]
         except Exception as error:  # ONNX Runtime's errors share no other base class
             raise InputError(self.path, f"failed on {n} stamps ({short(error)})") from error
         return output

@@ -23,7 +23,7 @@ import numpy as np
 
 from ..artifact.classifier import ONNX_METADATA_KEY, Classifier
 from ..errors import InputError
-from .batches import BatchedEngine
+from .batches import BatchedEngine, in_tiles
 
 TIMEOUT = 60.0
 """Seconds that an answer of the server may take."""
@@ -170,8 +170,11 @@ class TritonEngine(BatchedEngine):
         return min(super()._largest(batch_size), self.batch_size)
 
     def _run(self, batch: np.ndarray) -> np.ndarray:
-        stamps = self.api.InferInput(self.input, list(batch.shape), "FP32")
-        stamps.set_data_from_numpy(batch)
+        # A server may compute on a CPU, and put the requests of several clients together: tiles stay tiles.
+        given = in_tiles(batch)
+        given = given if len(given) <= self.batch_size else batch
+        stamps = self.api.InferInput(self.input, list(given.shape), "FP32")
+        stamps.set_data_from_numpy(given)
         asked = {"model_version": self.version, "outputs": [self.api.InferRequestedOutput(self.output)], **self.limit}
         try:
             answer = self._asked(lambda: self.client.infer(self.address.model, [stamps], **asked))
@@ -179,7 +182,7 @@ class TritonEngine(BatchedEngine):
             action = "look into its log; if it serves another version now, start this again"
             problem = f"the server failed on {len(batch)} stamps ({error})"
             raise InputError(str(self.address), problem, action=action) from error
-        found: np.ndarray = answer.as_numpy(self.output)
+        found: np.ndarray = answer.as_numpy(self.output)[: len(batch)]
         return found
 
     def _asked(self, ask: Callable[[], Any]) -> Any:

@@ -147,6 +147,14 @@ def test_the_command_line_takes_an_address(product: Path, model: Model, scheme: 
     assert tables[0] == tables[1]
 
 
+def test_batches_are_filled_as_those_of_a_file_are(product: Path, scheme: str, tmp_path: Path) -> None:
+    write_repository(product, tmp_path / "larger", batches=[1, 20])
+    served = Model(tmp_path / "larger" / MODEL)
+    with SERVERS[scheme](served) as server:
+        assert TritonEngine(of(scheme, server)).predict(np.zeros((43, 32, 32))).shape == (43,)
+    assert [shape[0] for shape in served.shapes] == [20, 20, 8]
+
+
 @pytest.mark.parametrize("stamps", [0, 1, 2, 5])
 def test_any_number_of_stamps(model: Model, scheme: str, stamps: int) -> None:
     pixels = np.random.default_rng(1).normal(500, 100, (stamps, 32, 32, 1)).astype(np.float32)
