@@ -22,6 +22,7 @@ WORK = {
     "compare": "evaluation.compare.compare.compare",
     "classify": "classify.classify.classify",
     "export": "export.export",
+    "review": "night.review.review",
     "demo": "demo.run.run_demo",
 }
 """Of each command that has options with defaults: the function that does the work."""
