@@ -17,6 +17,9 @@ from ..frames.reading import read_headers, why_no_frame
 PATIENCE = 60.0
 """Seconds after which what is not whole is taken as it is: a frame that is cut off, a catalogue without its frame."""
 
+NEW = "is new"
+"""Why a file is waited for that was not there, or otherwise, a moment ago."""
+
 Signature = tuple[int, ...]
 """Sizes and times of modification (ns) of files; another one is another file."""
 
@@ -127,36 +130,45 @@ class Arrivals:
     def _exposure(self, path: Path, now: float, patience: float, stems: dict[Path, set[str]]) -> Exposure | None:
         """Return the exposure of a FITS file; None where it is none, or not whole."""
         file = self._files[path]
-        age = now - file.since
+        age, least = now - file.since, min(self.settle, patience)
+        catalogue, told = self._catalogue_of(path, now) if not file.no_frame else (None, "")
         if file.infos is None and not file.no_frame and (not file.why or age < patience):
-            if age < min(self.settle, patience):
-                self.waiting[path] = "is new"
+            if age < least:
+                self.waiting[path] = NEW
                 return None
             file = self._files[path] = self._read(path, file, stems)
         if file.no_frame:
             return None
-        try:
-            catalogue = find_catalogue(path, self.catalogues)
-        except InputError as error:
-            self.waiting[path] = str(error)
-            return None
         if catalogue is None:
-            self.waiting[path] = "has no catalogue yet"
+            self.waiting[path] = told
             return None
-        own = signature_of(catalogue)
-        if own is None:
-            return None
-        known = self._catalogues.get(catalogue)
-        if known is None or known.signature != own:
-            known = self._catalogues[catalogue] = _File(own, now)
-        if now - known.since < min(self.settle, patience):
-            self.waiting[catalogue] = "is new"
+        theirs = self._catalogues[catalogue]
+        if now - theirs.since < least:
+            self.waiting[catalogue] = NEW
             return None
         if file.why and age < patience:
             self.waiting[path] = f"is not whole yet: {file.why}"
             return None
-        arrived = max(file.since, known.since)
-        return Exposure(path, catalogue, file.signature + known.signature, arrived, file.infos or (), file.why)
+        arrived = max(file.since, theirs.since)
+        return Exposure(path, catalogue, file.signature + theirs.signature, arrived, file.infos or (), file.why)
+
+    def _catalogue_of(self, path: Path, now: float) -> tuple[Path | None, str]:
+        """Return the catalogue of a frame, since when it is so being noted; or None, and why there is none."""
+        try:
+            catalogue = find_catalogue(path, self.catalogues)
+        except InputError as error:
+            return None, str(error)
+        own = None if catalogue is None else signature_of(catalogue)
+        if catalogue is None or own is None:
+            return None, "has no catalogue yet"
+        self._note(catalogue, own, now)
+        return catalogue, ""
+
+    def _note(self, catalogue: Path, signature: Signature, now: float) -> _File:
+        known = self._catalogues.get(catalogue)
+        if known is None or known.signature != signature:
+            known = self._catalogues[catalogue] = _File(signature, now)
+        return known
 
     def _read(self, path: Path, file: _File, stems: dict[Path, set[str]]) -> _File:
         """Say what a file is: no frame, a frame with its CCDs, or one that cannot be read."""
@@ -181,9 +193,7 @@ class Arrivals:
             signature = signature_of(path)
             if signature is None:
                 continue
-            known = self._catalogues.get(path)
-            if known is None or known.signature != signature:
-                known = self._catalogues[path] = _File(signature, now)
+            known = self._note(path, signature, now)
             if not known.no_frame and now - known.since >= min(self.settle, patience):
                 no_frame = "catalogue" if is_catalogue(path, self.names) else "no catalogue"
                 known = self._catalogues[path] = replace(known, no_frame=no_frame)

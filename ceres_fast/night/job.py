@@ -80,6 +80,10 @@ class Job:
     digest: str
     version: int
 
+    def __str__(self) -> str:
+        """Return which field it is, for messages."""
+        return self.field.name
+
 
 def model_file(model: StrPath) -> Path:
     """Return the exported file of a run folder, also of ``runs/latest``; any other path, and an address, as it is.
@@ -104,6 +108,11 @@ def loaded(settings: Settings) -> Engine:
     path = Path(settings.model)
     seen = (path.stat().st_size, path.stat().st_mtime_ns) if path.is_file() else (0, 0)
     return _engine(settings.model, seen, settings.provider, settings.rebuild)
+
+
+def warm_up(settings: Settings) -> None:
+    """Load the classifier, and do what its first run would be slow for."""
+    loaded(settings).warm_up()
 
 
 def classify_field(job: Job) -> FieldRecord:
@@ -216,12 +225,17 @@ def target_of(settings: Settings, exposure: Exposure) -> Path:
 
 
 def put(output: Path, record: FieldRecord) -> None:
-    """Write the record of a field, and take away those of fields whose exposures are in it now."""
+    """Write the record of a field, and take away those whose tables are in it now: of a frame that came late, say."""
     write_record(output, record)
-    frames = {each.frame for each in record.exposures}
     for other in read_records(output):
-        if other.name != record.name and {each.frame for each in other.exposures} <= frames:
+        if replaced(other, record):
             record_path(output, other.name).unlink(missing_ok=True)
+
+
+def replaced(other: FieldRecord, record: FieldRecord) -> bool:
+    """Tell whether all tables of a field are in the record of another now."""
+    tables = {each.table for each in record.exposures}
+    return other.name != record.name and {each.table for each in other.exposures} <= tables
 
 
 def _record_of(settings: Settings, exposure: Exposure, fate: str, why: str) -> ExposureRecord:

@@ -24,7 +24,7 @@ from ..frames.profiles import load_camera
 from ..locks import Busy, lock
 from ..machine.scheduler import Lanes
 from ..settings.night import WatchOptions
-from .arrivals import PATIENCE, Arrivals
+from .arrivals import NEW, PATIENCE, Arrivals
 from .fields import fields_of
 from .job import Settings, loaded, model_file
 from .log import STATUS, Log, Metrics
@@ -236,6 +236,7 @@ def watch(
     ) as (arrivals, work, outputs):
         wake: SimpleQueue[object] = SimpleQueue()
         written, gone = 0, False
+        work.warm_up()
         with _changes(Path(folder), wake):
             while True:
                 try:
@@ -255,7 +256,7 @@ def watch(
                 if ended(work, left):
                     return
                 # What is new is looked at again as soon as it may have settled.
-                soon = any(why == "is new" for why in arrivals.waiting.values())
+                soon = any(why == NEW for why in arrivals.waiting.values())
                 _wait(wake, min(every, max(settle / 2, 0.05)) if soon else every)
                 work.collect()
 
@@ -387,8 +388,10 @@ def _outputs(settings: Settings, to: Sequence[str], observatory: StrPath | None,
         return lambda work: None
     from .detections import read_night
     from .observatory import read_observatory
-    from .writers import write_outputs
+    from .writers import WRITERS, write_outputs
 
+    if unknown := [name for name in to if name not in WRITERS]:
+        raise CeresFastError(f"--to {unknown[0]}: expected one of {', '.join(WRITERS)}.")
     who = None if observatory is None else read_observatory(Path(observatory))
 
     def write(work: Work) -> None:

@@ -17,7 +17,7 @@ from ..errors import CeresFastError
 from ..machine.scheduler import Lanes
 from ..machine.workers import Outcome
 from .fields import Field
-from .job import Job, Settings, classify_field, pass_on_field
+from .job import Job, Settings, classify_field, pass_on_field, replaced, warm_up
 from .log import Log, Metrics, write_status
 from .record import FieldRecord, read_records
 
@@ -75,6 +75,7 @@ class Work:
     _running: dict[Future[Outcome[FieldRecord]], Job] = field(default_factory=dict, init=False)
     _attempts: Counter[str] = field(default_factory=Counter, init=False)
     _not_before: dict[str, float] = field(default_factory=dict, init=False)
+    _said: set[str] = field(default_factory=set, init=False)
     _latencies: deque[float] = field(default_factory=lambda: deque(maxlen=_LATENCIES), init=False)
 
     def __post_init__(self) -> None:
@@ -103,6 +104,11 @@ class Work:
         """Return all fields that are due, whenever."""
         return [each for each in fields if self._is_due(each)]
 
+    def warm_up(self) -> None:
+        """Start the processes and load the classifier in each before the first exposure comes."""
+        for _ in range(self.lanes.count):
+            self.lanes.start(warm_up, self.settings, LONGEST)
+
     def start(self, fields: Sequence[Field], done: Callable[[object], None]) -> None:
         """Begin with as many fields as there are places; `done` is called from another thread when one is finished."""
         for each in self.todo(fields)[: self.lanes.count - len(self._running)]:
@@ -118,7 +124,9 @@ class Work:
             job = self._running.pop(future)
             outcome = future.result()
             for message in outcome.warnings:
-                self.log.problem(message, field=job.field.name)
+                if message not in self._said:  # what is odd about a camera is odd in every field
+                    self.log.problem(message, field=job.field.name)
+                self._said.add(message)
             try:
                 self._enter(job, outcome.get())
             except Exception as error:  # a fault of this package, too, must not end the night
@@ -146,10 +154,7 @@ class Work:
     def _enter(self, job: Job, record: FieldRecord) -> None:
         latency = self.clock() - job.field.arrived
         self.records[record.name] = record
-        frames = {each.frame for each in record.exposures}
-        for name, other in list(self.records.items()):
-            if name != record.name and {each.frame for each in other.exposures} <= frames:
-                del self.records[name]
+        self.records = {name: other for name, other in self.records.items() if not replaced(other, record)}
         self.written += len(record.exposures)
         self._latencies.append(latency)
         self.metrics.field(record, latency)

@@ -1,0 +1,231 @@
+"""Fields become tables: the newest first, each as good as it can be, and whatever fails, no detection is lost."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ceres_fast.catalogues import read_catalogue
+from ceres_fast.classify.account import CLASSIFIED, KEPT, PASSED_ON
+from ceres_fast.classify.scores import FLAGS, PROVISIONAL, STATIONARY
+from ceres_fast.errors import CeresFastError
+from ceres_fast.night import job as jobs
+from ceres_fast.night import work as works
+from ceres_fast.night.arrivals import Arrivals
+from ceres_fast.night.fields import Field, fields_of
+from ceres_fast.night.job import Settings
+from ceres_fast.night.log import Log, Metrics
+from ceres_fast.night.record import read_records
+from ceres_fast.night.work import ATTEMPTS, Work
+
+from ..survey_files import write_exposure, write_field
+from .conftest import Here
+
+
+class Telescope:
+    """A night with a clock of its own."""
+
+    def __init__(self, incoming: Path, out: Path, model: Path, **options: Any) -> None:
+        self.incoming, self.out, self.now = incoming, out, 0.0
+        self.settings = Settings(incoming, out, str(model), options=options)
+        self.begin()
+
+    def begin(self, **options: Any) -> None:
+        """Start the program, which remembers nothing but what is on the disk."""
+        self.arrivals = Arrivals(self.incoming, settle=0.0)
+        self.work = Work(self.settings, Here(), Log(), Metrics(), clock=lambda: self.now, **options)  # type: ignore[arg-type]
+
+    def fields(self) -> list[Field]:
+        return fields_of(self.arrivals.look(self.now))
+
+    def turn(self, seconds: float = 1.0) -> list[str]:
+        """Look, do one thing, and return the frames that were classified."""
+        self.now += seconds
+        self.work.start(self.fields(), lambda future: None)
+        (started,) = [each.field for each in self.work._running.values()] or [None]
+        self.work.collect()
+        return [each.frame.name for each in started.exposures] if started else []
+
+    def fates(self) -> list[str]:
+        return [each.fate for record in read_records(self.out) for each in record.exposures]
+
+    def tables(self) -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in self.out.rglob("*.cat")}
+
+
+@pytest.fixture
+def telescope(incoming: Path, out: Path, model: Path) -> Telescope:
+    return Telescope(incoming, out, model)
+
+
+def test_an_exposure_at_once_and_again_with_its_field(telescope: Telescope) -> None:
+    for number in range(3):
+        write_exposure(telescope.incoming, number)
+        assert telescope.turn() == [f"F0001-{n + 1}.fits" for n in range(number + 1)]
+        (record,) = read_records(telescope.out)
+        assert (record.version, record.provisional) == (number + 1, number == 0)
+        flags = read_catalogue(telescope.out / "F0001/sextractor_cat/F0001-1.cat").table[FLAGS]
+        assert bool((flags[:3] & STATIONARY).all()) == (number > 0)
+        assert bool((flags & PROVISIONAL).all()) == (number == 0)
+        assert telescope.turn() == []
+    assert record.counts == {"detections": 15, "stationary": 12, "scored": 3, "kept": 15, "tracklets": 1}
+    assert set(record.seconds) == {"read", "cut", "infer", "write"}
+
+
+def test_nothing_of_a_first_answer_is_left_out(incoming: Path, out: Path, model: Path) -> None:
+    telescope = Telescope(incoming, out, model, keep_above=0.999)
+    write_exposure(incoming, 0)
+    telescope.turn()
+    assert len(read_catalogue(out / "F0001/sextractor_cat/F0001-1.cat").table) == 5
+    write_exposure(incoming, 1)
+    telescope.turn()
+    assert len(read_catalogue(out / "F0001/sextractor_cat/F0001-1.cat").table) < 5
+    assert (out / "F0001/sextractor_cat/F0001-1.dropped.cat").exists()
+
+
+def test_the_newest_first(telescope: Telescope) -> None:
+    for field in "ABC":
+        write_exposure(telescope.incoming / field, 0, field=field)
+        telescope.now += 10
+        telescope.fields()
+    assert [telescope.turn(0)[0][0] for _ in range(3)] == ["C", "B", "A"]
+
+
+def test_what_is_done_is_not_done_again(telescope: Telescope) -> None:
+    write_field(telescope.incoming)
+    assert len(telescope.turn()) == 3
+    before = telescope.tables()
+    telescope.begin()
+    assert telescope.turn() == []
+    frame = write_exposure(telescope.incoming, 3)
+    assert len(telescope.turn()) == 4
+    frame.touch()
+    assert len(telescope.turn()) == 4  # a replaced file
+    next(telescope.out.rglob("F0001-2.cat")).unlink()
+    assert len(telescope.turn()) == 4  # a table that somebody took away
+    assert telescope.turn() == []
+    assert telescope.tables().keys() == before.keys() | {"F0001-4.cat"}
+
+
+def test_another_classifier_is_asked_on_request_only(telescope: Telescope) -> None:
+    write_field(telescope.incoming)
+    telescope.turn()
+    model = Path(telescope.settings.model)
+    model.write_bytes(model.read_bytes() + b" ")
+    telescope.begin()
+    assert telescope.turn() == []
+    telescope.begin(overwrite=True)
+    assert len(telescope.turn()) == 3
+    assert telescope.turn() == []
+
+
+def test_a_broken_exposure_is_passed_on_alone(telescope: Telescope, capsys: pytest.CaptureFixture[str]) -> None:
+    _, broken, _ = write_field(telescope.incoming)
+    broken.write_bytes(b"no FITS")
+    classified = [telescope.turn(100) for _ in range(3)]
+    assert sorted(classified) == [[], ["F0001-1.fits", "F0001-3.fits"], ["F0001-2.fits"]]
+    assert sorted(telescope.fates()) == [CLASSIFIED, CLASSIFIED, PASSED_ON]
+    own = broken.parents[1] / "sextractor_cat" / "F0001-2.cat"
+    rows = read_catalogue(telescope.out / "F0001/sextractor_cat/F0001-2.cat").table
+    assert len(rows) == len(read_catalogue(own).table)
+    assert "UNFILTERED" in capsys.readouterr().err
+
+
+def test_a_catalogue_without_a_frame_is_passed_on(telescope: Telescope) -> None:
+    frame = write_exposure(telescope.incoming, 0)
+    whole = frame.read_bytes()
+    frame.unlink()
+    assert telescope.turn() == []
+    assert telescope.turn(100) == ["F0001-1.cat"]
+    assert telescope.fates() == [PASSED_ON]
+    frame.write_bytes(whole)
+    assert telescope.turn() == ["F0001-1.fits"]
+    assert telescope.fates() == [CLASSIFIED]
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, times: int, error: Exception) -> Iterator[int]:
+    """Let classifying fail some times; yields how often it was asked."""
+    asked = 0
+    real = jobs.classify
+
+    def classify(*arguments: Any, **options: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        if asked <= times:
+            raise error
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(jobs, "classify", classify)
+    while True:
+        yield asked
+
+
+@pytest.mark.parametrize("error", [CeresFastError("the GPU is lost"), ValueError("a fault"), MemoryError()])
+def test_a_field_that_fails_is_tried_again_and_then_passed_on(
+    telescope: Telescope, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    asked = failing(monkeypatch, 100, error)
+    write_field(telescope.incoming / "x", field="A")
+    next(asked)
+    assert len(telescope.turn()) == 3
+    assert telescope.turn() == []  # a pause, in which others come first
+    for _ in range(5):
+        telescope.turn(1000)
+    assert next(asked) == ATTEMPTS
+    assert telescope.fates() == [PASSED_ON] * 3
+    source = telescope.incoming / "x/A/sextractor_cat/A-1.cat"
+    assert (telescope.out / "x/A/sextractor_cat/A-1.cat").read_bytes() == source.read_bytes()
+
+
+def test_what_failed_once_is_good_the_second_time(telescope: Telescope, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = failing(monkeypatch, 1, OSError(errno.EIO, os.strerror(errno.EIO)))
+    next(asked)
+    write_field(telescope.incoming)
+    telescope.turn()
+    telescope.turn(1000)
+    assert telescope.fates() == [CLASSIFIED] * 3
+
+
+def test_a_good_table_is_never_replaced_by_a_worse_one(telescope: Telescope, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_field(telescope.incoming)
+    telescope.turn()
+    before = telescope.tables()
+    for path in (telescope.out / "fields").iterdir():
+        path.unlink()
+    telescope.begin()
+    next(failing(monkeypatch, 100, CeresFastError("the GPU is lost")))
+    for _ in range(ATTEMPTS + 1):
+        telescope.turn(1000)
+    assert telescope.fates() == [KEPT] * 3
+    assert telescope.tables() == before
+
+
+def test_a_full_disk_is_waited_for(telescope: Telescope, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_field(telescope.incoming)
+    full = CeresFastError("no space left")
+    next(failing(monkeypatch, 5, full))
+    passed = works.pass_on_field
+
+    def refuse(*_: Any) -> Any:
+        raise full
+
+    monkeypatch.setattr(works, "pass_on_field", refuse)
+    for _ in range(5):
+        telescope.turn(1000)
+    assert not telescope.fates()
+    monkeypatch.setattr(works, "pass_on_field", passed)
+    telescope.turn(1000)
+    assert telescope.fates() == [CLASSIFIED] * 3
+
+
+def test_a_damaged_record_is_told(telescope: Telescope) -> None:
+    write_field(telescope.incoming)
+    telescope.turn()
+    next((telescope.out / "fields").iterdir()).write_text("{")
+    with pytest.raises(CeresFastError, match="record of a field"):
+        telescope.begin()
