@@ -23,6 +23,7 @@ WORK = {
     "classify": "classify.classify.classify",
     "export": "export.export",
     "review": "night.review.review",
+    "report": "night.writers.write_outputs",
     "demo": "demo.run.run_demo",
 }
 """Of each command that has options with defaults: the function that does the work."""

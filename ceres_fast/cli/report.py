@@ -45,10 +45,9 @@ def report(
     from ..night.detections import read_night
     from ..night.writers import write_outputs
 
-    written = write_outputs(
-        read_night(night), to, output or night / "outputs", observatory, decisions, overwrite=shared["overwrite"]
-    )
-    for path in written:
-        say(f"wrote {path}")
+    folder = output or night / "outputs"
+    written = write_outputs(read_night(night), to, folder, observatory, decisions, overwrite=shared["overwrite"])
+    for name in dict.fromkeys(path.relative_to(folder).parts[0] for path in written):
+        say(f"wrote {folder / name}")
     if not written:
-        say("there is nothing to report: no tracklet has three exposures")
+        say("nothing was written: no tracklet has three exposures")

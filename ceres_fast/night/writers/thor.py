@@ -64,8 +64,6 @@ def _write(order: Order, path: Path) -> None:
         "exposure_duration": numbers(length),
         "object_id": texts(known_names(order, rows)),
         "catalog_id": pyarrow.array(["ceres-fast"] * count, pyarrow.large_string()),
-        "astcat": texts(np.full(count, "" if observatory is None else observatory.star_catalogue)),
-        "photcat": texts(np.full(count, "" if observatory is None else observatory.magnitude_catalogue or "")),
     }
     everything = {name: columns.get(name, numbers(np.full(count, np.nan))) for name in _NAMES}
     write(everything, path)
@@ -97,7 +95,6 @@ _NAMES = (
     "exposure_depth_5sigma",
     "object_id",
     "catalog_id",
-    "astcat",
-    "photcat",
 )
-"""Its columns; those that a night does not know are null."""
+"""Its columns until 0.5, in their order: those that a night does not know are null. 0.6 has two more, and takes a table
+without them; 0.5 takes none with them."""

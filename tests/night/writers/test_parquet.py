@@ -74,8 +74,13 @@ def test_adam_core_reads_it(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(find_spec("difi") is None, reason="difi is not here; tools/output-readers tries it")
 def test_difi_reads_it(tmp_path: Path) -> None:
-    from difi import analyze_linkages
+    from difi.cifi import analyze_observations
+    from difi.difi import LinkageMembers, analyze_linkages
+    from difi.observations import Observations
 
     folder = written(tmp_path)
-    _, linkages, _ = analyze_linkages(folder / OBSERVATIONS, folder / MEMBERS, min_obs=3, min_nights=1)
-    assert len(linkages) == 2
+    observations = Observations.from_parquet(folder / OBSERVATIONS)
+    members = LinkageMembers.from_parquet(folder / MEMBERS)
+    objects, _, summary = analyze_observations(observations, min_obs=3, min_nights=1)
+    _, linkages, _ = analyze_linkages(observations, members, objects, summary, min_obs=3)
+    assert (len(observations), len(linkages)) == (9, 2)

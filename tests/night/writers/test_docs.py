@@ -1,0 +1,47 @@
+"""The page about outputs: what it says to copy works."""
+
+import re
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from ceres_fast.night.detections import read_night
+from ceres_fast.night.observatory import read_observatory
+from ceres_fast.night.writers import write_outputs
+from ceres_fast.settings.outputs import OUTPUTS
+
+from .files import classified
+
+PAGE = (Path(__file__).parents[3] / "docs" / "outputs.md").read_text(encoding="utf-8")
+BLOCKS = [
+    re.sub("^    ", "", block, flags=re.MULTILINE) for block in re.findall(r"(?:^    .*\n|^\n)+", PAGE, re.MULTILINE)
+]
+READERS = [block for block in BLOCKS if block.strip().startswith("from")]
+HERE = {"adam_core": "thor.parquet", "difi": "difi_observations.parquet", "regions": "ds9"}
+
+
+def test_every_output_has_its_row() -> None:
+    table = [line for line in PAGE.splitlines() if line.startswith("| `") and "`--to`" not in line]
+    assert {name for line in table for name in re.findall("`([a-z0-9-]+)`", line.split("|")[1])} == set(OUTPUTS)
+
+
+def test_the_observatory_s_file_is_one(tmp_path: Path) -> None:
+    (block,) = [block for block in BLOCKS if "[telescope]" in block]
+    (tmp_path / "who.toml").write_text(block)
+    assert read_observatory(tmp_path / "who.toml").bands == {"r": "Sr"}
+
+
+@pytest.mark.parametrize("code", READERS, ids=[re.findall(r"from (\w+)", block)[-1] for block in READERS])
+def test_the_lines_read_what_is_written(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = [name for name in (*HERE, "ades") if f"from {name}" in code and find_spec(name) is None]
+    if missing:
+        pytest.skip(f"{missing[0]} is not here; tools/output-readers tries it")
+    (block,) = [block for block in BLOCKS if "[telescope]" in block]
+    (tmp_path / "who.toml").write_text(block)
+    wanted = [name for name in OUTPUTS if find_spec("pyarrow") or name not in ("thor", "difi")]
+    write_outputs(read_night(classified(tmp_path)), wanted, tmp_path / "to", tmp_path / "who.toml")
+    monkeypatch.chdir(tmp_path / "to")
+    names: dict[str, object] = {}
+    exec(compile(code, "docs/outputs.md", "exec"), names)
+    assert len(list(names.values())[-1]) > 0
