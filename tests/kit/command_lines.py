@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import re
-import runpy
 import shlex
 import shutil
-import sys
 import sysconfig
-from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
-from contextlib import redirect_stderr
-from io import StringIO
 from itertools import groupby
 from pathlib import Path
 
@@ -23,7 +18,6 @@ from ceres_fast.cli import app
 from ceres_fast.errors import CeresFastError
 
 ROOT = Path(__file__).parents[2]
-EDGE = ROOT / "export" / "edge"
 USAGE_ERROR = typer.BadParameter.__base__  # typer does not say which click it has it from
 SEPARATORS = ("&&", "||", "|", ">", "&", ";")
 _COMMANDS = get_command(app)
@@ -32,15 +26,8 @@ _COMMANDS = get_command(app)
 def problem(words: Sequence[str]) -> str | None:
     """Return what is wrong with a command line whose first word is its program; None where nothing is."""
     program, *arguments = words
-    name = Path(program).name
-    if name == "ceres-fast":
-        return _of_typer(arguments)
-    if name == "classify_new.py":
-        return _of_argparse(_edge(), arguments[: [*arguments, "--"].index("--")])
-    return None
-
-
-def _of_typer(arguments: Sequence[str]) -> str | None:
+    if Path(program).name != "ceres-fast":
+        return None
     if arguments == ["--help"] or arguments == ["--version"]:
         return None
     command, name = _COMMANDS, "ceres-fast"
@@ -55,24 +42,6 @@ def _of_typer(arguments: Sequence[str]) -> str | None:
     except USAGE_ERROR as error:
         return error.format_message()
     return None
-
-
-def _of_argparse(parser: ArgumentParser, arguments: Sequence[str]) -> str | None:
-    said = StringIO()
-    try:
-        with redirect_stderr(said):
-            parser.parse_args(arguments)
-    except SystemExit as error:
-        return said.getvalue() if error.code else None
-    return None
-
-
-def _edge() -> ArgumentParser:
-    sys.path.insert(0, str(EDGE))
-    try:
-        return runpy.run_path(str(EDGE / "classify_new.py"))["parser"]()
-    finally:
-        sys.path.remove(str(EDGE))
 
 
 def shell_lines(page: Path) -> Iterator[tuple[int, str]]:
@@ -97,7 +66,7 @@ def commands(line: str) -> Iterator[list[str]]:
         return
     for separates, group in groupby(words, key=lambda word: word in SEPARATORS):
         each = list(group)
-        if not separates and Path(each[0]).name in ("ceres-fast", "classify_new.py"):
+        if not separates and Path(each[0]).name == "ceres-fast":
             yield each
 
 
