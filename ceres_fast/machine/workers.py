@@ -77,6 +77,7 @@ class Lane:
         self._start = lambda: _started(threads, environment)
         self._worker: tuple[BaseProcess, Connection] | None = None
         self._closed = False
+        self._changing = threading.Lock()
 
     def do(
         self,
@@ -98,9 +99,11 @@ class Lane:
         timeout : float, optional
             Seconds after which the process is ended.
         """
-        if self._worker is None:
-            self._worker = self._start()
-        process, connection = self._worker
+        given_up = "was given up"
+        worker = self._ready()
+        if worker is None:
+            return Outcome([], _error=failed(task, given_up))
+        process, connection = worker
         try:
             connection.send((function, task))
             if connection.poll(timeout):
@@ -108,17 +111,29 @@ class Lane:
             process.kill()
             how = f"was not finished after {timeout:g} s"
         except (EOFError, OSError):
-            how = "was given up" if self._closed else _ending(process)
+            how = given_up if self._closed else _ending(process)
         connection.close()
         process.join()
         self._worker = None
         return Outcome([], _error=failed(task, how))
 
+    def _ready(self) -> tuple[BaseProcess, Connection] | None:
+        """Return the process, started where there is none; None where nobody waits for it any more."""
+        with self._changing:
+            if self._worker is not None and not self._worker[0].is_alive():  # killed while it had nothing to do
+                self._worker[1].close()
+                self._worker = None
+            if self._worker is None and not self._closed:
+                self._worker = self._start()
+            return self._worker
+
     def close(self) -> None:
-        """End the process, also in the middle of a task, whose outcome is then an error."""
-        self._closed = True
-        if self._worker is not None:
-            process, _ = self._worker
+        """End the process, also in the middle of a task, whose outcome is then an error; no other is started."""
+        with self._changing:
+            self._closed = True
+            worker = self._worker
+        if worker is not None:
+            process, _ = worker
             process.terminate()
             process.join(ENDING)
             if process.is_alive():
