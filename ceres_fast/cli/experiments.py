@@ -10,6 +10,7 @@ import typer
 from ..machine.cores import compute_with
 from ..settings.guarantee import Guarantee
 from ..settings.option import only, options_of
+from ..settings.records import RecordsOptions
 from ..settings.shared import Shared
 from ..settings.training import OPTIONS
 from .from_settings import from_settings, given, in_panel
@@ -25,12 +26,14 @@ FOR_ALL_RUNS = ("weights", "epochs", "patience", "precision")
     | in_panel(TRAINING, {name: OPTIONS[name] for name in FOR_ALL_RUNS}),
     guarantee=in_panel(OPERATING_POINT, options_of(Guarantee)),
     computing=in_panel(RUNS, only(Shared, "threads")),
+    spread=in_panel(RUNS, only(RecordsOptions, "scheduler")),
 )
 def experiments(
     context: typer.Context,
     options: dict[str, Any],
     guarantee: dict[str, Any],
     computing: dict[str, Any],
+    spread: dict[str, Any],
     out: Annotated[
         Path, typer.Option(help="Folder for the runs, the results and the report.", metavar="DIR", rich_help_panel=RUNS)
     ] = Path("experiments"),
@@ -89,4 +92,4 @@ def experiments(
         options=common,
         guarantee=Guarantee(**guarantee),
     )
-    run_experiments(out, plan)
+    run_experiments(out, plan, **spread)

@@ -12,6 +12,7 @@ from ..machine.cores import compute_with
 from ..settings.architecture import AGAIN, DATA, PANELS, SPEED
 from ..settings.defaults import DEFAULTS, with_defaults
 from ..settings.option import only
+from ..settings.records import RecordsOptions
 from ..settings.shared import Shared
 from ..settings.training import OPTIONS
 from .from_settings import as_words, from_settings, given, in_panel
@@ -32,11 +33,17 @@ def _read_file(context: typer.Context, config: Path | None) -> Path | None:
     return config
 
 
-@from_settings(options=SHOWN, computing=in_panel(SPEED, only(Shared, "threads")), panels=PANELS)
+@from_settings(
+    options=SHOWN,
+    computing=in_panel(SPEED, only(Shared, "threads")),
+    spread=in_panel(AGAIN, only(RecordsOptions, "scheduler")),
+    panels=PANELS,
+)
 def train(
     context: typer.Context,
     options: dict[str, Any],
     computing: dict[str, Any],
+    spread: dict[str, Any],
     run: Annotated[
         Path | None,
         typer.Option(
@@ -76,7 +83,7 @@ def train(
     named = given(context)
     # What `latest` names is looked up once: the run is read several times, and `latest` may name another one by then.
     if resume is not None:
-        _resume(resolve(resume), options["records"] if "records" in named else None, named)
+        _resume(resolve(resume), options["records"] if "records" in named else None, named, spread["scheduler"])
         return
     options = {name: value if name in named else OPTIONS[name].default for name, value in options.items()}
     if options["start_from"] is not None:
@@ -85,24 +92,28 @@ def train(
         named |= set(INHERITED)
     options = with_defaults(options, named)
     if is_series(options):
-        train_series(options, run)
+        train_series(options, run, **spread)
         return
+    if spread["scheduler"]:
+        raise typer.BadParameter(
+            "one run is trained here: give it with --seeds or --backbone all.", param_hint="--scheduler"
+        )
     whole = RunConfig.of(options)
     made = train(whole.records, whole.settings, run, on_error=whole.on_error)
     evaluate(made, whole.records, split="validation", on_error=whole.on_error)
 
 
-def _resume(run: Path, records: Path | None, named: set[str]) -> None:
+def _resume(run: Path, records: Path | None, named: set[str], scheduler: str | None) -> None:
     from ..evaluation.evaluate import evaluate
     from ..training.config import RunConfig, is_of_series
     from ..training.series import resume_series
     from ..training.train import resume
 
-    if others := named - {"resume", "records", "threads"}:
+    if others := named - {"resume", "records", "threads", "scheduler"}:
         flags = [OPTIONS[name].flag if name in OPTIONS else f"--{name}" for name in sorted(others)]
         raise typer.BadParameter(f"a run goes on as it began: leave out {', '.join(flags)}.", param_hint="--resume")
     if is_of_series(run):
-        resume_series(run, records)
+        resume_series(run, records, scheduler)
         return
     made = resume(run, records)
     began = RunConfig.read(made)

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from .. import __version__
 from ..console import progress, warn
 from ..errors import CeresFastError
-from .cores import cores
+from .cores import threads
 from .workers import Lane, Outcome, Pool, failure, outcome_of
 
 Task = TypeVar("Task")
@@ -92,21 +92,8 @@ class Workers:
         CeresFastError
             Naming the worker, and its version or a path that it does not see.
         """
-        if not self._address:
-            return
-        install = f"Install ceres-fast {__version__} with the `train` extra there."
-        try:
-            seen = self._client.run(_look, {str(path): content for path, content in wanted.items()})
-        except Exception as error:  # whatever a worker raises that cannot import this package
-            raise CeresFastError(f"{self._address}: its workers cannot run ceres-fast ({error}). {install}") from error
-        for worker, (version, missing) in seen.items():
-            if version != __version__:
-                raise CeresFastError(f"the worker {worker} has ceres-fast {version}. {install}")
-            if missing:
-                raise CeresFastError(
-                    f"{missing[0]}: is not there for the worker {worker}. A cluster needs a file system that all its "
-                    "machines share, at the same place."
-                )
+        if self._address:
+            _check_seen(self._client, self._address, wanted)
 
     def _here(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Done[Result]:
         with closing(self._pool.run(function, tasks, _killed, tries=DEATHS + 1)) as outcomes:
@@ -149,7 +136,7 @@ class Lanes:
     workers : int
         Processes of this machine, each of which does one task at a time.
     scheduler : str or None
-        Address of a running ``dask`` scheduler; there are then as many tasks at a time as its workers have threads.
+        Address of a running ``dask`` scheduler, each of whose workers then does one task at a time.
     environments : sequence of mapping
         Variables of the processes, in turn: which GPU is theirs.
 
@@ -171,12 +158,14 @@ class Lanes:
             raise CeresFastError(f"{workers} workers: expected 1 or more.")
         self._open = ExitStack()
         self._client: Any = self._open.enter_context(_connected(scheduler)) if scheduler else None
-        self.count = workers if self._client is None else max(1, sum(self._client.nthreads().values()))
-        threads = max(1, cores() // workers)
-        self._lanes: SimpleQueue[Lane] = SimpleQueue()
-        self._all = [Lane(threads, environments[n % len(environments)]) for n in range(workers)]
-        for lane in self._all:
-            self._lanes.put(lane)
+        self._address = scheduler or ""
+        each = max(1, threads() // workers)
+        self._here = [] if scheduler else [Lane(each, environments[n % len(environments)]) for n in range(workers)]
+        places: Sequence[Lane | str] = self._here if self._client is None else list(self._client.nthreads())
+        self.count = len(places)
+        self._free: SimpleQueue[Lane | str] = SimpleQueue()
+        for place in places:
+            self._free.put(place)
         self._threads = ThreadPoolExecutor(self.count, thread_name_prefix="lane")
 
     def __enter__(self) -> Lanes:
@@ -185,7 +174,7 @@ class Lanes:
     def __exit__(self, *raised: object) -> None:
         if raised[0] is not None:  # else all tasks are done, or nobody waits for them
             self._threads.shutdown(wait=False, cancel_futures=True)
-        for lane in self._all:
+        for lane in self._here:
             lane.close()
         self._threads.shutdown(wait=True, cancel_futures=True)
         self._open.close()
@@ -195,21 +184,36 @@ class Lanes:
     ) -> Future[Outcome[Result]]:
         """Begin ``function(task)``; the future's result is its outcome, whose error is a `TaskFailed` where it ended
         its worker or took longer than `timeout` seconds."""
-        do = self._here if self._client is None else self._there
-        return self._threads.submit(do, function, task, timeout)
+        return self._threads.submit(self._do, function, task, timeout)
 
-    def _here(self, function: Callable[[Task], Result], task: Task, timeout: float | None) -> Outcome[Result]:
-        lane = self._lanes.get()
+    def check(self, wanted: dict[Path, str]) -> None:
+        """Make sure that every worker of a cluster has this version and sees some paths: as `Workers.check`."""
+        if self._address:
+            _check_seen(self._client, self._address, wanted)
+
+    def everywhere(self, function: Callable[[], object]) -> None:
+        """Call a function in every worker of a cluster, whatever else they do."""
+        if self._client is not None:
+            self._client.run(function)
+
+    def _do(self, function: Callable[[Task], Result], task: Task, timeout: float | None) -> Outcome[Result]:
+        place = self._free.get()
         try:
-            return lane.do(function, task, lambda task, how: TaskFailed(f"the process {how}"), timeout)
+            if isinstance(place, Lane):
+                return place.do(function, task, lambda task, how: TaskFailed(f"the process {how}"), timeout)
+            return self._on(place, function, task, timeout)
         finally:
-            self._lanes.put(lane)
+            self._free.put(place)
 
-    def _there(self, function: Callable[[Task], Result], task: Task, timeout: float | None) -> Outcome[Result]:
+    def _on(
+        self, worker: str, function: Callable[[Task], Result], task: Task, timeout: float | None
+    ) -> Outcome[Result]:
         from dask.distributed import KilledWorker
         from dask.distributed import TimeoutError as DaskTimeout
 
-        future = self._client.submit(outcome_of, function, task, pure=False)
+        # Another one may do it only where this one has gone.
+        where = {"workers": [worker], "allow_other_workers": True}
+        future = self._client.submit(outcome_of, function, task, pure=False, **where)
         try:
             return future.result(timeout)
         except (KilledWorker, DaskTimeout, TimeoutError, CancelledError) as error:
@@ -219,6 +223,23 @@ class Lanes:
 
 class TaskFailed(CeresFastError):  # noqa: N818 - of a task, whatever is wrong with it
     """A task has ended the process that did it, or was not finished in time."""
+
+
+def _check_seen(client: Any, address: str, wanted: dict[Path, str]) -> None:
+    """Do what `Workers.check` says."""
+    install = f"Install ceres-fast {__version__} with the `train` extra there."
+    try:
+        seen = client.run(_look, {str(path): content for path, content in wanted.items()})
+    except Exception as error:  # whatever a worker raises that cannot import this package
+        raise CeresFastError(f"{address}: its workers cannot run ceres-fast ({error}). {install}") from error
+    for worker, (version, missing) in seen.items():
+        if version != __version__:
+            raise CeresFastError(f"the worker {worker} has ceres-fast {version}. {install}")
+        if missing:
+            raise CeresFastError(
+                f"{missing[0]}: is not there for the worker {worker}. A cluster needs a file system that all its "
+                "machines share, at the same place."
+            )
 
 
 def _killed(*_: object) -> CeresFastError:

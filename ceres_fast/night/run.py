@@ -15,7 +15,7 @@ from ..catalogues import Names
 from ..classify.account import PASSED_ON
 from ..classify.checks import rules_of
 from ..classify.limits import limits_of
-from ..console import say, table, warn
+from ..console import say, table, warn, warnings_kept
 from ..engines import AUTO
 from ..engines.gpus import driver
 from ..errors import CeresFastError, InputError
@@ -164,9 +164,8 @@ def night(
         work.state(0, arrivals.waiting)
         outputs(work)
         records = [work.records[each.name] for each in fields]
-        return _ended(
-            records, dict(arrivals.waiting), bool(options.get("drop") or options.get("keep_above") is not None)
-        )
+        dropping = bool(options.get("drop") or options.get("keep_above") is not None)
+        return _ended(records, dict(arrivals.waiting), dropping, work.log)
 
 
 def watch(
@@ -240,7 +239,9 @@ def watch(
         with _changes(Path(folder), wake):
             while True:
                 try:
-                    fields = fields_of(arrivals.look(time.monotonic(), patience=PATIENCE))
+                    with warnings_kept() as warnings:  # what is odd about a file is odd at every look
+                        fields = fields_of(arrivals.look(time.monotonic(), patience=PATIENCE))
+                    work.warn(warnings)
                     gone = False
                 except InputError as error:
                     fields = []
@@ -339,10 +340,11 @@ def _opened(
     numbers = Metrics(metrics)
     environments = [{"CUDA_VISIBLE_DEVICES": str(n)} for n in range(len(driver().gpus))] if workers > 1 else []
     with held, Lanes(workers, scheduler, environments or [{}]) as lanes:
+        lanes.check({place: "", target: "", **({Path(settings.model): ""} if Path(settings.model).exists() else {})})
         work = Work(settings, lanes, said, numbers, overwrite=overwrite, pause=pause)
         others = [each.name for each in work.records.values() if each.settings != work.digest]
         if others and not overwrite:
-            warn(
+            said.problem(
                 f"{len(others)} fields were classified with another classifier or other options, and stay as they are "
                 f"({', '.join(others[:3])}{', ...' if len(others) > 3 else ''}); --overwrite classifies them again"
             )
@@ -443,7 +445,7 @@ def _wait(wake: SimpleQueue[object], seconds: float) -> None:
         pass
 
 
-def _ended(records: Sequence[FieldRecord], waiting: Mapping[Path, str], dropping: bool) -> NightResult:
+def _ended(records: Sequence[FieldRecord], waiting: Mapping[Path, str], dropping: bool, log: Log) -> NightResult:
     """Print what became of a night."""
     exposures = [each for record in records for each in record.exposures]
     rows = [
@@ -455,14 +457,19 @@ def _ended(records: Sequence[FieldRecord], waiting: Mapping[Path, str], dropping
         )
         for each in records
     ]
-    headings = ["field", "exposures", *COUNTS, ""]
-    table("The night", headings, rows, texts=[""])
+    log.table("The night", ["field", "exposures", *COUNTS, ""], rows)
     unfiltered = [each for each in exposures if each.fate == PASSED_ON]
-    say(
-        f"{len(exposures) + len(waiting)} exposures found: {len(exposures) - len(unfiltered)} classified, "
-        f"{len(unfiltered)} passed on unfiltered, {len(waiting)} left out"
+    found, classified = len(exposures) + len(waiting), len(exposures) - len(unfiltered)
+    log.event(
+        "end",
+        f"{found} exposures found: {classified} classified, {len(unfiltered)} passed on unfiltered, "
+        f"{len(waiting)} left out",
+        found=found,
+        classified=classified,
+        passed_on=len(unfiltered),
+        left_out=len(waiting),
     )
     for path, why in waiting.items():
-        warn(f"{path}: {why}: left out")
+        log.problem(f"{path}: {why}: left out")
     provisional = dropping and any(each.provisional for each in records)
     return NightResult(list(records), dict(waiting), 3 if unfiltered or waiting else 4 if provisional else 0)

@@ -28,7 +28,7 @@ _SHOWN = {"roc_auc": "ROC AUC", "average_precision": "av. prec.", "recall": "rec
 """Scores in the table that is printed at the end, and what they are called there."""
 
 
-def run_experiments(out: Path, plan: Plan) -> Path:
+def run_experiments(out: Path, plan: Plan, scheduler: str | None = None) -> Path:
     """Train, evaluate and calibrate all runs of a plan that are not finished, and write one report of them.
 
     Parameters
@@ -38,6 +38,8 @@ def run_experiments(out: Path, plan: Plan) -> Path:
         what is finished is left alone, what was stopped goes on, and what has failed is tried again.
     plan : Plan
         From `planned`.
+    scheduler : str, optional
+        Address of a running Dask scheduler, each of whose workers then does one run at a time.
 
     Returns
     -------
@@ -73,7 +75,7 @@ def run_experiments(out: Path, plan: Plan) -> Path:
             _report(out)
             _clear_cache(out, results, member)
 
-    carry_out(results.members, _steps(out, plan, results), note, again=AGAIN)
+    carry_out(results.members, _steps(out, plan, results), note, again=AGAIN, scheduler=scheduler)
     report = _report(out)
     _show(results)
     refuse_failed(out, results.problems(), len(results.members), AGAIN)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ from typing import Any
 from ..console import say, warn
 from ..errors import CeresFastError
 from ..files import read_json
-from .processes import CHILD, Problem, Processes
+from ..machine.scheduler import Lanes
+from ..machine.workers import Outcome
+from .processes import CHILD, Problem, Processes, run_command, stop_commands
 from .runs import CONFIG, METRICS, discard_unbegun, who_uses
 
 SCORES = "scores.json"
@@ -100,7 +103,12 @@ def evaluation(split: str, options: Mapping[str, Any]) -> Step:
 
 
 def carry_out(
-    members: Sequence[Member], steps: Sequence[Step], after_step: AfterStep, *, again: str
+    members: Sequence[Member],
+    steps: Sequence[Step],
+    after_step: AfterStep,
+    *,
+    again: str,
+    scheduler: str | None = None,
 ) -> dict[Member, str]:
     """Carry out the steps of each member that are not done yet, and return which failed.
 
@@ -116,6 +124,8 @@ def carry_out(
         Called after each step that was tried, with the problem of a step that failed.
     again : str
         The command that resumes after a stop.
+    scheduler : str, optional
+        Address of a running Dask scheduler: each of its workers then carries out the steps of one member at a time.
 
     Returns
     -------
@@ -127,6 +137,8 @@ def carry_out(
     SystemExit
         When Ctrl-C, SIGTERM or SIGHUP came, with the status of a shell: 128 + the signal.
     """
+    if scheduler:
+        return _carry_out_there(members, steps, after_step, again, scheduler)
     problems: dict[Member, str] = {}
     with Processes() as processes:
         for number, member in enumerate(members, 1):
@@ -148,6 +160,55 @@ def carry_out(
                     problems[member] = f"{step.name}: {problem}"
                     break
     return problems
+
+
+def _carry_out_there(
+    members: Sequence[Member], steps: Sequence[Step], after_step: AfterStep, again: str, scheduler: str
+) -> dict[Member, str]:
+    """Do what `carry_out` says on the workers of a cluster."""
+    problems: dict[Member, str] = {}
+    running: dict[Future[Outcome[Problem | None]], tuple[Member, Step]] = {}
+    with Lanes(scheduler=scheduler) as lanes:
+        lanes.check({member.folder.parent.absolute(): "" for member in members})
+        say(f"{len(members)} runs on {lanes.count} workers of {scheduler}")
+
+        rest = {member: iter(steps) for member in members}
+
+        def begin(member: Member) -> None:
+            """Hand out the next step of a member that is not done."""
+            for step in rest[member]:  # which goes on where it was
+                if not step.done(member):
+                    say(f"{member.folder}: {step.name}")
+                    command = (str(Path.cwd()), *CHILD, *map(str, step.arguments(member)))
+                    running[lanes.start(run_command, command)] = member, step
+                    return
+            say(f"{member.folder} is finished")
+
+        try:
+            for member in members:
+                begin(member)
+            while running:
+                for future in wait(list(running), return_when=FIRST_COMPLETED).done:
+                    member, step = running.pop(future)
+                    problem = _problem_of(future.result())
+                    after_step(member, step, problem)
+                    if problem and problem.kind not in step.answers:
+                        problems[member] = f"{step.name}: {problem}"
+                        warn(f"{member.folder}: {step.name} failed: {problem}")
+                        continue
+                    begin(member)
+        except BaseException:
+            lanes.everywhere(stop_commands)
+            warn(f"stopped; go on with: {again}")
+            raise
+    return problems
+
+
+def _problem_of(outcome: Outcome[Problem | None]) -> Problem | None:
+    try:
+        return outcome.get()
+    except Exception as error:  # a worker that is gone is a step that failed
+        return Problem(str(error), type(error).__name__)
 
 
 def refuse_failed(folder: Path, problems: Mapping[Member, str], count: int, again: str) -> None:

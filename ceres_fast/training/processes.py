@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import FrameType, TracebackType
 from typing import Any
@@ -75,25 +75,69 @@ class Processes:
 
         A command that begins with `CHILD` ends when this process ends, even by SIGKILL, and reports its errors here.
         """
-        reading, writing = os.pipe()
-        with os.fdopen(reading, "rb") as errors:
-            try:
-                tied = {PARENT: str(os.getpid()), PIPE: str(writing)}
-                process = subprocess.Popen(command, env=os.environ | tied, pass_fds=(writing,))
-            finally:
-                os.close(writing)
-            with process as self._child:
-                if self.stopped_by:  # the signal came before there was a process to which it could be sent
-                    self._child.terminate()
-                status = self._child.wait()
-            self._child = None
-            return None if status == 0 else _problem(status, errors.read())
+        status, said = _run(command, self._begun)
+        self._child = None
+        return None if status == 0 else _problem(status, said)
+
+    def _begun(self, child: subprocess.Popen[bytes]) -> None:
+        self._child = child
+        if self.stopped_by:  # the signal came before there was a process to which it could be sent
+            child.terminate()
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self.stopped_by = number
         # The child gets these from the terminal as well, and a second signal would interrupt its orderly end.
         if number not in OF_TERMINAL and self._child is not None:
             self._child.send_signal(number)
+
+
+_there: set[subprocess.Popen[bytes]] = set()
+"""Commands that this process runs for another one."""
+
+
+def run_command(command: Sequence[str]) -> Problem | None:
+    """Run a command for a process on another machine, as `Processes.run` does.
+
+    Parameters
+    ----------
+    command : sequence of str
+        The folder in which it is run, which all machines see, and the command.
+    """
+    folder, *words = command
+    begun: list[subprocess.Popen[bytes]] = []
+
+    def note(child: subprocess.Popen[bytes]) -> None:
+        begun.append(child)
+        _there.add(child)
+
+    try:
+        status, said = _run(words, note, folder)
+    finally:
+        _there.difference_update(begun)
+    return None if status == 0 else _problem(status, said)
+
+
+def stop_commands() -> None:
+    """End, in an orderly way, what `run_command` runs in this process."""
+    for child in list(_there):
+        child.terminate()
+
+
+def _run(
+    command: Sequence[str], begun: Callable[[subprocess.Popen[bytes]], None], folder: str | None = None
+) -> tuple[int, bytes]:
+    """Run a command, and return its exit status and the error that it reported."""
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb") as errors:
+        try:
+            tied = {PARENT: str(os.getpid()), PIPE: str(writing)}
+            process = subprocess.Popen(command, env=os.environ | tied, pass_fds=(writing,), cwd=folder)
+        finally:
+            os.close(writing)
+        with process:
+            begun(process)
+            status = process.wait()
+        return status, errors.read()
 
 
 def _problem(status: int, error: bytes) -> Problem:

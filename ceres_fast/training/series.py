@@ -29,7 +29,7 @@ def is_series(options: Mapping[str, Any]) -> bool:
     return options["backbone"] == ALL or options["seeds"] > 1
 
 
-def train_series(options: Mapping[str, Any], run: Path | None = None) -> Path:
+def train_series(options: Mapping[str, Any], run: Path | None = None, scheduler: str | None = None) -> Path:
     """Train and evaluate one run per backbone and seed, and leave ``series.json`` with mean and spread.
 
     Each run is a process of its own. So it has all of the memory, gives the same result as when trained alone, and does
@@ -60,10 +60,10 @@ def train_series(options: Mapping[str, Any], run: Path | None = None) -> Path:
     _check(options)
     folder = create_run(run, options["backbone"], options["experiment"])
     write_config(folder, options)
-    return _train(folder, options)
+    return _train(folder, options, scheduler)
 
 
-def resume_series(folder: Path, records: Path | None = None) -> Path:
+def resume_series(folder: Path, records: Path | None = None, scheduler: str | None = None) -> Path:
     """Resume a series that was stopped: finished runs are left as they are, and failed ones are tried again.
 
     Parameters
@@ -92,7 +92,7 @@ def resume_series(folder: Path, records: Path | None = None) -> Path:
                 check_moved(run, records)
         options["records"] = records
         write_config(folder, options)
-    return _train(folder, options)
+    return _train(folder, options, scheduler)
 
 
 def _check(options: Mapping[str, Any]) -> None:
@@ -122,7 +122,7 @@ def _members(folder: Path, options: Mapping[str, Any]) -> list[Member]:
     ]
 
 
-def _train(folder: Path, options: Mapping[str, Any]) -> Path:
+def _train(folder: Path, options: Mapping[str, Any], scheduler: str | None) -> Path:
     members = _members(folder, options)
     steps = training(folder / CONFIG, options["records"]), evaluation("validation", options)
     again = f"ceres-fast train --resume {shlex.quote(str(folder))}"
@@ -131,7 +131,7 @@ def _train(folder: Path, options: Mapping[str, Any]) -> Path:
         _report(folder, members)
 
     _report(folder, members)
-    problems = carry_out(members, steps, after_step, again=again)
+    problems = carry_out(members, steps, after_step, again=again, scheduler=scheduler)
     _show(members)
     refuse_failed(folder, problems, len(members), again)
     say(f"written to {folder / SERIES}")
