@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from ...console import warn, warnings_kept
 from ...errors import CeresFastError
 from ...files import StrPath, atomic_file, refuse_existing
 from ..detections import Night
@@ -26,6 +27,20 @@ WRITERS: dict[str, Callable[[Order], Files]] = {
     "votable": votable.files,
 }
 """By name, what tells of a night which files there are to be, and how each is written."""
+
+
+def check_outputs(to: Iterable[str], observatory: Observatory | None) -> None:
+    """Make sure, before a night begins, that it can be written for others.
+
+    Raises
+    ------
+    CeresFastError
+        When a name is no writer's, or a writer needs an observatory or a package and there is none.
+    """
+    for name in to:
+        if name not in WRITERS:
+            raise CeresFastError(f"--to {name}: expected one of {', '.join(WRITERS)}.")
+        WRITERS[name](Order(Night(Path()), observatory))
 
 
 def write_outputs(
@@ -71,11 +86,10 @@ def write_outputs(
         When a name is no writer's, something that is needed was not given, a file exists, or the disk refuses.
     """
     wanted = list(dict.fromkeys(to))
-    if unknown := [name for name in wanted if name not in WRITERS]:
-        raise CeresFastError(f"--to {unknown[0]}: expected one of {', '.join(WRITERS)}.")
     if not (observatory is None or isinstance(observatory, Observatory)):
         observatory = read_observatory(Path(observatory))
     decided = None if decisions is None else read_decisions(night, Path(decisions))
+    check_outputs(wanted, observatory)
     if known is None and decided is not None:
         known = {name: text for name, text in decided.designations.items() if any(designations(text))}
     order = Order(
@@ -86,8 +100,11 @@ def write_outputs(
         known is not None,
     )
     planned: Files = {}
-    for name in wanted:
-        planned |= WRITERS[name](order)
+    with warnings_kept() as said:
+        for name in wanted:
+            planned |= WRITERS[name](order)
+    for message in dict.fromkeys(said):  # of three reports, each says what is in none
+        warn(message)
     paths = {folder / name: write for name, write in planned.items()}
     for path in paths:
         refuse_existing(path, overwrite)

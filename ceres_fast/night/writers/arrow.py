@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...errors import CeresFastError
+
 if TYPE_CHECKING:
     import pyarrow
 
@@ -15,6 +17,23 @@ MICROSECONDS = 86_400_000_000
 
 SCALE = b"utc"
 """Of the times that are written; without it in the schema, readers take them for TAI."""
+
+
+def check_installed() -> None:
+    """Make sure, before anything is written, that there is what writes Parquet.
+
+    Raises
+    ------
+    CeresFastError
+        When there is not.
+    """
+    try:
+        import pyarrow.parquet  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise CeresFastError(
+            "Parquet, which THOR and difi read, is written with pyarrow, which is not installed: "
+            "pip install 'ceres-fast[parquet]'."
+        ) from error
 
 
 def timestamps(mjd: np.ndarray) -> pyarrow.StructArray:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .arrow import numbers, texts, timestamps, write
+from .arrow import check_installed, numbers, texts, timestamps, write
 from .order import Files, Order, errors, known_names, magnitudes, observatory_codes, plain_text
 
 OBSERVATIONS, MEMBERS = "difi_observations.parquet", "difi_linkage_members.parquet"
@@ -17,8 +17,7 @@ OBSERVATIONS, MEMBERS = "difi_observations.parquet", "difi_linkage_members.parqu
 
 def files(order: Order) -> Files:
     """Return what writes both files."""
-    import pyarrow.parquet  # noqa: F401  (where it is missing, that is said before anything is written)
-
+    check_installed()
     observatory_codes(order, order.placed)
     return {
         OBSERVATIONS: lambda path: _write_observations(order, path),

@@ -6,6 +6,7 @@ Format: README of https://github.com/heliolinx/heliolinx, "Original Input Data".
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +20,8 @@ LARGEST = 999
 
 NOT_KNOWN = -1
 NO_MAGNITUDE, NO_MAGNITUDE_ERROR, NO_POSITION_ERROR = 99.999, 9.999, 1.0
+NO_BAND = "V"
 """What heliolinx itself takes where a value is missing."""
-
-NO_BAND, LONGEST_BAND = "V", 4
 
 KEYWORDS = {
     "id": "IDCOL",
@@ -69,7 +69,7 @@ def _write(order: Order, path: Path) -> None:
         _decimals(rows["ra"], 8),
         _decimals(rows["dec"], 8),
         _decimals(magnitudes(rows), 3, NO_MAGNITUDE),
-        [_band(bands.get(name, name)) for name in np.asarray(rows["filter"], str).tolist()],
+        [_band(name, bands) for name in np.asarray(rows["filter"], str).tolist()],
         observatory_codes(order, rows).tolist(),
         _decimals(errors(rows, "magnitude_error"), 3, NO_MAGNITUDE_ERROR),
         *[_decimals(errors(rows, "position_error"), 4, NO_POSITION_ERROR)] * 2,
@@ -95,6 +95,7 @@ def _decimals(values: np.ndarray, digits: int, missing: float = np.nan) -> list[
     return [f"{value:.{digits}f}" for value in np.where(np.isfinite(numbers), numbers, missing).tolist()]
 
 
-def _band(text: str) -> str:
-    """Return a band in letters and digits: a comma in one would move all columns after it."""
-    return "".join(letter for letter in text if letter.isascii() and letter.isalnum())[:LONGEST_BAND] or NO_BAND
+def _band(name: str, bands: Mapping[str, str]) -> str:
+    """Return the letter of a band: the last of that of ADES, or the name of the filter where this is a letter."""
+    letter = bands[name][-1] if name in bands else name
+    return letter if len(letter) == 1 and letter.isascii() and letter.isalnum() else NO_BAND

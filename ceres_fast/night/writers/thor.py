@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .arrow import numbers, texts, timestamps, write
+from .arrow import check_installed, numbers, texts, timestamps, write
 from .order import Files, Order, errors, known_names, magnitudes, observatory_codes, plain_text
 
 if TYPE_CHECKING:
@@ -24,8 +24,7 @@ LONGEST_EXPOSURE = 3600.0
 
 def files(order: Order) -> Files:
     """Return what writes the file."""
-    import pyarrow.parquet  # noqa: F401  (where it is missing, that is said before anything is written)
-
+    check_installed()
     observatory_codes(order, order.placed)
     return {NAME: lambda path: _write(order, path)}
 

@@ -67,4 +67,5 @@ def _write(order: Order, path: Path) -> None:
         field.ucd = UCDS[field.name]
         if field.name in ("ra", "dec"):
             field.ref = "sky"
-    writeto(document, str(path), tabledata_format="binary2")
+    # A third of the time of the other serialisations; no column has null values, only NaN and empty text.
+    writeto(document, str(path), tabledata_format="binary")

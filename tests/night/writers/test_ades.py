@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -72,10 +74,18 @@ def test_who_observed_must_be_known(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@cache
+def schema() -> Any:
+    from ades import adesutility
+    from lxml import etree
+
+    return etree.XMLSchema(etree.parse(Path(adesutility.__file__).parent / "data" / "xsd" / "submit.xsd"))
+
+
 finite = {"allow_nan": False, "allow_infinity": False}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     mjd=st.floats(50_000, 80_000, **finite),
     ra=st.floats(0, 360, **finite),
@@ -88,16 +98,10 @@ finite = {"allow_nan": False, "allow_infinity": False}
 def test_any_numbers_fit_the_schema(
     mjd: float, ra: float, dec: float, error: float, magnitude: float, magnitude_error: float, exposure: float
 ) -> None:
-    from ades import adesutility
     from lxml import etree
 
     each = Observation("t", "bcdfg12", "", "", mjd, ra, dec, error, magnitude, magnitude_error, "Sr", exposure)
-    global _SCHEMA
-    _SCHEMA = _SCHEMA or etree.XMLSchema(etree.parse(Path(adesutility.__file__).parent / "data" / "xsd" / "submit.xsd"))
     optical = etree.Element("optical")
     for name, text in next(values(OBSERVATORY, [each])).items():
         etree.SubElement(optical, name).text = text
-    _SCHEMA.assertValid(optical)
-
-
-_SCHEMA = None
+    schema().assertValid(optical)

@@ -41,7 +41,7 @@ def test_what_it_reads_is_what_is_known(tmp_path: Path) -> None:
     assert max(map(len, found["IDCOL"])) < 20
     assert found["DETQUALCOL"] == ["969"] * 4 + ["799"] * 3 + ["599", "0"]
     assert found["KNOWNOBJCOL"] == ["999"] * 4 + ["0"] * 5
-    assert found["BANDCOL"] == ["Sr"] * 4 + ["Vwid"] * 3 + ["Sr"] * 2
+    assert found["BANDCOL"] == ["r"] * 4 + ["V"] * 3 + ["r"] * 2
     assert set(found["OBSCODECOL"]) == {"950"}
     # What is not known is what heliolinx takes for it.
     assert found["MAGCOL"][2:5] == ["99.999", "20.200", "99.999"]
@@ -52,6 +52,11 @@ def test_what_was_not_scored_or_looked_up_is_not_known(tmp_path: Path) -> None:
     night = a_night(probability=[np.nan] * 11, tracklet_probability=[np.nan] * 11)
     found = written(night, tmp_path)
     assert set(found["DETQUALCOL"]) == set(found["KNOWNOBJCOL"]) == {"-1"}
+
+
+def test_a_band_is_a_letter(tmp_path: Path) -> None:
+    write_outputs(a_night(filter=["r", "R", "sdss r", ",", "é", "", *["r"] * 5]), ["heliolinx"], tmp_path)
+    assert read(tmp_path)["BANDCOL"] == ["r", "R", "V", "V", "V", "V", "r", "r", "r"]
 
 
 def test_a_night_without_detections_has_a_header(tmp_path: Path) -> None:

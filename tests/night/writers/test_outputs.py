@@ -1,5 +1,6 @@
 """Writing a night for several readers at once: what is there is kept, and nothing is half-written."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.night.detections import Night, read_night
-from ceres_fast.night.writers import WRITERS, write_outputs
+from ceres_fast.night.writers import WRITERS, check_outputs, write_outputs
 from ceres_fast.settings.outputs import OUTPUTS
 from tests.full_disk import files_of_at_most
 
@@ -149,3 +150,19 @@ def test_a_night_that_was_classified(tmp_path: Path) -> None:
     files = write_outputs(night, wanted, tmp_path / "to", tmp_path / "who.toml")
     assert len(files) == 3 + 2 + 2 + 1 + 3 + 1
     assert sum("F0001" in path.name for path in files) == 6
+
+
+@pytest.mark.parametrize("name", ["ades-psv", "ades-xml", "mpc80"])
+def test_what_is_missing_is_known_before_the_night(name: str) -> None:
+    with pytest.raises(CeresFastError, match="--observatory FILE"):
+        check_outputs(["ds9", name], None)
+    check_outputs([name], OBSERVATORY)
+    with pytest.raises(CeresFastError, match="--to mpc"):
+        check_outputs(["ds9", "mpc"], OBSERVATORY)
+
+
+def test_a_package_that_is_not_here_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("pyarrow", "pyarrow.parquet"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(CeresFastError, match=r"pip install 'ceres-fast\[parquet\]'"):
+        check_outputs(["ds9", "difi"], None)
