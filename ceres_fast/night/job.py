@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from ..artifact.latest import resolve
-from ..catalogues import Names
+from ..catalogues import Names, read_catalogue, write_catalogue
 from ..classify import classify
 from ..classify.account import CLASSIFIED, KEPT, PASSED_ON
 from ..classify.outputs import format_of, frame_target, scored_rows, write_divided
 from ..engines import AUTO, Engine, load
 from ..engines.loading import exported_model
 from ..engines.triton import server_address
+from ..errors import CeresFastError
 from ..files import StrPath, copy_file
 from .arrivals import Exposure
 from .fields import Field
@@ -214,8 +215,19 @@ def pass_on(settings: Settings, exposure: Exposure) -> str:
     if scored_rows(target, exposure.catalogue):
         return KEPT
     target.parent.mkdir(parents=True, exist_ok=True)
-    write_divided(lambda path, rows: copy_file(exposure.catalogue, path), target, None)
+    write_divided(lambda path, rows: _write_as_it_is(settings, exposure.catalogue, path), target, None)
     return PASSED_ON
+
+
+def _write_as_it_is(settings: Settings, catalogue: Path, path: Path) -> None:
+    """Write a catalogue without probabilities, in the format of the other tables where it can be."""
+    try:
+        if wanted := dict(settings.options).get("format"):
+            write_catalogue(read_catalogue(catalogue, settings.names), path, format=wanted)
+            return
+    except CeresFastError:  # better in its own format than not at all
+        pass
+    copy_file(catalogue, path)
 
 
 def target_of(settings: Settings, exposure: Exposure) -> Path:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from ..console import say, warn
+from ..console import say, table, warn
 from ..errors import CeresFastError
 from ..files import write_json
 
@@ -42,6 +42,11 @@ class Log:
             say(json.dumps({"time": now, "event": event, **values}, allow_nan=False))
         else:
             say(f"{datetime.now(UTC):%H:%M:%S} {sentence}")
+
+    def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        """Print a table, for people only; what it holds was said in events."""
+        if not self._json:
+            table(title, columns, rows, texts=[columns[-1]])
 
     def problem(self, message: str, **values: Any) -> None:
         """Say what went wrong, on standard error, or among the JSON lines."""

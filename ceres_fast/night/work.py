@@ -123,14 +123,18 @@ class Work:
         for future in [each for each in self._running if each.done()]:
             job = self._running.pop(future)
             outcome = future.result()
-            for message in outcome.warnings:
-                if message not in self._said:  # what is odd about a camera is odd in every field
-                    self.log.problem(message, field=job.field.name)
-                self._said.add(message)
+            self.warn(outcome.warnings, field=job.field.name)
             try:
                 self._enter(job, outcome.get())
             except Exception as error:  # a fault of this package, too, must not end the night
                 self._failed(job, error)
+
+    def warn(self, messages: Sequence[str], **values: Any) -> None:
+        """Say each warning once: what is odd about a camera is odd in every field."""
+        for message in messages:
+            if message not in self._said:
+                self.log.problem(message, **values)
+            self._said.add(message)
 
     def _is_due(self, each: Field) -> bool:
         record = self.records.get(each.name)
@@ -143,7 +147,8 @@ class Work:
             return True
         if not all((self.settings.output / exposure.table).exists() for exposure in record.exposures):
             return True
-        return self._has_failed(each, record) and 0 < self._attempts[_key(each)] < ATTEMPTS
+        # Also when the program is started anew: what failed, a GPU say, may be mended.
+        return self._has_failed(each, record) and self._attempts[_key(each)] < ATTEMPTS
 
     @staticmethod
     def _has_failed(each: Field, record: FieldRecord) -> bool:

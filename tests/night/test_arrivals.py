@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,13 @@ def test_what_changes_settles_anew(incoming: Path, suffix: str) -> None:
             stream.write(b" " if suffix == ".cat" else bytes(2880))
         assert arrivals.look(now + 0.5) == []
     assert names(arrivals.look(6.0)) == ["F0001-1.fits"]
+
+
+def test_files_from_the_future_settle_too(incoming: Path) -> None:
+    os.utime(write_exposure(incoming, 0), (4e9, 4e9))
+    arrivals = Arrivals(incoming, settle=2.0)
+    assert arrivals.look(0.0) == []
+    assert names(arrivals.look(2.0)) == ["F0001-1.fits"]
 
 
 def test_a_frame_without_a_catalogue_is_waited_for(incoming: Path) -> None:

@@ -49,6 +49,19 @@ def test_a_copy_is_classified_with_its_exposure(incoming: Path) -> None:
     assert len(field.exposures) == 4
 
 
+def test_all_ccds_of_a_field_belong_together(incoming: Path) -> None:
+    """Those of a mosaic, and those that have files of their own."""
+    single = write_field(incoming / "single", 2)
+    for number, frame in enumerate(write_field(incoming / "mosaic", 2)):
+        ccds = [fits.ImageHDU(fits.getdata(frame), fits.getheader(frame), name) for name in ("A2", "A3")]
+        for ccd in ccds:
+            ccd.header["CCDNAME"] = ccd.name
+        fits.HDUList([fits.PrimaryHDU(), *ccds]).writeto(frame, overwrite=True)
+        assert len(Arrivals(incoming).look(0.0, patience=0.0)[number].infos) == 2
+    (field,) = fields(incoming)
+    assert len(field.exposures) == 2 + len(single)
+
+
 @pytest.mark.parametrize("keyword", ["MJD-OBS", None])
 def test_what_nobody_can_place_is_alone(incoming: Path, keyword: str | None) -> None:
     write_field(incoming, 2)

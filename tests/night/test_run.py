@@ -104,7 +104,9 @@ def test_on_a_cluster_the_bytes_are_the_same(three: Path, out: Path, model: Path
     assert tables(tmp_path / "there") == tables(out)
 
 
-def test_as_it_comes_the_bytes_are_the_same(three: Path, out: Path, model: Path, tmp_path: Path) -> None:
+def test_as_it_comes_the_bytes_are_the_same(
+    three: Path, out: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     came, moved = tmp_path / "came", iter(sorted(three.rglob("*.fits"), key=lambda path: path.stem[::-1]))
     came.mkdir()
 
@@ -122,6 +124,8 @@ def test_as_it_comes_the_bytes_are_the_same(three: Path, out: Path, model: Path,
 
     # It looks whenever something changes: nobody waits for `every`.
     watch(came, model, output=tmp_path / "watched", settle=0.0, every=30.0, ended=ended)
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == len(set(said)) > 0  # that the fields are of one place: once, not at every look
     night(three, model, output=out)
     assert tables(tmp_path / "watched") == tables(out)
     assert {each.version for each in read_records(tmp_path / "watched")} == {3}
@@ -155,8 +159,9 @@ def test_json_lines_and_metrics(
     three: Path, out: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     night(three, model, output=out, log="json", metrics=str(tmp_path / "ceres.prom"))
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
-    assert [each["event"] for each in lines] == ["start", "field", "field", "field"]
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [each["event"] for each in lines] == ["start", "field", "field", "field", "end"]
+    assert [lines[-1][name] for name in ("found", "classified", "passed_on", "left_out")] == [9, 9, 0, 0]
     field = lines[1]
     assert field["exposures"] == 3
     assert [field[name] for name in COUNTS] == [15, 12, 3, 15, 1]
@@ -235,9 +240,10 @@ def test_wrong_folders(tmp_path: Path, out: Path, model: Path) -> None:
 
 
 def test_told_to_end_it_ends(incoming: Path, out: Path, model: Path) -> None:
-    write_exposure(incoming, 0)
+    write_exposure(incoming / "Čeres", 0)  # what a screen cannot show decides nothing
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(watching(incoming, out, model), env=ENVIRONMENT, **pipes) as process:  # type: ignore[call-overload]
+    environment = ENVIRONMENT | {"PYTHONIOENCODING": "ascii"}
+    with subprocess.Popen(watching(incoming, out, model), env=environment, **pipes) as process:  # type: ignore[call-overload]
         line = ""
         while "version 1" not in line:
             line = process.stdout.readline()

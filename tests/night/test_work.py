@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from ceres_fast.catalogues import read_catalogue
 from ceres_fast.classify.account import CLASSIFIED, KEPT, PASSED_ON
 from ceres_fast.classify.scores import FLAGS, PROVISIONAL, STATIONARY
 from ceres_fast.errors import CeresFastError
+from ceres_fast.machine.scheduler import TaskFailed
+from ceres_fast.machine.workers import Outcome, failure
 from ceres_fast.night import job as jobs
 from ceres_fast.night import work as works
 from ceres_fast.night.arrivals import Arrivals
@@ -21,7 +24,7 @@ from ceres_fast.night.fields import Field, fields_of
 from ceres_fast.night.job import Settings
 from ceres_fast.night.log import Log, Metrics
 from ceres_fast.night.record import read_records
-from ceres_fast.night.work import ATTEMPTS, Work
+from ceres_fast.night.work import ATTEMPTS, LONGEST, Work
 
 from ..survey_files import write_exposure, write_field
 from .conftest import Here
@@ -55,7 +58,7 @@ class Telescope:
         return [each.fate for record in read_records(self.out) for each in record.exposures]
 
     def tables(self) -> dict[str, bytes]:
-        return {path.name: path.read_bytes() for path in self.out.rglob("*.cat")}
+        return {path.name: path.read_bytes() for ending in ("cat", "csv") for path in self.out.rglob(f"*.{ending}")}
 
 
 @pytest.fixture
@@ -148,6 +151,16 @@ def test_a_catalogue_without_a_frame_is_passed_on(telescope: Telescope) -> None:
     assert telescope.fates() == [CLASSIFIED]
 
 
+def test_a_catalogue_that_goes_on_has_the_format_of_the_others(incoming: Path, out: Path, model: Path) -> None:
+    telescope = Telescope(incoming, out, model, format="CSV")
+    write_exposure(incoming, 0).unlink()
+    telescope.turn()
+    telescope.turn(100)
+    assert telescope.fates() == [PASSED_ON]
+    passed_on = read_catalogue(out / "F0001/sextractor_cat/F0001-1.csv")
+    assert (passed_on.format, len(passed_on.table)) == ("CSV", 5)
+
+
 def failing(monkeypatch: pytest.MonkeyPatch, times: int, error: Exception) -> Iterator[int]:
     """Let classifying fail some times; yields how often it was asked."""
     asked = 0
@@ -174,12 +187,29 @@ def test_a_field_that_fails_is_tried_again_and_then_passed_on(
     next(asked)
     assert len(telescope.turn()) == 3
     assert telescope.turn() == []  # a pause, in which others come first
+    write_exposure(telescope.incoming / "y", 0, field="B")
+    assert telescope.turn(1000) == ["B-1.fits"]  # first what is new
     for _ in range(5):
         telescope.turn(1000)
-    assert next(asked) == ATTEMPTS
-    assert telescope.fates() == [PASSED_ON] * 3
+    assert next(asked) == 2 * ATTEMPTS
+    assert telescope.fates() == [PASSED_ON] * 4
     source = telescope.incoming / "x/A/sextractor_cat/A-1.cat"
     assert (telescope.out / "x/A/sextractor_cat/A-1.cat").read_bytes() == source.read_bytes()
+
+
+def test_what_failed_is_tried_again_when_the_program_is_started_anew(
+    telescope: Telescope, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = failing(monkeypatch, ATTEMPTS, CeresFastError("the GPU is lost"))
+    next(asked)
+    write_field(telescope.incoming)
+    for _ in range(ATTEMPTS + 1):
+        telescope.turn(1000)
+    assert telescope.fates() == [PASSED_ON] * 3
+    telescope.begin()
+    assert len(telescope.turn()) == 3
+    assert telescope.fates() == [CLASSIFIED] * 3
+    assert telescope.turn() == []
 
 
 def test_what_failed_once_is_good_the_second_time(telescope: Telescope, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,18 +221,86 @@ def test_what_failed_once_is_good_the_second_time(telescope: Telescope, monkeypa
     assert telescope.fates() == [CLASSIFIED] * 3
 
 
-def test_a_good_table_is_never_replaced_by_a_worse_one(telescope: Telescope, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_field(telescope.incoming)
-    telescope.turn()
-    before = telescope.tables()
+def forget(telescope: Telescope) -> None:
+    """Take away what is known of the fields, as if the program had been killed before it was written."""
     for path in (telescope.out / "fields").iterdir():
         path.unlink()
     telescope.begin()
-    next(failing(monkeypatch, 100, CeresFastError("the GPU is lost")))
+
+
+LOST = CeresFastError("the GPU is lost")
+
+
+@pytest.mark.parametrize("options", [{}, {"format": "CSV"}, {"keep_above": 0.5}])
+@pytest.mark.parametrize("how", [None, "was killed by signal 9", "was not finished after 1800 s"])
+def test_a_good_table_is_never_replaced_by_a_worse_one(
+    incoming: Path,
+    out: Path,
+    model: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    options: dict[str, Any],
+    how: str | None,
+) -> None:
+    telescope = Telescope(incoming, out, model, **options)
+    write_field(incoming)
+    telescope.turn()
+    before = telescope.tables()
+    assert len(before) == (6 if "keep_above" in options else 3)
+    forget(telescope)
+    if how is None:
+        next(failing(monkeypatch, 100, LOST))
+    else:
+        monkeypatch.setattr(telescope.work, "lanes", Ending(how))
     for _ in range(ATTEMPTS + 1):
         telescope.turn(1000)
     assert telescope.fates() == [KEPT] * 3
     assert telescope.tables() == before
+    assert "UNFILTERED" not in capsys.readouterr().err
+
+
+class Ending(Here):
+    """Processes that end before their task does."""
+
+    def __init__(self, how: str) -> None:
+        self.how = how
+
+    def start(self, function: Any, task: Any, timeout: float | None = None) -> Future[Outcome[Any]]:
+        assert timeout == LONGEST
+        future: Future[Outcome[Any]] = Future()
+        future.set_result(failure(TaskFailed(f"the process {self.how}")))
+        return future
+
+
+def test_a_table_of_other_detections_is_replaced_and_what_was_left_out_of_it(
+    incoming: Path, out: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    telescope = Telescope(incoming, out, model, keep_above=0.5)
+    frames = write_field(incoming)
+    telescope.turn()
+    before = telescope.tables()
+    catalogue = frames[1].parents[1] / "sextractor_cat" / "F0001-2.cat"
+    catalogue.write_text(catalogue.read_text().replace("100.0", "101.0"))
+    next(failing(monkeypatch, 100, LOST))
+    for _ in range(ATTEMPTS + 1):
+        telescope.turn(1000)
+    assert sorted(telescope.fates()) == [KEPT, KEPT, PASSED_ON]
+    after = telescope.tables()
+    assert before.keys() - after.keys() == {"F0001-2.dropped.cat"}
+    assert [name for name in after if after[name] != before[name]] == ["F0001-2.cat"]
+    assert after["F0001-2.cat"] == catalogue.read_bytes()
+
+
+def test_a_folder_that_is_not_mounted_forgets_nothing(telescope: Telescope) -> None:
+    write_field(telescope.incoming)
+    telescope.turn()
+    hidden = telescope.incoming.rename(telescope.incoming.with_name("elsewhere"))
+    telescope.incoming.mkdir()
+    assert telescope.turn() == []
+    telescope.incoming.rmdir()
+    hidden.rename(telescope.incoming)
+    assert telescope.turn() == []
+    assert len(telescope.tables()) == len(read_records(telescope.out)[0].exposures) == 3
 
 
 def test_a_full_disk_is_waited_for(telescope: Telescope, monkeypatch: pytest.MonkeyPatch) -> None:
