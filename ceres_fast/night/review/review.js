@@ -149,7 +149,7 @@
   }
 
   function places(card) {
-    const heads = ["UTC", "right ascension", "declination", "mag", "P", "x", "y", "frame"];
+    const heads = ["UTC", "RA", "Dec", "mag", "P", "x", "y", "frame"];
     const lines = card.detections.map(each => [
       clock(each.mjd), sexagesimal(each.ra === null ? null : each.ra / 15, 2, "", 24), sexagesimal(each.dec, 1, "+"),
       fixed(each.magnitude, 2), fixed(each.probability, 3), fixed(each.x, 1), fixed(each.y, 1),
@@ -223,7 +223,7 @@
 
   let chosen = {};
 
-  function refresh() {
+  function refresh(anew = false) {
     chosen = Object.fromEntries(["field", "known", "decision", "table"].map(name => [name, byId(name).value]));
     chosen.probability = Number(byId("probability").value);
     const order = ORDERS[byId("order").value];
@@ -236,7 +236,7 @@
       card.article.setAttribute("aria-setsize", shown.length);
       mark(card);
     });
-    if (!shown.includes(current)) choose(shown.find(card => card.decision === "undecided") ?? shown[0] ?? null, false);
+    if (anew || !shown.includes(current)) choose(shown.find(card => card.decision === "undecided") ?? shown[0] ?? null, false);
     count();
   }
 
@@ -375,7 +375,7 @@
 
   function begin() {
     const counts = new Map();
-    for (const card of cards) counts.set(card.field, (counts.get(card.field) ?? 0) + 1);
+    for (const card of cards) counts.set(card.field, (counts.get(card.field) ?? 0) + card.kept);
     for (const [field, number] of counts) byId("field").append(make("option", {value: field}, `${field} (${number})`));
     for (const {about, text} of night.notes) {
       byId("notes-list").append(make("li", {}, make("strong", {}, about), text && `. ${text}`));
@@ -387,7 +387,7 @@
     restore();
     store();
     byId("footer").textContent = `Written by ceres-fast ${night.version}. This page sends nothing, and fetches nothing.`;
-    byId("filters").addEventListener("input", refresh);
+    byId("filters").addEventListener("input", () => refresh(true));
     byId("filters").addEventListener("submit", event => event.preventDefault());
     byId("undo").addEventListener("click", undo);
     byId("save").addEventListener("click", save);
