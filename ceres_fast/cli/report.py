@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from ..console import say
+from ..console import say, warn
 from ..settings.option import only
-from ..settings.outputs import OUTPUTS
+from ..settings.outputs import OUTPUTS, REPORTS
 from ..settings.shared import Shared
 from .from_settings import from_settings
 from .options import CLASSIFIED, To
@@ -49,5 +49,7 @@ def report(
     written = write_outputs(read_night(night), to, folder, observatory, decisions, overwrite=shared["overwrite"])
     for name in dict.fromkeys(path.relative_to(folder).parts[0] for path in written):
         say(f"wrote {folder / name}")
+    if decisions is None and set(to) & set(REPORTS):
+        warn("nobody has looked at these tracklets: review them, and give --decisions, before a report is sent")
     if not written:
         say("nothing was written: no tracklet has three exposures")

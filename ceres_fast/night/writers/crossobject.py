@@ -28,11 +28,10 @@ def files(order: Order) -> Files:
     gone = ~np.asarray(detections["kept"], bool) & (order.meant == "")
     left_out = {name: np.asarray(detections["row"])[gone & (frame == name)] for name in np.unique(frame).tolist()}
     result: Files = {}
-    for record in order.night.records:
-        for exposure in record.exposures:
-            name = (Path(FOLDER) / exposure.table).with_name(Path(exposure.catalogue).name).as_posix()
-            rows = left_out.get(exposure.frame, np.array([], int))
-            result[name] = partial(_write, exposure, dropped_path(order.night.output / exposure.table), rows)
+    for exposure in order.exposures():
+        name = (Path(FOLDER) / exposure.table).with_name(Path(exposure.catalogue).name).as_posix()
+        rows = left_out.get(exposure.frame, np.array([], int))
+        result[name] = partial(_write, exposure, dropped_path(order.night.output / exposure.table), rows)
     return result
 
 

@@ -11,13 +11,11 @@ from pathlib import Path
 import numpy as np
 from astropy.table import Table
 
+from ...classify.scores import STATIONARY
 from ...file_names import fitting
 from .order import Files, Order, plain_text
 
 FOLDER = "ds9"
-
-STATIONARY = 4
-"""Bit of CERES_FLAGS (`classify.scores.STATIONARY`)."""
 
 COLOURS = {"tracklet": "green", "kept": "yellow", "left out": "red", "stationary": "blue"}
 """Of what became of a detection; the first that fits is taken, from the left."""
@@ -29,14 +27,14 @@ RADIUS, LEAST = 2.0, 2.0
 def files(order: Order) -> Files:
     """Return what writes a file for each frame."""
     detections = order.night.detections
-    frames = np.asarray(detections["frame"], str)
-    places = order.places()
-    return {
-        (Path(FOLDER) / place).with_name(fitting(Path(place).name, ".reg")).as_posix(): partial(
-            _write, detections[frames == frame], order.meant[frames == frame]
-        )
-        for frame, place in places.items()
-    }
+    frame = np.asarray(detections["frame"], str)
+    result: Files = {}
+    for exposure in order.exposures():
+        place = Path(FOLDER) / exposure.table
+        rows = frame == exposure.frame
+        write = partial(_write, detections[rows], order.meant[rows])
+        result[place.with_name(fitting(place.name, ".reg")).as_posix()] = write
+    return result
 
 
 def kind_of(rows: Table, meant: np.ndarray) -> np.ndarray:
@@ -46,22 +44,23 @@ def kind_of(rows: Table, meant: np.ndarray) -> np.ndarray:
 
 
 def _write(rows: Table, meant: np.ndarray, path: Path) -> None:
-    lines = ["# Region file format: DS9 version 4.1", "global width=1"]
-    width = np.nan_to_num(np.asarray(rows["fwhm"], float) * np.asarray(rows["pixel_scale"], float))
-    radius = np.maximum(np.where(np.isfinite(width), RADIUS * width, 0), LEAST)
+    x, y, ra, dec, fwhm, scale = (
+        np.asarray(rows[name], float) for name in ("x", "y", "ra", "dec", "fwhm", "pixel_scale")
+    )
+    radius = np.fmax(RADIUS * fwhm * scale, LEAST)
     # A detection without a place on the sky is drawn where it is in the frame, if that is one CCD.
-    on_sky = np.isfinite(rows["ra"]) & np.isfinite(rows["dec"])
-    in_frame = ~on_sky & np.isfinite(rows["x"]) & np.isfinite(rows["y"]) & (len(set(rows["hdu"].tolist())) == 1)
-    labels = [_label(name, value) for name, value in zip(plain_text(meant), rows["tracklet_probability"], strict=True)]
-    kinds = kind_of(rows, meant).tolist()
-    for number in np.flatnonzero(on_sky).tolist():
-        place = f'icrs; circle({rows["ra"][number] % 360:.7f},{rows["dec"][number]:.7f},{radius[number]:.2f}")'
-        lines.append(f"{place} # color={COLOURS[kinds[number]]}{labels[number]} tag={{{kinds[number]}}}")
-    scale = np.asarray(rows["pixel_scale"], float)
-    for number in np.flatnonzero(in_frame).tolist():
-        pixels = radius[number] / scale[number] if scale[number] > 0 else radius[number]
-        place = f"image; circle({rows['x'][number]:.3f},{rows['y'][number]:.3f},{pixels:.2f})"
-        lines.append(f"{place} # color={COLOURS[kinds[number]]}{labels[number]} tag={{{kinds[number]}}}")
+    on_sky = np.isfinite(ra) & np.isfinite(dec)
+    in_frame = np.isfinite(x) & np.isfinite(y) & (len(set(rows["hdu"].tolist())) == 1)
+    labels, kinds = plain_text(meant).tolist(), kind_of(rows, meant).tolist()
+    lines = ["# Region file format: DS9 version 4.1", "global width=1"]
+    for row in np.flatnonzero(on_sky | in_frame).tolist():
+        if on_sky[row]:
+            place = f'icrs; circle({ra[row] % 360:.7f},{dec[row]:.7f},{radius[row]:.2f}")'
+        else:
+            pixels = radius[row] / scale[row] if scale[row] > 0 else radius[row]
+            place = f"image; circle({x[row]:.3f},{y[row]:.3f},{pixels:.2f})"
+        label = _label(labels[row], rows["tracklet_probability"][row])
+        lines.append(f"{place} # color={COLOURS[kinds[row]]}{label} tag={{{kinds[row]}}}")
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

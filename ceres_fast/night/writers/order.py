@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from ...errors import CeresFastError
 from ...file_names import in_one_line
 from ..detections import Night
 from ..observatory import Observatory
+from ..record import ExposureRecord
 
 Files = dict[str, Callable[[Path], None] | None]
 """By names in the output folder: what writes the file at a path; None for one that must not be there, as there is
@@ -77,17 +78,10 @@ class Order:
         placed["ra"] = np.asarray(placed["ra"]) % 360
         return placed
 
-    def places(self) -> dict[str, str]:
-        """Return where the table of each frame is, relative to the output folder."""
-        return {
-            exposure.frame: exposure.table for record in self.night.records for exposure in record.exposures
-        } | self._without_record
-
-    @cached_property
-    def _without_record(self) -> dict[str, str]:
-        recorded = {exposure.frame for record in self.night.records for exposure in record.exposures}
-        frames = np.unique(np.asarray(self.night.detections["frame"], str)).tolist()
-        return {frame: Path(frame).name or "frame" for frame in frames if frame not in recorded}
+    def exposures(self) -> Iterator[ExposureRecord]:
+        """Yield what is known of each frame."""
+        for record in self.night.records:
+            yield from record.exposures
 
 
 def observatory_codes(order: Order, rows: Table) -> np.ndarray:

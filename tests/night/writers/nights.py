@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from ceres_fast.classify.account import CLASSIFIED
 from ceres_fast.night.detections import Night, table_of
 from ceres_fast.night.observatory import Observatory
-from ceres_fast.night.record import FieldRecord
+from ceres_fast.night.record import ExposureRecord, FieldRecord
 
 AWKWARD = 'F<2>, "a\'b" | c;{#}\n&é: 2'
 """What a header may call a field, and a tracklet in it."""
@@ -65,7 +66,13 @@ def a_night(output: Path = Path("classified"), **changed: Any) -> Night:
         f"{frame.rpartition('/')[2]}.cat:{row}" for row, frame in enumerate(columns["frame"], start=1)
     ]
     columns["row"] = np.arange(1, len(columns["frame"]) + 1)
-    record = FieldRecord(name="F0001", version=1, provisional=False, settings="", exposures=[])
+    exposures = [
+        ExposureRecord(
+            frame=frame, catalogue="none.cat", table=f"{Path(frame).name}.cat", signature=[], fate=CLASSIFIED
+        )
+        for frame in dict.fromkeys(columns["frame"])
+    ]
+    record = FieldRecord(name="F0001", version=1, provisional=False, settings="", exposures=exposures)
     return Night(output, [record], table_of(columns))
 
 

@@ -46,3 +46,5 @@ def test_what_is_missing_or_there_is_said(tmp_path: Path) -> None:
         assert done.exit_code == 1
         assert problem in str(done.exception)
     assert not (out / "outputs").exists()
+    (tmp_path / "who.toml").write_text(TOML)
+    assert "nobody has looked" in report(out, "--to", "mpc80", "--observatory", tmp_path / "who.toml").output
