@@ -28,10 +28,13 @@ LEAST_FIELDS = 5
 """Fields, each in one night, of which something can be said of the next."""
 
 LEAST_DETECTIONS = 20
-"""Detections that may move of an exposure, of which there is a median, or a share."""
+"""Detections that may move of a field, of which there is a median, or a share."""
 
 LEAST_STAMPS = 5
 """Stamps of an exposure that tell the noise of its sky, which is alike in all."""
+
+_APART = 0.75
+"""The quantile of the distances: what lies in a cluster, as the pieces of a trail, does not say how dense a sky is."""
 
 FALSE_ALARMS = 0.01
 """Share of the fields like those of calibration that are said to be beside them, at most."""
@@ -64,17 +67,16 @@ def _log_odds(probability: np.ndarray) -> np.ndarray:
 QUANTITIES: Mapping[str, Quantity] = {
     "seeing": Quantity("seeing {} arcsec", np.log, 0.05),
     "noise": Quantity("noise of the sky {} ADU", np.log, 0.05),
-    "neighbour": Quantity("nearest other detections at {} arcsec", np.log, 0.05),
+    "neighbour": Quantity("other detections at {} arcsec", np.log, 0.05),
     "probability": Quantity("median probability {}", _log_odds, 0.3),
     "asteroids": Quantity("share that is called asteroids {}", lambda share: np.arcsin(np.sqrt(share)), 0.03),
 }
-"""By name in classifier.json. All but the first are of the detections that are not stationary: the noise around them,
-the median distance to the nearest other detection of the frame, the median probability, and the share from the
-threshold on."""
+"""By name in classifier.json; what they are, `of_exposure` and `of_field` say. All but the first are of the detections
+that are not stationary."""
 
 
 class Seen(TypedDict):
-    """A quantity in the exposures of the calibration split: the least and the largest value, and mean and standard
+    """A quantity in the calibration split: the least and the largest value, and mean and standard
     deviation on its scale."""
 
     lowest: Number
@@ -107,7 +109,7 @@ def check_conditions(conditions: Any) -> None:
 
 
 class Value(NamedTuple):
-    """A quantity of an exposure, and, on the scale of the quantity, what chance does to it; NaN: not measured."""
+    """A quantity of an exposure or a field, and what chance does to it on the quantity's scale; NaN: not measured."""
 
     value: float
     error: float = 0.0
@@ -134,50 +136,58 @@ def noise_of(stamps: np.ndarray) -> np.ndarray:
     return noise
 
 
-def values_of(
-    seeing: float, noise: np.ndarray, neighbour: np.ndarray, probability: np.ndarray, threshold: float
-) -> dict[str, Value]:
+def of_exposure(seeing: float, noise: np.ndarray) -> dict[str, Value]:
     """Return the `QUANTITIES` of an exposure (of one CCD).
 
     Parameters
     ----------
     seeing : float
         arcsec; NaN where it is not known.
-    noise, neighbour, probability : numpy.ndarray
-        Of each detection that may move: ADU, arcsec, P(asteroid); NaN where not known. (n,) each.
+    noise : numpy.ndarray
+        Of the stamp of each detection that may move, ADU, shape (n,); NaN where it is not known.
+    """
+    from scipy.stats import trim_mean  # here: whatever reads a classifier would take longer
+
+    known = noise[np.isfinite(noise)]
+    # Not the median: of pixels in whole ADU, that is one of few numbers.
+    mean = float(trim_mean(known, 0.25)) if len(known) >= LEAST_STAMPS else math.nan
+    return {"seeing": Value(seeing), "noise": Value(mean)}
+
+
+def of_field(neighbour: np.ndarray, probability: np.ndarray, threshold: float) -> dict[str, Value]:
+    """Return the `QUANTITIES` of the detections of a field and CCD, in all exposures: a trail in one is no other sky.
+
+    Parameters
+    ----------
+    neighbour, probability : numpy.ndarray
+        Of each detection that may move, arcsec, and P(asteroid); NaN where not known. (n,) each.
     threshold : float
         From which on a detection is called an asteroid.
     """
     from astropy.stats import mad_std
-    from scipy.stats import trim_mean
 
-    scored, apart, noise = (each[np.isfinite(each)] for each in (probability, neighbour, noise))
-    values = {
-        "seeing": Value(seeing),
-        # Not the median: of pixels in whole ADU, that is one of few numbers.
-        "noise": Value(float(trim_mean(noise, 0.25)) if len(noise) >= LEAST_STAMPS else math.nan),
-        "neighbour": Value(float(np.median(apart)) if len(apart) >= LEAST_DETECTIONS else math.nan),
-    }
+    apart, scored = neighbour[np.isfinite(neighbour)], probability[np.isfinite(probability)]
+    values = {}
+    if len(apart) >= LEAST_DETECTIONS:
+        values["neighbour"] = Value(float(np.quantile(apart, _APART)))
     n = len(scored)
-    if n < LEAST_DETECTIONS:
-        return values
-    spread = float(mad_std(_log_odds(scored)))
-    return values | {
+    if n >= LEAST_DETECTIONS:
+        spread = float(mad_std(_log_odds(scored)))
         # The errors of a median of normal numbers, and of the arcsine of the root of a share (Anscombe 1948).
-        "probability": Value(float(np.median(scored)), math.sqrt(math.pi / 2 / n) * spread),
-        "asteroids": Value(float((scored >= threshold).mean()), 0.5 / math.sqrt(n)),
-    }
+        values["probability"] = Value(float(np.median(scored)), math.sqrt(math.pi / 2 / n) * spread)
+        values["asteroids"] = Value(float((scored >= threshold).mean()), 0.5 / math.sqrt(n))
+    return values
 
 
-def drift_of(conditions: Mapping[str, Any] | None, exposures: Sequence[Mapping[str, Value]]) -> list[str]:
-    """Return what of a field's exposures is beside what a classifier was calibrated on, in words.
+def drift_of(conditions: Mapping[str, Any] | None, measured: Sequence[Mapping[str, Value]]) -> list[str]:
+    """Return what of a field is beside what a classifier was calibrated on, in words.
 
     Parameters
     ----------
     conditions : mapping or None
         A classifier's; None: nothing is known of them, and nothing is said.
-    exposures : sequence of mapping
-        `values_of` each.
+    measured : sequence of mapping
+        `of_exposure` of each of its exposures, and `of_field`.
 
     Returns
     -------
@@ -186,14 +196,14 @@ def drift_of(conditions: Mapping[str, Any] | None, exposures: Sequence[Mapping[s
         For fields like those of calibration there are any in at most `FALSE_ALARMS` of cases, as far as logarithms are
         normal.
     """
-    if conditions is None or not exposures:
+    if conditions is None or not measured:
         return []
     from scipy.stats import t  # here: whatever reads a classifier would take 0.2 s longer
 
     compared = {
         name: known
         for name in conditions["quantities"]
-        if (known := [each[name] for each in exposures if name in each and not math.isnan(each[name].value)])
+        if (known := [each[name] for each in measured if name in each and not math.isnan(each[name].value)])
     }
     # Two ends of each; Bonferroni.
     level = FALSE_ALARMS / (2 * max(sum(map(len, compared.values())), 1))

@@ -70,7 +70,8 @@ def classify(
     reject, 32 provisional: it may be stationary, and no exposure covers its place at another time, 64 too few pixels to
     be scored: more than half of the stamp is missing, or one of the nine pixels around the detection, 128 elsewhere:
     the other exposures show it too, by `forced_limit`, 256 no template: none of them shows its place, and the
-    classifier takes one, 512 blended: it was stationary, and a tracklet passes, 1024 near the edge of the frame.
+    classifier takes one, 512 blended: it was stationary, and a tracklet passes, 1024 near the edge of the frame, 2048
+    scored in a field that is not like those that the classifier was calibrated on.
 
     Tables of frames have ``TRACKLET`` too, the number of the detections of a field that fit one motion with this one
     (int32, from 1 in a field and night; 0 in none), and ``PROB_TRACKLET``, the probability that they are an asteroid
@@ -104,7 +105,8 @@ def classify(
     drop : bool
         Leave out rows below the classifier's operating point, stationary ones and those that are elsewhere. Of a row in
         a tracklet the tracklet decides, where the classifier was calibrated on some. NaN, provisional, and what is
-        within 8 pixels of an edge and not stationary are always kept.
+        within 8 pixels of an edge and not stationary are always kept; and what may move in a field that is not like
+        those of calibration, for which nothing is promised.
     keep_above : float, optional
         As `drop`, but below this probability, for which no guarantee applies, whatever the tracklets say.
     linked_only : bool

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..artifact.conditions import drift_of, values_of
+from ..artifact.conditions import drift_of, of_exposure, of_field
 from ..catalogues.detections import Detections
 from ..console import warn
 from ..errors import LOUD
@@ -34,14 +34,18 @@ def watch(exposures: Sequence[Detections], scores: Sequence[Scores | None], run:
     conditions = run.engine.classifier.conditions
     if conditions is None:
         return
-    measured = []
+    measured, apart, probability = [], [], []
     for exposure, made in zip(exposures, scores, strict=False):
         if made is None:
             continue
         rows = _scored(made) & (made.flags & PROVISIONAL == 0)
-        apart = nearest_other(tangent_plane(exposure.ra, exposure.dec, sky_centre(exposure.ra, exposure.dec)))
-        seeing, threshold = exposure.info.seeing, run.engine.threshold
-        measured.append(values_of(seeing, made.noise[rows], apart[rows], made.probability[rows], threshold))
+        measured.append(of_exposure(exposure.info.seeing, made.noise[rows]))
+        places = tangent_plane(exposure.ra, exposure.dec, sky_centre(exposure.ra, exposure.dec))
+        apart.append(nearest_other(places)[rows])
+        probability.append(made.probability[rows])
+    if not measured:
+        return
+    measured.append(of_field(np.concatenate(apart), np.concatenate(probability), run.engine.threshold))
     said = drift_of(conditions, measured)
     if not said:
         return

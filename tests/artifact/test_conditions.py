@@ -19,7 +19,8 @@ from ceres_fast.artifact.conditions import (
     check_conditions,
     drift_of,
     noise_of,
-    values_of,
+    of_exposure,
+    of_field,
 )
 from ceres_fast.schema import Mismatch
 
@@ -100,27 +101,35 @@ def test_the_noise_of_stamps() -> None:
     assert noise_of(np.empty((0, 32, 32), np.float32)).shape == (0,)
 
 
-def test_the_values_of_an_exposure() -> None:
-    n = 40
-    probability = np.r_[np.full(30, 0.1), np.full(10, 0.9)]
-    values = values_of(1.3, np.full(n, 5.0), np.arange(n, dtype=float), probability, 0.9)
+def test_the_values_of_an_exposure_and_a_field() -> None:
+    noise = np.r_[np.full(30, 5.0), np.full(10, np.nan)]
+    assert of_exposure(1.3, noise) == {"seeing": Value(1.3), "noise": Value(5.0)}
+    n = 41
+    probability = np.r_[np.full(30, 0.1), np.full(10, 0.9), np.nan]
+    values = of_field(np.arange(n, dtype=float), probability, 0.9)
     assert {name: each.value for name, each in values.items()} == {
-        "seeing": 1.3,
-        "noise": 5.0,
-        "neighbour": 19.5,
+        "neighbour": 30.0,
         "probability": 0.1,
         "asteroids": 0.25,
     }
-    assert values["asteroids"].error == pytest.approx(0.5 / math.sqrt(n))
-    assert values.keys() == QUANTITIES.keys()
+    assert values["asteroids"].error == pytest.approx(0.5 / math.sqrt(40))
+    assert {*of_exposure(1.3, noise), *values} == set(QUANTITIES)
+
+
+def test_pieces_of_a_trail_do_not_say_how_dense_the_sky_is() -> None:
+    sky = np.linspace(8, 20, 100)
+    trail = of_field(np.r_[sky, np.full(120, 1.0)], np.zeros(0), 0.5)["neighbour"].value
+    assert trail > 0.7 * of_field(sky, np.zeros(0), 0.5)["neighbour"].value
 
 
 @given(st.integers(0, 2 * LEAST_DETECTIONS), st.floats(0, 1), st.floats(allow_nan=True, allow_infinity=True))
-def test_any_exposure_has_values_or_none(n: int, probability: float, other: float) -> None:
-    values = values_of(other, np.full(n, other), np.full(n, other), np.full(n, probability), 0.5)
+def test_any_field_has_values_or_none(n: int, probability: float, other: float) -> None:
+    exposure = of_exposure(other, np.full(n, other))
+    values = of_field(np.full(n, other), np.full(n, probability), 0.5)
     assert ("asteroids" in values) == (n >= LEAST_DETECTIONS)
-    assert math.isnan(values["noise"].value) == (n < LEAST_STAMPS or not math.isfinite(other))
-    said = drift_of({**CONDITIONS, "quantities": {key: {**SEEN, "highest": 0.99} for key in QUANTITIES}}, [values])
+    assert math.isnan(exposure["noise"].value) == (n < LEAST_STAMPS or not math.isfinite(other))
+    quantities = {key: {**SEEN, "highest": 0.99} for key in QUANTITIES}
+    said = drift_of({**CONDITIONS, "quantities": quantities}, [exposure, values])
     assert all("calibrated on" in each for each in said)
 
 

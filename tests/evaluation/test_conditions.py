@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ceres_fast.artifact.conditions import LEAST_FIELDS, QUANTITIES, Value, check_conditions, drift_of
-from ceres_fast.evaluation.conditions import conditions_of, exposures_of, fitted
+from ceres_fast.evaluation.conditions import conditions_of, fitted, measured_in
 from ceres_fast.evaluation.predictions import Predictions
 from ceres_fast.records.manifest import Manifest
 from ceres_fast.stamps import COLUMNS
@@ -42,16 +42,18 @@ def predictions(fields: int = 6, exposures: int = 3, each: int = 25) -> tuple[Pr
     return answers, stamps[order].astype(np.float32)
 
 
-def test_exposures_are_put_together_again() -> None:
-    fields, exposures = exposures_of(*predictions(), 0.5)
-    assert len(fields) == len(exposures) == 18
-    assert len(set(fields)) == 6
-    for name, each in zip(fields, exposures, strict=True):
+def test_fields_and_exposures_are_put_together_again() -> None:
+    names, measured = measured_in(*predictions(), 0.5)
+    assert len(names) == len(measured) == 6 + 18
+    assert len(set(names)) == 6
+    assert all(each.keys() == {"neighbour", "probability", "asteroids"} for each in measured[:6])
+    for name, each in zip(names[6:], measured[6:], strict=True):
         number = int(name[1])
         assert each["seeing"].value == pytest.approx(1 + number / 10)
         assert each["noise"].value == pytest.approx(10 + number, rel=0.1)
-        assert 5 < each["neighbour"].value < 15
-        assert each.keys() == QUANTITIES.keys()
+    for each in measured[:6]:
+        assert each["neighbour"].value == pytest.approx(12.5, abs=1.5)
+        assert each["asteroids"].value == pytest.approx(0.5, abs=0.2)
 
 
 def test_what_is_stored_says_what_was_seen() -> None:
@@ -59,14 +61,15 @@ def test_what_is_stored_says_what_was_seen() -> None:
     check_conditions(made)
     assert made is not None
     assert (made["fields"], made["exposures"]) == (6, 18)
+    assert made["quantities"].keys() == QUANTITIES.keys()
     assert made["quantities"]["seeing"]["lowest"] == 1.0
     assert made["quantities"]["seeing"]["highest"] == 1.5
     assert said[0] == "Calibrated on 18 exposures of 6 fields:"
     assert len(said) == 1 + len(QUANTITIES)
     assert all(len(line) <= 80 for line in said)
-    for _, exposures in zip(*exposures_of(*predictions(), 0.5), strict=True):
-        assert drift_of(made, [exposures]) == []
-        assert len(drift_of(made, [{**exposures, "noise": Value(99.0)}])) == 1
+    for each in measured_in(*predictions(), 0.5)[1]:
+        assert drift_of(made, [each]) == []
+    assert len(drift_of(made, [{"noise": Value(99.0)}])) == 1
 
 
 @pytest.mark.parametrize("described", [Described(lost_file=None), Described(preset="table1")])
