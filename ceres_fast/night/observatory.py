@@ -15,8 +15,9 @@ from ..schema import Mismatch, check, shape
 LARGEST = 100_000
 """Bytes of a file; it is a page of text."""
 
-# The limits are those of ADES (submit.xsd). A bar would end a value in PSV, and a control character a line.
-_TEXT = r"^(?=.*\S)[^|\x00-\x1f\x7f-\x9f\u2028\u2029]+\Z"
+# The limits are those of ADES (submit.xsd). A bar would end a value in PSV, and a control character a line;
+# the last two are none in XML.
+_TEXT = r"^(?=.*\S)[^|\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]+\Z"
 Line = Annotated[str, Meta(pattern=_TEXT, max_length=100, title="a line of at most 100 characters, without |")]
 Short = Annotated[str, Meta(pattern=_TEXT, max_length=25, title="a line of at most 25 characters, without |")]
 Code = Annotated[str, Meta(pattern=r"^[0-9A-Z][0-9A-Za-z]{2,3}\Z", title="an observatory code of the MPC, as 950")]
@@ -30,9 +31,14 @@ class Telescope(TypedDict):
     """What ADES wants to know of a telescope; the aperture is in m."""
 
     design: Short
-    aperture: Annotated[float, Meta(gt=0, lt=1000, title="an aperture in m")]
+    aperture: Annotated[float, Meta(ge=0.001, lt=100, title="an aperture in m")]
     detector: Short
     name: NotRequired[Line]
+
+
+def aperture_of(telescope: Telescope) -> str:
+    """Return the aperture in m, in the six characters that ADES has for it."""
+    return f"{telescope['aperture']:.3f}".rstrip("0").rstrip(".")
 
 
 @dataclass(frozen=True)

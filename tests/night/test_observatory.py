@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ceres_fast.errors import InputError
-from ceres_fast.night.observatory import read_observatory
+from ceres_fast.night.observatory import aperture_of, read_observatory
 
 from .writers.test_outputs import TOML
 
@@ -26,7 +26,9 @@ def test_what_is_not_said_is_the_default(tmp_path: Path) -> None:
         ('"S. Mitter"', '"a | b"', "submitter is 'a | b'"),
         ('"S. Mitter"', '"a\\nb"', "submitter is"),
         ('["M. One"]', "[]", "measurers is"),
-        ("2.54", "-1", r"telescope.aperture is -1"),
+        ("2.54", "0.0001", r"telescope.aperture is 0.0001"),
+        ("2.54", "100", r"telescope.aperture is 100"),
+        ('"S. Mitter"', '"\\uffff"', "submitter is"),
         ("2.54", "nan", r"telescope.aperture is nan"),
         ('"CCD"', '" "', r"telescope.detector is ' '"),
         ('"Gaia3"', '"Gaia DR3"', "star_catalogue is"),
@@ -51,3 +53,8 @@ def test_a_file_that_is_not_there_or_no_text(tmp_path: Path) -> None:
     (tmp_path / "large.toml").write_bytes(b"#" * 200_000)
     with pytest.raises(InputError, match="larger than"):
         read_observatory(tmp_path / "large.toml")
+
+
+@pytest.mark.parametrize(("metres", "text"), [(2.54, "2.54"), (99.9994, "99.999"), (0.001, "0.001"), (10, "10")])
+def test_an_aperture_fits(metres: float, text: str) -> None:
+    assert aperture_of({"design": "Reflector", "aperture": metres, "detector": "CCD"}) == text

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ... import __version__
-from ..observatory import Observatory
+from ..observatory import Observatory, aperture_of
 from .observations import Observation, iso_time
 
 VERSION = "2022"
@@ -40,7 +40,7 @@ def context(observatory: Observatory) -> list[tuple[str, Group]]:
             [
                 ("name", telescope.get("name")),
                 ("design", telescope["design"]),
-                ("aperture", f"{telescope['aperture']:.5g}"),
+                ("aperture", aperture_of(telescope)),
                 ("detector", telescope["detector"]),
             ],
         ),

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...errors import CeresFastError
 from ...truth.found import MJD_ZERO
-from ..observatory import Observatory
+from ..observatory import Observatory, aperture_of
 from .observations import Observation, observations_of
 from .order import Files, Order, needed_observatory
 
@@ -87,7 +87,7 @@ def _header(observatory: Observatory) -> list[str]:
         f"CON {submitter}",
         f"OBS {', '.join(observatory.observers or observatory.measurers)}",
         f"MEA {', '.join(observatory.measurers)}",
-        f"TEL {telescope['aperture']:.5g}-m {telescope['design']} + {telescope['detector']}",
+        f"TEL {aperture_of(telescope)}-m {telescope['design']} + {telescope['detector']}",
         f"NET {observatory.star_catalogue}",
     ]
 
