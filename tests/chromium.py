@@ -43,6 +43,10 @@ def find() -> str | None:
     return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
+class RefusedError(Exception):
+    """The browser does not do what it is told: a page is just being left, or the command is wrong."""
+
+
 class Browser:
     """A browser with a fresh profile."""
 
@@ -65,7 +69,7 @@ class Browser:
 
     def close(self) -> None:
         """End it."""
-        with contextlib.suppress(AssertionError, OSError):
+        with contextlib.suppress(AssertionError, RefusedError, OSError):
             self.send("Browser.close")
         os.close(self._write)
         try:
@@ -84,7 +88,8 @@ class Browser:
         while True:
             answer = self._next()
             if answer.get("id") == self._number:
-                assert "error" not in answer, answer["error"]
+                if "error" in answer:
+                    raise RefusedError(answer["error"])
                 return answer["result"]
             self.events.append(answer)
 
@@ -151,10 +156,12 @@ class Page:
     def wait(self, code: str) -> Any:
         """Return the value of an expression as soon as it is true."""
         end = time.monotonic() + TIMEOUT
-        while not (value := self.run(code)):
-            assert time.monotonic() < end, f"never true: {code}"
+        while time.monotonic() < end:
+            with contextlib.suppress(RefusedError):
+                if value := self.run(code):
+                    return value
             time.sleep(0.02)
-        return value
+        raise AssertionError(f"never true: {code}")
 
     def press(self, keys: str) -> None:
         """Press keys, one after the other."""
