@@ -129,7 +129,7 @@ def test_train_s_options_are_the_settings_with_their_defaults() -> None:
     given = {name: parameter.default for name, parameter in options("train").items() if name in default}
     given["experiment"] = int(given["experiment"])
     assert given == default
-    others = {"run", "config", "resume", "threads"}
+    others = {"run", "config", "resume", "threads", "scheduler"}
     assert options("train").keys() - default.keys() == {"records", "on_error", "seeds", *others}
     assert options("train").keys() - OPTIONS.keys() == others
     for name, parameter in options("train").items():
@@ -303,7 +303,8 @@ def test_from_takes_over_the_network_but_for_what_is_given(calls: list[Any], tmp
 def test_several_seeds_or_backbones_are_a_series(calls: list[Any], tmp_path: Path) -> None:
     invoke("train", "--seeds=3", "--run=x", "--seed=4")
     invoke("train", "--backbone=all", "--no-prefix-cache")
-    (first, (options, run), _), (second, (others, without), _) = calls
+    (first, (options, run), one), (second, (others, without), _) = calls
+    assert one == {"scheduler": None}
     assert (first, options["seeds"], options["seed"], run) == ("train_series", 3, 4, Path("x"))
     assert (second, others["backbone"], others["prefix_cache"], without) == ("train_series", "all", False, None)
     from ceres_fast.settings.training import OPTIONS
@@ -331,10 +332,10 @@ def test_resume(calls: list[Any], tmp_path: Path) -> None:
     write_config(tmp_path, {**read_config(tmp_path / "config.toml"), "seeds": 2})
     assert OPTIONS["seeds"].allows(2)
     invoke("train", "--resume", tmp_path)
-    assert calls == [("resume_series", (tmp_path, None), {})]
+    assert calls == [("resume_series", (tmp_path, None, None), {})]
     calls.clear()
-    invoke("train", "--resume", tmp_path, "--records", tmp_path / "moved")
-    assert calls == [("resume_series", (tmp_path, tmp_path / "moved"), {})]
+    invoke("train", "--resume", tmp_path, "--records", tmp_path / "moved", "--scheduler=tcp://there:1")
+    assert calls == [("resume_series", (tmp_path, tmp_path / "moved", "tcp://there:1"), {})]
 
 
 def test_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -22,6 +22,8 @@ WORK = {
     "compare": "evaluation.compare.compare.compare",
     "classify": "classify.classify.classify",
     "export": "export.export",
+    "night": "night.run.night",
+    "watch": "night.run.watch",
     "review": "night.review.review",
     "report": "night.writers.write_outputs",
     "demo": "demo.run.run_demo",
@@ -33,6 +35,8 @@ NAMES = {"number": "number_per_field", "format_": "format"}
 
 OTHERWISE = {
     ("classify", "output"): "a folder of the user's, whom the function asks for one",
+    ("night", "output"): "a folder of the user's, whom the function asks for one",
+    ("watch", "output"): "a folder of the user's, whom the function asks for one",
     ("detect", "workers"): "all cores; the function works in the process that calls it",
     ("build-records", "workers"): "all cores; the function works in the process that calls it",
     ("build-records", "planes"): "words with commas between; the function gets them apart",

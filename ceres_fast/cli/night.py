@@ -60,7 +60,7 @@ def night(
     from ..night.run import night
 
     result = night(
-        folder, model or run, output=output, columns=columns, to=to or [], **asdict(of_night), **options, **shared
+        folder, model or run, output=output, columns=columns, to=to, **asdict(of_night), **options, **shared
     )
     if result.status:
         raise typer.Exit(result.status)
@@ -107,7 +107,7 @@ def watch(
         model or run,
         output=output,
         columns=columns,
-        to=to or [],
+        to=to,
         **asdict(of_night),
         **asdict(watching),
         **options,

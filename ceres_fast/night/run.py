@@ -73,7 +73,7 @@ def night(
     overwrite: bool = False,
     log: Literal["text", "json"] = "text",
     metrics: str | None = None,
-    to: Sequence[str] = (),
+    to: Sequence[str] | None = None,
     observatory: StrPath | None = None,
     **options: Any,
 ) -> NightResult:
@@ -108,7 +108,7 @@ def night(
         Sentences for people, or a JSON object per line.
     metrics : str, optional
         A port, ``HOST:PORT`` or a file for Prometheus.
-    to : sequence of str
+    to : sequence of str, optional
         Further formats that are written (`night.writers.WRITERS`).
     observatory : path, optional
         A TOML file with what reports say of who observed.
@@ -183,7 +183,7 @@ def watch(
     overwrite: bool = False,
     log: Literal["text", "json"] = "text",
     metrics: str | None = None,
-    to: Sequence[str] = (),
+    to: Sequence[str] | None = None,
     observatory: StrPath | None = None,
     settle: float = WatchOptions.settle,
     every: float = WatchOptions.every,
@@ -272,7 +272,7 @@ def status(output: Path) -> int:
     """
     said = read_json(output / STATUS, what="how a night stands", action="start `ceres-fast watch`, or name its output")
     try:
-        lock(output / LOCK).release()
+        lock(output / LOCK, shared=True).release()  # who asks may not be who may write there
         alive = False
     except Busy:
         alive = True
@@ -303,7 +303,7 @@ def _opened(
     overwrite: bool,
     kind: Literal["text", "json"],
     metrics: str | None,
-    to: Sequence[str],
+    to: Sequence[str] | None,
     observatory: StrPath | None,
     options: Mapping[str, Any],
     *,
@@ -336,7 +336,7 @@ def _opened(
             f"{target}: {busy} is at work on it already. One process at a time writes a night."
         ) from busy
     said = Log(kind)
-    writes = _outputs(settings, to, observatory, said)
+    writes = _outputs(settings, to or (), observatory, said)
     numbers = Metrics(metrics)
     environments = [{"CUDA_VISIBLE_DEVICES": str(n)} for n in range(len(driver().gpus))] if workers > 1 else []
     with held, Lanes(workers, scheduler, environments or [{}]) as lanes:

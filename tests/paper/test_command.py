@@ -41,7 +41,7 @@ except CeresFastError as error:
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, Plan]]:
     """The folder and the plan that are run."""
     found: list[tuple[Path, Plan]] = []
-    monkeypatch.setattr(module, "run_experiments", lambda out, plan: found.append((out, plan)))
+    monkeypatch.setattr(module, "run_experiments", lambda out, plan, scheduler: found.append((out, plan)))
     return found
 
 
