@@ -18,6 +18,7 @@ from ceres_fast.cli import EXTRAS
 from ceres_fast.engines import load
 from ceres_fast.selection.rules import Rules
 
+from ..survey_files import write_field
 from ..tiny_models import classifier, peak_model, written
 from .environment import CannotFetchError, environment, locked, lowest, make, size
 
@@ -43,6 +44,7 @@ def test_a_clean_environment_classifies(tmp_path: Path, record_property: Callabl
     present = json.loads(run(tmp_path, binaries / "python", "-c", PRESENT, *EXTRAS["train"], "ceres_fast"))
     assert present == ["ceres_fast"]
     assert_it_classifies(tmp_path, binaries / "ceres-fast")
+    assert_it_classifies_a_night(tmp_path, binaries / "ceres-fast")
     assert_the_doctor_knows(tmp_path, binaries / "ceres-fast")
     taken = size(binaries)
     record_property("bytes on disk", taken)
@@ -74,6 +76,19 @@ def assert_it_classifies(folder: Path, program: Path) -> None:
     assert "9 scored" in said
     found = Table.read(folder / "found.csv", format="ascii.csv")[PROBABILITY]
     np.testing.assert_allclose(found, load(model, provider="cpu").predict(pixels), atol=2e-6)
+
+
+def assert_it_classifies_a_night(folder: Path, program: Path) -> None:
+    """And says what more is needed to watch one."""
+    write_field(folder / "incoming")
+    model = written(folder, peak_model(classifier_json=classifier(rules=Rules().as_dict()).to_json()))
+    arguments = (folder / "incoming", "--model", model, "--output", folder / "night")
+    assert "3 classified" in run(folder, program, "night", *arguments)
+    assert len(list((folder / "night").rglob("*.cat"))) == 3
+    done = subprocess.run([program, "watch", *arguments], env=environment(), capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "this command needs watchfiles" in done.stderr
+    assert "pip install 'ceres-fast[night]'" in done.stderr
 
 
 def assert_the_doctor_knows(folder: Path, program: Path) -> None:
