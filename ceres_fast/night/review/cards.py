@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 from typing import Any
@@ -57,6 +58,7 @@ def cards_of(night: Night, known: Table) -> tuple[list[dict[str, Any]], list[str
         _card(name, detections[rows], [lines[row] for row in rows], stamps[rows], named.get(name))
         for name, rows in rows_of.items()
     ]
+    _tell_apart(cards)
     _name_them(cards)
     return cards, problems
 
@@ -136,6 +138,15 @@ def _name_them(cards: list[dict[str, Any]]) -> None:
         else:
             name = f"tracklet {' '.join(card['id'].split())}"
         card["designation"] = name
+
+
+def _tell_apart(cards: list[dict[str, Any]]) -> None:
+    """Give cards of the same detections, as of a frame that is there twice, different keys."""
+    seen = Counter[str]()
+    for card in cards:
+        key = card["key"]
+        seen[key] += 1
+        card["key"] += f"-{seen[key]}" if seen[key] > 1 else ""
 
 
 def _contradict(places: np.ndarray, others: np.ndarray) -> bool:

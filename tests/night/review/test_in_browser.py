@@ -152,6 +152,15 @@ def test_records_are_built_with_what_was_saved(page: chromium.Page, tmp_path: Pa
     assert sum(split["classes"]["asteroid"] for split in manifest.splits.values()) == EXPOSURES * FIELDS
 
 
+def test_where_nothing_is_accepted_the_file_has_no_row(page: chromium.Page, review: Path) -> None:
+    page.open(review)
+    page.press("rs")
+    table = Table.read(page.downloaded(SAVED), format="ascii.ecsv")
+    assert len(table) == 0
+    assert table["mjd"].dtype == float
+    assert table.meta["rejected"] == [f"F0001, {DATE}: 1"]
+
+
 def test_what_was_dropped_is_shown_where_that_is_asked_for(page: chromium.Page, tmp_path: Path) -> None:
     rows = [tracklet_rows(name, "F", 10.0 + n, 5.0, 1.0, 0.0, 60000.1) for n, name in enumerate("ABC")]
     rows[0]["kept"], rows[1]["kept"] = [False] * 4, [False, True, True, True]

@@ -155,6 +155,13 @@ def test_a_tracklet_has_its_key_as_long_as_it_has_its_detections(tmp_path: Path)
     assert len({first, second, shorter}) == 3
 
 
+def test_tracklets_of_the_same_places_are_told_apart() -> None:
+    rows = [tracklet_rows(name, "F", 10.0, 5.0, 1.0, 0.0, 60000.1) for name in "ABC"]
+    with warnings_kept():
+        cards, _ = cards_of(night_of(*rows), Table())
+    assert len({card["key"] for card in cards}) == 3
+
+
 def test_two_tracklets_of_one_object_at_one_time_are_not_both_called_so() -> None:
     first = 60000.1
     one, other = (tracklet_rows(name, "F", ra, 5.0, 1.0, 0.0, first) for name, ra in (("A", 10.0), ("B", 10.01)))
