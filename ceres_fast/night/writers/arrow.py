@@ -47,14 +47,12 @@ def timestamps(mjd: np.ndarray) -> pyarrow.StructArray:
     return pyarrow.StructArray.from_arrays(parts, names=["days", "nanos"])
 
 
-def numbers(values: np.ndarray, least: float = -np.inf) -> pyarrow.Array:
-    """Return numbers, shape (n,), that are null where they are not finite, or less than `least`."""
+def numbers(values: np.ndarray) -> pyarrow.Array:
+    """Return numbers, shape (n,), that are null where they are not finite."""
     import pyarrow
 
     values = np.asarray(values, float)
-    with np.errstate(invalid="ignore"):
-        usable = np.isfinite(values) & (values >= least)
-    return pyarrow.array(values, mask=~usable, type=pyarrow.float64())
+    return pyarrow.array(values, mask=~np.isfinite(values), type=pyarrow.float64())
 
 
 def texts(values: np.ndarray) -> pyarrow.Array:

@@ -13,7 +13,7 @@ from astropy.table import Table
 
 from ...classify.scores import STATIONARY
 from ...file_names import fitting
-from .order import Files, Order, plain_text
+from .order import Files, Order, plain_text, widths
 
 FOLDER = "ds9"
 
@@ -22,6 +22,9 @@ COLOURS = {"tracklet": "green", "kept": "yellow", "left out": "red", "stationary
 
 RADIUS, LEAST = 2.0, 2.0
 """Of a circle: in FWHM, and at least in arcsec."""
+
+IN_PIXELS = 6.0
+"""Radius of what has no place on the sky."""
 
 
 def files(order: Order) -> Files:
@@ -44,10 +47,8 @@ def kind_of(rows: Table, meant: np.ndarray) -> np.ndarray:
 
 
 def _write(rows: Table, meant: np.ndarray, path: Path) -> None:
-    x, y, ra, dec, fwhm, scale = (
-        np.asarray(rows[name], float) for name in ("x", "y", "ra", "dec", "fwhm", "pixel_scale")
-    )
-    radius = np.fmax(RADIUS * fwhm * scale, LEAST)
+    x, y, ra, dec = (np.asarray(rows[name], float) for name in ("x", "y", "ra", "dec"))
+    radius = np.fmax(RADIUS * widths(rows), LEAST)
     # A detection without a place on the sky is drawn where it is in the frame, if that is one CCD.
     on_sky = np.isfinite(ra) & np.isfinite(dec)
     in_frame = np.isfinite(x) & np.isfinite(y) & (len(set(rows["hdu"].tolist())) == 1)
@@ -57,8 +58,7 @@ def _write(rows: Table, meant: np.ndarray, path: Path) -> None:
         if on_sky[row]:
             place = f'icrs; circle({ra[row] % 360:.7f},{dec[row]:.7f},{radius[row]:.2f}")'
         else:
-            pixels = radius[row] / scale[row] if scale[row] > 0 else radius[row]
-            place = f"image; circle({x[row]:.3f},{y[row]:.3f},{pixels:.2f})"
+            place = f"image; circle({x[row]:.3f},{y[row]:.3f},{IN_PIXELS})"
         label = _label(labels[row], rows["tracklet_probability"][row])
         lines.append(f"{place} # color={COLOURS[kinds[row]]}{label} tag={{{kinds[row]}}}")
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")

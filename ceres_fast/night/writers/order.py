@@ -27,7 +27,7 @@ BRIGHTEST, FAINTEST = -5.0, 30.0
 """Magnitudes that every reader takes."""
 
 LARGEST_ERROR = 99.0
-"""arcsec, and mag: a larger error says that nothing is known."""
+"""arcsec, and mag: a larger error, or width, says that nothing is known."""
 
 CODE = re.compile(r"[0-9A-Z][0-9A-Za-z]{2,3}")
 """What can be a code of an observatory."""
@@ -130,6 +130,13 @@ def magnitudes(rows: Table) -> np.ndarray:
 def errors(rows: Table, name: str) -> np.ndarray:
     """Return a column of errors, shape (n,); NaN for one that is 0, or so large that nothing is known."""
     values = np.asarray(rows[name], float)
+    return np.where((values > 0) & (values <= LARGEST_ERROR), values, np.nan)
+
+
+def widths(rows: Table) -> np.ndarray:
+    """Return the FWHM of rows in arcsec, shape (n,); NaN where it is not known, or none."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = np.asarray(rows["fwhm"], float) * np.asarray(rows["pixel_scale"], float)
     return np.where((values > 0) & (values <= LARGEST_ERROR), values, np.nan)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .arrow import check_installed, numbers, texts, timestamps, write
-from .order import Files, Order, errors, known_names, magnitudes, observatory_codes, plain_text
+from .order import Files, Order, errors, known_names, magnitudes, observatory_codes, plain_text, widths
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -54,7 +54,7 @@ def _write(order: Order, path: Path) -> None:
         "dec_sigma": numbers(errors(rows, "position_error")),
         "mag": numbers(magnitudes(rows)),
         "mag_sigma": numbers(errors(rows, "magnitude_error")),
-        "fwhm": numbers(np.asarray(rows["fwhm"], float) * np.asarray(rows["pixel_scale"], float), least=0),
+        "fwhm": numbers(widths(rows)),
         "observatory_code": texts(observatory_codes(order, rows)),
         "filter": pyarrow.array(
             [bands.get(name, name) for name in plain_text(rows["filter"]).tolist()], pyarrow.large_string()
