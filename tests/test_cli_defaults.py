@@ -22,7 +22,6 @@ WORK = {
     "compare": "evaluation.compare.compare.compare",
     "classify": "classify.classify.classify",
     "export": "export.export",
-    "night": "night.run.night",
     "watch": "night.run.watch",
     "review": "night.review.review",
     "report": "night.writers.write_outputs",
@@ -35,8 +34,6 @@ NAMES = {"number": "number_per_field", "format_": "format"}
 
 OTHERWISE = {
     ("classify", "output"): "a folder of the user's, whom the function asks for one",
-    ("night", "output"): "a folder of the user's, whom the function asks for one",
-    ("watch", "output"): "a folder of the user's, whom the function asks for one",
     ("detect", "workers"): "all cores; the function works in the process that calls it",
     ("build-records", "workers"): "all cores; the function works in the process that calls it",
     ("build-records", "planes"): "words with commas between; the function gets them apart",
@@ -63,7 +60,7 @@ def defaults(command: str) -> dict[str, tuple[object, object]]:
 
 def test_every_command_is_here_or_has_no_default_of_its_own() -> None:
     commands = set(get_command(app).commands)
-    assert commands - WORK.keys() == {"train", "card", "experiments", "doctor", "cache"}
+    assert commands - WORK.keys() == {"train", "card", "experiments", "night", "doctor", "cache"}
 
 
 @pytest.mark.parametrize("command", WORK)

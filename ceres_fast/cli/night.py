@@ -94,8 +94,8 @@ def watch(
 
     It runs until it is told to end (Ctrl-C, SIGTERM), may be killed at any moment, and goes on where it was.
     """
-    from ..night.run import status as print_status
     from ..night.run import watch
+    from ..night.status import status as print_status
 
     if status:
         raise typer.Exit(print_status(output))

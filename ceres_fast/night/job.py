@@ -7,7 +7,7 @@ import io
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,7 @@ class Settings:
     rebuild: bool = False
     columns: str = ""
     camera: str = ""
-    options: Mapping[str, Any] = ()  # type: ignore[assignment]
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def names(self) -> Names:
@@ -66,7 +66,7 @@ class Settings:
 
     def digest(self) -> str:
         """Return the SHA-256 of the classifier and of the options that decide what tables hold."""
-        said = hashlib.sha256(repr((self.columns, self.camera, sorted(dict(self.options).items()))).encode())
+        said = hashlib.sha256(repr((self.columns, self.camera, sorted(self.options.items()))).encode())
         path = Path(self.model)
         said.update(path.read_bytes() if path.is_file() else self.model.encode())
         return said.hexdigest()
@@ -141,7 +141,7 @@ def classify_field(job: Job) -> FieldRecord:
                 overwrite=True,
                 names=settings.names,
                 camera=settings.camera or None,
-                **dict(settings.options),
+                **settings.options,
             )
     fates = {} if result is None else {Path(path).resolve(): fate for path, fate in result.account.fates.items()}
     why = {} if result is None else {Path(path).resolve(): text for path, text in result.why.items()}
@@ -222,7 +222,7 @@ def pass_on(settings: Settings, exposure: Exposure) -> str:
 def _write_as_it_is(settings: Settings, catalogue: Path, path: Path) -> None:
     """Write a catalogue without probabilities, in the format of the other tables where it can be."""
     try:
-        if wanted := dict(settings.options).get("format"):
+        if wanted := settings.options.get("format"):
             write_catalogue(read_catalogue(catalogue, settings.names), path, format=wanted)
             return
     except CeresFastError:  # better in its own format than not at all
@@ -232,7 +232,7 @@ def _write_as_it_is(settings: Settings, catalogue: Path, path: Path) -> None:
 
 def target_of(settings: Settings, exposure: Exposure) -> Path:
     """Return where the table of an exposure goes."""
-    wanted = format_of(settings.output, dict(settings.options).get("format"))
+    wanted = format_of(settings.output, settings.options.get("format"))
     return frame_target(exposure.frame, exposure.catalogue, [settings.folder], settings.output, wanted)
 
 

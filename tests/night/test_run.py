@@ -19,8 +19,10 @@ import pytest
 
 from ceres_fast.errors import CeresFastError
 from ceres_fast.locks import lock
+from ceres_fast.night.opening import LOCK
 from ceres_fast.night.record import read_records
-from ceres_fast.night.run import LOCK, night, status, watch
+from ceres_fast.night.run import night, watch
+from ceres_fast.night.status import status
 from ceres_fast.night.work import COUNTS, Work
 
 from ..survey_files import write_exposure, write_field

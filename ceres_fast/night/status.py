@@ -1,0 +1,92 @@
+"""What became of a night, and how one stands that goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..classify.account import PASSED_ON
+from ..console import say, table
+from ..files import read_json
+from ..locks import Busy, lock
+from .log import STATUS, Log
+from .opening import LOCK
+from .record import FieldRecord
+from .work import COUNTS
+
+
+@dataclass(frozen=True)
+class NightResult:
+    """What `night` did.
+
+    Attributes
+    ----------
+    records : list of FieldRecord
+        The fields, by name.
+    waiting : dict of pathlib.Path to str
+        Files that are no exposure, and why: frames without a catalogue.
+    status : int
+        Exit status: 3 where an exposure could not be classified or a file is left, 4 where scores of a field are
+        provisional and rows were to be dropped, else 0.
+    """
+
+    records: list[FieldRecord]
+    waiting: dict[Path, str]
+    status: int
+
+
+def status(output: Path) -> int:
+    """Print how the night in an output folder stands; 0 where a process works on it, else 3.
+
+    Raises
+    ------
+    InputError
+        Where no night was begun.
+    """
+    said = read_json(output / STATUS, what="how a night stands", action="start `ceres-fast watch`, or name its output")
+    try:
+        lock(output / LOCK, shared=True).release()  # who asks may not be who may write there
+        alive = False
+    except Busy:
+        alive = True
+    numbers, latency = said.get("numbers", {}), said.get("latency", {})
+    who = f"process {said.get('pid')} is at work" if alive else "nobody is at work"
+    say(f"{output}: {who}; as of {said.get('time')}")
+    table("The night", ["", "number"], [(name.replace("_", " "), number) for name, number in numbers.items()])
+    if latency:
+        say("from the arrival of an exposure to its table: " + ", ".join(f"{k} {v} s" for k, v in latency.items()))
+    waiting = said.get("waiting", {})
+    if waiting:
+        table("Waiting", ["file", "why"], list(waiting.items()), texts=["why"])
+    return 0 if alive else 3
+
+
+def end_of(records: Sequence[FieldRecord], waiting: Mapping[Path, str], dropping: bool, log: Log) -> NightResult:
+    """Say what became of a night, and return it; `dropping` where rows were to be left out."""
+    exposures = [each for record in records for each in record.exposures]
+    rows = [
+        (
+            each.name,
+            len(each.exposures),
+            *(each.counts.get(name, 0) for name in COUNTS),
+            "provisional" if each.provisional else "",
+        )
+        for each in records
+    ]
+    log.table("The night", ["field", "exposures", *COUNTS, ""], rows)
+    unfiltered = [each for each in exposures if each.fate == PASSED_ON]
+    found, classified = len(exposures) + len(waiting), len(exposures) - len(unfiltered)
+    log.event(
+        "end",
+        f"{found} exposures found: {classified} classified, {len(unfiltered)} passed on unfiltered, "
+        f"{len(waiting)} left out",
+        found=found,
+        classified=classified,
+        passed_on=len(unfiltered),
+        left_out=len(waiting),
+    )
+    for path, why in waiting.items():
+        log.problem(f"{path}: {why}: left out")
+    provisional = dropping and any(each.provisional for each in records)
+    return NightResult(list(records), dict(waiting), 3 if unfiltered or waiting else 4 if provisional else 0)
