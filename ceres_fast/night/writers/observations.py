@@ -138,11 +138,11 @@ def _hashed(text: str) -> str:
 
 def _say(short: Collection[str], observations: list[Observation], filters: Collection[str]) -> None:
     if short:
-        warn(f"{len(short)} tracklets have fewer than {LEAST_EXPOSURES} exposures, and are in no report")
+        warn(f"tracklets in no report, as they have fewer than {LEAST_EXPOSURES} exposures: {len(short)}")
     without = [each for each in observations if not each.band and np.isfinite(each.magnitude)]
     if without:
         unnamed = ", ".join(repr(name) for name in sorted(filters)[:5])
         warn(
-            f"{len(without)} observations are reported without their magnitude: the observatory's file names no band "
-            f"for the filter {unnamed} (bands)"
+            f"observations reported without their magnitude, as the observatory's file names no band for the filter "
+            f"{unnamed} (bands): {len(without)}"
         )

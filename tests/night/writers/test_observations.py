@@ -69,4 +69,5 @@ def test_a_filter_without_a_band_is_said(capsys: pytest.CaptureFixture[str]) -> 
     night = a_night(magnitude=[20.0] * 11)
     reported = observations_of(Order(night, OBSERVATORY))
     assert [each.band for each in reported] == ["Sr"] * 4 + [""] * 3
-    assert "3 observations are reported without their magnitude" in " ".join(capsys.readouterr().err.split())
+    said = " ".join(capsys.readouterr().err.split())
+    assert "no band for the filter 'V, \"wide\"' (bands): 3" in said
