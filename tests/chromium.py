@@ -170,6 +170,18 @@ class Page:
                 text = {"text": key} if kind == "keyDown" else {}
                 self.send("Input.dispatchKeyEvent", type=kind, key=key, **text)
 
+    def hold(self, key: str, times: int) -> None:
+        """Press a key until it has been repeated so many times."""
+        for number in range(times):
+            self.send("Input.dispatchKeyEvent", type="keyDown", key=key, text=key, autoRepeat=number > 0)
+        self.send("Input.dispatchKeyEvent", type="keyUp", key=key)
+
+    def give(self, name: str, file: Path) -> None:
+        """Give a file to an input, by its id."""
+        root = self.send("DOM.getDocument")["root"]["nodeId"]
+        node = self.send("DOM.querySelector", nodeId=root, selector=f"#{name}")["nodeId"]
+        self.send("DOM.setFileInputFiles", nodeId=node, files=[str(file)])
+
     def choose(self, name: str, value: str) -> None:
         """Give an input or select, by its id, a value as a person does."""
         said = f"document.getElementById({json.dumps(name)})"

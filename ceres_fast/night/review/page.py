@@ -85,6 +85,8 @@ def write_review(night: Night, page: Path, known: Table) -> int:
     title = f"Review of {_nights(night)}" if cards else "Review"
     data = {
         "key": key_of(record.name for record in night.records),
+        # Of what it is about: tracklets are called by numbers, which another classification gives to others.
+        "page": key_of(card["key"] for card in cards),
         "title": title,
         "version": __version__,
         "saved_as": f"decisions-{_nights(night).replace(' ', '-')}.ecsv",

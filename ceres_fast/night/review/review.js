@@ -333,6 +333,7 @@
       "%ECSV 1.0", "---", "delimiter: ','", "datatype:",
       ...COLUMNS.map(([name, kind, unit]) => `- {name: ${name}, ${unit ? `unit: ${unit}, ` : ""}datatype: ${kind}}`),
       "meta: !!omap", `- written_by: ${yaml(`ceres-fast ${night.version}, review`)}`, `- night: ${yaml(night.title)}`,
+      `- page: ${yaml(night.page)}`,
       `- accepted_count: ${accepted.length}`, `- rejected_count: ${rejected.length}`,
       `- undecided_count: ${of("undecided").length}`,
       `- rejected:${rejected.length ? "" : " []"}`, ...rejected.map(card => `  - ${yaml(card.id)}`),
@@ -343,6 +344,35 @@
       .map(each => [card.id, card.designation, each.detection, each.mjd, each.ra, each.dec, each.magnitude, card.rate,
         card.angle].map(cell).join(",")));
     return [...head, COLUMNS.map(([name]) => name).join(","), ...rows, ""].join("\n");
+  }
+
+  // Back again: only what a page of the same tracklets has saved.
+  function decided(text) {
+    const lines = text.split("\n");
+    if (!lines.includes(`# - page: ${yaml(night.page)}`)) return null;
+    const named = new Map(cards.flatMap(card => [[yaml(card.id), card], [cell(card.id), card]]));
+    const after = lines.indexOf(COLUMNS.map(([name]) => name).join(","));
+    const rejected = lines.slice(0, after).map(line => named.get(line.match(/^# {3}- (".*")$/)?.[1]));
+    const accepted = lines.slice(after + 1).map(line => named.get(line.match(/^"(?:[^"]|"")*"/)?.[0]));
+    return [["accepted", new Set(accepted)], ["rejected", new Set(rejected)]];
+  }
+
+  async function load() {
+    const [file] = byId("file").files;
+    byId("file").value = ""; // so that the same file can be loaded again
+    const found = file && decided(await file.text());
+    if (!found) return say(file ? `${file.name} was not saved by a page of these tracklets.` : "");
+    let number = 0;
+    for (const [decision, of] of found) {
+      for (const card of of) {
+        if (!card || card.decision === decision) continue;
+        history.push([card.key, card.decision = decision]);
+        number++;
+      }
+    }
+    store();
+    refresh(true);
+    say(`Loaded ${file.name}: ${number} decisions are new.`);
   }
 
   function save() {
@@ -363,12 +393,15 @@
     "?": () => { byId("help").open = !byId("help").open; },
   };
 
+  addEventListener("beforeunload", event => { if (!stored && history.length) event.preventDefault(); });
+
   addEventListener("keydown", event => {
+    const key = event.key.toLowerCase();
     const typing = event.target.closest?.("input:not([type=checkbox]), select, textarea");
     if (typing || event.ctrlKey || event.metaKey || event.altKey || !byId("keys").checked) return;
-    if (!Object.hasOwn(KEYS, event.key)) return;
+    if (!Object.hasOwn(KEYS, key)) return;
     event.preventDefault();
-    KEYS[event.key]();
+    if (!event.repeat || "jk".includes(key)) KEYS[key](); // a key that is held decides once
   });
 
   // The beginning
@@ -380,7 +413,7 @@
     for (const {about, text} of night.notes) {
       byId("notes-list").append(make("li", {}, make("strong", {}, about), text && `. ${text}`));
     }
-    const warning = "Decisions are not kept in this browser: they are lost when the page is closed. Save them as a file.";
+    const warning = "Decisions are not kept in this browser: they are lost when the page is closed. Save them as a file; it can be loaded again.";
     byId("notes-list").append(make("li", {id: "not-stored"}, warning));
     cards.forEach(shell);
     byId("table").closest("label").hidden = cards.every(card => card.kept);
@@ -391,6 +424,8 @@
     byId("filters").addEventListener("submit", event => event.preventDefault());
     byId("undo").addEventListener("click", undo);
     byId("save").addEventListener("click", save);
+    byId("load").addEventListener("click", () => byId("file").click());
+    byId("file").addEventListener("change", load);
     addEventListener("storage", event => { if (event.key === STORE) { restore(); refresh(); } });
     refresh();
   }

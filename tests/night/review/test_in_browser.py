@@ -152,6 +152,49 @@ def test_records_are_built_with_what_was_saved(page: chromium.Page, tmp_path: Pa
     assert sum(split["classes"]["asteroid"] for split in manifest.splits.values()) == EXPOSURES * FIELDS
 
 
+def test_a_key_that_is_held_decides_once_and_moves_on(page: chromium.Page, review: Path) -> None:
+    page.open(review)
+    page.hold("a", 4)
+    assert page.run(COUNTS) == "6 of 6 · 1 accepted · 0 rejected · 5 left"
+    page.hold("j", 3)
+    assert page.run(CURRENT) == "F00022"
+    page.press("A")  # with Caps Lock
+    assert page.run(COUNTS) == "6 of 6 · 2 accepted · 0 rejected · 4 left"
+
+
+def test_what_was_saved_can_be_loaded_elsewhere(browser: chromium.Browser, tmp_path: Path) -> None:
+    names = [ATTACK, "a \\U00000041\n# - x", '"', "F 😀: 1", "plain"]
+    rows = [tracklet_rows(name, "F", 10.0 + n, 5.0, 1.0, 0.0, 60000.1) for n, name in enumerate(names)]
+    path, other = tmp_path / "review.html", tmp_path / "other.html"
+    write_review(night_of(*rows), path, Table())
+    write_review(night_of(*rows[1:]), other, Table())
+    for keys, states in (
+        ("aaaar", ["accepted"] * 4 + ["rejected"]),
+        ("rrrra", ["rejected"] * 4 + ["accepted"]),
+        ("arj", ["accepted", "rejected", *["undecided"] * 3]),
+    ):
+        with browser.page() as page:
+            page.open(path)
+            page.press(keys + "s")
+            saved = page.downloaded(SAVED)
+            assert page.run(STATES) == states
+        with browser.page() as page:
+            page.open(path)
+            page.give("file", saved)
+            page.wait(f"{SAID}.startsWith('Loaded')")
+            assert page.run(STATES) == states
+            page.reload()
+            assert page.run(STATES) == states
+            page.press("u" * 5)
+            assert set(page.run(STATES)) == {"undecided"}
+            assert page.complaints == []
+    with browser.page() as page:
+        page.open(other)
+        page.give("file", saved)
+        page.wait(f"{SAID}.includes('not saved by a page of these')")
+        assert set(page.run(STATES)) == {"undecided"}
+
+
 def test_where_nothing_is_accepted_the_file_has_no_row(page: chromium.Page, review: Path) -> None:
     page.open(review)
     page.press("rs")
@@ -362,6 +405,17 @@ def test_it_fits_and_can_be_read(page: chromium.Page, review: Path, width: int) 
         assert {name: ratio for name, ratio in found.items() if ratio < 4.5} == {}
         page.press("uu")
     assert page.run("getComputedStyle(document.body).backgroundColor") == "rgb(18, 22, 28)"
+
+
+def test_what_cannot_be_read_and_what_is_fetched_would_be_seen(page: chromium.Page, review: Path) -> None:
+    """Else the tests before could not fail."""
+    page.open(review)
+    page.run("document.querySelector('h1').style.color = '#999'")
+    assert min(page.run(CONTRASTS).values()) < 4.5
+    assert page.complaints == []
+    page.run("document.body.append(Object.assign(new Image(), {src: 'https://example.org/x.png'}))")
+    page.run("new Promise(done => setTimeout(done, 300))")
+    assert page.complaints
 
 
 def test_all_can_be_reached_with_the_tabulator_in_the_order_of_the_page(page: chromium.Page, review: Path) -> None:
