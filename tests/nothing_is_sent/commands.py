@@ -26,12 +26,15 @@ COMMANDS = (
     "export --to triton --output triton",
     "inject --out injected --number 2 --model runs/latest/classifier.onnx",
     "classify",
+    "night data/held-out --output night",
+    "review night",
+    "report night --to votable --to ds9",
     "cache ls",
     "doctor runs/latest/classifier.onnx",
 )
 
-OF_OTHERS = ("demo", "experiments")
-"""Commands that do what these do, several times."""
+OF_OTHERS = ("demo", "experiments", "watch")
+"""Commands that do what these do, several times or for ever."""
 
 
 def main() -> int:
