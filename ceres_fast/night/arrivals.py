@@ -111,7 +111,7 @@ class Arrivals:
         """
         if not self.folder.is_dir():
             raise InputError(
-                self.folder, "is not there", expected="the folder of a night", action="is its disk mounted?"
+                self.folder, "is not there", expected="the folder of a night", action="mount its disk"
             )
         listed = [
             Path(os.path.realpath(file.parent)) / file.name for file in files_below(self.folder, lambda error: None)
