@@ -13,18 +13,22 @@ from typing import Any
 
 import numpy as np
 from astropy.coordinates import angular_separation
-from astropy.table import Table
+from astropy.table import Table, vstack
 
 from ...truth.core import SAME_PLACE, SAME_TIME
 from ...truth.designations import canonical
 from ..detections import Night
 from ..known import motion_of
 from .stamps import as_grey, stamps_of
+from .unseen import unseen_of
 
 _NUMBERS = {"mjd": 9, "ra": 8, "dec": 8, "magnitude": 4, "magnitude_error": 4, "probability": 5, "x": 2, "y": 2}
 """Decimals that are worth keeping, of each number that the page has of a detection."""
 
 _TEXTS = ("detection", "ccd")
+
+_CUT = ["field", "frame", "hdu", "mjd", "x", "y", "ra", "dec"]
+"""What stamps are cut by."""
 
 
 def cards_of(night: Night, known: Table) -> tuple[list[dict[str, Any]], list[str]]:
@@ -41,21 +45,29 @@ def cards_of(night: Night, known: Table) -> tuple[list[dict[str, Any]], list[str
     cards : list of dict
         In the order of fields and times; None for numbers that are not known. ``key`` is the same as long as the
         tracklet has the same detections, whatever it is called: by it decisions are kept. ``designation`` is what
-        stands in the truth for it: the name of the known object, else its own.
+        stands in the truth for it: the name of the known object, else its own. ``others`` are the times of exposures
+        without a detection, whose stamps come after those of ``detections``.
     problems : list of str
     """
     detections = night.detections[np.asarray(night.detections["tracklet"], str) != ""]
     # Without a time comes last.
     detections = detections[np.lexsort((np.asarray(detections["mjd"], float), np.asarray(detections["field"], str)))]
-    stamps, problems = stamps_of(detections, {record.name: record.camera for record in night.records})
     rows_of: dict[str, list[int]] = {}
     for row, name in enumerate(np.asarray(detections["tracklet"], str).tolist()):
         rows_of.setdefault(name, []).append(row)
+    unseen = unseen_of(night.detections, detections, rows_of)
+    others_of: dict[str, list[int]] = {}
+    for row, name in enumerate(unseen["tracklet"].tolist(), len(detections)):
+        others_of.setdefault(name, []).append(row)
+    wanted = vstack([each[_CUT] for each in (detections, unseen) if len(each)]) if len(detections) else detections
+    stamps, problems = stamps_of(wanted, {record.name: record.camera for record in night.records})
     named = {str(row["tracklet"]): row for row in known}
     columns = {name: detections[name].tolist() for name in (*_TEXTS, *_NUMBERS, "flags", "frame")}
     lines = [_detection(dict(zip(columns, values, strict=True))) for values in zip(*columns.values(), strict=True)]
     cards = [
-        _card(name, detections[rows], [lines[row] for row in rows], stamps[rows], named.get(name))
+        _card(name, detections[rows], [lines[row] for row in rows], named.get(name))
+        | _looks(stamps[[*rows, *others_of.get(name, [])]], len(rows))
+        | {"others": [number(wanted["mjd"][row], 9) for row in others_of.get(name, [])]}
         for name, rows in rows_of.items()
     ]
     _tell_apart(cards)
@@ -73,9 +85,7 @@ def number(value: float, decimals: int) -> float | None:
     return round(float(value), decimals) if math.isfinite(value) else None
 
 
-def _card(
-    name: str, rows: Table, lines: list[dict[str, Any]], stamps: np.ndarray, known: Mapping[str, Any] | None
-) -> dict[str, Any]:
+def _card(name: str, rows: Table, lines: list[dict[str, Any]], known: Mapping[str, Any] | None) -> dict[str, Any]:
     motion = motion_of(rows["mjd"], rows["ra"], rows["dec"])
     magnitude = np.asarray(rows["magnitude"], float)
     magnitude = magnitude[np.isfinite(magnitude)]
@@ -95,10 +105,14 @@ def _card(
         "angle": number(motion.position_angle, 2),
         "known": _known(known),
         "detections": lines,
-        "there": np.isfinite(stamps).any(axis=(1, 2)).tolist(),
-        # A screen has its first row above.
-        "stamps": base64.b64encode(as_grey(stamps)[:, ::-1].tobytes()).decode(),
     }
+
+
+def _looks(stamps: np.ndarray, detections: int) -> dict[str, Any]:
+    """Return the stamps of a tracklet, those of its detections first; a screen has its first row above."""
+    grey = as_grey(stamps, detections)[:, ::-1]
+    there = np.isfinite(stamps).any(axis=(1, 2)).tolist()
+    return {"there": there, "stamps": base64.b64encode(grey.tobytes()).decode()}
 
 
 def _known(row: Mapping[str, Any] | None) -> dict[str, Any]:

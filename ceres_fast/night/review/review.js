@@ -91,7 +91,10 @@
     card.filled = true;
     near.unobserve(card.article);
     const pixels = Uint8Array.from(atob(card.stamps), letter => letter.charCodeAt(0));
-    card.images = card.detections.map((_, number) => {
+    // In the order of time; stamps of exposures without a detection come after the others in the data.
+    const times = [...card.detections.map(each => each.mjd), ...card.others];
+    const looks = [...times.keys()].sort((one, other) => times[one] - times[other]);
+    card.images = looks.map(number => {
       const image = new ImageData(SIDE, SIDE);
       for (let place = 0; place < SIDE * SIDE; place++) {
         image.data.fill(pixels[number * SIDE * SIDE + place], 4 * place, 4 * place + 3);
@@ -102,13 +105,14 @@
     card.big = make("canvas", {width: SIDE, height: SIDE, "aria-hidden": "true"});
     card.bigText = make("figcaption");
     const big = make("figure", {class: "big"}, card.big, card.bigText);
-    const row = make("div", {class: card.detections.length > 4 ? "row" : "row few"});
-    card.figures = card.detections.map((each, number) => {
-      const label = card.there[number] ? `Stamp ${number + 1} of ${card.detections.length}` : "No pixels";
+    const row = make("div", {class: looks.length > 4 ? "row" : "row few"});
+    card.figures = looks.map((number, place) => {
+      const doubt = !card.there[number] ? "no pixels" : number < card.detections.length ? "" : "not detected";
+      const label = `Stamp ${place + 1} of ${looks.length}${doubt && `, ${doubt}`}`;
       const canvas = make("canvas", {width: SIDE, height: SIDE, role: "img", "aria-label": label});
-      canvas.getContext("2d").putImageData(card.images[number], 0, 0);
-      const figure = make("figure", {}, canvas,
-        make("figcaption", {}, card.there[number] ? clock(each.mjd) : "no pixels"));
+      canvas.getContext("2d").putImageData(card.images[place], 0, 0);
+      const figure = make("figure", {class: doubt && "doubt"}, canvas,
+        make("figcaption", {}, clock(times[number]), ...doubt ? [make("br"), doubt] : []));
       row.append(figure);
       return figure;
     });
@@ -140,6 +144,7 @@
     const lines = {
       Probability: fixed(card.probability, 3),
       Magnitude: fixed(card.magnitude, 2) + (card.filter ? ` (${card.filter})` : ""),
+      Seen: `in ${card.detections.length} exposures` + (card.others.length ? `, not in ${card.others.length}` : ""),
       Motion: `${fixed(card.rate, 2, "″/min")} at PA ${degrees(card)}`,
       ...card.kept ? {} : {Table: "dropped"},
       Known: make("span", {class: source && !name ? "new" : null}, known),

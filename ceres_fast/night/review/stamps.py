@@ -13,6 +13,7 @@ from ...errors import InputError
 from ...frames.cut import MostMissing, cut_stamps
 from ...frames.profiles import load_camera
 from ...frames.reading import read_frame
+from ...frames.sky import to_pixels
 from ...stamps import CENTRE, STAMP_SIZE
 
 EVERYTHING = MostMissing(share=1.0, central=9)
@@ -34,7 +35,8 @@ def stamps_of(detections: Table, cameras: Mapping[str, str]) -> tuple[np.ndarray
     Parameters
     ----------
     detections : astropy.table.Table
-        With the columns ``field``, ``frame``, ``hdu``, ``x`` and ``y`` of a night.
+        With the columns ``field``, ``frame``, ``hdu``, ``x``, ``y``, ``ra`` and ``dec`` of a night; where x and y are
+        not known, they are computed.
     cameras : mapping of str to str
         By field the profile with which its frames are read; empty, or not there, where there is none.
 
@@ -59,18 +61,23 @@ def stamps_of(detections: Table, cameras: Mapping[str, str]) -> tuple[np.ndarray
             problems.append(f"{path.name} is not there any more, or cannot be read")
             warn(f"{error} Its stamps are missing from the page")
             continue
-        x, y = (np.asarray(detections[name][rows], float) for name in ("x", "y"))
+        x, y, ra, dec = (np.array(detections[name][rows], float) for name in ("x", "y", "ra", "dec"))
+        computed = np.isnan(x + y) & np.isfinite(ra + dec)
+        if frame.wcs is not None and computed.any():
+            x[computed], y[computed] = to_pixels(frame.wcs, ra[computed], dec[computed])
         stamps[rows] = cut_stamps(frame.data, x, y, EVERYTHING)[0]
     return stamps, problems
 
 
-def as_grey(stamps: np.ndarray) -> np.ndarray:
+def as_grey(stamps: np.ndarray, deciding: int | None = None) -> np.ndarray:
     """Return the stamps of one tracklet as grey levels, all on the same scale.
 
     Parameters
     ----------
     stamps : numpy.ndarray
         Shape (n, 32, 32), float, axes (y, x), ADU; a stamp that is all NaN has no pixels.
+    deciding : int, optional
+        Only the first so many decide about the scale; all by default.
 
     Returns
     -------
@@ -89,7 +96,7 @@ def as_grey(stamps: np.ndarray) -> np.ndarray:
         return levels
     flat = known[there] - np.nanmedian(known[there], axis=(1, 2), keepdims=True)
     sigma = max(1.4826 * float(np.nanmedian(np.abs(flat))), 1e-6)
-    near = flat[:, _MIDDLE, _MIDDLE]
+    near = flat[np.flatnonzero(there) < (deciding or len(stamps))][:, _MIDDLE, _MIDDLE]
     peak = float(near[np.isfinite(near)].max(initial=0.0))
     low, high, grey = (np.arcsinh(each / (LINEAR * sigma)) for each in (-BELOW * sigma, max(peak, ABOVE * sigma), flat))
     levels[there] = np.nan_to_num(255 * ((grey - low) / (high - low)).clip(0, 1)).round().astype(np.uint8)

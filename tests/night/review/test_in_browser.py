@@ -302,6 +302,9 @@ def test_stamps_are_drawn_and_what_must_be_known_is_above_them(page: chromium.Pa
     assert f"Provisional: F0001, {DATE}; F0002, {DATE}. Nothing" in notes
     assert "the seeing is 3.1 arcsec" in notes
     assert "not kept in this browser" not in notes
+    texts = "[...document.querySelectorAll('article')].map(each => each.textContent)"
+    assert ["not detected" in text for text in page.run(texts)][:3] == [False, False, True]
+    assert "in 3 exposures, not in 1" in page.run(texts)[2]
     assert "433, 1.5″" in page.run("document.querySelectorAll('article')[1].textContent")
 
 

@@ -17,13 +17,17 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from ceres_fast.console import warnings_kept
+from ceres_fast.frames.reading import read_header
+from ceres_fast.frames.sky import to_sky
 from ceres_fast.night.detections import Night, table_of
 from ceres_fast.night.known import known_of
 from ceres_fast.night.record import ExposureRecord
 from ceres_fast.night.review import write_review
 from ceres_fast.night.review.cards import cards_of
 from ceres_fast.night.review.stamps import as_grey
+from ceres_fast.night.review.unseen import MOST
 
+from ...survey_files import ASTEROID, STARS, STEP, write_field
 from ..nights import night_of, tracklet_rows
 from .nights import DATE, known_table, small_night
 
@@ -67,9 +71,50 @@ def test_stamps_are_those_of_the_frames_with_the_first_row_below(tmp_path: Path)
     stamps = np.frombuffer(base64.b64decode(cards[0]["stamps"]), np.uint8).reshape(4, 32, 32)
     # The detection is at row 16 from below, which is row 15 from above.
     assert [np.unravel_index(each.argmax(), each.shape) for each in stamps] == [(15, 16)] * 4
-    edge = cards[2]
-    assert edge["there"] == [True, True, True]
-    assert len(base64.b64decode(edge["stamps"])) == 3 * 1024
+    assert [len(card["detections"]) for card in cards[:3]] == [4, 4, 3]
+    assert [len(base64.b64decode(card["stamps"])) for card in cards[:3]] == [4 * 1024] * 3
+
+
+def seen_in(folder: Path, *exposures: int, of: int = 4) -> Night:
+    """Return a night with the asteroid of a field, detected in some exposures; a star is in all of them."""
+    rows: dict[str, list[Any]] = {name: [] for name in ("frame", "field", "mjd", "x", "y", "ra", "dec", "tracklet")}
+    for number, path in enumerate(write_field(folder, of)):
+        frame = read_header(path)
+        for name, place in (("T", ASTEROID + STEP * number), ("", STARS[0])):
+            if name == "" or number in exposures:
+                ra, dec = to_sky(frame.wcs, *place)
+                values = (str(path), "F", frame.info.mjd, *place, float(ra), float(dec), name)
+                for column, value in zip(rows.values(), values, strict=True):
+                    column.append(value)
+    return Night(folder, [], table_of(dict(rows)))
+
+
+@pytest.mark.parametrize(("exposures", "missing"), [((0, 1, 3), 2), ((1, 2, 3), 0), ((0, 1, 2), 3)])
+def test_where_it_is_not_detected_its_place_is_shown_as_it_moves(
+    tmp_path: Path, exposures: tuple[int, ...], missing: int
+) -> None:
+    night = seen_in(tmp_path, *exposures)
+    (card,), _ = cards_of(night, Table())
+    times = sorted(set(night.detections["mjd"].tolist()))
+    assert card["others"] == pytest.approx([times[missing]], abs=1e-8)
+    stamps = np.frombuffer(base64.b64decode(card["stamps"]), np.uint8).reshape(4, 32, 32)
+    # The frame has it there, though the catalogue has not.
+    assert [np.unravel_index(each.argmax(), each.shape) for each in stamps] == [(15, 16)] * 4
+
+
+def test_of_long_sequences_only_what_is_detected_is_shown(tmp_path: Path) -> None:
+    (card,), _ = cards_of(seen_in(tmp_path, 0, 1, 2, of=MOST + 1), Table())
+    assert card["others"] == []
+    assert len(card["there"]) == 3
+
+
+def test_what_is_not_detected_decides_nothing_about_the_scale(tmp_path: Path) -> None:
+    random = np.random.default_rng(1)
+    stamps = random.normal(500, 3, (3, 32, 32))
+    stamps[:2, 16, 16] += 30
+    stamps[2, 16, 16] += 5000
+    np.testing.assert_allclose(as_grey(stamps, 2)[:2].astype(int), as_grey(stamps[:2]).astype(int), atol=3)
+    assert as_grey(stamps, 2)[0, 16, 16] > 235 > 150 > as_grey(stamps)[0, 16, 16]
 
 
 def test_frames_that_are_gone_or_broken_cost_their_stamps_only(tmp_path: Path) -> None:
