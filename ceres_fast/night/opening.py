@@ -16,7 +16,7 @@ from ..engines.gpus import driver
 from ..errors import CeresFastError, InputError
 from ..files import StrPath
 from ..frames.profiles import load_camera
-from ..locks import Busy, lock
+from ..locks import Busy, lock_where_possible
 from ..machine.scheduler import Lanes
 from ..settings.classifier import TableFormat
 from ..settings.night import NightOptions
@@ -139,10 +139,12 @@ def opened(
     write = _outputs(settings, own["to"] or (), own["observatory"], log)
     target.mkdir(parents=True, exist_ok=True)
     try:
-        held = lock(target / LOCK)
+        held = lock_where_possible(target / LOCK)
     except Busy as busy:
         action = "One process at a time writes a night"
         raise CeresFastError(f"{target}: {busy} is at work on it already. {action}.") from busy
+    if held.problem:
+        log.problem(f"{target}: cannot be locked ({held.problem}); see to it that no other process writes it")
     gpus = len(driver().gpus) if own["workers"] > 1 else 0
     environments = [{"CUDA_VISIBLE_DEVICES": str(number)} for number in range(gpus)] or [{}]
     with held, Lanes(own["workers"], own["scheduler"], environments) as lanes:

@@ -45,13 +45,15 @@ def status(output: Path) -> int:
         Where no night was begun.
     """
     said = read_json(output / STATUS, what="how a night stands", action="start `ceres-fast watch`, or name its output")
+    process, alive = f"process {said.get('pid')}", False
     try:
         lock(output / LOCK, shared=True).release()  # who asks may not be who may write there
-        alive = False
+        who = "nobody is at work"
     except Busy:
-        alive = True
+        who, alive = f"{process} is at work", True
+    except OSError as error:  # a disk without locks
+        who = f"whether {process} is at work cannot be told ({error.strerror})"
     numbers, latency = said.get("numbers", {}), said.get("latency", {})
-    who = f"process {said.get('pid')} is at work" if alive else "nobody is at work"
     say(f"{output}: {who}; as of {said.get('time')}")
     table("The night", ["", "number"], [(name.replace("_", " "), number) for name, number in numbers.items()])
     if latency:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import random
@@ -17,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from ceres_fast import locks
 from ceres_fast.errors import CeresFastError
 from ceres_fast.locks import lock
 from ceres_fast.night.opening import LOCK
@@ -204,6 +206,19 @@ def test_how_it_stands(three: Path, out: Path, model: Path, capsys: pytest.Captu
     with lock(out / LOCK):
         assert status(out) == 0
         assert "is at work" in capsys.readouterr().out
+
+
+def test_where_nothing_can_be_locked_it_goes_on_with_a_warning(
+    incoming: Path, out: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def unsupported(descriptor: int, how: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(locks.fcntl, "flock", unsupported)
+    watch(incoming, model, output=out, ended=lambda work, left: True)
+    assert "out: cannot be locked (No locks available)" in capsys.readouterr().err
+    assert status(out) == 3
+    assert f"whether process {os.getpid()} is at work cannot be told" in capsys.readouterr().out
 
 
 def test_one_at_a_time(three: Path, out: Path, model: Path) -> None:
