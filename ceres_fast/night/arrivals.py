@@ -110,9 +110,7 @@ class Arrivals:
             When the folder does not exist.
         """
         if not self.folder.is_dir():
-            raise InputError(
-                self.folder, "is not there", expected="the folder of a night", action="mount its disk"
-            )
+            raise InputError(self.folder, "is not there", expected="the folder of a night", action="mount its disk")
         listed = [
             Path(os.path.realpath(file.parent)) / file.name for file in files_below(self.folder, lambda error: None)
         ]
