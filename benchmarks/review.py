@@ -4,7 +4,7 @@
 
 OUT is the output of `ceres-fast night` for a simulated night, TRUTH the table of its asteroids. Needs Chromium.
 
-*Quick*: the tracklets of the night, those of its beginning twice until there are enough, on one page in a headless
+*Quick*: the tracklets of the night, the first of them twice so that there are 2,000, on one page in a headless
 Chromium, in a window of 1600x900 pixels. *load* is from the request to the end of the load event, after which keys
 answer. *Key to paint* is from the time of the key to the task after the next frame was drawn.
 
@@ -54,14 +54,13 @@ addEventListener("keydown", event => requestAnimationFrame(() => {
 
 
 def many(night: Night, number: int) -> Night:
-    """Return a night with so many tracklets: those that there are, again and again, each time a day later."""
+    """Return a night with so many tracklets: those that there are, again and again."""
     linked = night.detections[night.detections["tracklet"] != ""]
     names = np.unique(linked["tracklet"])
     parts = []
     for again in range(-(-number // len(names))):
         part = linked[np.isin(linked["tracklet"], names[: number - again * len(names)])]
         part["tracklet"] = [f"{name}, {again + 1}" for name in part["tracklet"]]
-        part["mjd"] += again
         part["kept"] = True
         parts.append(part)
     return Night(night.output, night.records, vstack(parts, metadata_conflicts="silent"))
