@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..artifact.latest import resolve
+from ..artifact.tracklet_model import tracklet_threshold
 from ..catalogues import Names, read_catalogue, write_catalogue
 from ..classify import classify
 from ..classify.account import CLASSIFIED, KEPT, PASSED_ON
@@ -24,7 +25,7 @@ from ..errors import CeresFastError
 from ..files import StrPath, copy_file
 from .arrivals import Exposure
 from .fields import Field
-from .record import ExposureRecord, FieldRecord, read_records, record_path, write_record
+from .record import ExposureRecord, FieldRecord, record_path, write_record
 
 SCORES = ".scores"
 """Folder in the output in which scores are kept, so that an exposure is scored once."""
@@ -74,12 +75,16 @@ class Settings:
 
 @dataclass(frozen=True)
 class Job:
-    """A field to be classified; `digest` is that of its settings, `version` that of its tables."""
+    """A field to be classified; `digest` is that of its settings, `version` that of its tables.
+
+    `replaces` names the fields whose tables will all be among them.
+    """
 
     settings: Settings
     field: Field
     digest: str
     version: int
+    replaces: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """Return which field it is, for messages."""
@@ -165,9 +170,10 @@ def classify_field(job: Job) -> FieldRecord:
         exposures=records,
         counts=counts,
         seconds={} if result is None else {name: round(value, 3) for name, value in result.steps.items()},
+        tracklet_threshold=tracklet_threshold(loaded(settings).classifier.tracklets) or 0.0,
         drift=[] if result is None else [line for lines in result.drift.values() for line in lines],
     )
-    put(settings.output, record)
+    put(job, record)
     return record
 
 
@@ -205,7 +211,7 @@ def pass_on_field(job: Job, why: str) -> FieldRecord:
         columns=settings.columns,
         exposures=records,
     )
-    put(settings.output, record)
+    put(job, record)
     return record
 
 
@@ -236,25 +242,26 @@ def target_of(settings: Settings, exposure: Exposure) -> Path:
     return frame_target(exposure.frame, exposure.catalogue, [settings.folder], settings.output, wanted)
 
 
-def put(output: Path, record: FieldRecord) -> None:
-    """Write the record of a field, and take away those whose tables are in it now: of a frame that came late, say."""
-    write_record(output, record)
-    for other in read_records(output):
-        if replaced(other, record):
-            record_path(output, other.name).unlink(missing_ok=True)
+def table_of(settings: Settings, exposure: Exposure) -> str:
+    """Return where the table of an exposure goes, relative to the output."""
+    return target_of(settings, exposure).relative_to(settings.output).as_posix()
 
 
-def replaced(other: FieldRecord, record: FieldRecord) -> bool:
-    """Tell whether all tables of a field are in the record of another now."""
-    tables = {each.table for each in record.exposures}
-    return other.name != record.name and {each.table for each in other.exposures} <= tables
+def put(job: Job, record: FieldRecord) -> None:
+    """Write the record of a field when those are gone whose tables are in it now: of a frame that came late, say.
+
+    Killed in between, the field is classified again.
+    """
+    for name in job.replaces:
+        record_path(job.settings.output, name).unlink(missing_ok=True)
+    write_record(job.settings.output, record)
 
 
 def _record_of(settings: Settings, exposure: Exposure, fate: str, why: str) -> ExposureRecord:
     return ExposureRecord(
         frame=str(exposure.frame),
         catalogue=str(exposure.catalogue),
-        table=target_of(settings, exposure).relative_to(settings.output).as_posix(),
+        table=table_of(settings, exposure),
         signature=list(exposure.signature),
         fate=fate,
         why=why,

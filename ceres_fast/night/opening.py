@@ -187,11 +187,10 @@ def _outputs(settings: Settings, to: Sequence[str], observatory: StrPath | None,
         return lambda: None
     from .detections import read_night
     from .observatory import read_observatory
-    from .writers import WRITERS, write_outputs
+    from .writers import check_outputs, write_outputs
 
-    if unknown := [name for name in to if name not in WRITERS]:
-        raise CeresFastError(f"--to {unknown[0]}: expected one of {', '.join(WRITERS)}.")
     who = None if observatory is None else read_observatory(Path(observatory))
+    check_outputs(to, who)
 
     def write() -> None:
         try:

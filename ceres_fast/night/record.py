@@ -60,6 +60,8 @@ class FieldRecord(msgspec.Struct, frozen=True, kw_only=True):
         How many detections were read, stationary, scored, kept, and how many tracklets there are.
     seconds : dict
         What took how long: read, cut, infer, write.
+    tracklet_threshold : float
+        Probability from which on a tracklet is taken for an asteroid; 0 where the classifier has none.
     drift : list of str
         In what way its exposures are unlike what the classifier was calibrated on: no guarantee is claimed then.
     """
@@ -73,6 +75,7 @@ class FieldRecord(msgspec.Struct, frozen=True, kw_only=True):
     columns: str = ""
     counts: dict[str, int] = {}
     seconds: dict[str, float] = {}
+    tracklet_threshold: float = 0.0
     drift: list[str] = []
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -108,8 +109,10 @@ def watch(
     with opened(folder, model, output, asked, settle=settle, pause=PAUSE) as (arrivals, work, write_outputs):
         wake: SimpleQueue[object] = SimpleQueue()
         written, gone = 0, False
+        writing: Future[None] | None = None
         work.warm_up()
-        with _changes(Path(folder), wake):
+        # Further formats are written beside the work: they take seconds, and no exposure waits for them.
+        with _changes(Path(folder), wake), ThreadPoolExecutor(1) as beside:
             while True:
                 try:
                     with warnings_kept() as warnings:  # what is odd about a file is odd at every look
@@ -124,10 +127,10 @@ def watch(
                 work.start(fields, wake.put)
                 left = len(work.left(fields))
                 work.state(left, arrivals.waiting)
-                if not work.running and not work.todo(fields) and work.written > written:
-                    write_outputs()
-                    written = work.written
-                if ended(work, left):
+                idle = writing is None or writing.done()
+                if idle and not work.running and not work.todo(fields) and work.written > written:
+                    writing, written = beside.submit(write_outputs), work.written
+                elif idle and ended(work, left):
                     return
                 # What is new is looked at again as soon as it may have settled.
                 soon = any(why == NEW for why in arrivals.waiting.values())

@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from astropy.table import Table
 
 from ceres_fast import locks
 from ceres_fast.errors import CeresFastError
 from ceres_fast.locks import lock
-from ceres_fast.night.opening import LOCK
+from ceres_fast.night.opening import LOCK, OUTPUTS
 from ceres_fast.night.record import read_records
 from ceres_fast.night.run import night, watch
 from ceres_fast.night.status import status
@@ -269,3 +270,12 @@ def test_told_to_end_it_ends(incoming: Path, out: Path, model: Path) -> None:
         assert process.wait(30) == 143
         assert "Traceback" not in process.stderr.read()
     assert len(tables(out)) == 1
+
+
+@pytest.mark.parametrize("command", [night, watch])
+def test_the_night_is_written_for_others_too(three: Path, out: Path, model: Path, command: Any) -> None:
+    more = {} if command is night else {"settle": 0.0, "every": 0.2, "ended": idle}
+    command(three, model, output=out, to=["votable", "ds9"], **more)
+    rows = Table.read(out / OUTPUTS / "night.vot")
+    assert len(rows) == 45
+    assert len(list((out / OUTPUTS / "ds9").rglob("*.reg"))) == 9

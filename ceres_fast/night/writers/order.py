@@ -43,7 +43,8 @@ class Order:
     observatory : Observatory, optional
         Who observed; some writers need it.
     accepted : frozenset of str, optional
-        The tracklets that a reviewer accepted; None: nobody has decided, and those are meant that are kept.
+        The tracklets that a reviewer accepted; None: nobody has decided, and those are meant that are
+        kept and not below the classifier's threshold for tracklets.
     known : mapping of str to str
         Names of known objects by tracklet.
     looked_up : bool
@@ -61,8 +62,14 @@ class Order:
         """Which tracklet a detection is in that is meant, shape (n,), str; empty: in none."""
         detections = self.night.detections
         tracklet = np.asarray(detections["tracklet"], str)
-        of_them = detections["kept"] if self.accepted is None else np.isin(tracklet, sorted(self.accepted))
-        return np.where(of_them, tracklet, "")
+        if self.accepted is not None:
+            return np.where(np.isin(tracklet, sorted(self.accepted)), tracklet, "")
+        limits = {record.name: record.tracklet_threshold for record in self.night.records}
+        fields, where = np.unique(np.asarray(detections["field"], str), return_inverse=True)
+        limit = np.array([limits.get(name, 0.0) for name in fields.tolist()], float)[where]
+        # What has no probability stays: nobody knows.
+        likely = ~(np.asarray(detections["tracklet_probability"], float) < limit)
+        return np.where(np.asarray(detections["kept"], bool) & likely, tracklet, "")
 
     @cached_property
     def placed(self) -> Table:
