@@ -16,7 +16,7 @@ PAGES = [
     *DEPLOY,
     *sorted((ROOT / "export").rglob("*.md")),
 ]
-TARGETS = ("workstation", "gpu", "rtx", "jetson", "triton", "cluster", "edge")
+TARGETS = ("workstation", "gpu", "rtx", "jetson", "triton", "cluster", "edge", "lsst")
 
 
 def shown(path: Path) -> str:
