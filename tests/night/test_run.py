@@ -138,7 +138,7 @@ def test_as_it_comes_the_bytes_are_the_same(
 
 @pytest.mark.slow
 def test_killed_at_any_moment_it_goes_on(incoming: Path, out: Path, model: Path, tmp_path: Path) -> None:
-    """SIGKILL (20 times in `benchmarks.night_kills`): no table is lost or half, and nothing is done twice."""
+    """SIGKILL (20 times in `benchmarks.watch`): no table is lost or half, and nothing is done twice."""
     given, source = random.Random(5), tmp_path / "source"
     fields = [f"F{number:02}" for number in range(5)]
     for field in fields:
