@@ -37,7 +37,7 @@ _APART = 0.75
 """The quantile of the distances: what lies in a cluster, as the pieces of a trail, does not say how dense a sky is."""
 
 FALSE_ALARMS = 0.01
-"""Share of the fields like those of calibration that are said to be beside them, at most."""
+"""Share of the fields like those of calibration that are said to be beside them, as far as all is normal."""
 
 
 @dataclass(frozen=True)

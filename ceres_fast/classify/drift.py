@@ -53,7 +53,8 @@ def watch(exposures: Sequence[Detections], scores: Sequence[Scores | None], run:
         if made is not None:
             made.flags[_scored(made)] |= DRIFTED
     info = exposures[0].info
-    ccd = f"CCD {info.ccd}: " if info.ccd else ""
+    named = info.ccd if info.ccd.upper().startswith("CCD") else f"CCD {info.ccd}"
+    ccd = f"{named}: " if info.ccd else ""
     drift = run.result.drift
     drift.setdefault(field_of(info), []).extend(f"{ccd}{each}" for each in said)
     if len(drift) <= LOUD:

@@ -54,8 +54,14 @@ def models(*runs: Path) -> list[keras.Model]:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
+    seen = {"lowest": 0.9, "highest": 1.6, "mean": 0.2, "deviation": 0.1}
     return write_run(
-        tmp_path / "run", threshold=0.25, operating_point=POINT, scaling={"method": "temperature", "temperature": 2}
+        tmp_path / "run",
+        threshold=0.25,
+        operating_point=POINT,
+        scaling={"method": "temperature", "temperature": 2},
+        tracklets={"weights": {"mean_logit": 1.0}, "intercept": 0.0, "operating_point": POINT},
+        conditions={"fields": 9, "exposures": 36, "quantities": {"seeing": seen}},
     )
 
 
@@ -76,6 +82,7 @@ def test_views_of_a_run(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert (said.views, said.members) == (8, ())
         # What was calibrated for the run's own answers does not hold for their mean.
         assert (said.threshold, said.scaling, said.operating_point) == (0.5, None, None)
+        assert (said.tracklets, said.conditions) == (None, None)
     assert {"views": 8}.items() <= json.loads((path.parent / "classifier.json").read_text()).items()
     printed = " ".join(capsys.readouterr().out.split())
     for words in (
