@@ -135,11 +135,14 @@ def test_it_writes_what_classify_writes_here(product: Path, model: Model, scheme
     assert {shape[0] for shape in model.shapes} <= {1, 2}  # never more than the server takes
 
 
-def test_the_command_line_takes_an_address(product: Path, model: Model, scheme: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", ["classify", "night"])
+def test_the_command_line_takes_an_address(
+    product: Path, model: Model, scheme: str, tmp_path: Path, command: str
+) -> None:
     write_field(tmp_path / "night")
     with SERVERS[scheme](model) as server:
         options = ["--model", str(of(scheme, server)), "--output", str(tmp_path / "there")]
-        done = CliRunner().invoke(app, ["classify", str(tmp_path / "night"), *options])
+        done = CliRunner().invoke(app, [command, str(tmp_path / "night"), *options])
     assert done.exit_code == 0, done.output
     classify([tmp_path / "night"], product, output=tmp_path / "here")
     tables = [sorted(path.read_bytes() for path in (tmp_path / out).rglob("*.cat")) for out in ("here", "there")]
