@@ -43,7 +43,8 @@ def cards_of(night: Night, known: Table) -> tuple[list[dict[str, Any]], list[str
     Returns
     -------
     cards : list of dict
-        In the order of fields and times; None for numbers that are not known. ``key`` is the same as long as the
+        In the order of fields and times; None for numbers that are not known. ``candidate``: it is kept, and not below
+        the classifier's threshold for tracklets. ``key`` is the same as long as the
         tracklet has the same detections, whatever it is called: by it decisions are kept. ``designation`` is what
         stands in the truth for it: the name of the known object, else its own. ``others`` are the times of exposures
         without a detection, whose stamps come after those of ``detections``.
@@ -62,10 +63,11 @@ def cards_of(night: Night, known: Table) -> tuple[list[dict[str, Any]], list[str
     wanted = vstack([each[_CUT] for each in (detections, unseen) if len(each)]) if len(detections) else detections
     stamps, problems = stamps_of(wanted, {record.name: record.camera for record in night.records})
     named = {str(row["tracklet"]): row for row in known}
+    limits = {record.name: record.tracklet_threshold for record in night.records}
     columns = {name: detections[name].tolist() for name in (*_TEXTS, *_NUMBERS, "flags", "frame")}
     lines = [_detection(dict(zip(columns, values, strict=True))) for values in zip(*columns.values(), strict=True)]
     cards = [
-        _card(name, detections[rows], [lines[row] for row in rows], named.get(name))
+        _card(name, detections[rows], [lines[row] for row in rows], named.get(name), limits)
         | _looks(stamps[[*rows, *others_of.get(name, [])]], len(rows))
         | {"others": [number(wanted["mjd"][row], 9) for row in others_of.get(name, [])]}
         for name, rows in rows_of.items()
@@ -85,7 +87,15 @@ def number(value: float, decimals: int) -> float | None:
     return round(float(value), decimals) if math.isfinite(value) else None
 
 
-def _card(name: str, rows: Table, lines: list[dict[str, Any]], known: Mapping[str, Any] | None) -> dict[str, Any]:
+def _card(
+    name: str,
+    rows: Table,
+    lines: list[dict[str, Any]],
+    known: Mapping[str, Any] | None,
+    limits: Mapping[str, float],
+) -> dict[str, Any]:
+    # What has no probability stays: nobody knows.
+    unlikely = float(rows["tracklet_probability"][0]) < limits.get(str(rows["field"][0]), 0.0)
     motion = motion_of(rows["mjd"], rows["ra"], rows["dec"])
     magnitude = np.asarray(rows["magnitude"], float)
     magnitude = magnitude[np.isfinite(magnitude)]
@@ -98,7 +108,7 @@ def _card(name: str, rows: Table, lines: list[dict[str, Any]], known: Mapping[st
         ),
         "field": str(rows["field"][0]),
         "filter": " ".join(dict.fromkeys(filter(None, np.asarray(rows["filter"], str).tolist()))),
-        "kept": bool(np.any(rows["kept"])),
+        "candidate": bool(np.any(rows["kept"])) and not unlikely,
         "probability": number(rows["tracklet_probability"][0], 5),
         "magnitude": number(np.median(magnitude), 3) if len(magnitude) else None,
         "rate": number(motion.rate, 4),

@@ -146,7 +146,7 @@
       Magnitude: fixed(card.magnitude, 2) + (card.filter ? ` (${card.filter})` : ""),
       Seen: `in ${card.detections.length} exposures` + (card.others.length ? `, not in ${card.others.length}` : ""),
       Motion: `${fixed(card.rate, 2, "″/min")} at PA ${degrees(card)}`,
-      ...card.kept ? {} : {Table: "dropped"},
+      ...card.candidate ? {} : {Candidate: "no: below the threshold, or dropped"},
       Known: make("span", {class: source && !name ? "new" : null}, known),
     };
     return make("dl", {class: "facts"}, ...Object.entries(lines).flatMap(
@@ -218,18 +218,18 @@
   };
 
   function wanted(card) {
-    const {field, known, decision, table, probability} = chosen;
+    const {field, known, decision, candidate, probability} = chosen;
     return (!field || card.field === field)
       && (!known || known === (card.known.name ? "known" : card.known.source ? "new" : "unasked"))
       && (!decision || card.decision === decision)
-      && (!table || card.kept === (table === "kept"))
+      && (!candidate || card.candidate === (candidate === "yes"))
       && (card.probability === null || card.probability >= probability); // in doubt it is shown
   }
 
   let chosen = {};
 
   function refresh(anew = false) {
-    chosen = Object.fromEntries(["field", "known", "decision", "table"].map(name => [name, byId(name).value]));
+    chosen = Object.fromEntries(["field", "known", "decision", "candidate"].map(name => [name, byId(name).value]));
     chosen.probability = Number(byId("probability").value);
     const order = ORDERS[byId("order").value];
     shown = cards.filter(wanted);
@@ -413,7 +413,7 @@
 
   function begin() {
     const counts = new Map();
-    for (const card of cards) counts.set(card.field, (counts.get(card.field) ?? 0) + card.kept);
+    for (const card of cards) counts.set(card.field, (counts.get(card.field) ?? 0) + card.candidate);
     for (const [field, number] of counts) byId("field").append(make("option", {value: field}, `${field} (${number})`));
     for (const {about, text} of night.notes) {
       byId("notes-list").append(make("li", {}, make("strong", {}, about), text && `. ${text}`));
@@ -421,7 +421,7 @@
     const warning = "Decisions are not kept in this browser: they are lost when the page is closed. Save them as a file; it can be loaded again.";
     byId("notes-list").append(make("li", {id: "not-stored"}, warning));
     cards.forEach(shell);
-    byId("table").closest("label").hidden = cards.every(card => card.kept);
+    byId("candidate").closest("label").hidden = cards.every(card => card.candidate);
     restore();
     store();
     byId("footer").textContent = `Written by ceres-fast ${night.version}. This page sends nothing, and fetches nothing.`;

@@ -204,18 +204,20 @@ def test_where_nothing_is_accepted_the_file_has_no_row(page: chromium.Page, revi
     assert table.meta["rejected"] == [f"F0001, {DATE}: 1"]
 
 
-def test_what_was_dropped_is_shown_where_that_is_asked_for(page: chromium.Page, tmp_path: Path) -> None:
+def test_what_is_no_candidate_is_shown_where_that_is_asked_for(page: chromium.Page, tmp_path: Path) -> None:
     rows = [tracklet_rows(name, "F", 10.0 + n, 5.0, 1.0, 0.0, 60000.1) for n, name in enumerate("ABC")]
     rows[0]["kept"], rows[1]["kept"] = [False] * 4, [False, True, True, True]
-    write_review(night_of(*rows), tmp_path / "review.html", Table())
+    rows += [tracklet_rows(name, "F", 20.0 + n, 5.0, 1.0, 0.0, 60000.1) for n, name in enumerate("DE")]
+    rows[3]["tracklet_probability"], rows[4]["tracklet_probability"] = [0.3] * 4, [np.nan] * 4
+    write_review(night_of(*rows, tracklet_threshold=0.4), tmp_path / "review.html", Table())
     page.open(tmp_path / "review.html")
     titles = "[...document.querySelectorAll('h2')].map(each => each.textContent).filter(each => each.length === 1)"
-    assert page.run(titles) == ["B", "C"]
-    page.choose("table", "dropped")
-    assert page.run(titles) == ["A"]
+    assert page.run(titles) == ["B", "C", "E"]
+    page.choose("candidate", "no")
+    assert page.run(titles) == ["A", "D"]
     assert "dropped" in page.run("document.querySelector('.facts').textContent")
-    page.choose("table", "")
-    assert page.run(titles) == ["A", "B", "C"]
+    page.choose("candidate", "")
+    assert page.run(titles) == ["A", "B", "C", "D", "E"]
 
 
 def test_filters_hide_and_never_decide(page: chromium.Page, review: Path) -> None:
