@@ -8,7 +8,8 @@ OUT is the output of `ceres-fast night` for a simulated night, TRUTH the table o
 Chromium, in a window of 1600x900 pixels. *load* is from the request to the end of the load event, after which keys
 answer. *Key to paint* is from the time of the key to the task after the next frame was drawn.
 
-*Keys*: somebody who knows which tracklets are asteroids goes through those that were kept, field by field: `a` for an
+*Keys*: somebody who knows which tracklets are asteroids goes through the candidates (those that were kept,
+and are not below the classifier's threshold), field by field: `a` for an
 asteroid, `r` for anything else, `s` at the end. What is pressed is counted, and the saved file is compared with what
 was meant.
 """
