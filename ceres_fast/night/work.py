@@ -17,7 +17,7 @@ from ..errors import CeresFastError
 from ..machine.scheduler import Lanes
 from ..machine.workers import Outcome
 from .fields import Field
-from .job import Job, Settings, classify_field, pass_on_field, replaced, warm_up
+from .job import Job, Settings, classify_field, pass_on_field, table_of, warm_up
 from .log import Log, Metrics, write_status
 from .record import FieldRecord, read_records
 
@@ -113,10 +113,16 @@ class Work:
         """Begin with as many fields as there are places; `done` is called from another thread when one is finished."""
         for each in self.todo(fields)[: self.lanes.count - len(self._running)]:
             before = self.records.get(each.name)
-            job = Job(self.settings, each, self.digest, 1 if before is None else before.version + 1)
+            version = 1 if before is None else before.version + 1
+            job = Job(self.settings, each, self.digest, version, self._replaced_by(each))
             future = self.lanes.start(classify_field, job, LONGEST)
             self._running[future] = job
             future.add_done_callback(done)
+
+    def _replaced_by(self, each: Field) -> tuple[str, ...]:
+        tables = {table_of(self.settings, exposure) for exposure in each.exposures}
+        others = [other for other in self.records.values() if other.name != each.name]
+        return tuple(other.name for other in others if {one.table for one in other.exposures} <= tables)
 
     def collect(self) -> None:
         """Take what is finished: enter its record, or try again later, or pass its catalogues on."""
@@ -158,8 +164,8 @@ class Work:
 
     def _enter(self, job: Job, record: FieldRecord) -> None:
         latency = self.clock() - job.field.arrived
+        self.records = {name: other for name, other in self.records.items() if name not in job.replaces}
         self.records[record.name] = record
-        self.records = {name: other for name, other in self.records.items() if not replaced(other, record)}
         self.written += len(record.exposures)
         self._latencies.append(latency)
         self.metrics.field(record, latency)
