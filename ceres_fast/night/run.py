@@ -130,6 +130,7 @@ def watch(
                 idle = writing is None or writing.done()
                 if idle and not work.running and not work.todo(fields) and work.written > written:
                     writing, written = beside.submit(write_outputs), work.written
+                    writing.add_done_callback(wake.put)
                 elif idle and ended(work, left):
                     return
                 # What is new is looked at again as soon as it may have settled.
