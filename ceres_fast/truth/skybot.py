@@ -163,7 +163,7 @@ def query_skybot(centre: tuple[float, float], radius: float, mjd: float, observa
     except (OSError, ValueError, TypeError, KeyError, SyntaxError, IndexError) as error:  # requests' are OSErrors
         reason = (str(error) or type(error).__name__).strip().splitlines()[0][:200]
         raise CeresFastError(
-            f"SkyBoT could not be asked ({reason}). Try again where there is a network, or pass --truth FILE."
+            f"SkyBoT could not be asked ({reason}). Try again where there is a network, or name a file in its place."
         ) from error
 
 

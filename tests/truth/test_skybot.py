@@ -111,7 +111,7 @@ def test_no_network_is_a_clear_error_and_nothing_is_written(field, tmp_path, mon
         raise error
 
     monkeypatch.setattr(imcce.Skybot, "_request", fails)
-    with pytest.raises(CeresFastError, match=rf"SkyBoT could not be asked \({error}\).*--truth FILE"):
+    with pytest.raises(CeresFastError, match=rf"SkyBoT could not be asked \({error}\).*name a file"):
         query_skybot((10.0, 5.0), 0.1, 60310.9, "950")
     with pytest.raises(CeresFastError, match="SkyBoT"):
         truth_from_skybot([read_info(field.frames[0])], "950", tmp_path / "known.csv")
