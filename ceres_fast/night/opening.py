@@ -195,7 +195,7 @@ def _outputs(settings: Settings, to: Sequence[str], observatory: StrPath | None,
     def write() -> None:
         try:
             written = write_outputs(read_night(settings.output), to, settings.output / OUTPUTS, who, overwrite=True)
-        except CeresFastError as error:  # the tables are there, and this can be written later
+        except Exception as error:  # whatever it is: the tables are there, and this can be written later
             log.problem(f"{error} What --to asks for is as it was before")
             return
         names = [str(path) for path in written]

@@ -49,7 +49,8 @@ class FieldRecord(msgspec.Struct, frozen=True, kw_only=True):
     version : int
         How often its tables were written, from 1.
     provisional : bool
-        Whether nothing can be called stationary yet: no row was left out, and no guarantee applies.
+        Whether nothing but given fixed sources can be called stationary yet: no other row was left out, and no
+        guarantee applies.
     settings : str
         SHA-256 of the classifier's file and the options that it was classified with.
     exposures : list of ExposureRecord

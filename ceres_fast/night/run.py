@@ -86,8 +86,9 @@ def watch(
     """Classify exposures as they appear, until it is told to end.
 
     An exposure that is alone is classified at once; nothing can be called stationary yet, its scores are provisional,
-    and none of its rows is left out. It is classified again with its field whenever another one has come, so that the
-    tables of a field are always the best that is known. The newest exposures come first.
+    and none of its rows is left out but fixed sources that are given. It is classified again with its field whenever
+    another one has come, so that the tables of a field are always the best that is known. The newest exposures come
+    first.
 
     Parameters
     ----------
