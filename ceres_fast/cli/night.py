@@ -59,9 +59,7 @@ def night(
     compute_with(**computing)
     from ..night.run import night
 
-    result = night(
-        folder, model or run, output=output, columns=columns, to=to, **asdict(of_night), **options, **shared
-    )
+    result = night(folder, model or run, output=output, columns=columns, to=to, **asdict(of_night), **options, **shared)
     if result.status:
         raise typer.Exit(result.status)
 
