@@ -2,9 +2,9 @@
 
     python -m benchmarks.watch FRAMES --model MODEL --work WORK
 
-FRAMES is a folder of `ceres-fast simulate`. Its frames are put together, four by four, as the CCDs of a mosaic, and
-detected so deep that each has about 3,000 detections. Then `ceres-fast watch` runs as a user runs it, and exposures are
-moved into its folder by one rename, the frame before its catalogue:
+FRAMES is a folder of `ceres-fast simulate`, for the long night and the kills. The mosaics are simulated here: frames of
+2048x4100 pixels with so many stars that each has about 3,000 detections, put together four by four. Then `ceres-fast
+watch` runs as a user runs it, and exposures are moved into its folder by one rename, the frame before its catalogue:
 
 * *one by one*: the next comes when the table of the one before is there. Nothing waits for anything else, as at 60 s
   an exposure. The night is replayed into new folders until there are as many arrivals as asked for;
@@ -31,6 +31,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from queue import Empty, Queue
 from typing import Any
@@ -42,14 +43,20 @@ from astropy.io import fits
 from benchmarks.machine import write_result
 from ceres_fast.console import say, table
 from ceres_fast.files import read_json
+from ceres_fast.folders import atomic_directory
 from ceres_fast.night.record import read_records
+from ceres_fast.synthetic.simulate.constants import CONSTANTS
+from ceres_fast.synthetic.simulate.survey import Plan, write_survey
 
 CCDS, EXPOSURES = 4, 4
+SHAPE, SEED = (4100, 2048), 41
+"""Of the frames (ny, nx), and of what is random in them."""
+
 GAP = 2100
 """Columns from one CCD to the next."""
 
-DEEP = ["--threshold=1.05", "--min-area=3"]
-"""Options of `ceres-fast detect` with which a frame of 2048x4100 pixels has about 3,000 detections."""
+STARS = 5.8
+"""Times the stars of the simulation, with which a frame of 2048x4100 pixels has about 3,000 detections."""
 
 SECONDS = 300.0
 """After which a table that has not come does not come."""
@@ -60,12 +67,23 @@ def command(*words: object) -> list[str]:
     return [sys.executable, "-m", "ceres_fast", *map(str, words)]
 
 
+def simulated(folder: Path, fields: int) -> Path:
+    """Simulate the CCDs of the mosaics of some fields, each as a field of its own."""
+    if not folder.is_dir():
+        stars = replace(CONSTANTS.stars, density=STARS * CONSTANTS.stars.density)
+        plan = Plan(fields * CCDS, EXPOSURES, 0, SEED, SHAPE, replace(CONSTANTS, stars=stars))
+        with atomic_directory(folder) as made:
+            write_survey(made, plan)
+    return folder
+
+
 def mosaics(frames: Path, folder: Path, fields: int) -> list[Path]:
     """Make the mosaics of some fields and their catalogues; return the frames in the order of time."""
     singles = sorted({path.parents[1] for path in frames.rglob("resamp/*.fits")})
     made = []
     for field in range(fields):
         parts = singles[field * CCDS : (field + 1) * CCDS]
+        began: dict[str, np.ndarray] = {}
         for number in range(1, EXPOSURES + 1):
             path = folder / f"M{field:02}" / "resamp" / f"M{field:02}-{number}.fits"
             made.append(path)
@@ -76,19 +94,23 @@ def mosaics(frames: Path, folder: Path, fields: int) -> list[Path]:
             for ccd, part in enumerate(parts):
                 with fits.open(part / "resamp" / f"{part.name}-{number}.fits") as hdulist:
                     data, header = hdulist[0].data.copy(), hdulist[0].header.copy()
+                here = np.array([header["CRVAL1"], header["CRVAL2"]])
+                start = began.setdefault(part.name, here)
                 if ccd == 0:
                     shown = {name: header[name] for name in ("MJD-OBS", "EXPTIME", "FILTER") if name in header}
-                    own = (header["CRVAL1"], header["CRVAL2"])
                     first = fits.Header({"OBJECT": f"M{field:02}", **shown})
                     hdus.append(fits.PrimaryHDU(header=first))
                 for name in ("OBJECT", *shown, "CCDNAME"):
                     header.remove(name, ignore_missing=True)
-                header["CRVAL1"], header["CRVAL2"] = own
+                # All CCDs point where the first does; each has the offsets of its own exposures.
+                own = began[parts[0].name]
+                offset = (here - start) * [np.cos(np.radians(start[1])) / np.cos(np.radians(own[1])), 1]
+                header["CRVAL1"], header["CRVAL2"] = own + offset
                 header["CRPIX1"] -= ccd * GAP
                 hdus.append(fits.ImageHDU(data, header, name=f"CCD{ccd + 1}"))
             fits.HDUList(hdus).writeto(path)
     if any(not catalogue_of(path).exists() for path in made):
-        subprocess.run(command("detect", folder, *DEEP, "--overwrite"), check=True)
+        subprocess.run(command("detect", folder, "--overwrite"), check=True)
     return sorted(made, key=lambda path: path.stem)
 
 
@@ -330,7 +352,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results/watch.json"))
     given = parser.parse_args()
     source = given.work / "mosaics"
-    night = mosaics(given.frames, source, given.fields)
+    night = mosaics(simulated(given.work / "dense", given.fields), source, given.fields)
     result: dict[str, Any] = read_json(given.output, what="a result") if given.output.exists() else {}
     result.pop("machine", None)
     for model in given.model:
