@@ -170,6 +170,7 @@ def classify_field(job: Job) -> FieldRecord:
         exposures=records,
         counts=counts,
         seconds={} if result is None else {name: round(value, 3) for name, value in result.steps.items()},
+        cost={} if result is None else {name: int(number) for name, number in result.cost.items()},
         tracklet_threshold=tracklet_threshold(loaded(settings).classifier.tracklets) or 0.0,
         drift=[] if result is None else [line for lines in result.drift.values() for line in lines],
     )

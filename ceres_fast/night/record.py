@@ -61,6 +61,8 @@ class FieldRecord(msgspec.Struct, frozen=True, kw_only=True):
         How many detections were read, stationary, scored, kept, and how many tracklets there are.
     seconds : dict
         What took how long: read, cut, infer, write.
+    cost : dict
+        What the rules cost synthetic asteroids (`selection.track_cost`).
     tracklet_threshold : float
         Probability from which on a tracklet is taken for an asteroid; 0 where the classifier has none.
     drift : list of str
@@ -76,6 +78,7 @@ class FieldRecord(msgspec.Struct, frozen=True, kw_only=True):
     columns: str = ""
     counts: dict[str, int] = {}
     seconds: dict[str, float] = {}
+    cost: dict[str, int] = {}
     tracklet_threshold: float = 0.0
     drift: list[str] = []
 

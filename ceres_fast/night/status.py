@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from ..classify.account import PASSED_ON
 from ..console import say, table
 from ..files import read_json
 from ..locks import Busy, lock
+from ..selection.track_cost import cost_rows
 from .log import STATUS, Log
 from .opening import LOCK
 from .record import FieldRecord
@@ -77,6 +79,9 @@ def end_of(records: Sequence[FieldRecord], waiting: Mapping[Path, str], dropping
         for each in records
     ]
     log.table("The night", ["field", "exposures", *COUNTS, ""], rows)
+    heading, costs = cost_rows(sum((Counter(each.cost) for each in records), Counter()))
+    if costs:
+        log.table("What the rules cost, by synthetic asteroids", heading, costs)
     unfiltered = [each for each in exposures if each.fate == PASSED_ON]
     found, classified = len(exposures) + len(waiting), len(exposures) - len(unfiltered)
     log.event(
