@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-OPTIONS = (
+ALONE = (
     "--headless=new",
     "--no-sandbox",
     "--disable-gpu",
@@ -30,7 +30,6 @@ OPTIONS = (
     "--disable-component-update",
     "--disable-sync",
     "--hide-scrollbars",
-    "--remote-debugging-pipe",
 )
 """Options with which a browser shows a page, and does nothing else."""
 
@@ -57,7 +56,7 @@ class Browser:
         # Beyond 4, so that neither is overwritten where the browser expects them.
         high = [fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, 10) for each in (to_child, from_child)]
         self._process = subprocess.Popen(
-            [program, *OPTIONS, f"--user-data-dir={folder / 'profile'}", "about:blank"],
+            [program, *ALONE, "--remote-debugging-pipe", f"--user-data-dir={folder / 'profile'}", "about:blank"],
             preexec_fn=lambda: [os.dup2(each, number) for number, each in enumerate(high, 3)] and None,
             pass_fds=(3, 4),
             env=os.environ | {"HOME": str(folder)},

@@ -59,13 +59,13 @@ def night(folder: StrPath, model: StrPath, *, output: StrPath, **asked: Unpack[A
                 expected="frames (FITS), each with its catalogue beside it or in ../sextractor_cat",
                 action="name the folder that holds them, or make catalogues with `ceres-fast detect`",
             )
-        while work.left(fields) or work.running:
-            work.start(fields, wake.put)
+        while (due := work.left(fields)) or work.running:
+            work.start(due, wake.put)
             if not work.running:
                 raise CeresFastError("fields cannot be classified, and their catalogues not be passed on; see above.")
             wake.get()
             work.collect()
-            work.state(len(work.left(fields)), arrivals.waiting)
+            work.state(len(due), arrivals.waiting)
         work.state(0, arrivals.waiting)
         write_outputs()
         records = [work.records[each.name] for each in fields]
@@ -125,11 +125,12 @@ def watch(
                     if not gone:
                         work.log.problem(f"{error} It is looked for again and again")
                     gone = True
-                work.start(fields, wake.put)
-                left = len(work.left(fields))
+                due = work.left(fields)
+                left = len(due)
+                work.start(due, wake.put)
                 work.state(left, arrivals.waiting)
                 idle = writing is None or writing.done()
-                if idle and not work.running and not work.todo(fields) and work.written > written:
+                if idle and not work.running and not work.todo(due) and work.written > written:
                     writing, written = beside.submit(write_outputs), work.written
                     writing.add_done_callback(wake.put)
                 elif idle and ended(work, left):

@@ -87,21 +87,20 @@ class Work:
         """How many fields are being classified."""
         return len(self._running)
 
-    def todo(self, fields: Sequence[Field]) -> list[Field]:
-        """Return the fields whose tables are not the best that is known, that whose last exposure is newest first."""
+    def todo(self, due: Sequence[Field]) -> list[Field]:
+        """Return those of the fields that are due (`left`) that can begin now, that with the newest exposure first."""
         now = self.clock()
         busy = {each.frame for job in self._running.values() for each in job.field.exposures}
         waiting = [
             each
-            for each in fields
-            if self._is_due(each)
-            and self._not_before.get(_key(each), -math.inf) <= now
+            for each in due
+            if self._not_before.get(_key(each), -math.inf) <= now
             and not busy & {exposure.frame for exposure in each.exposures}
         ]
         return sorted(waiting, key=lambda each: (-each.arrived, each.name))
 
     def left(self, fields: Sequence[Field]) -> list[Field]:
-        """Return all fields that are due, whenever."""
+        """Return the fields whose tables are not the best that is known; that asks the disk for each."""
         return [each for each in fields if self._is_due(each)]
 
     def warm_up(self) -> None:
@@ -109,9 +108,9 @@ class Work:
         for _ in range(self.lanes.count):
             self.lanes.start(warm_up, self.settings, LONGEST)
 
-    def start(self, fields: Sequence[Field], done: Callable[[object], None]) -> None:
-        """Begin with as many fields as there are places; `done` is called from another thread when one is finished."""
-        for each in self.todo(fields)[: self.lanes.count - len(self._running)]:
+    def start(self, due: Sequence[Field], done: Callable[[object], None]) -> None:
+        """Begin with as many of them as there are places; `done` is called from another thread when one is finished."""
+        for each in self.todo(due)[: self.lanes.count - len(self._running)]:
             before = self.records.get(each.name)
             version = 1 if before is None else before.version + 1
             job = Job(self.settings, each, self.digest, version, self._replaced_by(each))

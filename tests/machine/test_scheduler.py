@@ -14,6 +14,8 @@ from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.machine import scheduler
 from ceres_fast.machine.scheduler import Workers
 
+from ..clusters import cluster
+
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 
@@ -117,27 +119,11 @@ def test_ctrl_c_ends_the_workers_and_only_this_process_speaks(tmp_path):
     assert said.count("Traceback") == said.count("KeyboardInterrupt") == 1
 
 
-CLUSTER = """
-import sys
-from dask.distributed import LocalCluster
-
-if __name__ == "__main__":
-    with LocalCluster(n_workers=1, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0") as cluster:
-        print(cluster.scheduler_address, flush=True)
-        sys.stdin.read()
-"""
-
-
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
     """The address of a cluster that another process has started."""
-    program = tmp_path_factory.mktemp("cluster") / "cluster.py"
-    program.write_text(CLUSTER)
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
-    with subprocess.Popen([sys.executable, str(program)], env=os.environ | {"PYTHONPATH": path}, **pipes) as process:
-        yield process.stdout.readline().strip()
-        process.stdin.close()
+    with cluster(tmp_path_factory.mktemp("cluster"), workers=1) as started:
+        yield started
 
 
 @pytest.mark.slow

@@ -28,6 +28,7 @@ from ceres_fast.night.run import night, watch
 from ceres_fast.night.status import status
 from ceres_fast.night.work import COUNTS, Work
 
+from ..clusters import cluster
 from ..survey_files import write_exposure, write_field
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
@@ -86,25 +87,10 @@ def test_whatever_the_workers_the_bytes_are_the_same(three: Path, out: Path, mod
     assert tables(tmp_path / "two") == tables(out)
 
 
-CLUSTER = """
-import sys
-from dask.distributed import LocalCluster
-if __name__ == "__main__":
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
-        print(cluster.scheduler_address, flush=True)
-        sys.stdin.read()
-"""
-
-
 @pytest.mark.slow
 def test_on_a_cluster_the_bytes_are_the_same(three: Path, out: Path, model: Path, tmp_path: Path) -> None:
-    (tmp_path / "cluster.py").write_text(CLUSTER)
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
-    with subprocess.Popen([sys.executable, tmp_path / "cluster.py"], env=ENVIRONMENT, **pipes) as process:  # type: ignore[call-overload]
-        address = process.stdout.readline().strip()
+    with cluster(tmp_path) as address:
         night(three, model, output=tmp_path / "there", scheduler=address)
-        process.stdin.close()
-        process.wait(60)
     night(three, model, output=out)
     assert tables(tmp_path / "there") == tables(out)
 

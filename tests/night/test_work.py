@@ -49,7 +49,7 @@ class Telescope:
     def turn(self, seconds: float = 1.0) -> list[str]:
         """Look, do one thing, and return the frames that were classified."""
         self.now += seconds
-        self.work.start(self.fields(), lambda future: None)
+        self.work.start(self.work.left(self.fields()), lambda future: None)
         (started,) = [each.field for each in self.work._running.values()] or [None]
         self.work.collect()
         return [each.frame.name for each in started.exposures] if started else []

@@ -5,13 +5,15 @@ Format: IAU ADES, version 2022, https://github.com/IAU-ADES/ADES-Master; the for
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 
 from ... import __version__
 from ..observatory import Observatory, aperture_of
-from .observations import Observation, iso_time
+from .observations import Observation, iso_time, observations_of
+from .order import Files, Order, needed_observatory
 
 VERSION = "2022"
 
@@ -25,6 +27,13 @@ LARGEST_EXPOSURE = 99_999.0
 """s; a longer one does not fit."""
 
 Group = list[tuple[str, str]]
+
+
+def report(order: Order, name: str, write: Callable[[Path, Observatory, list[Observation]], None]) -> Files:
+    """Return what writes a report under a name; None where nothing is to be reported: ADES has no empty report."""
+    observatory = needed_observatory(order, "an ADES report")
+    observations = observations_of(order)
+    return {name: (lambda path: write(path, observatory, observations)) if observations else None}
 
 
 def context(observatory: Observatory) -> list[tuple[str, Group]]:

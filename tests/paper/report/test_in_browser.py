@@ -17,25 +17,10 @@ from matplotlib import image
 from ceres_fast.paper.report import write_report
 from ceres_fast.records.manifest import load_manifest
 
+from ...chromium import ALONE, BROWSERS
 from . import made
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-ALONE = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--no-first-run",
-    "--disable-extensions",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--hide-scrollbars",
-    "--enable-logging=stderr",
-    "--v=0",
-    "--virtual-time-budget=10000",
-)
-"""Options with which a browser shows a page, and does nothing else."""
+LOGGED = ("--enable-logging=stderr", "--v=0", "--virtual-time-budget=10000")
 
 MEASURE = """<script>
 addEventListener("load", () => {
@@ -80,7 +65,7 @@ def report(tiny_records: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 def look(browser: str, page: Path, *options: str) -> subprocess.CompletedProcess[str]:
     """Open a page in a browser with a fresh profile."""
     profile = page.parent / "profile"
-    command = [browser, *ALONE, f"--user-data-dir={profile}", *options, page.as_uri()]
+    command = [browser, *ALONE, *LOGGED, f"--user-data-dir={profile}", *options, page.as_uri()]
     environment = os.environ | {"HOME": str(page.parent)}
     try:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, cwd=page.parent)
