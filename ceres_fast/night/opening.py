@@ -199,6 +199,7 @@ def _outputs(settings: Settings, to: Sequence[str], observatory: StrPath | None,
             log.problem(f"{error} What --to asks for is as it was before")
             return
         names = [str(path) for path in written]
-        log.event("outputs", f"written: {', '.join(names)}", files=names)
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        log.event("outputs", f"written: {', '.join(names[:3])}{more}", files=names)
 
     return write
