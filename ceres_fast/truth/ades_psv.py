@@ -87,6 +87,8 @@ def _remark(names: Sequence[str]) -> str | None:
 def _values(names: Sequence[str], fields: Sequence[str]) -> dict[str, str] | str:
     if not names:
         return "has no line of column names before it"
+    while len(fields) > len(names) and not fields[-1]:  # a bar at the end of the line
+        fields = fields[:-1]
     # Trailing empty fields may be left out; a line cut short may end in the middle of a number.
     needed = 2 + max(names.index(name) for name in REQUIRED)
     if len(fields) > len(names) or len(fields) < min(len(names), needed):

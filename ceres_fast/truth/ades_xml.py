@@ -36,6 +36,9 @@ def rows(text: str) -> Iterator[Found]:
         raise UnusableError(f"is not XML ({error.msg})", place=f"line {error.lineno}") from error
     if root.getroottree().docinfo.internalDTD is not None:
         raise UnusableError("has a document type (DOCTYPE), and ADES has none")
+    if next(root.iter(OPTICAL, *OTHERS), None) is None:
+        first = etree.QName(root).localname
+        raise UnusableError(f"is XML without an observation (its first element is {first:.60})", "ADES, as <optical>")
     for element in root.iter(OPTICAL, *OTHERS):
         place = f"line {element.sourceline}"
         if element.tag in OTHERS:

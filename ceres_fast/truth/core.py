@@ -246,7 +246,9 @@ def _without_copies(table: Table, path: Path, problems: Problems, counts: Counte
     same = (names[1:] == names[:-1]) & (np.diff(mjd) * 86400 <= SAME_TIME)
     ra, dec = np.radians(ra), np.radians(dec)
     near = np.degrees(angular_separation(ra[1:], dec[1:], ra[:-1], dec[:-1])) * 3600 <= SAME_PLACE
-    copies = order[1:][same & near]
+    # A correction may be a moment later than what it replaces, and is what stays.
+    withdrawn = ~np.asarray(table["validated"])[order]
+    copies = np.where(withdrawn[:-1] & ~withdrawn[1:], order[:-1], order[1:])[same & near]
     counts["truth_duplicates"] += len(copies)
     designation = table["designation"].astype(object)
     for one, other in zip(order[:-1][same & ~near], order[1:][same & ~near], strict=True):
@@ -256,8 +258,7 @@ def _without_copies(table: Table, path: Path, problems: Problems, counts: Counte
             )
             error = UnusableError(problem, "one place of an object at a time")
             problems.report(_input_error(path, error, str(table["place"][other])), counts, "truth_contradictions")
-            table["validated"][one] = False
-        table["validated"][other] = False
+            table["validated"][one] = table["validated"][other] = False
         for row in (one, other):
             if not table["validated"][row]:
                 designation[row] = f"{table['designation'][row]} ({table['place'][row]})"

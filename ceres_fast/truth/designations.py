@@ -154,6 +154,10 @@ SPELLINGS = (
     _spelling(r"(\d+)", _number),
     _spelling(r"\((\d+)\)(?: ?[^\d(].*)?", _number),
     _spelling(rf"\(?(\d+)\)? ?\(?{PROVISIONAL}\)?", lambda number, *_: _number(number)),
+    # As JPL has it: "99942 Apophis (2004 MN4)".
+    _spelling(
+        rf"(\d+) (?=.*[^\W\d_A-Z])[^\W\d_'’ʻ`][^\d_()]* \({PROVISIONAL}\)", lambda number, *_: _number(number), _NO_FLAG
+    ),
     # A number and a name: letters, one of them a capital before a small one ("433 Eros", "1666 van Gent").
     Spelling(re.compile(r"([0-9]+) (?=.*[^\W\d_a-z][^\W\d_A-Z])[^\W\d_'’ʻ`][^\d_()]+"), _number),
 )

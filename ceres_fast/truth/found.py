@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from ..catalogues.lines import MISSING
+from ..catalogues.lines import MISSING, number_in
 from .designations import canonical, is_comet, is_satellite
 
 ARTIFICIAL = "artSat"
 NAMES = ("designation", "permID", "provID", "trkSub", ARTIFICIAL)
 """Names of an object, the first that is there is used: a number before a provisional designation."""
 
-GIVEN = ("designation", "permID", "provID", ARTIFICIAL)
-"""Those that others gave an object: "null" is none of them. What an observer calls it may be any word."""
+NO_WORDS = ("designation", "permID", "provID", ARTIFICIAL, "stn", "observatory", "deprecated")
+"""What others gave, and none is called "null"; what an observer calls an object may be any word."""
 
 REQUIRED = {"mjd": (15_000.0, 120_000.0), "ra": (-180.0, 360.0), "dec": (-90.0, 90.0)}
 """Numbers that an observation must have, and between what they must be; an mjd of 1.5 is days since something else."""
@@ -27,6 +28,9 @@ FIRST_CCD = datetime(1976, 1, 1, tzinfo=UTC)
 """Before, no telescope had a CCD: the first pictures of planets with one were taken in 1976."""
 
 LONGEST_DAY = len("2019-10-26")
+
+FULL_MINUTE = re.compile(r"(T\d\d:\d\d):60(?!\d)", re.ASCII)
+"""A time with 60 seconds."""
 
 MJD_ZERO = datetime(1858, 11, 17, tzinfo=UTC)
 
@@ -80,11 +84,12 @@ class Observation(NamedTuple):
 
 
 def without_no_names(values: Mapping[str, str]) -> dict[str, str]:
-    """Return texts by their names, the empty one for a name of an object that says there is none (null, nan, --).
+    """Return texts by their names, the empty one for a name or mark that says there is none (null, nan, --).
 
-    Taken for names, all objects without a name would be one, and all with an "artSat" satellites.
+    Taken as they are, all objects without a name would be one, all with an "artSat" satellites, and all with a
+    "deprecated" withdrawn.
     """
-    return {key: "" if key in GIVEN and text.strip().lower() in MISSING else text for key, text in values.items()}
+    return {key: "" if key in NO_WORDS and text.strip().lower() in MISSING else text for key, text in values.items()}
 
 
 def observation(values: Mapping[str, str]) -> Observation:
@@ -128,15 +133,17 @@ def is_other(name: str, values: Mapping[str, str]) -> bool:
 def _number(values: Mapping[str, str], name: str) -> float:
     text = values.get(name, "").strip()
     try:
-        return float(text) if text else math.nan
+        return number_in(text) if text else math.nan
     except ValueError:
         raise UnusableError(f"{name} is {text!r}", "a number") from None
 
 
 def _time(text: str) -> float:
+    # A leap second, or one that rounding made, is the first of the next minute.
+    within, full = FULL_MINUTE.subn(r"\1:59", text.strip())
     try:
-        moment = datetime.fromisoformat(text.strip())
-    except ValueError:
+        moment = datetime.fromisoformat(within) + timedelta(seconds=full)
+    except (ValueError, OverflowError):
         raise UnusableError(f"obsTime is {text!r}", "a time like 2019-10-26T23:00:30.5Z") from None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     if moment >= FIRST_CCD and len(text.strip()) <= LONGEST_DAY:

@@ -52,6 +52,9 @@ NOT_POSITIONS = {
 """Observations that are no positions on the sky as an observatory saw them at one time, by their column 15."""
 
 WITHDRAWN = "Xx"
+LONGEST_OWN = 8
+"""Characters of what an observer calls an object, at most: ADES has eight, columns 6 to 12 seven."""
+
 FULL = 60
 """Minutes and seconds: rounding may have made 60 of them."""
 
@@ -248,7 +251,8 @@ def _names(packed: str) -> dict[str, str]:
         names = packUtil.unpackPackedID(packed)
     except (RuntimeError, KeyError):
         names = (None, None, None)
-    # A name that is not packed by the rules is still a name, and so is one that does not begin in its column.
-    if not any(names) or (names[0] and names[2]):
+    # A name that is not packed by the rules is still a name, and so is one that does not begin in its column; a number
+    # and what an observer called the object are longer together.
+    if not any(names) or (names[0] and names[2] and len(packed.strip()) <= LONGEST_OWN):
         names = (None, None, " ".join(packed.split()))
     return {key: name or "" for key, name in zip(("permID", "provID", "trkSub"), names, strict=True)}

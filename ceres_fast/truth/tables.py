@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from astropy.table import Table
@@ -11,6 +12,9 @@ from .found import Found, UnusableError, without_no_names
 
 COLUMNS = ("designation", "mjd", "ra", "dec")
 OPTIONAL = ("magnitude", "rate", "position_angle", "validated", "observatory")
+
+UNITS = {"mjd": "d", "ra": "deg", "dec": "deg", "rate": "arcsec / min", "position_angle": "deg"}
+"""Of columns; what a table says that it has in another unit is converted."""
 
 EXPECTED = "CSV or ECSV with a header line"
 LONGEST_LINE = 10_000
@@ -31,14 +35,15 @@ def rows(text: str) -> Iterator[Found]:
         When it is no table, or lacks a column.
     """
     table = _read(text)
-    known = {name.lower(): name for name in table.colnames}
+    known = {name.lower(): name for name in table.colnames} | {name: name for name in table.colnames}
     if missing := [name for name in COLUMNS if name not in known]:
         raise UnusableError(
             f"has no column {', '.join(missing)} (its columns: {', '.join(table.colnames)})",
             f"{', '.join(COLUMNS)} and optionally {', '.join(OPTIONAL)}; or MPC 80-column, ADES PSV or ADES XML",
         )
     names = [name for name in (*COLUMNS, *OPTIONAL) if name in known]
-    for number, values in enumerate(zip(*(_texts(table[known[name]]) for name in names), strict=True), start=1):
+    columns = [_texts(name, table[known[name]]) for name in names]
+    for number, values in enumerate(zip(*columns, strict=True), start=1):
         yield Found(number, without_no_names(dict(zip(names, values, strict=True))))
 
 
@@ -62,6 +67,25 @@ def _read(text: str) -> Table:
         raise UnusableError(f"is no table ({reason})" if kind else "is in no format known here", EXPECTED) from error
 
 
-def _texts(column: np.ndarray) -> list[str]:
-    missing = np.ma.getmaskarray(np.ma.asarray(column))
-    return ["" if absent else str(value) for value, absent in zip(column.tolist(), missing, strict=True)]
+def _texts(name: str, column: Any) -> list[str]:
+    """Return the texts of a column, which may be times or have a unit of its own (ECSV).
+
+    Raises
+    ------
+    UnusableError
+        When its unit is none of what it is.
+    """
+    from astropy.time import Time
+    from astropy.units import Unit
+
+    try:
+        if isinstance(column, Time):
+            column = column.utc.mjd
+        unit = getattr(column, "unit", None)
+        factor = 1.0 if unit is None or name not in UNITS else Unit(unit).to(UNITS[name])
+    except (ValueError, TypeError) as error:  # units' and scales' are both
+        raise UnusableError(f"has a column {name} that cannot be converted ({error})", UNITS.get(name)) from error
+    missing = np.broadcast_to(np.asarray(getattr(column, "mask", False)), len(column))
+    values = np.asarray(getattr(column, "unmasked", column))
+    values = values if factor == 1 else values * factor
+    return ["" if absent else str(value) for value, absent in zip(values.tolist(), missing, strict=True)]

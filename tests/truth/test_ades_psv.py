@@ -106,6 +106,24 @@ def test_values_at_the_end_may_be_left_out():
     assert observation(second.values)[:4] == observation(first.values)[:4]
 
 
+def test_a_line_may_end_in_bars():
+    (first, second) = rows(psv([ROW]) + psv_line(ROW) + " | |")
+    assert second.values == first.values
+
+
+@pytest.mark.parametrize(
+    ("time", "same"),
+    [
+        ("2016-12-31T23:59:60.5Z", "2017-01-01T00:00:00.5Z"),
+        ("2024-01-01T22:59:60Z", "2024-01-01T23:00:00Z"),
+        ("2024-01-01T22:59:59.9999999Z", "2024-01-01T22:59:59.999999Z"),
+    ],
+)
+def test_a_minute_may_have_sixty_seconds(time, same):
+    one, other = (observation({"trkSub": "A", "ra": "1", "dec": "2", "obsTime": each}) for each in (time, same))
+    assert one[:4] == other[:4]
+
+
 def test_other_kinds_are_no_positions():
     head = "permID|provID|trkSub|trx|rcv|obsTime|delay|rmsDelay|com|frq|logSNR|remarks"
     found = list(rows(f"#version=2017\n{head}\n433||a|253|253|2024-01-01T22:00:00Z|5.1|0.2|1|8560|1|x\n"))

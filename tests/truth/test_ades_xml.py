@@ -45,6 +45,13 @@ def test_entities_are_refused(tmp_path, doctype):
         read_truth(tmp_path / "truth.xml")
 
 
+@pytest.mark.parametrize("first", ["VOTABLE", "html", "ades"])
+def test_xml_without_an_observation_says_what_it_is(tmp_path, first):
+    (tmp_path / "truth.xml").write_text(f'<{first} xmlns="http://example.invalid/x"><TABLE/></{first}>')
+    with pytest.raises(InputError, match=rf"XML without an observation \(its first element is {first}\).*ADES"):
+        read_truth(tmp_path / "truth.xml")
+
+
 def test_a_broken_file_is_named_with_the_line(tmp_path):
     (tmp_path / "truth.xml").write_text(xml([ROW])[:-12])
     with pytest.raises(InputError, match=r"truth\.xml, line 4: is not XML"):
@@ -60,4 +67,3 @@ def test_the_declared_encoding_does_not_matter(tmp_path):
 def test_no_xml_at_all():
     with pytest.raises(UnusableError, match="is not XML"):
         list(rows("<"))
-    assert list(rows("<a/>")) == []

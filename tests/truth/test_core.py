@@ -175,6 +175,17 @@ def test_a_withdrawn_observation_is_not_validated(tmp_path):
     assert sorted(zip(table["designation"], table["validated"], strict=True)) == [("A1", True), ("A1 (line 1)", False)]
 
 
+@pytest.mark.parametrize("dec", [ROWS[0].dec, 5.01])
+@pytest.mark.parametrize("seconds", [-0.4, 0.4])
+def test_a_correction_stays_whether_what_it_replaces_is_earlier_or_later(tmp_path, dec, seconds):
+    withdrawn = mpc80(ROWS[0]._replace(dec=dec, mjd=ROWS[0].mjd + seconds / 86400), kind="X")
+    (tmp_path / "truth").write_text(f"{withdrawn}\n{mpc80(ROWS[0])}\n")
+    table = read_truth(tmp_path / "truth")
+    (row,) = table[table["validated"]]
+    assert (row["designation"], row["dec"], round(row["mjd"], 6)) == ("A1", 5.0, ROWS[0].mjd)
+    assert table.meta["counts"]["truth_duplicates"] == 2 - len(table) == int(dec == ROWS[0].dec)
+
+
 def test_several_observatories_need_a_choice(tmp_path):
     path = tmp_path / "truth"
     lines = [mpc80(ROWS[0]), mpc80(ROWS[2]), mpc80(ROWS[0]._replace(mjd=60310.92), "J13"), mpc80(ROWS[1], "J13")]

@@ -10,6 +10,8 @@ from ceres_fast.truth.designations import canonical, is_comet, is_satellite
 SAME = {
     "433": ("433", " 433 ", "(433)", "00433", "433 Eros", "(433) Eros", "(433) 1898 DQ", "433 (1898 DQ)"),
     "137108": ("(137108) 1999 AN10", "137108 1999 AN10", "137108 (1999AN10)"),
+    "99942": ("99942 Apophis (2004 MN4)", "99942 Apophis"),
+    "1": ("1 Ceres (A801 AA)",),
     "620000": ("~0000", "620000", "(620000)"),
     "85": ("85 Io", "(85) Io"),
     "1666": ("1666 van Gent",),
@@ -61,6 +63,7 @@ OTHERS = [
     "Eros",
     "C/",
     "12 Field 3",
+    "2004 MN (2004 MN4)",
     "12D field",
     "12P 3",
 ]

@@ -45,6 +45,8 @@ def read(text):
         ("    SK03J010", "S/2003 J 1"),
         ("K16S99K     ", "2016 SK99"),
         ("P1234AB     ", "P1234AB"),
+        ("00433P10vY9r", "433"),
+        ("z9999A10k2xY", "619999"),
     ],
 )
 def test_names_are_unpacked(packed, name):
