@@ -5,7 +5,6 @@ python -m benchmarks.alert_packets ALERTS
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 import time
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.machine import write_result
+from benchmarks.machine import command_line, write_result
 from ceres_fast.console import say, table
 from ceres_fast.records.build import build_records
 from ceres_fast.records.manifest import Manifest
@@ -27,11 +26,10 @@ def science(manifest: Manifest) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__file__, __doc__)
     parser.add_argument("alerts", type=Path, help="Avro files: a folder, a file or an archive")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "alert_packets.json")
     given = parser.parse_args()
     results: list[dict[str, Any]] = []
     pixels = []

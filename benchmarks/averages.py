@@ -20,13 +20,12 @@ import argparse
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
 
-from benchmarks.machine import write_result
+from benchmarks.machine import command_line, write_result
 from ceres_fast.artifact.onnx_file import INPUT
 from ceres_fast.console import say, table
 from ceres_fast.libraries.tensorflow_quiet import tf
@@ -141,12 +140,11 @@ def turns(
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made = command_line(__file__, __doc__)
     made.add_argument("--networks", nargs="+", default=["xception/2"], metavar="BACKBONE/EXPERIMENT")
     made.add_argument("--batches", nargs="+", type=int, default=[1, 64])
     made.add_argument("--turns", type=int, default=7, help="of the measurement (default 7)")
     made.add_argument("--seed", type=int, default=0)
-    made.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "averages.json")
     return made
 
 

@@ -35,12 +35,12 @@ class Work:
         return self.epochs * math.ceil(self.stamps / self.batch_size)
 
 
-CACHES = ("none", "cold", "warm")
-"""Every epoch from raw stamps; the prefix computed once, in the run; computed before it."""
-
-
 def flop(counted: Operations, work: Work, cache: str) -> int:
-    """Return the operations (two per multiply-add) of a run; `cache` is one of `CACHES`."""
+    """Return the operations (two per multiply-add) of a run.
+
+    `cache` is ``none`` (every epoch from raw stamps), ``cold`` (the prefix is computed once, in the run) or ``warm``
+    (it was computed before).
+    """
     prefix_passes = {"none": work.epochs, "cold": 1, "warm": 0}[cache]
     prefix = prefix_passes * (work.stamps + work.validation) * counted.prefix
     suffix = work.epochs * (work.stamps * counted.suffix_step + work.validation * counted.suffix)

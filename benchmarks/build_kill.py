@@ -5,7 +5,6 @@ python -m benchmarks.build_kill survey/training --fields 8 --kills 10
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import logging
 import os
@@ -18,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.builds import fields_in, finish, hashes, linked, start
-from benchmarks.machine import write_result
+from benchmarks.machine import command_line, write_result
 from ceres_fast.console import say
 
 
@@ -47,12 +46,11 @@ def killed(options: dict[str, Any], program: Path, kills: int, longest: float, s
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__file__, __doc__)
     parser.add_argument("folder", type=Path, help="frames with catalogues and asteroids.csv")
     parser.add_argument("--fields", type=int, default=8, help="how many of its fields (default 8)")
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "build_kill.json")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=given.output.parent) as name:
         folder = Path(name)

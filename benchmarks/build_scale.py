@@ -5,7 +5,6 @@ python -m benchmarks.build_scale survey/training --workers 2 --preset table1
 
 from __future__ import annotations
 
-import argparse
 import json
 import tempfile
 from dataclasses import asdict
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.builds import fields_in, finish, linked, start
-from benchmarks.machine import write_result
+from benchmarks.machine import command_line, write_result
 from ceres_fast.console import say, table
 from ceres_fast.records.manifest import load_manifest
 from ceres_fast.records.pipeline import stamp_dataset
@@ -81,13 +80,12 @@ def _frames_per_batch(names: list[tuple[bytes, int]]) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__file__, __doc__)
     parser.add_argument("folder", type=Path, help="frames with catalogues and asteroids.csv")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--parts", type=int, nargs="+", default=PARTS, help="1/N of the fields (default 8 4 2 1)")
     parser.add_argument("--preset", help="build the whole once more, to the class counts of this preset")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "build_scale.json")
     given = parser.parse_args()
     fields = fields_in(given.folder)
     options = {"workers": given.workers, "seed": given.seed, "nan": "fill"}

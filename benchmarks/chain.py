@@ -22,7 +22,6 @@ WORK keeps what was made, so that a run that was stopped goes on.
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,7 +32,7 @@ import numpy as np
 
 from benchmarks.builds import SLOWEST
 from benchmarks.judged import tables_in
-from benchmarks.machine import write_result
+from benchmarks.machine import command_line, write_result
 from benchmarks.simulated_truth import in_exposure, near_asteroids, planned, read_asteroids
 from benchmarks.steps import Work
 from ceres_fast.artifact.classifier import read_classifier
@@ -225,11 +224,10 @@ def out_at(fields: Sequence[Field], most_false: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__file__, __doc__)
     parser.add_argument("survey", type=Path)
     parser.add_argument("--work", type=Path, required=True, help="folder of what is made on the way")
     parser.add_argument("--depths", nargs="*", default=list(DEPTHS), help="all, where none are named")
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "chain.json")
     given = parser.parse_args()
     work, survey = Work(given.work), given.survey.resolve()
     plan, asteroids = planned(survey), read_asteroids(survey / "held-out" / "asteroids.csv")

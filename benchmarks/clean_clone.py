@@ -8,14 +8,13 @@ share is timed by itself. Data that lie beside the checkout are linked in, so th
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.machine import write_result
+from benchmarks.machine import command_line, write_result
 from ceres_fast.console import say
 
 ROOT = Path(__file__).parents[1]
@@ -37,8 +36,7 @@ def head(folder: Path) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "clean_clone.json")
+    parser = command_line(__file__, __doc__)
     given = parser.parse_args()
     seconds, printed = {}, {}
     with tempfile.TemporaryDirectory() as name:

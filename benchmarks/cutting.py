@@ -5,7 +5,6 @@ python -m benchmarks.cutting survey/training/20191026/F0001 --repeats 7
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 import time
 from collections import defaultdict
@@ -16,7 +15,7 @@ from typing import Any
 import numpy as np
 from astropy.nddata import Cutout2D
 
-from benchmarks.machine import write_result
+from benchmarks.machine import command_line, write_result
 from ceres_fast.catalogues.detections import read_detections
 from ceres_fast.console import say, table
 from ceres_fast.frames.cut import cut_stamps
@@ -90,10 +89,9 @@ def ratios(rates: dict[str, dict[str, list[float]]]) -> dict[str, dict[str, dict
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__file__, __doc__)
     parser.add_argument("folder", type=Path, help="frames with catalogues; the first frame is used")
     parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "cutting.json")
     given = parser.parse_args()
     path = find_frames([given.folder])[0]
     with tempfile.TemporaryDirectory() as name:

@@ -11,7 +11,6 @@ only these can be compared.
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 import sys
@@ -23,7 +22,7 @@ from typing import Any
 
 from scipy.stats import binomtest
 
-from benchmarks.machine import processor_seconds, write_result
+from benchmarks.machine import command_line, processor_seconds, write_result
 from ceres_fast.console import say
 
 CONFIDENCE = 0.95
@@ -64,9 +63,8 @@ def pooled(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__file__, __doc__)
     parser.add_argument("--seeds", type=int, default=4)
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "demo_kept.json")
     given = parser.parse_args()
     runs = []
     for seed in range(given.seeds):

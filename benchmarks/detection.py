@@ -5,7 +5,6 @@ python -m benchmarks.detection data/training --frames 16
 
 from __future__ import annotations
 
-import argparse
 import re
 import subprocess
 import tempfile
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.machine import write_result
+from benchmarks.machine import command_line, write_result
 from ceres_fast.catalogues import Catalogue, column, read_catalogue
 from ceres_fast.console import say, table
 from ceres_fast.detect import ENGINES
@@ -84,10 +83,9 @@ def summary(parts: dict[str, list[np.ndarray]]) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__file__, __doc__)
     parser.add_argument("sources", type=Path, nargs="+", help="frames, or folders with them")
     parser.add_argument("--frames", type=int, default=16, help="how many, evenly chosen")
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "detection.json")
     given = parser.parse_args()
     frames = find_frames(given.sources)
     frames = [frames[row] for row in np.unique(np.linspace(0, len(frames) - 1, given.frames).round().astype(int))]

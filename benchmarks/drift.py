@@ -17,7 +17,6 @@ WORK keeps what was made, so that a run that was stopped goes on.
 
 from __future__ import annotations
 
-import argparse
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -31,7 +30,7 @@ import numpy as np
 from benchmarks.builds import SLOWEST
 from benchmarks.chain import read_field, stages
 from benchmarks.judged import tables_in
-from benchmarks.machine import write_result
+from benchmarks.machine import command_line, write_result
 from benchmarks.simulated_truth import read_asteroids
 from benchmarks.steps import Work
 from ceres_fast.artifact.classifier import read_classifier
@@ -174,9 +173,8 @@ def drawn(fields: Sequence[Measured], random: np.random.Generator) -> dict[str, 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__file__, __doc__)
     parser.add_argument("work", type=Path, help="folder of what is made on the way")
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "drift.json")
     given = parser.parse_args()
     work = Work(given.work)
     run = prepare(work)

@@ -20,10 +20,8 @@ in a process of its own.
 
 from __future__ import annotations
 
-import argparse
 import re
 import shutil
-import tempfile
 import time
 from collections import defaultdict
 from dataclasses import replace
@@ -33,7 +31,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.machine import write_result
+from benchmarks.machine import FOLDER, command_line, write_result
 from benchmarks.measured import isolated
 from benchmarks.sources import SOURCES, SPLIT, Source, parts_of, trainer_of
 from benchmarks.subset import subset
@@ -157,7 +155,7 @@ def memory(whole: Path, folder: Path, settings: Settings, stamps: int) -> dict[s
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__file__, __doc__)
     parser.add_argument("--records", type=Path, required=True, help="folder of records to take stamps from")
     parser.add_argument("--stamps", type=int, default=16384, help="training stamps for the speed (default 16384)")
     parser.add_argument("--sizes", type=int, nargs="*", default=[5000, 20000], help="training stamps for the memory")
@@ -166,8 +164,7 @@ def main() -> None:
     parser.add_argument("--experiment", type=int, default=2, choices=(1, 2, 3))
     parser.add_argument("--precision", default="float32", choices=PRECISIONS)
     parser.add_argument("--jit", action="store_true", help="training steps compiled by XLA")
-    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "ceres-fast-benchmark")
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "feeding.json")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="for work")
     given = parser.parse_args()
     settings = Settings(
         given.backbone,

@@ -14,7 +14,6 @@ far enough apart if each were the slowest that is wanted: what is left of it in 
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from unittest.mock import patch
 import numpy as np
 
 from benchmarks.builds import SLOWEST
-from benchmarks.machine import write_result
+from benchmarks.machine import command_line, write_result
 from benchmarks.simulated_truth import (
     ARTEFACT,
     ASTEROID,
@@ -179,9 +178,8 @@ def in_a_pair(measured: Measured, aperture: float) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__file__, __doc__)
     parser.add_argument("surveys", type=Path, nargs="+")
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "forced_choice.json")
     given = parser.parse_args()
     measured = measure(given.surveys)
     kind, ratio, _ = measured[links.APERTURE]

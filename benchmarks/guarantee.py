@@ -29,7 +29,7 @@ from scipy.stats import binom, binomtest
 
 from benchmarks import by_field
 from benchmarks.calibration_draws import RULES, Population, outcome
-from benchmarks.machine import write_result
+from benchmarks.machine import command_line, write_result
 from benchmarks.resampled import resample
 from ceres_fast.console import say, table
 from ceres_fast.evaluation.predictions import read_predictions
@@ -172,14 +172,13 @@ def show_predictions(found: list[dict[str, Any]]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__file__, __doc__)
     parser.add_argument("--draws", type=int, default=2000)
     parser.add_argument("--max-loss", type=float, nargs="+", default=[0.02, 0.1])
     parser.add_argument("--confidence", type=float, default=0.95)
     parser.add_argument("--predictions", type=Path, nargs="+", default=[], help="predictions.ecsv of large splits")
     parser.add_argument("--needs", type=int, default=3, help="exposures that must survive, in the predictions")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "guarantee.json")
     given = parser.parse_args()
     sizes = sorted({*(needed(max_loss, given.confidence) for max_loss in given.max_loss), *SIZES})
     rows: list[dict[str, Any]] = []

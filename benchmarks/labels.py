@@ -5,7 +5,6 @@ python -m benchmarks.labels survey/training
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import numpy as np
 from astropy.table import Table
 
 from benchmarks.builds import SLOWEST
-from benchmarks.machine import write_result
+from benchmarks.machine import command_line, write_result
 from ceres_fast.console import say
 from ceres_fast.records.build import build_records
 from ceres_fast.records.pipeline import read_all
@@ -66,9 +65,8 @@ def labelled(survey: Path, given: Table, truth: Table, folder: Path) -> dict[str
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__file__, __doc__)
     parser.add_argument("survey", type=Path, help="folder of simulated frames, catalogues and asteroids.csv")
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "labels.json")
     given = parser.parse_args()
     truth = Table.read(given.survey / "asteroids.csv")
     results = {}

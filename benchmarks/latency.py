@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import argparse
 import os.path
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures.process import BrokenProcessPool
@@ -33,7 +32,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.machine import write_result
+from benchmarks.machine import FOLDER, command_line, write_result
 from benchmarks.measured import isolated
 from benchmarks.operations import classifier_operations
 from benchmarks.peaks import Peaks, measure
@@ -239,16 +238,13 @@ def show(rows: dict[str, dict[str, Any]], device: str) -> None:
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made = command_line(__file__, __doc__)
     made.add_argument("products", nargs="*", type=Path, help="exported files: .onnx, .engine, .rtx")
     made.add_argument("--providers", nargs="*", default=["cpu"], choices=PROVIDERS, help="for ONNX files (default cpu)")
     made.add_argument("--run", type=Path, help="run whose Keras classifier XLA compiles")
     made.add_argument("--batches", nargs="*", type=int, default=list(BATCHES))
     made.add_argument("--seconds", type=float, default=5.0, help="spent on each figure (default 5)")
-    made.add_argument(
-        "--folder", type=Path, default=Path(tempfile.gettempdir()) / "ceres-fast-benchmark", help="for work"
-    )
-    made.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "latency.json")
+    made.add_argument("--folder", type=Path, default=FOLDER, help="for work")
     return made
 
 

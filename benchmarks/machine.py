@@ -1,13 +1,15 @@
-"""What every result file says of the machine, the versions and the command."""
+"""The command line of a benchmark, and what its result file says of the machine, the versions and the command."""
 
 from __future__ import annotations
 
+import argparse
 import importlib.metadata
 import os
 import platform
 import resource
 import shlex
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,18 @@ PACKAGES = (
     "sep",
     "fastavro",
 )
+
+
+FOLDER = Path(tempfile.gettempdir()) / "ceres-fast-benchmark"
+"""Default folder of what a benchmark makes on the way."""
+
+
+def command_line(script: str, description: str | None) -> argparse.ArgumentParser:
+    """Return the parser of a script (its path): --output, by default ``results/<script>.json`` beside it."""
+    made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    results = Path(script).parent / "results"
+    made.add_argument("--output", type=Path, default=(results / Path(script).name).with_suffix(".json"))
+    return made
 
 
 def machine() -> dict[str, Any]:

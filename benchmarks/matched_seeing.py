@@ -10,7 +10,6 @@ trained on each, and both are evaluated on a night that was held out. WORK keeps
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 import sys
@@ -22,7 +21,7 @@ import numpy as np
 from scipy import ndimage
 
 from benchmarks.builds import SLOWEST
-from benchmarks.machine import write_result
+from benchmarks.machine import command_line, write_result
 from ceres_fast.console import say
 from ceres_fast.selection.others import exposures, planes
 from ceres_fast.stamps import PLANES
@@ -76,9 +75,8 @@ def run(work: Path, way: str, *command: object) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__file__, __doc__)
     parser.add_argument("--work", type=Path, required=True, help="folder of what is made on the way")
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "matched_seeing.json")
     given = parser.parse_args()
     work, survey = given.work.resolve(), given.work.resolve() / "survey"
     sky = replace(CONSTANTS.sky, seeing_jitter=JITTER)

@@ -22,7 +22,6 @@ this package they are not missing, and the result says what that costs.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 import ceres_fast
-from benchmarks.machine import write_result
+from benchmarks.machine import command_line, write_result
 from ceres_fast.console import say, table
 from ceres_fast.frames.cut import MostMissing, fill_missing
 from ceres_fast.settings.guarantee import Guarantee
@@ -188,11 +187,10 @@ def limit(rows: Sequence[dict[str, Any]], name: str) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__file__, __doc__)
     parser.add_argument("run", type=Path)
     parser.add_argument("records", type=Path)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", type=Path, default=Path("benchmarks/results/missing_pixels.json"))
     arguments = parser.parse_args()
     result = measure(ceres_fast.load(arguments.run), arguments.records, arguments.seed)
     write_result(arguments.output, result)

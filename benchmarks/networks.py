@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from benchmarks.machine import processor_seconds, write_result
+from benchmarks.machine import command_line, processor_seconds, write_result
 from benchmarks.stems import MOST_FALSE
 from ceres_fast.console import say, table
 from ceres_fast.engines import load
@@ -221,13 +221,12 @@ def _shown(each: dict[str, Any]) -> tuple[str, str, str]:
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made = command_line(__file__, __doc__)
     made.add_argument("records", type=Path)
     made.add_argument("--work", type=Path, required=True, help="folder for runs and files; what is there is used")
     made.add_argument("--rows", nargs="*", default=list(ROWS), choices=ROWS)
     made.add_argument("--seed", type=int, default=0)
     made.add_argument("--picture", type=Path, default=Path("docs/networks.png"))
-    made.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "networks.json")
     return made
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from benchmarks.machine import write_result
+from benchmarks.machine import command_line, write_result
 from benchmarks.networks import arrays
 from benchmarks.stems import MOST_FALSE, fitted, recall, trees
 from benchmarks.ztf_cross_validation import read
@@ -142,13 +142,12 @@ def show(result: dict[str, Any]) -> None:
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made = command_line(__file__, __doc__)
     made.add_argument("stamps", type=Path, help="folder of labelled ZTF stamps")
     made.add_argument("records", type=Path, help="records of a simulated survey")
     made.add_argument("--stamps-run", type=Path, required=True, help="a StampNet trained on the ZTF stamps")
     made.add_argument("--simulated-run", type=Path, required=True, help="a StampNet trained on the records")
     made.add_argument("--draws", type=int, default=5)
-    made.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "new_camera.json")
     return made
 
 

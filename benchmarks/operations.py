@@ -15,14 +15,12 @@ parameter and moments; 7 x 4 B per step.
 
 from __future__ import annotations
 
-import argparse
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from benchmarks.machine import write_result
+from benchmarks.machine import command_line, write_result
 from benchmarks.weights import weights_of
 from ceres_fast.console import table
 from ceres_fast.model.backbones import EXPERIMENTS, IMAGENET
@@ -185,8 +183,7 @@ def ratio(counted: Operations, epochs: int = EPOCHS) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "operations.json")
+    parser = command_line(__file__, __doc__)
     given = parser.parse_args()
     rows = {
         f"{backbone}/{experiment}": classifier_operations(backbone, experiment, weights_of(backbone))

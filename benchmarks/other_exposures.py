@@ -12,7 +12,6 @@ WORK keeps what was made, so that a run that was stopped goes on. Takes about an
 
 from __future__ import annotations
 
-import argparse
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -28,7 +27,7 @@ from benchmarks import slow_movers
 from benchmarks.builds import SLOWEST
 from benchmarks.equal_asteroids import compared
 from benchmarks.judged import Judged, judged, tables_in
-from benchmarks.machine import write_result
+from benchmarks.machine import command_line, write_result
 from benchmarks.simulated_truth import exposures_of, in_exposure, read_asteroids
 from benchmarks.steps import Work
 from benchmarks.ways import LIMITS, ONE, THREE, choose, ways
@@ -163,10 +162,9 @@ def synthetic_tracks(work: Work, limit: float) -> dict[str, dict[str, int]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__file__, __doc__)
     parser.add_argument("--work", type=Path, required=True, help="folder of what is made on the way")
     parser.add_argument("--fields", type=int, default=8, help="fields of each condition (default: %(default)s)")
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "other_exposures.json")
     given = parser.parse_args()
     work = Work(given.work)
     prepare(work)

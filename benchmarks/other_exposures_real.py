@@ -9,13 +9,12 @@ rule for stationary detections leaves, and what is left with a limit of the forc
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.machine import write_result
+from benchmarks.machine import command_line, write_result
 from ceres_fast.catalogues.detections import read_detections
 from ceres_fast.console import table
 from ceres_fast.frames.exposures import group_exposures
@@ -76,10 +75,9 @@ def _row(forced: Forced) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__file__, __doc__)
     parser.add_argument("night", type=Path)
     parser.add_argument("truth", type=Path)
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "other_exposures_real.json")
     given = parser.parse_args()
     by_rate = {f"{rate:g}": night(given.night, given.truth, rate) for rate in RATES}
     write_result(given.output, {"limit": LIMIT, "seed": None, "slowest_arcsec_per_min": by_rate})

@@ -16,7 +16,6 @@ A peak is the best of all repeats, not their median: what a busy machine shows i
 
 from __future__ import annotations
 
-import argparse
 import os
 import tempfile
 import time
@@ -28,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.machine import write_result
+from benchmarks.machine import command_line, write_result
 from ceres_fast.console import say
 from ceres_fast.libraries.tensorflow_quiet import tf
 
@@ -170,11 +169,10 @@ def disk(folder: Path) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__file__, __doc__)
     parser.add_argument("--seconds", type=float, default=1.0, help="spent on each size of each product (default 1)")
     parser.add_argument("--jit", action="store_true", help="compile the products by XLA")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()), help="disk that is measured")
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "peaks.json")
     given = parser.parse_args()
     peaks = measure(given.seconds, jit=given.jit)
     disk_rates = disk(given.folder)

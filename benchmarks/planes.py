@@ -11,7 +11,6 @@ test split, whose fields no other split has. *Less science*: the difference to S
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from typing import Any
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from benchmarks.machine import write_result
+from benchmarks.machine import command_line, write_result
 from benchmarks.networks import compared
 from benchmarks.stems import MOST_FALSE, fitted, recall
 from ceres_fast.console import say, table
@@ -58,10 +57,9 @@ def answers(seed: int, data: dict[str, dict[str, np.ndarray]], planes: Sequence[
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__file__, __doc__)
     parser.add_argument("records", type=Path)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "planes.json")
     given = parser.parse_args()
     manifest = load_manifest(given.records)
     if manifest.planes != PLANES:

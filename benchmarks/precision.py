@@ -29,7 +29,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.machine import write_result
+from benchmarks.machine import FOLDER, command_line, write_result
 from benchmarks.measured import isolated, run_pipeline
 from benchmarks.operations import Operations, operations
 from benchmarks.peaks import measure
@@ -184,7 +184,7 @@ def show(of_steps: dict[str, Any], ends: dict[str, dict[str, float]], against: d
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made = command_line(__file__, __doc__)
     made.add_argument("--records", type=Path, required=True, help="folder of records to take stamps from")
     made.add_argument("--stamps", type=int, default=8192, help="training stamps (default 8192)")
     made.add_argument("--epochs", type=int, default=8)
@@ -196,8 +196,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--accuracy-bound", type=float, default=0.02)
     made.add_argument("--recall-bound", type=float, default=0.04)
     made.add_argument("--jit", action="store_true", help="compiled by XLA")
-    made.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "ceres-fast-benchmark")
-    made.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "precision.json")
+    made.add_argument("--folder", type=Path, default=FOLDER, help="for work")
     return made
 
 

@@ -27,7 +27,6 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,6 +39,7 @@ import numpy as np
 import onnx
 from sklearn.metrics import roc_auc_score
 
+from benchmarks.machine import FOLDER, command_line
 from benchmarks.measured import isolated, run_pipeline
 from benchmarks.products_results import Results
 from benchmarks.throughput import measure
@@ -235,7 +235,7 @@ def _without_paths(error: CeresFastError, folder: Path) -> str:
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made = command_line(__file__, __doc__)
     made.add_argument("--records", type=Path, required=True, help="folder of records to train, export and compare on")
     made.add_argument("--epochs", type=int, default=20, help="of the head (default 20)")
     made.add_argument("--kept", type=float, default=0.9, help="share of validation asteroids above the threshold")
@@ -243,10 +243,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--repeats", type=int, default=7, help="turns of the measurement of speed (default 7)")
     made.add_argument("--rows", nargs="*", default=ROWS, choices=ROWS, metavar="BACKBONE/EXPERIMENT")
     made.add_argument("--seed", type=int, default=0)
-    made.add_argument(
-        "--folder", type=Path, default=Path(tempfile.gettempdir()) / "ceres-fast-benchmark", help="for work"
-    )
-    made.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "products.json")
+    made.add_argument("--folder", type=Path, default=FOLDER, help="for work")
     return made
 
 

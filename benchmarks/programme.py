@@ -34,7 +34,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.bounds import Work, bound
-from benchmarks.machine import write_result
+from benchmarks.machine import FOLDER, command_line, write_result
 from benchmarks.measured import Measured, isolated, run_pipeline
 from benchmarks.operations import Operations, classifier_operations
 from benchmarks.peaks import measure
@@ -193,7 +193,7 @@ def show(rows: dict[str, Any]) -> None:
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made = command_line(__file__, __doc__)
     made.add_argument("--records", type=Path, required=True, help="folder of records of Table 1 size")
     made.add_argument("--sample", type=int, default=4096, help="training stamps of the sample (default 4096)")
     made.add_argument("--sample-epochs", type=int, default=3, help="epochs on the sample (default 3; at least 2)")
@@ -203,8 +203,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--precision", default="float32", choices=PRECISIONS)
     made.add_argument("--jit", action="store_true", help="compiled by XLA")
     made.add_argument("--seed", type=int, default=0)
-    made.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "ceres-fast-benchmark")
-    made.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "programme.json")
+    made.add_argument("--folder", type=Path, default=FOLDER, help="for work")
     return made
 
 

@@ -10,7 +10,6 @@ among all tracklets of the night, and beside it that of its best detection among
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ import numpy as np
 
 import ceres_fast
 from benchmarks.judged import tables_in
-from benchmarks.machine import write_result
+from benchmarks.machine import command_line, write_result
 from ceres_fast.catalogues import read_catalogue
 from ceres_fast.catalogues.detections import read_detections
 from ceres_fast.classify.scores import FLAGS, PROBABILITY, PROBABILITY_OF_TRACKLET, STATIONARY, TRACKLET
@@ -77,11 +76,10 @@ def measure(night: Path, truth: Path, run: Path, work: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__file__, __doc__)
     parser.add_argument("night", type=Path)
     parser.add_argument("--truth", type=Path, required=True)
     parser.add_argument("--run", type=Path, required=True)
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "real_night.json")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as work:
         found = measure(given.night, given.truth, given.run, Path(work))

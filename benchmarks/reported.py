@@ -11,7 +11,6 @@ A tracklet of the report with fewer than two at the places of any one asteroid i
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
 from collections import Counter
@@ -21,7 +20,7 @@ import numpy as np
 from astropy.table import Table
 from scipy.spatial import cKDTree
 
-from benchmarks.machine import write_result
+from benchmarks.machine import command_line, write_result
 from ceres_fast.console import say
 from ceres_fast.night.detections import read_night
 from ceres_fast.night.opening import OUTPUTS
@@ -85,13 +84,12 @@ def read_psv(path: Path) -> Table:
 
 def main() -> None:
     """Run the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__file__, __doc__)
     parser.add_argument("night", type=Path)
     parser.add_argument("--truth", type=Path, required=True)
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--catalogues", type=Path)
-    parser.add_argument("--output", type=Path, default=Path("benchmarks/results/reported.json"))
     given = parser.parse_args()
     given.work.mkdir(parents=True, exist_ok=True)
     observatory = given.work / "observatory.toml"

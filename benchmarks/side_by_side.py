@@ -11,7 +11,6 @@ other checkout reads as well. Whole processes; the first round is not counted. A
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import subprocess
@@ -23,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.machine import write_result
+from benchmarks.machine import command_line, write_result
 from ceres_fast.console import table
 
 HERE = Path(__file__).resolve().parents[1]
@@ -99,13 +98,12 @@ def ways(records: Path, night: Path) -> dict[str, Callable[[Checkout, str], floa
 
 def main() -> None:
     """Time both checkouts in turn and write what was found."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__file__, __doc__)
     parser.add_argument("--before", type=Path, required=True, help="another checkout")
     parser.add_argument("--records", type=Path, required=True)
     parser.add_argument("--night", type=Path, required=True, help="folder with frames and catalogues")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS, help="what is timed (default: all)")
-    parser.add_argument("--output", type=Path, default=HERE / "benchmarks" / "results" / "side_by_side.json")
     given = parser.parse_args()
 
     with tempfile.TemporaryDirectory() as name:

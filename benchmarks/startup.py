@@ -5,15 +5,13 @@ python -m benchmarks.startup --repeats 20
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 
-from benchmarks.machine import write_result
+from benchmarks.machine import command_line, write_result
 from ceres_fast.console import say
 
 COMMAND = [sys.executable, "-m", "ceres_fast", "--help"]
@@ -26,9 +24,8 @@ def seconds() -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__file__, __doc__)
     parser.add_argument("--repeats", type=int, default=20)
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "startup.json")
     given = parser.parse_args()
     seconds()  # fills the disk cache and compiles the modules
     times = sorted(seconds() for _ in range(given.repeats))

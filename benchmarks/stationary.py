@@ -10,7 +10,6 @@ The rule of before called stationary what any two exposures show within the radi
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections import Counter
 from itertools import pairwise
@@ -21,7 +20,7 @@ from typing import Any
 import numpy as np
 from astropy.table import Table
 
-from benchmarks.machine import write_result
+from benchmarks.machine import command_line, write_result
 from benchmarks.position_fields import detections, simulated
 from ceres_fast.catalogues.detections import Detections, read_detections
 from ceres_fast.console import say
@@ -267,12 +266,11 @@ def _share(part: float, whole: float) -> float | None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__file__, __doc__)
     parser.add_argument("--night", type=Path, help="folder of real frames with their catalogues")
     parser.add_argument("--positions", type=Path, help="positions of the detections of many exposures (.npz)")
     parser.add_argument("--fields", type=int, default=10, help="simulated fields of each kind (default: %(default)s)")
     parser.add_argument("--slowest", type=float, default=Rules.slowest, help="arcsec/min (default: %(default)s)")
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "stationary.json")
     given = parser.parse_args()
     result: dict[str, Any] = {"slowest_arcsec_per_min": given.slowest, "seeds": list(range(given.fields))}
     if given.night:

@@ -31,7 +31,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks.machine import write_result
+from benchmarks.machine import command_line, write_result
 from benchmarks.ztf_cross_validation import FOLDS, Stamps, parts, read
 from ceres_fast.console import say, table
 from ceres_fast.evaluation import yardstick
@@ -331,13 +331,12 @@ def rows_there(output: Path, about: dict[str, Any]) -> dict[str, Any]:
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made = command_line(__file__, __doc__)
     made.add_argument("stamps", type=Path)
     made.add_argument("--against", choices=["bogus", "stationary"], default="bogus")
     made.add_argument("--seeds", type=int, default=3, help="repeats with other folds and first weights (default 3)")
     made.add_argument("--weights", default="imagenet", help="first weights of Xception (default imagenet)")
     made.add_argument("--rows", nargs="*", default=list(rows("none")), help="all, where none are named")
-    made.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "stems.json")
     return made
 
 

@@ -18,7 +18,6 @@ rate over that of the bound. A share above 1 says that the machine was too busy 
 
 from __future__ import annotations
 
-import argparse
 import gc
 import tempfile
 from collections.abc import Callable, Sequence
@@ -29,7 +28,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.machine import write_result
+from benchmarks.machine import command_line, write_result
 from benchmarks.operations import ADAM_BYTES, operations
 from benchmarks.peaks import Peaks, best_of
 from benchmarks.peaks import measure as measure_peaks
@@ -224,11 +223,10 @@ def prefixes(names: Sequence[str], repeats: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__file__, __doc__)
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--backbones", nargs="*", default=list(IMAGENET), choices=IMAGENET)
     parser.add_argument("--xla", nargs="*", default=["inceptionv3"], choices=IMAGENET, help="suffixes compiled too")
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "step.json")
     given = parser.parse_args()
     groups = {
         "heads": partial(heads, given.repeats),

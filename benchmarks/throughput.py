@@ -17,7 +17,6 @@ Each figure is the median of the repeats; the repeats of all are interleaved, so
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 import time
 from collections import defaultdict
@@ -29,7 +28,7 @@ import numpy as np
 import onnx
 from astropy.io import fits
 
-from benchmarks.machine import write_result
+from benchmarks.machine import command_line, write_result
 from benchmarks.synthetic import write_stamps
 from ceres_fast.artifact.classifier import Classifier
 from ceres_fast.artifact.products import describe
@@ -166,12 +165,11 @@ def measure(todo: dict[str, Callable[[], int]], repeats: int) -> dict[str, list[
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__file__, __doc__)
     parser.add_argument("--stamps", type=int, default=4096, help="stamps of the simulated set (default 4096)")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--experiment", type=int, default=2, choices=(1, 2, 3))
     parser.add_argument("--backbones", nargs="*", default=list(IMAGENET), choices=IMAGENET)
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "throughput.json")
     given = parser.parse_args()
     results = {}
     with tempfile.TemporaryDirectory() as name:

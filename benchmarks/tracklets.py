@@ -11,7 +11,6 @@ random it leaves 99 % of the asteroids' detections and 10 % of the rest.
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import tempfile
 import time
@@ -23,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.machine import write_result
+from benchmarks.machine import command_line, write_result
 from benchmarks.tracklet_fields import ASTEROIDS, MINUTES, SEEING, MovingField, moving_field, moving_of, moving_rows
 from ceres_fast.catalogues.detections import read_detections
 from ceres_fast.console import say
@@ -285,11 +284,10 @@ def real_night(night: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__file__, __doc__)
     parser.add_argument("--linker", type=Path, help="environment with heliolinx (tools/linker-oracle)")
     parser.add_argument("--night", type=Path, help="a folder with frames of a real night")
     parser.add_argument("--fields", type=int, default=4)
-    parser.add_argument("--output", type=Path, default=Path("benchmarks/results/tracklets.json"))
     arguments = parser.parse_args()
     result: dict[str, Any] = {"minutes": MINUTES, "asteroids": ASTEROIDS, "kept_by_the_assumed_filter": KEPT}
     result["artefacts"] = {str(number): compare(number, arguments.fields, arguments.linker) for number in ARTEFACTS}

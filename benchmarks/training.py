@@ -37,6 +37,7 @@ from pathlib import Path
 
 from benchmarks import paper_way
 from benchmarks.bounds import Work
+from benchmarks.machine import FOLDER, command_line
 from benchmarks.measured import Measured, isolated, run_pipeline
 from benchmarks.operations import Operations, classifier_operations
 from benchmarks.peaks import measure
@@ -156,7 +157,7 @@ RUN: dict[str, Callable[..., Measured]] = {
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made = command_line(__file__, __doc__)
     made.add_argument("--records", type=Path, required=True, help="folder of records to take stamps from")
     made.add_argument("--stamps", type=int, default=20480, help="training stamps (default 20480)")
     made.add_argument("--epochs", type=int, default=20)
@@ -170,10 +171,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--jit", action="store_true", help="(b), (c) and the peak compiled by XLA")
     made.add_argument("--steps-per-execution", type=int, default=0, help="of (b) and (c); 0: the program chooses")
     made.add_argument("--seed", type=int, default=0)
-    made.add_argument(
-        "--folder", type=Path, default=Path(tempfile.gettempdir()) / "ceres-fast-benchmark", help="for work"
-    )
-    made.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "training.json")
+    made.add_argument("--folder", type=Path, default=FOLDER, help="for work")
     return made
 
 

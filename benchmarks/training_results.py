@@ -29,7 +29,7 @@ class Way:
     Attributes
     ----------
     cache : str
-        One of `bounds.CACHES`.
+        ``none``, ``cold`` or ``warm``, as `bounds.flop` has them.
     may_be_short : bool
         Whether a slow run is cut short; what its losses are compared with is not.
     reads_files : bool

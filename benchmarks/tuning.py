@@ -5,13 +5,12 @@ python -m benchmarks.tuning --stamps 4096 --repeats 4
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.machine import write_result
+from benchmarks.machine import command_line, write_result
 from benchmarks.synthetic import write_stamps
 from benchmarks.throughput import BATCH, FRACTIONS, compiled, frozen, measure
 from ceres_fast.console import say
@@ -22,11 +21,10 @@ from ceres_fast.records.pipeline import stamp_dataset
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__file__, __doc__)
     parser.add_argument("--stamps", type=int, default=4096)
     parser.add_argument("--repeats", type=int, default=4)
     parser.add_argument("--backbone", default="resnet152v2", choices=IMAGENET)
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "tuning.json")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

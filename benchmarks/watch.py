@@ -19,7 +19,6 @@ log is read. The steps are those of the process that classifies.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import random
@@ -37,7 +36,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from benchmarks.machine import write_result
+from benchmarks.machine import command_line, write_result
 from benchmarks.mosaics import EXPOSURES, catalogue_of, command, mosaics, simulated
 from ceres_fast.console import say, table
 from ceres_fast.files import read_json
@@ -268,7 +267,7 @@ def kills(frames: Path, work: Path, model: Path, number: int, seed: int) -> dict
 
 def main() -> None:
     """Run the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__file__, __doc__)
     parser.add_argument("frames", type=Path)
     parser.add_argument("--model", type=Path, nargs="+", required=True)
     parser.add_argument("--work", type=Path, required=True)
@@ -277,7 +276,6 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--parts", nargs="+", default=["one by one", "every 5 s", "long night", "kills"])
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", type=Path, default=Path("benchmarks/results/watch.json"))
     given = parser.parse_args()
     source = given.work / "mosaics"
     night = mosaics(simulated(given.work / "dense", given.fields), source, given.fields)

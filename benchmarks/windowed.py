@@ -6,14 +6,13 @@ python -m benchmarks.windowed survey5 survey11 survey12
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 from collections import Counter, defaultdict
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.machine import write_result
+from benchmarks.machine import command_line, write_result
 from ceres_fast.catalogues import Catalogue, column, drifted, read_catalogue, typical_width
 from ceres_fast.console import table
 from ceres_fast.detect import detect_frames
@@ -52,9 +51,8 @@ def distance(catalogue: Catalogue) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__file__, __doc__)
     parser.add_argument("surveys", type=Path, nargs="+", help="what `ceres-fast simulate` wrote")
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "windowed.json")
     given = parser.parse_args()
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     moved, used = [], []

@@ -27,7 +27,7 @@ import numpy as np
 from scipy.stats import binomtest
 from sklearn.model_selection import StratifiedGroupKFold
 
-from benchmarks.machine import write_result
+from benchmarks.machine import command_line, write_result
 from benchmarks.ztf_networks import NETWORKS, Prepared
 from ceres_fast.console import say, table, warnings_kept
 from ceres_fast.errors import Problems
@@ -194,7 +194,7 @@ def main() -> None:
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made = command_line(__file__, __doc__)
     made.add_argument("stamps", type=Path)
     made.add_argument("--seeds", type=int, default=3, help="repeats with other folds and first weights (default 3)")
     made.add_argument(
@@ -203,7 +203,6 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--weights", default="imagenet", help="first weights of Xception (default imagenet)")
     made.add_argument("--networks", nargs="*", default=list(NETWORKS), choices=NETWORKS)
     made.add_argument("--normalise", nargs="*", default=list(NORMALISATIONS), choices=NORMALISATIONS)
-    made.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "ztf_cross_validation.json")
     return made
 
 
