@@ -1,4 +1,4 @@
-"""Reading frames and folders of them, and what was found."""
+"""Reading frames and folders of them: what was found, and which exposures can be compared."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
+
+import numpy as np
 
 from ..catalogues.detections import read_detections
 from ..console import track
@@ -16,9 +19,48 @@ from ..frames.exposures import group_exposures
 from ..frames.fits_files import is_fits_name
 from ..frames.info import FrameInfo
 from ..frames.reading import FrameHeader, list_frames, read_headers
+from ..selection.apart import minutes_needed
 from ..selection.rules import Rules
-from .exposures import Exposures, exposures_of
 from .frame import FrameLook, Kind, kind_of, look_at
+
+
+@dataclass(frozen=True)
+class Exposures:
+    """The exposures of one field and CCD in one night.
+
+    Attributes
+    ----------
+    infos : tuple of FrameInfo
+        In the order of time.
+    minutes : tuple of float
+        From each to the next; empty for a single one.
+    needed : float
+        How far apart two must be for stationary detections to be told, min: the most that any two of them need. NaN
+        for a single one.
+    compared : int
+        How many of them have another that is far enough away in time.
+    """
+
+    infos: tuple[FrameInfo, ...]
+    minutes: tuple[float, ...]
+    needed: float
+    compared: int
+
+
+def exposures_of(infos: Sequence[FrameInfo], rules: Rules) -> Exposures:
+    """Say of the exposures of a field which can be compared by the rule for stationary detections."""
+    minutes = np.array([info.mjd for info in infos]) * 1440
+    needed = minutes_needed(infos, rules)
+    apart = np.abs(minutes[:, None] - minutes) >= needed
+    np.fill_diagonal(apart, False)
+    others = ~np.eye(len(infos), dtype=bool)
+    return Exposures(
+        infos=tuple(infos),
+        minutes=tuple(float(later - earlier) for earlier, later in pairwise(minutes)),
+        needed=float(needed[others].max()) if len(infos) > 1 else float("nan"),
+        compared=int(apart.any(axis=1).sum()),
+    )
+
 
 MOST_IN_FULL = 3
 """Files that are named are each shown in full, but for more than these: ``night/*.fits`` is as good as a folder."""

@@ -13,8 +13,7 @@ from ..errors import LOUD, InputError
 from ..frames.headers.quantities import QUANTITIES
 from ..frames.info import FrameInfo, Reading
 from ..settings.rules import RuleOptions
-from .examine import Looked
-from .exposures import Exposures
+from .examine import Exposures, Looked
 from .frame import UNDERSTOOD, keywords_of, kind_of
 from .one_frame import print_frame
 from .words import NOT_KNOWN, called, date_text, few, is_known, value_text

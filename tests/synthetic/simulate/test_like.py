@@ -13,7 +13,7 @@ from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.files import read_json
 from ceres_fast.frames.exposures import group_exposures
 from ceres_fast.frames.reading import read_frame, read_info
-from ceres_fast.look.exposures import exposures_of
+from ceres_fast.look.examine import exposures_of
 from ceres_fast.look.pixels import measure_pixels
 from ceres_fast.selection.rules import Rules
 from ceres_fast.synthetic.simulate import simulate_survey

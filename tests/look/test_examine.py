@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ceres_fast.frames.info import FrameInfo
-from ceres_fast.look.exposures import exposures_of
+from ceres_fast.look.examine import exposures_of
 from ceres_fast.selection.rules import Rules
 
 INFO = FrameInfo(Path("f.fits"), "f", field="F1", pixel_scale=0.4, seeing=1.2)
