@@ -46,7 +46,7 @@ class Night:
         A stamp table of the detections that moved or were seen once and have a label, with the columns ``probability``
         and ``kept``: whether the detection is still in the catalogue.
     counts : collections.Counter
-        See `ceres_fast.selection.counts.COUNTS`.
+        See `ceres_fast.records.reconcile.COUNTS`.
     reasons : mapping of str to int
         How many rows of the catalogues went or stayed for which reason (`ceres_fast.classify.limits.WHY`).
     point : OperatingPoint

@@ -19,7 +19,6 @@ from ..frames.camera import GENERIC, Camera
 from ..frames.profiles import load_camera
 from ..frames.where import Where
 from ..machine.scheduler import Workers
-from ..selection.counts import COUNTS
 from ..selection.field import looks_elsewhere
 from ..selection.linked import LINKED
 from ..selection.others.forced import FORCED
@@ -45,7 +44,7 @@ from .manifest import (
     write_manifest,
 )
 from .parts import PARTS, RECORDS, Part, PartMaker, clear_others, partial_folder
-from .reconcile import Made, reconcile
+from .reconcile import COUNTS, Made, reconcile
 from .references import find_references
 from .sources import Source, find_sources
 from .sources import described as described_sources

@@ -1,4 +1,4 @@
-"""Every input is accounted for: what went in is what came out and what was left out, by reason."""
+"""Every input is accounted for: what is counted, and that what went in is what came out and was left out, by reason."""
 
 from __future__ import annotations
 
@@ -8,6 +8,55 @@ from typing import NamedTuple, TypedDict
 
 from ..alerts.labels import REASONS
 from ..schema import Count
+
+COUNTS = {
+    "files": "frames and catalogues read",
+    "frames_found": "frames found",
+    "frames": "frames used",
+    "bad_frames": "frames left out because they or their catalogues cannot be used",
+    "frames_not_selected": "frames left out by --where",
+    "frames_of_no_sky": "frames left out because their headers say that they are no exposures of the sky",
+    "single_exposures": "frames without a second exposure, in which no stationary detection can be found",
+    "empty_catalogues": "exposures of which no detection is known",
+    "detections": "detections in the catalogues",
+    "bad_frame_detections": "detections in frames left out",
+    "not_selected": "detections left out by --where",
+    "rejected_flags": "detections left out by --reject-flags",
+    "drifted": "detections that have their plain positions, because the windowed ones are those of a neighbour",
+    "stationary": "stationary detections",
+    "released": "detections that would be stationary, and are in a tracklet",
+    "elsewhere": "detections that the other exposures show, too, by --forced-limit",
+    "not_compared": "detections that may be stationary: no exposure far enough away in time covers their place",
+    "contested": "detections that may be either of two asteroids, or that compete with another for one asteroid",
+    "flux_mismatch": "detections at the place of an asteroid that are much brighter than it",
+    "set_aside": "detections near a known asteroid that cannot be called either class",
+    "outside_frame": "detections outside the frame",
+    "bad_stamps": "stamps left out: missing pixels, or all pixels equal",
+    "few_pixels": "stamps left out because they have too few pixels to be scored",
+    "no_template": "stamps left out because no other exposure and no frame of --template looked there",
+    "asteroid": "stamps of asteroids",
+    "non_asteroid": "stamps of no asteroid",
+    "padded_stamps": "stamps that reach over the edge of the frame",
+    "filled_stamps": "stamps with missing pixels filled",
+    "validated": "validated asteroids in the frames, once per exposure",
+    "lost_not_detected": "of these: not detected",
+    "lost_stationary": "of these: removed as stationary",
+    "lost_elsewhere": "of these: removed because the other exposures show them, too",
+    "lost_contested": "of these: contested",
+    "lost_flux": "of these: the detection there is much brighter, a star or blended with one",
+    "lost_set_aside": "of these: set aside, because detected in too few exposures or near one that is not validated",
+    "lost_no_template": "of these: without a template",
+    "lost_other": "of these: left out by --where, for a bad stamp, or for one with too few pixels",
+    "tracklets": "tracklets: detections that fit one motion",
+    "tracklets_of_asteroids": "of these: all members are detections of one validated asteroid",
+    "trackable": "validated asteroids with stamps in as many exposures of a field as are needed",
+    "linked": "of these: in one tracklet with as many of them",
+    "random_places": "random places at which the rule for stationary detections was tried",
+    "random_by_chance": "of these: stationary by chance",
+    "random_on_sources": "of these: stationary because a fixed source is there",
+}
+"""What `selection.field.field_stamps` counts, in words. `selection.lost.RATES` adds ``validated`` and those of
+`selection.lost.BY_RATE` by rate of motion, and `selection.track_cost` what the rules cost synthetic asteroids."""
 
 
 class Account(NamedTuple):

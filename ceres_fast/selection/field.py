@@ -24,8 +24,7 @@ from ..frames.where import Where
 from ..settings.guarantee import NEEDS
 from ..stamps import PLANES, empty_table
 from .cutting import exposure_stamps, with_template
-from .dropped import dropped
-from .labels import Labelled, label_field
+from .labels import Labelled, dropped, label_field
 from .linked import count_linked, link_field
 from .lost import count_lost, fates, no_fates
 from .others.exposures import OtherExposures

@@ -1,14 +1,21 @@
-"""What the detections of a field are: stationary, shown by the other exposures too, asteroids, or neither."""
+"""What the detections of a field are: stationary, shown by the other exposures too, asteroids, or neither.
+
+And which of them become no stamp for that, before anything is cut.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from astropy.table import Table
 
+from ..catalogues import far_outside
 from ..catalogues.detections import Detections
+from ..errors import InputError, Problems
+from ..frames.where import Where, matching
 from .match import Matches, match_known, set_aside_short_tracks, set_aside_too_bright
 from .others.forced import Forced
 from .rules import Rules
@@ -83,3 +90,42 @@ def label_field(
     magnitudes = [exposure.column("MAG_AUTO") for exposure in exposures]
     accepted = set_aside_too_bright(known, accepted, magnitudes, [~stays for stays in staying], rules)
     return [Labelled(*parts) for parts in zip(exposures, staying, known, matches, accepted, strict=True)]
+
+
+def dropped(labelled: Labelled, where: Where, problems: Problems, counts: Counter[str]) -> np.ndarray:
+    """Return why each detection of an exposure becomes no stamp, "" where it does: (n,), str; and count them."""
+    reason = np.where(_chosen(labelled.exposure, where), labelled.reason, "not_selected").astype("U20")
+    outside = np.flatnonzero(
+        (reason == "") & far_outside(labelled.exposure.x, labelled.exposure.y, labelled.exposure.info)
+    )
+    if len(outside):
+        problems.report(_outside(labelled.exposure, outside), counts, "outside_frame", len(outside))
+    counts["detections"] += len(reason)
+    counts += Counter(reason[reason != ""].tolist())
+    reason[outside] = "outside_frame"
+    return reason
+
+
+def _outside(exposure: Detections, rows: np.ndarray) -> InputError:
+    ny, nx = exposure.info.shape
+    more = f", as are {len(rows) - 1} others" if len(rows) > 1 else ""
+    return InputError(
+        exposure.catalogue.path,
+        f"x={exposure.x[rows[0]]:.1f}, y={exposure.y[rows[0]]:.1f} is outside the frame {exposure.info.place}{more}",
+        row=int(exposure.rows[rows[0]]) + 1,
+        expected=f"positions in {nx}x{ny} pixels",
+        action="correct the catalogue, or pass --on-error skip to leave such detections out",
+    )
+
+
+def _chosen(exposure: Detections, where: Where) -> np.ndarray:
+    chosen = np.ones(len(exposure.x), bool)
+    columns = {name.upper(): name for name in exposure.catalogue.table.colnames}
+    for name, allowed in where:
+        if name in exposure.header:
+            continue
+        if name.upper() not in columns:
+            expected = f"a keyword of the header of {exposure.info.path.name}, or a column of its catalogue"
+            raise InputError(exposure.catalogue.path, f"--where names {name}, which is not there", expected=expected)
+        chosen &= matching(exposure.catalogue.table[columns[name.upper()]][exposure.rows], allowed)
+    return chosen

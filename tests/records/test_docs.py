@@ -13,10 +13,9 @@ from ceres_fast.records.build import build_records
 from ceres_fast.records.examples import KINDS
 from ceres_fast.records.manifest import Manifest
 from ceres_fast.records.pipeline import read_columns
-from ceres_fast.records.reconcile import ACCOUNTS
+from ceres_fast.records.reconcile import ACCOUNTS, COUNTS
 from ceres_fast.records.splits.hold_out import LINKED, UNKNOWN
 from ceres_fast.records.splits.quotas import OVER
-from ceres_fast.selection.counts import COUNTS
 from ceres_fast.stamps import PLANE_SETS
 
 from ..alert_files import write_fields

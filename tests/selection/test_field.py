@@ -13,8 +13,7 @@ from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.frames.cut import cut_stamps
 from ceres_fast.frames.exposures import group_exposures
 from ceres_fast.frames.reading import read_frame, read_info
-from ceres_fast.records.reconcile import Made, reconcile
-from ceres_fast.selection.counts import COUNTS
+from ceres_fast.records.reconcile import COUNTS, Made, reconcile
 from ceres_fast.selection.field import field_stamps, survey_tables
 from ceres_fast.selection.rules import Rules
 from ceres_fast.selection.track_cost import TRACKS, cost_rows

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ceres_fast.catalogues.fields import survey_fields
-from ceres_fast.selection.counts import COUNTS
+from ceres_fast.records.reconcile import COUNTS
 from ceres_fast.selection.field import field_stamps
 from ceres_fast.selection.linked import LINKED, count_linked, link_field
 from ceres_fast.selection.rules import Rules
