@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from ..settings.outputs import OUTPUTS
+from ..settings.night import OUTPUTS
 
 DATA, TRAINING, HELD_OUT = Path("data"), Path("data/training"), Path("data/held-out")
 RECORDS, LATEST, CLASSIFIED, DEMO = Path("records"), Path("runs/latest"), Path("classified"), Path("demo")

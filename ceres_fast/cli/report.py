@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from ..console import say, warn
+from ..settings.night import OUTPUTS, REPORTS
 from ..settings.option import only
-from ..settings.outputs import OUTPUTS, REPORTS
 from ..settings.shared import Shared
 from .from_settings import from_settings
 from .options import CLASSIFIED, To

@@ -1,11 +1,18 @@
-"""The options of the commands that classify a night as a whole: night, watch."""
+"""The options of the commands that classify a night as a whole, night and watch, and what a night is written for."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from .option import option
 from .records import SCHEDULER
+
+Output = Literal["crossobject", "heliolinx", "thor", "difi", "ades-psv", "ades-xml", "mpc80", "ds9", "votable"]
+OUTPUTS: tuple[Output, ...] = get_args(Output)
+"""The names that `--to` takes."""
+
+REPORTS: tuple[Output, ...] = ("ades-psv", "ades-xml", "mpc80")
+"""What can be sent to the Minor Planet Center, once somebody has looked at it."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pytest
 from ceres_fast.night.detections import read_night
 from ceres_fast.night.observatory import read_observatory
 from ceres_fast.night.writers import write_outputs
-from ceres_fast.settings.outputs import OUTPUTS
+from ceres_fast.settings.night import OUTPUTS
 
 from .files import classified
 

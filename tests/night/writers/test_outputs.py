@@ -9,7 +9,7 @@ import pytest
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.night.detections import Night, read_night
 from ceres_fast.night.writers import WRITERS, check_outputs, write_outputs
-from ceres_fast.settings.outputs import OUTPUTS
+from ceres_fast.settings.night import OUTPUTS
 from tests.full_disk import files_of_at_most
 
 from .files import classified
