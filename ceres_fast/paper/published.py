@@ -84,17 +84,6 @@ RESULTS = {
 """The paper's results by backbone (a name of `ceres_fast.model.backbones`) and experiment."""
 
 
-@dataclass(frozen=True)
-class Misprint:
-    """A printed figure that is not what the other figures of its experiment give (with all their digits)."""
-
-    backbone: str
-    experiment: int
-    figure: str
-    printed: float
-    recomputed: float
-
-
 RECOMPUTED: dict[str, Callable[[Published], float]] = {
     "tn": lambda row: NON_ASTEROIDS - row.fp,
     "fn": lambda row: ASTEROIDS - row.tp,
@@ -114,16 +103,6 @@ def recomputed(row: Published) -> dict[str, float]:
     right.
     """
     return {figure: compute(row) for figure, compute in RECOMPUTED.items()}
-
-
-def misprints() -> list[Misprint]:
-    """Return the printed figures that differ from the recomputed ones, in the paper's order."""
-    return [
-        Misprint(backbone, experiment, figure, printed, value)
-        for (backbone, experiment), row in RESULTS.items()
-        for figure, value in recomputed(row).items()
-        if (printed := getattr(row, figure)) is not None and printed != round(value, PRINTED_DIGITS)
-    ]
 
 
 def matrix_of(backbone: str, experiment: str) -> list[int]:
