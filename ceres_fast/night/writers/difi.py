@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...frames.same_sky import NIGHT_GAP
 from .arrow import check_installed, numbers, texts, timestamps, write
 from .order import Files, Order, errors, known_names, magnitudes, observatory_codes, plain_text
 
@@ -42,10 +43,19 @@ def _write_observations(order: Order, path: Path) -> None:
         "filter": texts(plain_text(rows["filter"])),
         "observatory_code": texts(observatory_codes(order, rows)),
         "object_id": texts(known_names(order, rows)),
-        # As fields are told apart by night: the last noon (UTC) before the exposure.
-        "night": pyarrow.array(np.floor(np.asarray(rows["mjd"], float) - 0.5).astype(np.int64)),
+        "night": pyarrow.array(nights_of(rows["mjd"])),
     }
     write(columns, path)
+
+
+def nights_of(mjd: np.ndarray) -> np.ndarray:
+    """Return the night of each time, (n,), MJD (UTC): the last noon before its first exposure, a whole number.
+
+    UTC noon falls into the nights of the Pacific: they are told apart by the gap between them, as fields are.
+    """
+    times, where = np.unique(np.asarray(mjd, float), return_inverse=True)
+    first = np.where(np.diff(times, prepend=-np.inf) > NIGHT_GAP, times, -np.inf)
+    return np.floor(np.maximum.accumulate(first)[where] - 0.5).astype(np.int64)
 
 
 def _write_members(order: Order, path: Path) -> None:

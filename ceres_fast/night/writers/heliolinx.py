@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .order import Files, Order, errors, known_names, magnitudes, observatory_codes, plain_text
+from .order import Files, Order, errors, known_names, letter_of, magnitudes, observatory_codes, plain_text
 
 NAME, COLUMN_FORMAT = "heliolinx.csv", "heliolinx_columns.txt"
 
@@ -96,6 +96,6 @@ def _decimals(values: np.ndarray, digits: int, missing: float = np.nan) -> list[
 
 
 def _band(name: str, bands: Mapping[str, str]) -> str:
-    """Return the letter of a band: the last of that of ADES, or the name of the filter where this is a letter."""
-    letter = bands[name][-1] if name in bands else name
+    """Return the letter of a band: that of the band of ADES, or the name of the filter where this is a letter."""
+    letter = letter_of(bands[name]) if name in bands else name
     return letter if len(letter) == 1 and letter.isascii() and letter.isalnum() else NO_BAND

@@ -15,7 +15,7 @@ from ...errors import CeresFastError
 from ...truth.found import MJD_ZERO
 from ..observatory import Observatory, aperture_of
 from .observations import Observation, observations_of
-from .order import Files, Order, needed_observatory
+from .order import Files, Order, letter_of, needed_observatory
 
 NAME = "mpc80.txt"
 
@@ -60,7 +60,7 @@ def files(order: Order) -> Files:
 def line(observatory: Observatory, each: Observation) -> str:
     """Return an observation in 80 columns."""
     magnitude = f"{each.magnitude:5.2f}" if each.band and np.isfinite(each.magnitude) else " " * 5
-    band = each.band[-1:] if magnitude.strip() else " "
+    band = letter_of(each.band) if magnitude.strip() else ""
     return "".join(
         (
             _packed(each),
@@ -72,7 +72,7 @@ def line(observatory: Observatory, each: Observation) -> str:
             _declination(each.dec),
             " " * 9,
             magnitude,
-            band,
+            band or " ",
             " " * 6,
             observatory.code,
         )

@@ -27,9 +27,17 @@ FIRST, OTHERS = "bcdfghjkmnpqrstvwxz", "bcdfghjkmnpqrstvwxz0123456789"
 LONGEST = 7
 """Characters of a name: as many as the 80 columns have for one; ADES has eight."""
 
-PERMANENT = re.compile(r"\d+([IPD](-[A-Z]{1,2})?)?", re.ASCII)
-PROVISIONAL = re.compile(r"\d{4} ([A-HJ-Y][A-HJ-Z]\d*|P-L|T-[123])|[ADCPX]/\d{4} [A-Z]{1,2}\d*(-[A-Z])?", re.ASCII)
-"""Designations as ADES has them (submit.xsd), once they are canonical."""
+PERMANENT = re.compile(r"[1-9]\d{0,7}|[1-9]\d{0,3}[IPD](-[A-Z]{1,2})?", re.ASCII)
+PROVISIONAL = re.compile(
+    r"(1[89]|20)\d\d [A-HJ-Y][A-HJ-Z]([1-9]\d{0,4})?|\d{4} (P-L|T-[123])"
+    r"|[ADCPX]/(1\d|20)\d\d [A-HJ-Y]([A-HJ-Z]?[1-9]\d?|[A-HJ-Z][1-5]\d\d)"
+    r"|[DCPX]/(1\d|20)\d\d [A-HJ-Y][1-9]\d?-[A-Z]",
+    re.ASCII,
+)
+"""Designations as ADES (submit.xsd) and 80 columns have them, once they are canonical."""
+
+LARGEST_NUMBER = 15_396_335
+"""That 80 columns have: what is larger, the MPC has not given."""
 
 
 class Observation(NamedTuple):
@@ -114,7 +122,7 @@ def names_of(tracklets: Collection[str]) -> dict[str, str]:
 def designations(name: str) -> tuple[str, str]:
     """Return the number, or else the designation, of a known object as ADES has them; empty where it is neither."""
     spelt = canonical(name)
-    if PERMANENT.fullmatch(spelt):
+    if PERMANENT.fullmatch(spelt) and not (spelt.isdigit() and int(spelt) > LARGEST_NUMBER):
         return spelt, ""
     return "", spelt if PROVISIONAL.fullmatch(spelt) else ""
 

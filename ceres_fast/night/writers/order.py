@@ -29,6 +29,13 @@ BRIGHTEST, FAINTEST = -5.0, 30.0
 LARGEST_ERROR = 99.0
 """arcsec, and mag: a larger error, or width, says that nothing is known."""
 
+LETTERS = {
+    **{"Vj": "V", "VR": "V", "Rc": "R", "Rj": "R", "Ic": "I", "Bj": "B", "Uj": "U", "Gb": "G", "Gr": "G"},
+    "UNK": "",
+}
+"""Of bands of ADES whose letter in 80 columns is not their last, as iau-ades converts them (xmltompc80col): the c of Rc
+would be ATLAS's cyan."""
+
 CODE = re.compile(r"[0-9A-Z][0-9A-Za-z]{2,3}")
 """What can be a code of an observatory."""
 
@@ -138,6 +145,11 @@ def errors(rows: Table, name: str) -> np.ndarray:
     """Return a column of errors, shape (n,); NaN for one that is 0, or so large that nothing is known."""
     values = np.asarray(rows[name], float)
     return np.where((values > 0) & (values <= LARGEST_ERROR), values, np.nan)
+
+
+def letter_of(band: str) -> str:
+    """Return the letter that 80 columns have for a band of ADES; empty for none."""
+    return LETTERS.get(band, band[-1:])
 
 
 def widths(rows: Table) -> np.ndarray:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,10 @@ def test_what_was_not_scored_or_looked_up_is_not_known(tmp_path: Path) -> None:
 def test_a_band_is_a_letter(tmp_path: Path) -> None:
     write_outputs(a_night(filter=["r", "R", "sdss r", ",", "é", "", *["r"] * 5]), ["heliolinx"], tmp_path)
     assert read(tmp_path)["BANDCOL"] == ["r", "R", "V", "V", "V", "V", "r", "r", "r"]
+    bands = {"r": "Sr", "R": "Rc", "o": "Ao", ",": "UNK"}
+    night = a_night(filter=["r", "R", "o", ",", *["g"] * 7])
+    write_outputs(night, ["heliolinx"], tmp_path, replace(OBSERVATORY, bands=bands), overwrite=True)
+    assert read(tmp_path)["BANDCOL"] == ["r", "R", "o", "V", *["g"] * 5]
 
 
 def test_a_night_without_detections_has_a_header(tmp_path: Path) -> None:

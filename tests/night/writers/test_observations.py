@@ -38,6 +38,8 @@ def test_a_name_depends_on_its_tracklet_alone() -> None:
         ("C/2019 Q4 (Borisov)", ("", "C/2019 Q4")),
         ("tracklet F0001, 2026-11-29: 1", ("", "")),
         ("", ("", "")),
+        ("15396335", ("15396335", "")),
+        *[(name, ("", "")) for name in ("0", "15396336", "20000001234", "12345P", "1799 AB", "C/2014 UN620")],
     ],
 )
 def test_names_of_objects_as_ades_has_them(name: str, expected: tuple[str, str]) -> None:
