@@ -16,7 +16,7 @@ from ..console import warn, warn_once
 from ..errors import CeresFastError, InputError
 
 SUFFIXES = (".fits", ".fit", ".fts")
-ENDINGS = tuple(suffix + packed for packed in (".gz", ".fz", "") for suffix in SUFFIXES)
+ENDINGS = tuple(suffix + packed for packed in (".gz", ".fz", ".bz2", ".xz", "") for suffix in SUFFIXES)
 
 _EXTENSION = b"XTENSION"
 _BLOCK, _CARD = 2880, 80

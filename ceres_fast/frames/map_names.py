@@ -19,14 +19,18 @@ KINDS: Mapping[Kind, str] = {
     "bad": "bpm badpix badpixel badpixels",
     "mask": "mask masks msk mskimg bimsk dq dqmask flag flags flg",
     "other": "rms var variance err error unc uncimg uncert uncertainty sky background bkg wt expmap expwt ctx area seg "
-    "segm segmentation wcsdvarr d2imarr",
+    "segm segmentation wcsdvarr d2imarr samp time con cov coverage std stdev sigma psf psfimage diffimgpsf "
+    "sciimgdaopsfcent thumb thumbnail",
 }
 """Kinds of maps, and the words for them in the names of files and of extensions. A "wt" is a weight to some and a
-variance to others (Pan-STARRS), "conf" the confidence of CASU's pipeline, WCSDVARR and D2IMARR hold distortions."""
+variance to others (Pan-STARRS), "conf" the confidence of CASU's pipeline, WCSDVARR and D2IMARR hold distortions, SAMP
+and TIME (HST) how often and how long, CON (JWST) from which exposures, and a PSF is a picture, but not of the sky."""
 
 _KIND_OF: Mapping[str, Kind] = {word: kind for kind, words in KINDS.items() for word in words.split()}
 
-UNSURE = frozenset(("area", "conf", "ctx", "flag", "flg", "seg", "wei", "wt"))
+UNSURE = frozenset(
+    "area con conf cov coverage ctx flag flg psf samp seg sigma std stdev thumb thumbnail time wei wt".split()
+)
 """Words with other meanings too: in the name of a file they are those of maps only beside a frame."""
 
 IMAGE_WORDS = ("sciimg", "sci", "science", "image", "img", "int")

@@ -8,6 +8,7 @@ Rubin pipelines do, those of `NO_DATA` are used, else those of the camera's prof
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
@@ -176,7 +177,7 @@ def _of_weight(values: np.ndarray, header: fits.Header, camera: Camera) -> np.nd
 def _of_bad(values: np.ndarray, header: fits.Header, camera: Camera) -> np.ndarray | None:
     if not _is_one((1,), values) and (missing := _by_bits(values, header, camera)) is not None:
         return missing
-    return values != 0 if _is_one(None, values) else None
+    return values != 0 if _is_one(None, values) and not _is_bit(values) else None
 
 
 def _of_mask(values: np.ndarray, header: fits.Header, camera: Camera) -> np.ndarray | None:
@@ -189,6 +190,12 @@ def _is_one(allowed: Collection[int] | None, values: np.ndarray) -> bool:
     """Tell whether a map has but one value beside 0 and NaN, as those of yes and no have: one of some, or any."""
     found = values[(values != 0) & (values == values)]
     return found.size == 0 or bool((found == found[0]).all() and (allowed is None or found[0] in allowed))
+
+
+def _is_bit(values: np.ndarray) -> bool:
+    """Tell whether the highest value of a map is a bit but the first: one that a map of yes and no need not have."""
+    most = float(np.nanmax(values, initial=0))
+    return most >= 2 and math.log2(most).is_integer()
 
 
 def _by_bits(values: np.ndarray, header: fits.Header, camera: Camera) -> np.ndarray | None:

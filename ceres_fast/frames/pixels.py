@@ -49,6 +49,8 @@ def pixels(hdu: fits.ImageHDU, place: Path | str) -> np.ndarray:
     scale, zero = _scaling(hdu.header)
     if (scale, zero) == (1, 0):
         result = stored.astype(np.float32)
+    elif (stored.dtype.kind, scale, zero) == ("i", 1, 2**63):  # unsigned, of more digits than a double has
+        result = numbers(hdu).astype(np.float32)
     else:
         scaled = stored.astype(_precision(stored))
         scaled *= scale

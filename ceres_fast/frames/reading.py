@@ -215,7 +215,7 @@ def list_frames(
         others = ", ".join(f"{why} ({number})" for why, number in Counter(passed_over.values()).items())
         but = f" but {others}" if others else ""
         raise CeresFastError(
-            f"{names}: no frames found{but}; expected FITS files ({', '.join(SUFFIXES)}; also .gz, .fz)."
+            f"{names}: no frames found{but}; expected FITS files ({', '.join(SUFFIXES)}; also .gz, .fz, .bz2, .xz)."
         )
     return Listing(list(frames.values()), passed_over)
 

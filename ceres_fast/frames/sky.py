@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,8 +19,11 @@ from numpy.typing import ArrayLike
 from .headers.cards import Doubt, shown, word_of
 from .headers.quantities import QUANTITIES
 
-_HARMLESS = ("made the change", "RADECSYS", "deprecated")
-"""What is in notices of astropy that concern no position: old spellings that it has understood."""
+_HARMLESS = ("made the change", "RADECSYS", "deprecated", "MJD-OBS =")
+"""What is in notices of astropy that concern no position: old spellings that it has understood, times."""
+
+_NUMBERS = re.compile(r"(CRVAL|CRPIX|CDELT|CROTA)[12]|(CD|PC|PV)[12]_\d+|(A|B|AP|BP)_(ORDER|\d_\d)|LONPOLE|LATPOLE")
+"""Keywords of coordinates whose values are numbers; astropy takes those that are text for missing, and so for 0."""
 
 
 def celestial(header: fits.Header) -> tuple[WCS | None, tuple[Doubt, ...]]:
@@ -33,6 +37,7 @@ def celestial(header: fits.Header) -> tuple[WCS | None, tuple[Doubt, ...]]:
     with _notices() as notices:
         try:
             # The planes of a cube that no card describes are none of the sky, and polynomials are refused beside them.
+            header = _with_numbers(header)
             planes = header.get("NAXIS", 0) > 2 and "CTYPE3" not in header
             wcs = _of_the_sky(WCS(header, naxis=2 if planes else None))
             problem = "are not of the sky" if wcs is None else _problem(header, wcs)
@@ -47,7 +52,8 @@ def celestial(header: fits.Header) -> tuple[WCS | None, tuple[Doubt, ...]]:
         doubts.append(Doubt("A_ORDER", f"polynomials of SIP are ignored beside {shown(header, 'CTYPE1')}"))
     equinox = getattr(wcs.wcs, "equinox", math.nan)
     if math.isfinite(equinox) and equinox != 2000 and word_of(header, "RADESYS").upper() != "ICRS":
-        doubts.append(Doubt("EQUINOX", f"{shown(header, 'EQUINOX')}: positions are taken for J2000 all the same"))
+        keyword = "EQUINOX" if "EQUINOX" in header else "EPOCH"
+        doubts.append(Doubt("EQUINOX", f"{shown(header, keyword)}: positions are taken for J2000 all the same"))
     return wcs, tuple(doubts)
 
 
@@ -72,6 +78,26 @@ def to_pixels(wcs: WCS, ra: ArrayLike, dec: ArrayLike, origin: int = 1) -> tuple
     return x, y
 
 
+def _with_numbers(header: fits.Header) -> fits.Header:
+    """Return a header where numbers of coordinates that were written as text are numbers."""
+    texts = [key for key in header if _NUMBERS.fullmatch(key) and isinstance(header[key], str)]
+    if not texts:
+        return header
+    header = header.copy()
+    for key in texts:
+        if not math.isnan(value := _number(header, key)):
+            header[key] = value
+    return header
+
+
+def _number(header: fits.Header, keyword: str) -> float:
+    """Return the value of a card, NaN where it is none: what begins with a number (12:34:56) is not one."""
+    try:
+        return float(header[keyword])
+    except (KeyError, TypeError, ValueError):
+        return math.nan
+
+
 def _of_the_sky(wcs: WCS) -> WCS | None:
     """Return the two axes of the sky, in the order of the pixels; None where there are not two."""
     if not wcs.has_celestial:
@@ -83,6 +109,10 @@ def _problem(header: fits.Header, wcs: WCS) -> str:
     """Return why coordinates cannot be used, "" where they can."""
     if not any(keyword.startswith(("CDELT", "CD1_", "CD2_", "PC1_", "PC2_")) for keyword in header):
         return "have no scale (no CDELT, CD or PC)"
+    texts = [key for key in header if _NUMBERS.fullmatch(key) and word_of(header, key)]
+    if odd := [key for key in ("CRVAL1", "CRVAL2", *texts) if math.isnan(_number(header, key))]:
+        what = shown(header, odd[0]) if odd[0] in header else f"no {odd[0]}"
+        return f"cannot be read ({what}; expected a number)"
     if wcs.wcs.lngtyp.strip() != "RA":
         return "are not right ascension and declination"
     scale, (low, high) = pixel_scale(wcs), QUANTITIES["pixel_scale"].plausible

@@ -112,3 +112,11 @@ def test_pictures_of_hubble_are_one_ccd_each(tmp_path):
     assert ccds(write(tmp_path / "flc.fits", *hdus)) == [1, 4]
     drizzled = [fits.ImageHDU(IMAGE, header, name=name) for name in ("SCI", "WHT", "CTX")]
     assert ccds(write(tmp_path / "drz.fits", *drizzled)) == [1]
+    infrared = [fits.ImageHDU(IMAGE, header, name=name) for name in ("SCI", "ERR", "DQ", "SAMP", "TIME")]
+    assert ccds(write(tmp_path / "flt.fits", *infrared)) == [1]
+
+
+def test_the_cube_of_which_exposures_were_combined_is_no_ccd(tmp_path):
+    """JWST's CON has one plane per 32 exposures, and so is two-dimensional where there are few."""
+    hdus = [fits.ImageHDU(IMAGE, make_header(), name="SCI"), fits.ImageHDU(ONES[None], make_header(), name="CON")]
+    assert ccds(write(tmp_path / "i2d.fits", *hdus)) == [1]

@@ -189,6 +189,12 @@ def test_a_bad_pixel_map_of_several_values_is_a_mask_of_bits(tmp_path, capsys, n
     assert "F1.fits[2]: is a mask of bits" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("value", "found"), [(1, [0]), (255, [0]), (7, [0]), (-1, [0]), (2, []), (8, []), (16384, [])])
+def test_a_bad_pixel_map_of_one_higher_bit_is_a_mask_of_bits(tmp_path, value, found):
+    path = write(tmp_path / "F1.fits", fits.ImageHDU(bits(value, dtype=np.int16), name="BPM"))
+    assert read_missing(path) == found
+
+
 def test_bits_without_data_are_those_of_the_profile(tmp_path):
     lco, ztf, decam = (load_camera(name) for name in ("lco", "ztf", "decam"))
     path = write(tmp_path / "F1.fits", fits.ImageHDU(bits(1, 2, 3, 8, 9), name="BPM"))

@@ -89,6 +89,12 @@ def test_without_blank_pixels_are_what_astropy_makes_of_them(tmp_path_factory, i
     np.testing.assert_array_equal(read(path), expected)
 
 
+def test_unsigned_integers_of_64_bits_keep_their_last_digits(tmp_path):
+    values = np.arange(1000, 1030, dtype=np.uint64).reshape(5, 6)
+    fits.PrimaryHDU(values).writeto(tmp_path / "a.fits")
+    np.testing.assert_array_equal(read(tmp_path / "a.fits"), values.astype(np.float32))
+
+
 @pytest.mark.parametrize("container", CONTAINERS)
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
 def test_floats_have_no_blank(tmp_path, kind, container):

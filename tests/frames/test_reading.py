@@ -61,11 +61,13 @@ def packed(path, kind):
         ("F0001-1.fts", "float"),
         ("F0001-1.fits.fz", "compressed"),
         ("F0001-1.fits.gz", "uint16"),
+        ("F0001-1.fits.bz2", "float"),
         ("F0001-1.FITS", "extension"),
     ],
 )
 def test_every_kind_of_fits_gives_the_same_frame(tmp_path, name, kind):
     packed(tmp_path / name, kind)
+    assert find_frames([tmp_path]) == [tmp_path / name]
     frame = read_frame(tmp_path / name)
     np.testing.assert_allclose(frame.data, IMAGE, atol=1e-6)
     assert frame.data.dtype == np.float32
@@ -268,7 +270,7 @@ def test_links_to_one_frame_count_once(tmp_path, write_frame):
     assert len(find_frames([tmp_path])) == 2
 
 
-@pytest.mark.parametrize("name", ["a.b-1.fits", "a.b-1.FITS.fz", "a.b-1.fit.gz", "a.b-1.fts"])
+@pytest.mark.parametrize("name", ["a.b-1.fits", "a.b-1.FITS.fz", "a.b-1.fit.gz", "a.b-1.fts", "a.b-1.fits.xz"])
 def test_stem(tmp_path, name):
     assert frame_stem(tmp_path / name) == "a.b-1"
 

@@ -152,6 +152,30 @@ def test_the_type_of_a_third_axis_that_is_left_over_is_no_harm():
     assert pixel_scale(wcs) == pytest.approx(0.3)
 
 
+def test_numbers_that_are_written_as_text_are_numbers():
+    texts = {key: f"'{value}'".strip("'") for key, value in distorted("TAN").items() if key[:2] in ("CR", "CD")}
+    wcs, _ = celestial(distorted("TAN", **texts))
+    np.testing.assert_allclose(to_sky(wcs, *PLACES.T), to_sky(celestial(distorted("TAN"))[0], *PLACES.T), atol=1e-10)
+
+
+@pytest.mark.parametrize("value", ["10:00:00", "NaN", "", "10 00 00", None, "unknown"])
+def test_coordinates_without_a_place_are_none(value):
+    """astropy takes what it cannot read for 0, so that all frames would be at (0, 0)."""
+    header = distorted("TAN")
+    if value is None:
+        del header["CRVAL1"]
+    else:
+        header["CRVAL1"] = value
+    wcs, doubts = celestial(header)
+    assert wcs is None
+    assert "CRVAL1" in doubts[-1].text
+
+
+def test_a_scale_that_is_no_number_makes_no_coordinates():
+    assert celestial(distorted("TAN", CD1_1="about -8e-5"))[0] is None
+    assert celestial(distorted("TAN", LATPOLE="n/a"))[0] is not None
+
+
 def test_coordinates_without_a_scale_are_none():
     header = distorted("TAN")
     for keyword in ("CD1_1", "CD1_2", "CD2_1", "CD2_2"):

@@ -20,12 +20,12 @@ from .cards import Doubt, Found, note_of, raw_number, shown, word_of
 TEXT_KEYWORDS = {
     "field": ("OBJECT", "FIELD", "FIELDID", "TARGNAME", "TARGET", "HIERARCH FPA.OBJECT"),
     "ccd": (
-        *("CCDNAME", "CCD_NAME", "CCDID", "CCD_ID", "CCDNUM", "RCID", "CHIPNAME", "CHIPID", "DETECTOR", "IMAGEID"),
+        *("CCDNAME", "CCD_NAME", "RCID", "CCDID", "CCD_ID", "CCDNUM", "CHIPNAME", "CHIPID", "DETECTOR", "IMAGEID"),
         "DET-ID",
     ),
     "filter": (
         *("FILTER", "FILTNAM1", "FILTER1", "FILTER01", "WFFBAND", "INSFILTE", "FILTNAM", "BAND"),
-        "HIERARCH FPA.FILTERID",
+        *("HIERARCH FPA.FILTERID", "HIERARCH ESO INS FILT1 NAME"),
     ),
     "observatory": ("OBSCODE", "MPCCODE", "MPC_CODE", "OBSERVAT"),
 }
@@ -196,6 +196,9 @@ QUANTITIES: Mapping[str, Quantity] = {
 }
 """What is read from headers, each after what it may need: a saturation in electrons needs the gain."""
 
+_ELECTRONS = re.compile(r"(?:photo-?)?(?:electrons?|e-?)\s*((?:/|\bper\b)\s*s(?:ec\w*)?|s\^?-1)?", re.I)
+"""Values of BUNIT of pixels that are in electrons, or in electrons per second."""
+
 FOCAL_LENGTHS = ("FOCALLEN", "FOCALEN", "FOCLEN")
 """Of the telescope, mm; FOCAL is a ratio in some."""
 
@@ -297,6 +300,23 @@ def _unit_of(header: fits.Header, keyword: str, quantity: Quantity, camera: Came
         if len(named) == 1:
             return named[0]
     return None
+
+
+def gain_of_pixels(header: fits.Header, found: Found[float], exposure: float) -> Found[float]:
+    """Return how many electrons one unit of the pixels is: the gain that is stated, but where BUNIT says electrons.
+
+    Pipelines that have multiplied the pixels by the gain leave its card as it was.
+    """
+    match = _ELECTRONS.fullmatch(word_of(header, "BUNIT"))
+    if match is None:
+        return found
+    value = exposure if match[1] else 1.0
+    doubts = found.doubts
+    if found.value > 0 and not math.isclose(found.value, value, rel_tol=1e-3):
+        keyword = found.origin.partition(" (")[0]
+        text = f"{shown(header, keyword)} is that of the camera; {value:g} is used, because {shown(header, 'BUNIT')}"
+        doubts = (*doubts, Doubt(keyword, text))
+    return Found(value, "" if math.isnan(value) else "BUNIT", doubts)
 
 
 def scale_of_optics(header: fits.Header) -> Found[float]:

@@ -37,13 +37,14 @@ HALF_A_DAY = 43_200
 """Seconds; a Julian date begins at noon."""
 
 SCALES = {
-    **dict.fromkeys(("utc", "ut", "ut1", "utc(nist)", "gmt", "z", "zulu"), "utc"),
+    **dict.fromkeys(("utc", "ut", "ut1", "gmt", "z", "zulu"), "utc"),
     **dict.fromkeys(("tai", "iat"), "tai"),
     **dict.fromkeys(("tt", "tdt", "et"), "tt"),
     **{name: name for name in ("tdb", "tcb", "tcg")},
     "gps": "gps",
 }
-"""Time scales by the value of TIMESYS. UT1, which is less than 0.9 s from UTC, is not told from it."""
+"""Time scales by the value of TIMESYS, without their realisation, as in TT(TAI) and UTC(NIST). UT1, which is less than
+0.9 s from UTC, is not told from it."""
 
 GPS_BEHIND_TAI = 19 / 86400
 """Days."""
@@ -62,8 +63,8 @@ def _statements(**keywords: str) -> tuple[Statement, ...]:
 
 NUMBERS = _statements(
     middle="MJD-MID MJD_MID MJDMID MJD-AVG MJD_AVG JD-MID JD_MID JDMID",
-    start="MJD-OBS MJD_OBS MJDOBS OBSMJD MJD-BEG MJD-STR MJDSTART JD-OBS JD_OBS OBSJD JDSTART JD-BEG TAI",
-    end="MJD-END MJD_END MJDEND JD-END",
+    start="MJD-OBS MJD_OBS MJDOBS OBSMJD MJD-BEG MJD-STR MJDSTART JD-OBS JD_OBS OBSJD JDSTART JD-BEG TAI EXPSTART",
+    end="MJD-END MJD_END MJDEND JD-END EXPEND",
 )
 DATES = _statements(
     middle="DATE-AVG DATE-MID DATE_MID",
@@ -75,7 +76,8 @@ PLAIN = _statements(start="MJD JD")
 
 CLOCKS = (
     *("UTSTART", "UTC-OBS", "UT-OBS", "UTC_OBS", "UT_OBS", "TIME-OBS", "TIME_OBS", "UTOBS", "UTCOBS"),
-    *("UT", "UTC", "TIME-BEG", "UT-START", "TM-START"),
+    *("UT", "UTC", "TIME-BEG", "UT-START", "TM-START", "UT-TIME", "UT_TIME", "UTTIME", "UT_START", "UT-STR", "UTC-STR"),
+    "TAIHMS",
 )
 """Keywords with the time of day, where the one with the date has no time; of the start of the exposure."""
 
@@ -189,6 +191,8 @@ def _moments(header: fits.Header, also: Sequence[str], doubts: list[Doubt]) -> I
             continue
         if statement.keyword in SHUTTERS and not isinstance(header[statement.keyword], str):
             continue  # how long the shutter took
+        if statement in NUMBERS and read_clock(word_of(header, statement.keyword)) is not None:
+            continue  # EXPSTART of some telescopes is a time of day
         # A camera's own keyword may hold either, and "2019-10-27T01:02:03" begins with a number.
         dated = statement.keyword in dates or read_date(word_of(header, statement.keyword)) is not None
         by_number = not dated and not math.isnan(raw_number(header, statement.keyword)[0])
@@ -235,7 +239,7 @@ def _by_date(header: fits.Header, keyword: str, scale: str) -> Stated | Doubt:
         expected = "a date as in 2019-10-27T01:02:03.4"
         return Doubt(keyword, f"{shown(header, keyword)} cannot be read; expected {expected}")
     note = Doubt(keyword, f"{shown(header, keyword)} is read as {found.day.isoformat()}") if found.doubtful else None
-    if found.clock is not None:
+    if found.clock is not None and not (found.clock.seconds == 0 and _clock_beside_midnight(header)):
         return _utc(found.day, found.clock, scale), found.clock.precision, keyword, note
     for name in CLOCKS:
         if not word_of(header, name):
@@ -248,11 +252,19 @@ def _by_date(header: fits.Header, keyword: str, scale: str) -> Stated | Doubt:
     return Doubt(keyword, f"{shown(header, keyword)} has no time of day, and no {', '.join(CLOCKS[:6])} … is there")
 
 
+def _clock_beside_midnight(header: fits.Header) -> bool:
+    """Tell whether another card has the time of day: some programs write a date as its midnight."""
+    name = next((name for name in CLOCKS if word_of(header, name)), "")
+    clock = _clock_of_card(header, name) if name else None
+    return clock is not None and clock.seconds > 0
+
+
 def _scale(header: fits.Header, doubts: list[Doubt]) -> str:
     text = word_of(header, "TIMESYS")
-    if text and text.lower() not in SCALES:
+    name = text.partition("(")[0].strip().lower()
+    if text and name not in SCALES:
         doubts.append(Doubt("TIMESYS", f"{shown(header, 'TIMESYS')} is no time scale that is known; UTC is assumed"))
-    return SCALES.get(text.lower(), "utc")
+    return SCALES.get(name, "utc")
 
 
 def to_utc(mjd: float, scale: str) -> float:

@@ -11,7 +11,7 @@ from ..camera import GENERIC, Camera
 from ..sky import pixel_scale
 from .cards import Doubt, Found
 from .no_sky import why_no_sky
-from .quantities import QUANTITIES, TEXT_KEYWORDS, number, scale_of_optics, text
+from .quantities import QUANTITIES, TEXT_KEYWORDS, gain_of_pixels, number, scale_of_optics, text
 from .times import middle
 
 
@@ -34,6 +34,8 @@ def understand(header: fits.Header, wcs: WCS | None = None, camera: Camera = GEN
         if name == "pixel_scale":
             result = Found(pixel_scale(wcs), "WCS") if wcs is not None else result
             result = result if result.value > 0 else _with_doubts(scale_of_optics(header), result.doubts)
+        if name == "gain" and name not in camera.keywords:
+            result = gain_of_pixels(header, result, known["exposure"])
         found[name], known[name] = result, float(result.value)
     names: dict[str, Found[Any]] = {name: text(header, name, camera) for name in TEXT_KEYWORDS}
     time = middle(header, known["exposure"], camera.keywords.get("time", ()))

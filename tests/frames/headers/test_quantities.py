@@ -33,6 +33,24 @@ def test_impossible_numbers_are_unknown_and_said():
     assert value_of("gain", GAIN=0.0, EGAIN=1.5) == 1.5
 
 
+@pytest.mark.parametrize(
+    ("unit", "gain"),
+    [
+        *[(unit, 1.0) for unit in ("ELECTRONS", "electron", "e-", "e")],
+        *[(unit, 100.0) for unit in ("ELECTRONS/S", "electron / s", "e-/s", "electrons per second", "electron s-1")],
+        *[(unit, 2.0) for unit in ("ADU", "adu/s", "", "nJy", "electron/adu")],
+    ],
+)
+def test_pixels_in_electrons_have_no_other_gain(unit, gain):
+    found = understand(header(CCDGAIN=2.0, EXPTIME=100.0, BUNIT=unit, RDNOISE=5.0))
+    assert found["gain"].value == gain
+    assert found["read_noise"].value == 5.0
+    assert found["gain"].origin == ("CCDGAIN" if gain == 2 else "BUNIT")
+    assert len(found["gain"].doubts) == (gain != 2)
+    own = Camera(keywords={"gain": ["CCDGAIN"]})
+    assert understand(header(CCDGAIN=2.0, EXPTIME=100.0, BUNIT=unit), None, own)["gain"].value == 2
+
+
 def test_what_a_header_does_not_know_is_absent():
     for unknown in ("", "n/a", "N/A", "none", "UNKNOWN", "NaN", "--"):
         assert number(header(SEEING=unknown), "seeing").doubts == ()

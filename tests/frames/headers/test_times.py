@@ -67,6 +67,31 @@ def test_the_time_scale_is_honoured(scale):
     assert middle_of(60, TIMESYS=scale, DATE_AVG="2023-02-25T12:00:00").value == pytest.approx(right, abs=1e-9)
 
 
+@pytest.mark.parametrize(("realised", "scale"), [("TT(TAI)", "tt"), ("UTC (USNO)", "utc"), ("TDB(DE430)", "tdb")])
+def test_the_realisation_of_a_time_scale_changes_nothing(realised, scale):
+    found = middle_of(60, TIMESYS=realised, MJD_MID=60000.5)
+    assert found.value == pytest.approx(Time(60000.5, format="mjd", scale=scale).utc.mjd, abs=1e-9)
+    assert found.doubts == ()
+
+
+@pytest.mark.parametrize("date", ["2023-02-25", "2023-02-25T00:00:00.000"])
+@pytest.mark.parametrize("clock", ["UT_TIME", "UT_START", "UTTIME", "UT_STR"])
+def test_a_clock_beside_a_date_or_its_midnight(date, clock):
+    assert middle_of(60, DATE_OBS=date, **{clock: "11:59:30"}).value == pytest.approx(60000.5, abs=1e-9)
+
+
+def test_a_midnight_is_one_where_no_clock_says_more():
+    assert middle_of(60, DATE_OBS="2023-02-25T00:00:00", UT="00:00:00").value == pytest.approx(60000 + 30 / 86400)
+    assert middle_of(60, DATE_OBS="2023-02-25T00:00:00").value == pytest.approx(60000 + 30 / 86400)
+
+
+def test_the_start_of_space_telescopes_is_an_mjd_and_that_of_others_a_clock():
+    assert middle_of(60, EXPSTART=60000.5 - 30 / 86400).value == pytest.approx(60000.5, abs=1e-9)
+    found = middle_of(60, DATE_OBS="2023-02-25", UT="11:59:30", EXPSTART="11:59:30.123")
+    assert found.value == pytest.approx(60000.5, abs=1e-9)
+    assert found.doubts == ()
+
+
 def test_gps_is_19_seconds_behind_tai():
     assert middle_of(60, TIMESYS="GPS", MJD_MID=60000.5).value == pytest.approx(60000.5 - 18 / 86400, abs=1e-9)
 
