@@ -28,8 +28,8 @@ import onnxruntime
 from benchmarks.machine import command_line, write_result
 from ceres_fast.artifact.onnx_file import INPUT
 from ceres_fast.console import say, table
+from ceres_fast.engines.providers import cpu_session
 from ceres_fast.libraries.tensorflow_quiet import tf
-from ceres_fast.machine.cores import thread_limit
 from ceres_fast.model.build import build_model
 from ceres_fast.model.onnx_convert import convert
 from ceres_fast.model.views import VIEWS, averaged, dihedral
@@ -103,14 +103,12 @@ def network(name: str, given: argparse.Namespace) -> dict[str, Any]:
     models = [build_model(architecture) for _ in range(MEMBERS)]
     made: dict[str, dict[str, Any]] = {}
     sessions = {}
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = thread_limit()
     for way, (count, make) in WAYS.items():
         say(f"{name}: {way}")
         started = time.perf_counter()
         content = convert(make(models[:count])).SerializeToString()
         made[way] = {"bytes": len(content), "conversion_seconds": round(time.perf_counter() - started, 1)}
-        sessions[way] = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        sessions[way] = cpu_session(content)
     for size in given.batches:
         stamps = np.random.default_rng(given.seed).normal(1000, 10, (size, *stamp_shape(PLANES[:1]))).astype(np.float32)
         for way, found in turns(sessions, stamps, given.turns).items():

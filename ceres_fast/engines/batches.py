@@ -114,7 +114,7 @@ class BatchedEngine(ABC):
     runtime : str, optional
         What runs it, for people: ``"ONNX Runtime 1.32.0, cuda"``.
     batch_size : int, default 64
-        Stamps given to the runtime at a time unless `predict` is told otherwise.
+        Stamps given to the runtime at a time unless `predict` is given another number.
     sizes : sequence of int, optional
         The only batch sizes that the runtime takes, or takes quickly: a batch is padded to the next of them, and is
         never larger than the largest. Empty: any size will do.
@@ -216,7 +216,7 @@ class BatchedEngine(ABC):
             answers = result
         else:
             answers = published(self.classifier.scaling, result)
-            # Where all pixels are the same there is nothing to judge, whatever the network makes of a blank stamp.
+            # Where all pixels are the same there is nothing to classify, whatever the network makes of a blank stamp.
             answers[pixels.min(axis=(1, 2, 3)) == pixels.max(axis=(1, 2, 3))] = np.nan
         self.seconds += time.perf_counter() - started
         return answers

@@ -66,7 +66,7 @@ class _RefusedError(Exception):
 
 
 def driver() -> Driver:
-    """Ask the driver of this machine; whatever goes wrong is told in `Driver.problem`, never raised."""
+    """Ask the driver of this machine; whatever goes wrong is in `Driver.problem`, never raised."""
     try:
         library = ctypes.CDLL(LIBRARY)
     except OSError:

@@ -88,6 +88,13 @@ def installed(distribution: str) -> str:
         return ""
 
 
+def loads(library: str) -> bool:
+    """Whether the system finds and can load a shared library."""
+    with suppress(OSError):
+        return bool(ctypes.CDLL(library))
+    return False
+
+
 def packages(driver: Driver) -> Iterator[Finding]:
     """Yield what there is of TensorRT, TensorRT-RTX, TensorFlow and `TOOLS`."""
     from .tensorrt.flavours import FLAVOURS
@@ -160,15 +167,9 @@ def _tensorflow_gpu(cuda: str, driver: Driver) -> Finding:
     found = f"built for CUDA {cuda}"
     if not driver.gpus:
         return Finding(what, False, found, driver.problem)
-    if not (installed(f"nvidia-cudnn-cu{cuda.split('.')[0]}") or _loads(_CUDNN)):
+    if not (installed(f"nvidia-cudnn-cu{cuda.split('.')[0]}") or loads(_CUDNN)):
         return Finding(what, False, found, f"{_CUDNN} is not here", "pip install 'ceres-fast[gpu]'")
     return Finding(what, True, f"{found}, {len(driver.gpus)} GPUs")
-
-
-def _loads(library: str) -> bool:
-    with suppress(OSError):
-        return bool(ctypes.CDLL(library))
-    return False
 
 
 def _tool(tool: Tool, driver: Driver) -> Finding:

@@ -191,6 +191,15 @@ def _session(model: Onnx, provider: Provider, threads: int) -> onnxruntime.Infer
     )
 
 
+def cpu_session(content: bytes) -> onnxruntime.InferenceSession:
+    """Return a session that runs an ONNX file on the CPU as it is, on the cores of the process; it says nothing."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = thread_limit()
+    options.log_severity_level = LOGGED_NEVER  # of a graph that is still being made it would warn of unused constants
+    sum_exactly(options)
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+
 def sum_exactly(options: onnxruntime.SessionOptions) -> None:
     """Have sums of products of bytes (int8) exact on every processor.
 

@@ -8,11 +8,9 @@ https://onnxruntime.ai/docs/execution-providers/TensorRT-ExecutionProvider.html
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import os
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import onnxruntime
@@ -21,7 +19,7 @@ from ..artifact.onnx_file import INPUT
 from ..console import warn
 from .batches import BATCH, GPU_SIZES
 from .gpus import driver
-from .packages import installed, is_package
+from .packages import installed, is_package, loads
 
 LIBRARY = "libnvinfer.so.10"
 
@@ -31,11 +29,7 @@ TF32 = "NVIDIA_TF32_OVERRIDE"
 
 def there() -> bool:
     """Whether TensorRT itself is installed, by pip or in the system; ONNX Runtime only brings what drives it."""
-    if is_package("tensorrt"):
-        return True
-    with suppress(OSError):
-        return bool(ctypes.CDLL(LIBRARY))
-    return False
+    return is_package("tensorrt") or loads(LIBRARY)
 
 
 def options(content: bytes, stamp_shape: Sequence[int]) -> dict[str, str]:

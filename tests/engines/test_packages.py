@@ -141,7 +141,7 @@ def test_tensorflow_with_cuda(
     expected: Finding,
 ) -> None:
     put_tensorflow(monkeypatch, tmp_path, CUDA_BUILD)
-    monkeypatch.setattr(module, "_loads", lambda library: cudnn)
+    monkeypatch.setattr(module, "loads", lambda library: cudnn)
     assert found("TensorFlow on a GPU", driver) == expected
 
 

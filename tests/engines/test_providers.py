@@ -63,7 +63,7 @@ def runtime(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Ru
             monkeypatch.setattr(module, "onnxruntime", made)
             monkeypatch.setattr(module, "driver", lambda: found)
         monkeypatch.setattr(tensorrt_provider, "is_package", lambda name: there)
-        monkeypatch.setattr(tensorrt_provider.ctypes, "CDLL", missing)
+        monkeypatch.setattr(providers.ctypes, "CDLL", missing)
         monkeypatch.setattr(providers, "is_package", lambda name: False)
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
         monkeypatch.setenv(tensorrt_provider.TF32, "")  # so that what a test sets is taken back

@@ -13,15 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
-import onnxruntime
 
 from ...artifact.classifier import Classifier
 from ...artifact.onnx_file import INPUT, OUTPUT
 from ...console import say
 from ...engines.batches import BatchedEngine
 from ...engines.onnx_runtime import OnnxRuntimeEngine
-from ...engines.providers import sum_exactly
-from ...machine.cores import thread_limit
+from ...engines.providers import cpu_session
 from ...model.load import predict
 from ...model.onnx_float16 import rounded_at_each_node
 from . import Stamps, Tolerances, comparison_pixels, prove
@@ -51,12 +49,7 @@ class GpuArithmetic(BatchedEngine):
 
     def __init__(self, path: Path, classifier: Classifier, graph: onnx.ModelProto) -> None:
         super().__init__(path, classifier, runtime="ONNX Runtime, as a GPU computes")
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4
-        options.intra_op_num_threads = thread_limit()
-        sum_exactly(options)
-        content = GPU_GRAPHS[classifier.precision](graph).SerializeToString()
-        self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        self._session = cpu_session(GPU_GRAPHS[classifier.precision](graph).SerializeToString())
 
     def _run(self, batch: np.ndarray) -> np.ndarray:
         return self._session.run([OUTPUT], {INPUT: batch})[0]

@@ -16,10 +16,9 @@ from typing import NamedTuple
 
 import numpy as np
 import onnx
-import onnxruntime
 from onnx import numpy_helper
 
-from ...machine.cores import thread_limit
+from ...engines.providers import cpu_session
 from .ranges import BATCH
 
 LEAST = 0.01
@@ -96,9 +95,7 @@ def _sizes(model: onnx.ModelProto, tensors: list[str], stamps: np.ndarray, batch
     watched = onnx.ModelProto()
     watched.CopyFrom(model)
     watched.graph.output.extend(onnx.ValueInfoProto(name=name) for name in tensors)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = thread_limit()
-    session = onnxruntime.InferenceSession(watched.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    session = cpu_session(watched.SerializeToString())
     (name,) = (value.name for value in model.graph.input)
     batches = (stamps[start : start + batch] for start in range(0, len(stamps), batch))
     found = [[np.abs(each).max((0, 2, 3)) for each in session.run(tensors, {name: some})] for some in batches]

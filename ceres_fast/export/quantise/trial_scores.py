@@ -8,21 +8,14 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 
-from ...engines.providers import sum_exactly
+from ...engines.providers import cpu_session
 from ...errors import CeresFastError
-from ...machine.cores import thread_limit
 from ...stamps import CLASSES
 from ..proof.decisions import decide
 from ..proof.stamps import Stamps
 
 BATCH = 64
-
-_OPTIONS = onnxruntime.SessionOptions()
-sum_exactly(_OPTIONS)
-_OPTIONS.intra_op_num_threads = thread_limit()
-_OPTIONS.log_severity_level = 4  # of a graph that is still being made it would warn of constants that are not used
 
 
 @dataclass(frozen=True)
@@ -98,7 +91,7 @@ def trial_scorer(
 
 def _answers(model: onnx.ModelProto, pixels: np.ndarray, batch: int) -> np.ndarray:
     try:
-        session = onnxruntime.InferenceSession(model.SerializeToString(), _OPTIONS, providers=["CPUExecutionProvider"])
+        session = cpu_session(model.SerializeToString())
         name = session.get_inputs()[0].name
         starts = range(0, len(pixels), batch)
         outputs = [session.run(None, {name: pixels[start : start + batch]})[0] for start in starts]
