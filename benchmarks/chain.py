@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.builds import SLOWEST
-from benchmarks.judged import tables_in
+from benchmarks.classified import tables_in
 from benchmarks.machine import command_line, write_result
 from benchmarks.simulated_truth import in_exposure, near_asteroids, planned, read_asteroids
 from benchmarks.steps import Work

@@ -29,7 +29,7 @@ import numpy as np
 
 from benchmarks.builds import SLOWEST
 from benchmarks.chain import read_field, stages
-from benchmarks.judged import tables_in
+from benchmarks.classified import tables_in
 from benchmarks.machine import command_line, write_result
 from benchmarks.simulated_truth import read_asteroids
 from benchmarks.steps import Work

@@ -117,7 +117,7 @@ def compared(rows: Rows, ways: dict[str, Way], own: dict[str, float], seed: int)
     Parameters
     ----------
     rows : Rows
-        What was judged.
+        What was classified.
     ways : dict
         By name; the first is the reference.
     own : dict

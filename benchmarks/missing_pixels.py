@@ -1,11 +1,11 @@
-"""How many pixels of a stamp may be missing until nothing can be told of it: masks of several shapes and sizes.
+"""How many pixels of a stamp may be missing until it cannot be classified: masks of several shapes and sizes.
 
     python -m benchmarks.missing_pixels RUN RECORDS
 
 RUN is a run folder with an exported classifier, RECORDS what it was trained on. Whole stamps of the splits that it was
 not trained on get missing pixels, which are filled as `classify` fills them, and are scored. Of each mask the result
 has the asteroids that are found at the run's threshold, how many fewer than of the same stamps whole (with its 95 %
-interval, resampled by asteroids), the non-asteroids that are left, the area under the ROC curve (0.5: nothing is told),
+interval, resampled by asteroids), the non-asteroids that are left, the area under the ROC curve (0.5: chance),
 and the median probabilities.
 
 *The rule* was fixed before these figures were made; a first look at other masks had shown that the share of pixels and
@@ -145,7 +145,7 @@ def measure(engine: ceres_fast.Engine, records: Path, seed: int) -> dict[str, An
         for number in numbers:
             changed, masks = masked(stamps, name, number, np.random.default_rng(seed))
             probability = engine.predict(changed)
-            called, told = probability >= engine.threshold, np.isfinite(probability)
+            called, scored = probability >= engine.threshold, np.isfinite(probability)
             rows.append(
                 {
                     "mask": name,
@@ -155,7 +155,7 @@ def measure(engine: ceres_fast.Engine, records: Path, seed: int) -> dict[str, An
                     "recall": float(called[asteroid].mean()),
                     "recall lost": lost(before[asteroid], called[asteroid], units[asteroid], seed),
                     "non-asteroids left": float(called[~asteroid].mean()),
-                    "area under ROC": float(roc_auc_score(labels[told], probability[told])),
+                    "area under ROC": float(roc_auc_score(labels[scored], probability[scored])),
                     "median P of asteroids": float(np.nanmedian(probability[asteroid])),
                     "median P of others": float(np.nanmedian(probability[~asteroid])),
                 }

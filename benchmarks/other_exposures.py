@@ -25,8 +25,8 @@ import numpy as np
 import ceres_fast
 from benchmarks import slow_movers
 from benchmarks.builds import SLOWEST
+from benchmarks.classified import Classified, read_classified, tables_in
 from benchmarks.equal_asteroids import compared
-from benchmarks.judged import Judged, judged, tables_in
 from benchmarks.machine import command_line, write_result
 from benchmarks.simulated_truth import exposures_of, in_exposure, read_asteroids
 from benchmarks.steps import Work
@@ -98,14 +98,14 @@ def sets(work: Work) -> dict[str, tuple[str, str, list[Path]]]:
     return measured | {use: ("choices", "training", nights_for(work, use)) for use in ("choose", "calibrate")}
 
 
-def classify(work: Work, name: str, limits: Iterable[float]) -> Judged:
+def classify(work: Work, name: str, limits: Iterable[float]) -> Classified:
     """Classify a set with both classifiers, and with each limit of the forced rule, and read what came of it."""
     survey, part, folders = sets(work)[name]
     tables = {network: _classify(work, folders, f"{network}/{name}", network, "--forced") for network in NETWORKS}
     ruled = {
         limit: _classify(work, folders, f"limit {limit:g}/{name}", ONE, "--forced-limit", limit) for limit in limits
     }
-    return judged(work / survey, part, survey, tables, ruled)
+    return read_classified(work / survey, part, survey, tables, ruled)
 
 
 def _classify(work: Work, folders: Sequence[Path], name: str, network: str, *options: object) -> Path:

@@ -168,13 +168,13 @@ def main() -> None:
 
 
 def show(of_steps: dict[str, Any], ends: dict[str, dict[str, float]], against: dict[str, dict[str, Any]]) -> None:
-    def told(step: dict[str, Any]) -> str:
+    def time_and_share(step: dict[str, Any]) -> str:
         return f"{step['ms']:,.1f} ({step['share']:.0%})"
 
     rows = [
         (
             precision,
-            *(told(of_steps[part][precision]) for part in of_steps),
+            *(time_and_share(of_steps[part][precision]) for part in of_steps),
             *(f"{ends[precision][metric]:.4f}" for metric in METRICS),
             against[precision]["agrees"],
         )

@@ -11,7 +11,7 @@ For each row (backbone/experiment: 1 is the whole network, 2 its bottleneck), ea
   size and rounding are those of the network, but recall is not that of a useful classifier.
 - *Conversion*: Keras to a checked ONNX graph in float32, which all products begin with; without loading the weights.
 - *Export*: `export` of each precision from run to file, proof included, imports not. It is let through whatever the
-  proof says, so that everything is measured; ``refused`` is what a user would be told instead.
+  proof says, so that everything is measured; ``refused`` is the message that a user would get instead.
 - *Agreement* with Keras, on the test split of the records (validation, where that is empty): the proof of the export,
   as a CPU computes the product, and (``agreement_as_on_gpu``) as a GPU would, computed on the CPU.
 - *Speed*: stamps/s of ONNX Runtime on the CPU, all cores. The precisions take turns; ``over_float32`` is the median
@@ -82,7 +82,7 @@ def main() -> None:
 
 
 def row(name: str, given: argparse.Namespace) -> dict[str, Any]:
-    """Train and export a network; returns all that is told of it."""
+    """Train and export a network; returns all that is measured of it."""
     backbone, experiment = name.split("/")
     folder = given.folder / "products" / name.replace("/", "-")
     shutil.rmtree(folder, ignore_errors=True)  # what a run that was killed has left

@@ -182,9 +182,9 @@ def _kept(path: Path, options: dict[str, Any]) -> dict[str, Any]:
 def show(rows: dict[str, Any]) -> None:
     lines = []
     for name, row in rows.items():
-        told = row["extrapolated"]
+        estimate = row["extrapolated"]
         full = f"{row['measured']['seconds']:,.0f}" if "measured" in row else "-"
-        figures = (told["prefix_stamps_per_second"], told["suffix_stamps_per_second"], told["seconds"])
+        figures = (estimate["prefix_stamps_per_second"], estimate["suffix_stamps_per_second"], estimate["seconds"])
         lines.append((name, *(f"{figure:,.0f}" for figure in figures), full, f"{row['bound']['seconds']:,.0f}"))
     table("The programme", ("row", "prefix /s", "suffix /s", "s, extrapolated", "s, measured", "bound s"), lines)
     summed = total(rows)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 import ceres_fast
-from benchmarks.judged import tables_in
+from benchmarks.classified import tables_in
 from benchmarks.machine import command_line, write_result
 from ceres_fast.catalogues import read_catalogue
 from ceres_fast.catalogues.detections import read_detections

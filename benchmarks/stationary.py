@@ -139,10 +139,10 @@ def real_field(path: Path, step: int, slowest: float) -> dict[str, Any]:
         for each in comparison.plane.footprints
     ]
     nowhere = [np.zeros((len(each), len(exposures)), bool) for each in places]
-    judged = comparison.apply(places, nowhere)
+    applied = comparison.apply(places, nowhere)
     source = [_on_source(comparison, e, each) for e, each in enumerate(places)]
     there = [_on_source(comparison, e, each) for e, each in enumerate(comparison.plane.places)]
-    stays, compared, at_source = map(np.concatenate, (judged.stays, judged.compared, source))
+    stays, compared, at_source = map(np.concatenate, (applied.stays, applied.compared, source))
     now, known, persistent = map(np.concatenate, (comparison.found.stays, comparison.found.compared, there))
     return {
         "exposures": len(exposures),

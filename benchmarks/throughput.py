@@ -2,7 +2,7 @@
 
     python -m benchmarks.throughput --stamps 4096 --repeats 3
 
-For every backbone (experiment 2 unless told otherwise, random weights: they do not change the speed):
+For every backbone (experiment 2 by default, random weights: they do not change the speed):
 
 - *disk reader*: the paper's way. A `keras.utils.PyDataset` that opens one FITS stamp after the other, normalises,
   scales up to the network's input on the CPU and repeats the channel; reading alone. One worker, as Keras has it by

@@ -98,7 +98,7 @@ def most_of_one(asteroids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return best, number
 
 
-def judged(best: np.ndarray, number: np.ndarray, seconds: float) -> Linked:
+def scored(best: np.ndarray, number: np.ndarray, seconds: float) -> Linked:
     """Return what was found, from the asteroid of each tracklet and the number of its detections."""
     return Linked(set(best[number >= LEAST].tolist()), int((number < LEAST).sum()), seconds)
 
@@ -111,7 +111,7 @@ def ours(
     tracklets = find_tracklets(field.exposures, moving, stationary, Rules())
     seconds = time.perf_counter() - started
     of = np.where(tracklets.released, -2, asteroids_in(field, tracklets))
-    return tracklets, judged(*most_of_one(of), seconds)
+    return tracklets, scored(*most_of_one(of), seconds)
 
 
 def theirs(field: MovingField, moving: Sequence[np.ndarray], linker: Path) -> Linked:
@@ -126,7 +126,7 @@ def theirs(field: MovingField, moving: Sequence[np.ndarray], linker: Path) -> Li
             tracklet, row, seconds = (values[name] for name in ("tracklet", "row", "seconds"))
     members = np.full((int(tracklet.max(initial=-1)) + 1, len(field.exposures)), -2)
     members[tracklet, columns["exposure"][row]] = columns["asteroid"][row]
-    return judged(*most_of_one(members[(members > -2).sum(axis=1) >= LEAST]), float(seconds))
+    return scored(*most_of_one(members[(members > -2).sum(axis=1) >= LEAST]), float(seconds))
 
 
 def filtered(field: MovingField, moving: Sequence[np.ndarray], random: np.random.Generator) -> list[np.ndarray]:

@@ -15,8 +15,8 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from benchmarks.classified import Classified
 from benchmarks.equal_asteroids import KEPT_AT, Way
-from benchmarks.judged import Judged
 from ceres_fast.classify.scores import STATIONARY
 
 ONE, THREE = "one plane", "three planes"
@@ -45,13 +45,13 @@ class Choices:
     model: Any
     losses: dict[str, float]
 
-    def side(self, night: Judged) -> np.ndarray:
+    def side(self, night: Classified) -> np.ndarray:
         """Return the probabilities with forced fluxes as side numbers, (n,)."""
         probability: np.ndarray = self.model.predict_proba(night.side_numbers(ONE))[:, 1]
         return probability
 
 
-def choose(night: Judged) -> tuple[Choices, np.ndarray]:
+def choose(night: Classified) -> tuple[Choices, np.ndarray]:
     """Choose on a night, and return with that what the model of side numbers says of it, out of fold by field."""
     limits = {network: _limit(night, network) for network in (ONE, THREE)}
     label, numbers = night.rows.asteroid != "", night.side_numbers(ONE)
@@ -70,7 +70,7 @@ def choose(night: Judged) -> tuple[Choices, np.ndarray]:
     return Choices(limits, clone(SIDE_NUMBERS[best]).fit(numbers[used], label[used]), losses), out_of_fold
 
 
-def _limit(night: Judged, network: str) -> float:
+def _limit(night: Classified, network: str) -> float:
     """Return the largest limit that is `AS_GOOD` as the best, by what is left at `KEPT_AT` together."""
     reference = Way.of(night.rows, night.score(network))
     left = {}
@@ -83,7 +83,7 @@ def _limit(night: Judged, network: str) -> float:
     return max(limit for limit in LIMITS if left[limit] <= AS_GOOD * min(left.values()))
 
 
-def ways(night: Judged, choices: Choices, side: np.ndarray) -> dict[str, Way]:
+def ways(night: Classified, choices: Choices, side: np.ndarray) -> dict[str, Way]:
     """Return every way to tell asteroids apart in a night."""
     scores = {
         ONE: night.score(ONE),

@@ -156,12 +156,12 @@ def tell_night(night: Night) -> None:
         [(name, f"{count:,}", f"{1000 * count / rows:.0f}") for name, count in left.items()],
     )
     table("What became of the asteroids in it", ("", "number"), list(night.lost().items()))
-    told = (
+    sentence = (
         f"Of {night.asteroids(kept=False)} asteroids with {point.needs} detections or more, "
         f"{night.asteroids(kept=True)} are kept in {point.needs} or more; to lose at most {point.max_loss:.0%} was "
         f"promised. Left to look at are {to_look_at:,} of {rows:,} rows, {1000 * to_look_at / rows:.0f} of 1,000."
     )
-    say(fill(told, 80))
+    say(fill(sentence, 80))
 
 
 def draw_night(night: Night, folder: Path, pictures: Path) -> None:

@@ -62,7 +62,7 @@ def critical(predictions: Predictions, needs: int) -> tuple[np.ndarray, np.ndarr
 
 CHAIN = ("stationary", "elsewhere")
 """Reasons, of `selection.lost.REASONS`, why a detection goes before it is scored, when a night is classified. For the
-others no stamp is learnt from or judged by, but the detection is scored, or kept without a score."""
+others no stamp is used in training or evaluation, but the detection is scored, or kept without a score."""
 
 
 def through_the_chain(

@@ -152,18 +152,18 @@ def _calibrate_tracklets(
     """Fit the model of tracklets and choose their threshold; and what the report says of it, or why there is none."""
     to_fit, to_choose = link(fitted_on), link(chosen_on)
     if to_fit is None or to_choose is None:
-        return None, wrap("Tracklets: none are in these records, so that each detection is judged by itself.", 80)
+        return None, wrap("Tracklets: none are in these records, so that each detection is classified by itself.", 80)
     true, false = int(to_fit.asteroid.sum()), int((~to_fit.asteroid).sum())
     model = fit_model(to_fit)
     if model is None:
         few = (
             f"Tracklets: {true} true and {false} false ones in the {FITTED_ON} split are too few to fit a probability "
-            f"to ({LEAST} of each), so that each detection is judged by itself."
+            f"to ({LEAST} of each), so that each detection is classified by itself."
         )
         return None, wrap(few, 80)
-    judged = as_predictions(chosen_on, to_choose, model)
+    scored = as_predictions(chosen_on, to_choose, model)
     try:
-        of_tracklets = choose(judged, lost, **guarantee)
+        of_tracklets = choose(scored, lost, **guarantee)
     except TooFewAsteroids as error:
         return model, wrap(f"Tracklets have a probability, but no threshold: {error}", 80)
     model = {**model, "operating_point": of_tracklets.as_dict()}

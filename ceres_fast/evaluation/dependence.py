@@ -57,7 +57,7 @@ def dependence(critical: np.ndarray, fields: np.ndarray, lost: int, confidence: 
     The correlation is the larger of two, both by the estimator of one-way analysis of variance for groups of different
     sizes (Donner 1986, Int. Stat. Rev. 54, 67), which needs no iteration and no distribution. That of being lost, at
     the threshold that loses so many, is what decides, but where few are lost its estimate is often 0 by chance. That of
-    the ranks of all critical values is told by every asteroid, is the same whatever the scaling of the probabilities,
+    the ranks of all critical values uses every asteroid, is the same whatever the scaling of the probabilities,
     and is the larger one where the logits of a field are shifted together: then the limit errs to the safe side. Where
     a few fields lose most of their asteroids, and the others none, it hardly sees that, and the first is the larger;
     with less than about 150 fields the limit is often too low then (`benchmarks.by_field`).

@@ -117,7 +117,8 @@ def as_predictions(predictions: Predictions, linked: Linked, model: Mapping[str,
     """Return predictions whose probabilities are those of tracklets: the largest threshold that each stamp survives.
 
     What is in no tracklet survives none (`UNLINKED`), so that a threshold that is chosen by these keeps no fewer where
-    such detections are judged by themselves. What is in one near the edge survives any, as one without a probability.
+    such detections are classified by themselves. What is in one near the edge survives any, as one without a
+    probability.
     """
     probability = np.append(linked.probabilities_of(model), np.nan)[linked.of]
     kept = near_edge(predictions.known["padded"]) | np.isnan(probability)
@@ -148,8 +149,8 @@ def chain_at(predictions: Predictions, linked: Linked, model: Mapping[str, Any],
         tracklets.
     """
     point = model["operating_point"]
-    judged = as_predictions(predictions, linked, model)
-    by_rules, value = (through_the_chain(each, lost, point["needs"])[1] for each in (predictions, judged))
+    scored = as_predictions(predictions, linked, model)
+    by_rules, value = (through_the_chain(each, lost, point["needs"])[1] for each in (predictions, scored))
     value = value[~np.isnan(value)]
     rules = int(np.count_nonzero(by_rules == -np.inf))
     unlinked = int(np.count_nonzero(value < 0))
@@ -161,5 +162,5 @@ def chain_at(predictions: Predictions, linked: Linked, model: Mapping[str, Any],
         "below": int(np.count_nonzero(value < point["threshold"])) - unlinked,
         "false": int((~linked.asteroid).sum()),
         "left": int(left.sum()),
-        "non_asteroids": int(np.count_nonzero(judged.survives[judged.labels == 0] >= point["threshold"])),
+        "non_asteroids": int(np.count_nonzero(scored.survives[scored.labels == 0] >= point["threshold"])),
     }

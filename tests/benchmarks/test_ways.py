@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from benchmarks.classified import EDGE, Classified, kinds
 from benchmarks.equal_asteroids import ALWAYS, DROPPED, NOBODY, Rows, Way
-from benchmarks.judged import EDGE, Judged, kinds
 from benchmarks.simulated_truth import ARTEFACT, ASIDE, ASTEROID, STAR
 from benchmarks.ways import LIMITS, ONE, THREE, choose, ways
 from ceres_fast.classify.limits import Limits, kept_rows
@@ -15,19 +15,19 @@ from ceres_fast.classify.scores import NOT_SCORED, PADDED, PROVISIONAL, STATIONA
 NAN = np.nan
 
 
-def judged_of(probability: list[float], flags: list[int], least: list[float]) -> Judged:
+def classified_of(probability: list[float], flags: list[int], least: list[float]) -> Classified:
     """Return rows that are all stars, of which both classifiers say the same."""
     n = len(probability)
     rows = Rows(np.full(n, "F"), np.full(n, ""), np.full(n, STAR))
     forced = np.stack([least, least, np.ones(n), np.ones(n)], axis=1).astype(float)
     both = {network: np.array(probability, float) for network in (ONE, THREE)}
     elsewhere = {limit: np.array(least) > limit for limit in (0.3, 0.5)}
-    return Judged(rows, both, {network: np.array(flags) for network in both}, forced, elsewhere)
+    return Classified(rows, both, {network: np.array(flags) for network in both}, forced, elsewhere)
 
 
 def test_a_score_is_what_drop_compares_with_the_threshold() -> None:
     flags = [0, 0, STATIONARY, NOT_SCORED, PROVISIONAL, 0]
-    night = judged_of([0.2, 0.8, 0.0, NAN, 0.1, 0.6], flags, [0.9, 0.3, NAN, NAN, NAN, NAN])
+    night = classified_of([0.2, 0.8, 0.0, NAN, 0.1, 0.6], flags, [0.9, 0.3, NAN, NAN, NAN, NAN])
     assert night.score(ONE).tolist() == [0.2, 0.8, DROPPED, ALWAYS, ALWAYS, 0.6]
     assert night.score(ONE, 0.5).tolist() == [DROPPED, 0.8, DROPPED, ALWAYS, ALWAYS, 0.6]
     assert night.score(ONE, 0.3).tolist() == [DROPPED, 0.8, DROPPED, ALWAYS, ALWAYS, 0.6]  # not more than the limit
@@ -38,7 +38,7 @@ def test_a_score_is_what_drop_compares_with_the_threshold() -> None:
 
 
 def test_side_numbers_know_what_is_not_known() -> None:
-    night = judged_of([0.5, NAN, 1.0], [0, NOT_SCORED, 0], [0.3, NAN, 9.0])
+    night = classified_of([0.5, NAN, 1.0], [0, NOT_SCORED, 0], [0.3, NAN, 9.0])
     numbers = night.side_numbers(ONE)
     assert numbers.shape == (3, 5)
     assert (numbers[0, :2].tolist(), numbers[2, 1]) == ([0.0, 0.3], 2.0)
@@ -53,7 +53,7 @@ def test_kinds_of_non_asteroids_say_first_that_nobody_looked_and_then_that_it_is
     assert kinds(true, flags, forced).tolist() == ["", "", NOBODY, EDGE, STAR, NOBODY, ARTEFACT]
 
 
-def night_of(seed: int, fields: int = 12, asteroids: int = 10, others: int = 30) -> Judged:
+def night_of(seed: int, fields: int = 12, asteroids: int = 10, others: int = 30) -> Classified:
     """Return a night in which asteroids have nothing in the other exposures, and half of the others their own flux."""
     random = np.random.default_rng(seed)
     n = fields * (3 * asteroids + others)
@@ -68,7 +68,7 @@ def night_of(seed: int, fields: int = 12, asteroids: int = 10, others: int = 30)
     }
     kind = np.where(of >= 0, "", np.where(star, STAR, ARTEFACT))
     flags = {network: np.zeros(n, int) for network in probability}
-    return Judged(Rows(field, name, kind), probability, flags, forced, {limit: least > limit for limit in LIMITS})
+    return Classified(Rows(field, name, kind), probability, flags, forced, {limit: least > limit for limit in LIMITS})
 
 
 def test_what_is_chosen_leaves_less_on_another_night() -> None:

@@ -21,7 +21,7 @@ EDGE = "edge"
 
 
 @dataclass(frozen=True)
-class Judged:
+class Classified:
     """Rows of catalogues, and what is said of them.
 
     Attributes
@@ -65,16 +65,18 @@ class Judged:
         logit = np.log(probability / (1 - probability))
         return np.stack([logit, np.clip(least, -1, 2), np.clip(most, -1, 2), share, looked], axis=1)
 
-    def __add__(self, more: Judged) -> Judged:
+    def __add__(self, more: Classified) -> Classified:
         def both(name: str) -> dict[Any, np.ndarray]:
             mine, theirs = getattr(self, name), getattr(more, name)
             return {key: np.concatenate([values, theirs[key]]) for key, values in mine.items()}
 
         forced = np.concatenate([self.forced, more.forced])
-        return Judged(self.rows + more.rows, both("probability"), both("flags"), forced, both("elsewhere"))
+        return Classified(self.rows + more.rows, both("probability"), both("flags"), forced, both("elsewhere"))
 
 
-def judged(survey: Path, part: str, name: str, classified: dict[str, Path], ruled: dict[float, Path]) -> Judged:
+def read_classified(
+    survey: Path, part: str, name: str, classified: dict[str, Path], ruled: dict[float, Path]
+) -> Classified:
     """Read classified catalogues of a part of a survey, and what is true of it.
 
     Parameters
@@ -107,7 +109,7 @@ def judged(survey: Path, part: str, name: str, classified: dict[str, Path], rule
             named = np.where(asteroid == "", "", np.char.add(f"{name} ", asteroid))
             rows = Rows(np.full(len(kind), f"{name} {field.name}"), named, kinds(kind, flags[first], forced))
             elsewhere = {limit: dropped_elsewhere(paths[frame]) for limit, paths in by_limit.items()}
-            found.append(Judged(rows, probability, flags, forced, elsewhere))
+            found.append(Classified(rows, probability, flags, forced, elsewhere))
     return reduce(add, found)
 
 
