@@ -299,7 +299,7 @@ class ClassifyRun:
                 f"probability (CERES_FLAGS {NO_TEMPLATE}). Give all exposures of a field together, or a frame of its "
                 "sky from another time with --template"
             )
-        if result.failed:
+        if result.failed and not self.partial:
             warn(
                 f"{len(result.failed)} inputs could not be classified; the catalogues of those that have one go on "
                 "unfiltered"

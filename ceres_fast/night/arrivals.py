@@ -78,6 +78,9 @@ class Arrivals:
         The folder that holds the catalogues of all frames.
     names : Names
         What the columns of catalogues are called.
+    output : pathlib.Path, optional
+        Where tables are written. Where that is in the folder, a catalogue in it that has no frame was passed on, and is
+        not taken for another one.
 
     Attributes
     ----------
@@ -90,6 +93,7 @@ class Arrivals:
     camera: Camera = GENERIC
     catalogues: Path | None = None
     names: Names = field(default_factory=Names)
+    output: Path | None = None
     waiting: dict[Path, str] = field(default_factory=dict)
     _files: dict[Path, _File] = field(default_factory=dict)
     _catalogues: dict[Path, _File] = field(default_factory=dict)
@@ -184,7 +188,10 @@ class Arrivals:
         theirs = {each.resolve() for path in self._files for place in places for each in catalogue_places(path, place)}
         folders = {path.parent for path, file in self._files.items() if not file.no_frame}
         found = []
+        written = None if self.output is None else inside(self.output, self.folder)
         for path in listed:
+            if written is not None and path.is_relative_to(written):
+                continue
             beside = path.parent.name == CATALOGUE_FOLDER or path.parent in folders
             if not beside or not path.name.lower().endswith(ENDINGS) or path.name.startswith(".") or path in theirs:
                 continue
@@ -202,6 +209,12 @@ class Arrivals:
             else:
                 found.append(Exposure(path, path, signature, known.since, why="its frame is not there"))
         return found
+
+
+def inside(output: Path, folder: Path) -> Path | None:
+    """Return the real path of an output that is in the folder of the night; None where it is not."""
+    tables = Path(os.path.realpath(output))
+    return tables if tables.is_relative_to(os.path.realpath(folder)) else None
 
 
 def signature_of(path: Path) -> Signature | None:

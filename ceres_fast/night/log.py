@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from ..console import say, table, warn
+from ..console import say, table, warn, warn_once
 from ..errors import CeresFastError
 from ..files import write_json
 
@@ -129,7 +129,7 @@ class Metrics:
             try:
                 write_to_textfile(os.fspath(self._file), self._registry)
             except OSError as error:  # metrics never decide what becomes of a night
-                warn(f"{self._file}: the metrics cannot be written ({error.strerror})")
+                warn_once(f"metrics {self._file}", f"{self._file}: the metrics cannot be written ({error.strerror})")
 
 
 def write_status(output: Path, values: Mapping[str, Any]) -> None:
@@ -137,4 +137,4 @@ def write_status(output: Path, values: Mapping[str, Any]) -> None:
     try:
         write_json(output / STATUS, {"time": datetime.now(UTC).isoformat(timespec="seconds"), **values})
     except CeresFastError as error:
-        warn(str(error))
+        warn_once(f"status {output}", str(error))

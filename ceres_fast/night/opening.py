@@ -162,7 +162,7 @@ def opened(
         where = {"folder": str(place), "output": str(target), "model": settings.model, "lanes": lanes.count}
         sentence = f"{place}: classified by {settings.model} into {target}, {lanes.count} fields at a time"
         log.event("start", sentence, **where)
-        arrivals = Arrivals(place, settle, load_camera(own["camera"]), options.get("catalogues"), names)
+        arrivals = Arrivals(place, settle, load_camera(own["camera"]), options.get("catalogues"), names, target)
         yield Opened(arrivals, work, write)
 
 

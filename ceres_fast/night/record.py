@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
+from ..errors import InputError
 from ..file_names import fitting
 from ..files import read_json, write_json
 
@@ -96,14 +98,36 @@ def write_record(output: Path, record: FieldRecord) -> None:
     write_json(path, msgspec.to_builtins(record))
 
 
-def read_records(output: Path) -> list[FieldRecord]:
+def read_records(output: Path, unread: Callable[[InputError], None] | None = None) -> list[FieldRecord]:
     """Return what is known of the fields in an output folder, by name.
+
+    Parameters
+    ----------
+    output : pathlib.Path
+        The folder of a night.
+    unread : callable, optional
+        Given an error for each record that cannot be read; without it, that is raised.
 
     Raises
     ------
     InputError
         When a record cannot be read, naming it.
     """
-    paths = sorted((output / FOLDER).glob("*.json"))
-    made = [msgspec.convert(read_json(path, what="the record of a field"), FieldRecord) for path in paths]
+    made = []
+    for path in sorted((output / FOLDER).glob("*.json")):
+        try:
+            made.append(_read(path))
+        except InputError as error:
+            if unread is None:
+                raise
+            unread(error)
     return sorted(made, key=lambda each: each.name)
+
+
+def _read(path: Path) -> FieldRecord:
+    what, action = "the record of a field", "`night` and `watch` classify its field again"
+    values = read_json(path, what=what, action=action)
+    try:
+        return msgspec.convert(values, FieldRecord)
+    except msgspec.ValidationError as error:
+        raise InputError(path, f"is damaged, or of another version ({error})", expected=what, action=action) from error

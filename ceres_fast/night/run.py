@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from ..console import warn, warnings_kept
 from ..errors import CeresFastError, InputError
 from ..files import StrPath
 from ..settings.night import WatchOptions
-from .arrivals import NEW, PATIENCE
+from .arrivals import NEW, PATIENCE, inside
 from .fields import fields_of
 from .opening import Asked, opened
 from .status import NightResult, end_of
@@ -48,6 +49,12 @@ def night(folder: StrPath, model: StrPath, *, output: StrPath, **asked: Unpack[A
     CeresFastError
         For wrong options, a classifier that cannot be used, an output that another process writes, and where nothing
         can be written. Tables that were written stay.
+
+    Examples
+    --------
+    >>> result = ceres_fast.night("night", "runs/latest", output="classified")
+    >>> [record.name for record in result.records], result.status
+    (['F0001, ...'], 0)
     """
     with opened(folder, model, output, asked, settle=0.0, pause=0.0) as (arrivals, work, write_outputs):
         wake: SimpleQueue[object] = SimpleQueue()
@@ -62,13 +69,16 @@ def night(folder: StrPath, model: StrPath, *, output: StrPath, **asked: Unpack[A
         while (due := work.left(fields)) or work.running:
             work.start(due, wake.put)
             if not work.running:
-                raise CeresFastError("fields cannot be classified, and their catalogues not be passed on; see above.")
+                names = ", ".join(each.name for each in due)
+                raise CeresFastError(f"{names}: not classified, nor can the catalogues be passed on, as was said.")
             wake.get()
             work.collect()
             work.state(len(due), arrivals.waiting)
         work.state(0, arrivals.waiting)
         write_outputs()
         records = [work.records[each.name] for each in fields]
+        for record in records:
+            work.say_passed_on(record)
         dropping = bool(asked.get("drop")) or asked.get("keep_above") is not None
         return end_of(records, dict(arrivals.waiting), dropping, work.log)
 
@@ -113,7 +123,7 @@ def watch(
         writing: Future[None] | None = None
         work.warm_up()
         # Further formats are written beside the work: they take seconds, and no exposure waits for them.
-        with _changes(Path(folder), wake), ThreadPoolExecutor(1) as beside:
+        with _changes(Path(folder), inside(Path(output), Path(folder)), wake), ThreadPoolExecutor(1) as beside:
             while True:
                 try:
                     with warnings_kept() as warnings:  # what is odd about a file is odd at every look
@@ -142,16 +152,19 @@ def watch(
 
 
 @contextmanager
-def _changes(folder: Path, wake: SimpleQueue[object]) -> Iterator[None]:
-    """Wake whoever waits when something in a folder changes."""
+def _changes(folder: Path, written: Path | None, wake: SimpleQueue[object]) -> Iterator[None]:
+    """Wake whoever waits when something in a folder changes, but for what is `written` there at every look."""
     from watchfiles import watch as changes
 
     stop = threading.Event()
 
+    def is_theirs(_: object, path: str) -> bool:
+        return written is None or not Path(os.path.realpath(path)).is_relative_to(written)
+
     def look() -> None:
         try:
             for change in changes(
-                folder, debounce=200, step=50, stop_event=stop, watch_filter=None, raise_interrupt=False
+                folder, debounce=200, step=50, stop_event=stop, watch_filter=is_theirs, raise_interrupt=False
             ):
                 wake.put(change)
         except Exception as error:  # more folders than the kernel watches, or one that vanished

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..classify.account import CLASSIFIED, KEPT, PASSED_ON
-from ..errors import CeresFastError
+from ..errors import InputError
 from ..machine.scheduler import Lanes
 from ..machine.workers import Outcome
 from .fields import Field
@@ -79,8 +79,11 @@ class Work:
     _latencies: deque[float] = field(default_factory=lambda: deque(maxlen=_LATENCIES), init=False)
 
     def __post_init__(self) -> None:
-        self.records = {each.name: each for each in read_records(self.settings.output)}
+        self.records = {each.name: each for each in read_records(self.settings.output, self._unread)}
         self.digest = self.settings.digest()
+
+    def _unread(self, error: InputError) -> None:
+        self.log.problem(str(error))
 
     @property
     def running(self) -> int:
@@ -128,10 +131,14 @@ class Work:
         for future in [each for each in self._running if each.done()]:
             job = self._running.pop(future)
             outcome = future.result()
-            self.warn(outcome.warnings, field=job.field.name)
             try:
-                self._enter(job, outcome.get())
+                record = outcome.get()
+                # `say_passed_on` says of what is passed on where it goes, too.
+                said = tuple(each.why for each in record.exposures if each.fate == PASSED_ON and each.why)
+                self.warn([line for line in outcome.warnings if not line.startswith(said)], field=record.name)
+                self._enter(job, record)
             except Exception as error:  # a fault of this package, too, must not end the night
+                self.warn(outcome.warnings, field=job.field.name)
                 self._failed(job, error)
 
     def warn(self, messages: Sequence[str], **values: Any) -> None:
@@ -196,13 +203,17 @@ class Work:
             seconds={**record.seconds, "latency": round(latency, 3)},
             drift=record.drift,
         )
-        for each in record.exposures:
-            if each.fate == PASSED_ON:
-                why = f": {each.why}" if each.why else ""
-                message = f"{each.frame}: its catalogue goes on UNFILTERED as {self.settings.output / each.table}{why}"
-                self.log.problem(message, field=record.name, exposure=Path(each.frame).name)
+        self.say_passed_on(record)
         for line in record.drift:
             self.log.problem(f"{record.name}: {line}; no guarantee is claimed for it", field=record.name)
+
+    def say_passed_on(self, record: FieldRecord) -> None:
+        """Say of each catalogue that goes on unfiltered why, once: also where an earlier run passed it on."""
+        for each in record.exposures:
+            if each.fate == PASSED_ON:
+                why = each.why.removeprefix(f"{each.frame}: ")
+                message = f"{each.frame}: its catalogue goes on UNFILTERED as {self.settings.output / each.table}"
+                self.warn([f"{message}: {why}" if why else message], field=record.name, exposure=Path(each.frame).name)
 
     def _failed(self, job: Job, error: Exception) -> None:
         key = _key(job.field)
@@ -213,8 +224,11 @@ class Work:
             try:
                 self._enter(job, pass_on_field(job, str(error)))
                 return
-            except CeresFastError as worse:
+            except Exception as worse:  # whatever the disk says, the other fields go on
                 self.log.problem(f"{job.field.name}: its catalogues cannot be passed on: {worse}", field=job.field.name)
+                # Not at once, also by `night`: a disk that is full stays so for a while, and others come first.
+                self._not_before[key] = self.clock() + PAUSE
+                return
         self._not_before[key] = self.clock() + self.pause
 
     def fates(self) -> Counter[str]:

@@ -81,6 +81,13 @@ def test_what_is_left_out_is_said(three: Path, out: Path, model: Path, capsys: p
 
 
 @pytest.mark.slow
+def test_what_cannot_be_written_ends_a_night_when_the_rest_is_done(three: Path, out: Path, model: Path) -> None:
+    (out / "A/A/sextractor_cat/A-1.cat").mkdir(parents=True)
+    with pytest.raises(CeresFastError, match="A, 2023-02-24: not classified"):
+        night(three, model, output=out)
+    assert [record.name[:1] for record in read_records(out)] == ["B", "C"]
+
+
 def test_whatever_the_workers_the_bytes_are_the_same(three: Path, out: Path, model: Path, tmp_path: Path) -> None:
     night(three, model, output=out)
     night(three, model, output=tmp_path / "two", workers=2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from ceres_fast.catalogues import read_catalogue
 from ceres_fast.classify.account import CLASSIFIED, KEPT, PASSED_ON
 from ceres_fast.classify.scores import FLAGS, PROVISIONAL, STATIONARY
-from ceres_fast.errors import CeresFastError
+from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.machine.scheduler import TaskFailed
 from ceres_fast.machine.workers import Outcome, failure
 from ceres_fast.night import job as jobs
@@ -321,9 +322,60 @@ def test_a_full_disk_is_waited_for(telescope: Telescope, monkeypatch: pytest.Mon
     assert telescope.fates() == [CLASSIFIED] * 3
 
 
-def test_a_damaged_record_is_told(telescope: Telescope) -> None:
+@pytest.mark.parametrize("content", ["{", '{"name": "F0001", "of another version": 1}'])
+def test_a_damaged_record_is_told_and_its_field_classified_again(
+    telescope: Telescope, content: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     write_field(telescope.incoming)
     telescope.turn()
-    next((telescope.out / "fields").iterdir()).write_text("{")
-    with pytest.raises(CeresFastError, match="record of a field"):
-        telescope.begin()
+    next((telescope.out / "fields").iterdir()).write_text(content)
+    with pytest.raises(InputError, match="record of a field"):
+        read_records(telescope.out)
+    telescope.begin()
+    assert "record of a field" in capsys.readouterr().err
+    assert len(telescope.turn()) == 3
+    assert telescope.fates() == [CLASSIFIED] * 3
+
+
+def test_a_field_that_nothing_can_be_written_of_keeps_no_other_waiting(
+    telescope: Telescope, capsys: pytest.CaptureFixture[str]
+) -> None:
+    telescope.out.mkdir()
+    (telescope.out / "x").write_text("a file where the tables of a field go")
+    write_field(telescope.incoming / "x", field="A")
+    write_field(telescope.incoming / "y", field="B")
+    for seconds in (1000, 1, 1000, 1000, 1):
+        telescope.turn(seconds)
+    assert [record.name[:1] for record in read_records(telescope.out)] == ["B"]
+    assert "cannot be passed on" in capsys.readouterr().err
+    (telescope.out / "x").unlink()
+    telescope.turn(1000)
+    assert telescope.fates() == [CLASSIFIED] * 6
+
+
+def test_that_an_exposure_is_broken_is_said_once(telescope: Telescope, capsys: pytest.CaptureFixture[str]) -> None:
+    frame, other, _ = write_field(telescope.incoming)
+    frame.write_bytes(b"")
+    catalogue = other.parents[1] / "sextractor_cat" / f"{other.stem}.cat"
+    catalogue.write_bytes(b"")
+    for _ in range(6):
+        telescope.turn(1000)
+    assert Counter(telescope.fates())[PASSED_ON] == 2
+    said = capsys.readouterr().err
+    assert said.count("UNFILTERED") == 2
+    assert said.lower().count("passed on") == said.count("could not be classified") == 0
+    telescope.begin()
+    for record in telescope.work.records.values():
+        telescope.work.say_passed_on(record)
+    assert capsys.readouterr().err.count("UNFILTERED") == 2
+
+
+def test_what_was_passed_on_into_the_night_itself_is_no_catalogue_of_it(incoming: Path, model: Path) -> None:
+    telescope = Telescope(incoming, incoming / "classified", model)
+    telescope.arrivals.output = telescope.out
+    frame = write_exposure(incoming, 0)
+    frame.unlink()
+    for _ in range(4):
+        telescope.turn(1000)
+    assert telescope.fates() == [PASSED_ON]
+    assert len(telescope.tables()) == 1
