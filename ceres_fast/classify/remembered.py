@@ -13,7 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from ..catalogues.detections import Detections
+from ..console import warn_once
 from ..engines import Engine
+from ..errors import CeresFastError
 from ..files import atomic_file
 from .scores import Scores
 
@@ -50,14 +52,13 @@ class Remembered:
     Parameters
     ----------
     folder : pathlib.Path
-        Made where it is not there.
+        Made where it is not there, and something is to be kept.
     engine : Engine
         What makes the scores; those of another are not taken.
     """
 
     def __init__(self, folder: Path, engine: Engine) -> None:
         self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
         said = hashlib.sha256(engine.classifier.to_json().encode())
         said.update(engine.path.read_bytes() if engine.path.is_file() else str(engine.path).encode())
         self._engine = said.hexdigest()
@@ -67,7 +68,9 @@ class Remembered:
         n, info = len(exposure.x), exposure.info
         files = [path.stat() for path in (info.path, exposure.catalogue.path)]
         seen = [(each.st_size, each.st_mtime_ns) for each in files]
-        key = repr((self._engine, str(info.path.resolve()), info.hdu, seen, n, info.camera))
+        # Places, because the catalogue may have been replaced since it was read.
+        places = hashlib.sha256(exposure.x.tobytes() + exposure.y.tobytes()).hexdigest()
+        key = repr((self._engine, str(info.path.resolve()), info.hdu, seen, places, info.camera))
         path = self._folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npz"
         try:
             with np.load(path, allow_pickle=False) as kept:
@@ -81,8 +84,11 @@ class Remembered:
 
     @staticmethod
     def add(earlier: Earlier, rows: np.ndarray, scores: Scores) -> None:
-        """Keep the scores of some more rows of an exposure."""
+        """Keep the scores of some more rows of an exposure; a disk that refuses costs time, and no exposure."""
         earlier.probability[rows], earlier.flags[rows] = scores.probability[rows], scores.flags[rows]
         earlier.noise[rows] = scores.noise[rows]
-        with atomic_file(earlier.path) as temporary, temporary.open("wb") as stream:
-            np.savez(stream, probability=earlier.probability, flags=earlier.flags, noise=earlier.noise)
+        try:
+            with atomic_file(earlier.path) as temporary, temporary.open("wb") as stream:
+                np.savez(stream, probability=earlier.probability, flags=earlier.flags, noise=earlier.noise)
+        except CeresFastError as error:
+            warn_once("scores", f"{error} Scores are not kept, and made anew each time")

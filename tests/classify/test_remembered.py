@@ -8,9 +8,13 @@ import numpy as np
 import pytest
 from onnx import helper
 
+from ceres_fast.catalogues.detections import read_detections
 from ceres_fast.classify import classify
+from ceres_fast.classify.remembered import Remembered
 from ceres_fast.engines import load
 from ceres_fast.engines.onnx_runtime import OnnxRuntimeEngine
+from ceres_fast.frames.camera import GENERIC
+from ceres_fast.frames.reading import read_headers
 
 from ..survey_files import write_field
 from ..tiny_models import model as tiny_model
@@ -63,6 +67,30 @@ def test_a_changed_catalogue_is_scored_again(night: Path, model: Path, tmp_path:
         catalogue.touch()
     classify([night], engine, output=tmp_path / "two", scores=scores)  # type: ignore[arg-type]
     assert engine.stamps == 2 * before
+
+
+def test_where_scores_cannot_be_kept_the_tables_are_the_same(
+    night: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_field(night)
+    scores = tmp_path / "scores"
+    scores.write_text("a file")
+    classify([night], model, output=tmp_path / "one")
+    assert not classify([night], model, output=tmp_path / "two", scores=scores, on_error="skip").failed
+    assert tables(tmp_path / "one") == tables(tmp_path / "two") != {}
+    assert capsys.readouterr().err.count("Scores are not kept") == 1
+
+
+def test_a_catalogue_that_is_replaced_while_it_is_read_gives_no_scores_to_the_next(
+    night: Path, model: Path, tmp_path: Path
+) -> None:
+    frame = write_field(night)[0]
+    (info,) = [header.info for header in read_headers(frame, GENERIC)]
+    catalogue = frame.parents[1] / "sextractor_cat" / f"{frame.stem}.cat"
+    old = read_detections(info, catalogue)
+    new = old._replace(x=old.x + 3)
+    remembered = Remembered(tmp_path, load(model))
+    assert remembered.read(old).path != remembered.read(new).path
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 5, 7, 9, 31])
