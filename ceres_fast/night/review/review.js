@@ -10,6 +10,13 @@
   byId("night").remove();
   const cards = night.cards;
   const byKey = new Map(cards.map(card => [card.key, card]));
+  // Where the classifier says nothing of tracklets, the mean of what it says of their detections has to do.
+  const ofTracklets = cards.some(card => card.probability !== null);
+  for (const card of cards) {
+    const each = card.detections.map(detection => detection.probability).filter(probability => probability !== null);
+    const mean = each.length ? each.reduce((sum, probability) => sum + probability, 0) / each.length : null;
+    card.likely = ofTracklets ? card.probability : mean;
+  }
   const still = matchMedia("(prefers-reduced-motion: reduce)");
 
   // Elements are made of names and texts only: no text is ever read as markup.
@@ -142,7 +149,7 @@
         + (card.known.magnitude === null ? "" : `, predicted ${fixed(card.known.magnitude, 1, " mag")}`) + ` (${source})`
       : source ? `new: none in ${source}` : "not looked up";
     const lines = {
-      Probability: fixed(card.probability, 3),
+      Probability: fixed(card.likely, 3) + (ofTracklets ? "" : ", mean of its detections"),
       Magnitude: fixed(card.magnitude, 2) + (card.filter ? ` (${card.filter})` : ""),
       Seen: `in ${card.detections.length} exposures` + (card.others.length ? `, not in ${card.others.length}` : ""),
       Motion: `${fixed(card.rate, 2, "″/min")} at PA ${degrees(card)}`,
@@ -209,8 +216,9 @@
   let shown = [];
   let current = null;
 
+  if (!ofTracklets) byId("order").options[0].text += " (mean of its detections)";
   const ORDERS = { // what is not known comes last
-    probable: card => -(card.probability ?? -1),
+    probable: card => -(card.likely ?? -1),
     night: () => 0,
     bright: card => card.magnitude ?? Infinity,
     fast: card => -(card.rate ?? -1),
@@ -223,7 +231,7 @@
       && (!known || known === (card.known.name ? "known" : card.known.source ? "new" : "unasked"))
       && (!decision || card.decision === decision)
       && (!candidate || card.candidate === (candidate === "yes"))
-      && (card.probability === null || card.probability >= probability); // in doubt it is shown
+      && (card.likely === null || card.likely >= probability); // in doubt it is shown
   }
 
   let chosen = {};

@@ -220,6 +220,23 @@ def test_what_is_no_candidate_is_shown_where_that_is_asked_for(page: chromium.Pa
     assert page.run(titles) == ["A", "B", "C", "D", "E"]
 
 
+def test_without_probabilities_of_tracklets_those_of_their_detections_order(
+    page: chromium.Page, tmp_path: Path
+) -> None:
+    rows = [tracklet_rows(name, "F", 10.0 + n, 5.0, 1.0, 0.0, 60000.1) for n, name in enumerate("ABCD")]
+    for row, probability in zip(rows, [0.2, np.nan, 0.9, 0.5], strict=True):
+        row["tracklet_probability"] = [np.nan] * 4
+        row["probability"] = [probability - 0.1, probability + 0.1, np.nan, probability]
+    write_review(night_of(*rows), tmp_path / "review.html", Table())
+    page.open(tmp_path / "review.html")
+    titles = "[...document.querySelectorAll('h2')].map(each => each.textContent).filter(each => each.length === 1)"
+    assert page.run(titles) == ["C", "D", "A", "B"]
+    assert "0.900, mean of its detections" in page.run("document.querySelector('.facts').textContent")
+    assert "mean of its detections" in page.run("document.getElementById('order').selectedOptions[0].text")
+    page.choose("probability", "0.4")
+    assert page.run(titles) == ["C", "D", "B"]
+
+
 def test_filters_hide_and_never_decide(page: chromium.Page, review: Path) -> None:
     page.open(review)
     page.choose("known", "known")
