@@ -69,4 +69,5 @@ def write(columns: dict[str, pyarrow.Array], path: Path) -> None:
 
     times = [name for name, values in columns.items() if pyarrow.types.is_struct(values.type)]
     table = pyarrow.table(columns).replace_schema_metadata({f"{name}.scale": SCALE for name in times})
-    pyarrow.parquet.write_table(table, path)
+    with path.open("wb") as stream:  # pyarrow takes a path for an address, which has to be UTF-8
+        pyarrow.parquet.write_table(table, stream)
