@@ -13,6 +13,7 @@ from typing import Any
 
 from astropy.io import fits
 
+from ..catalogues.lines import MISSING
 from .labels import Evidence
 
 Packet = Mapping[str, Any]
@@ -71,11 +72,14 @@ def _predicted(record: Packet, name: str) -> float:
 
 
 def printable(value: object) -> str:
-    """Return a name: no control characters, NULs or spaces around it; bytes are text that was not marked as such."""
+    """Return a name: no control characters, NULs or spaces around it, no word for none ("null", "nan").
+
+    Bytes are text that was not marked as such.
+    """
     value = value.decode(errors="replace") if isinstance(value, bytes) else value
     text = "" if value is None else "".join(letter for letter in str(value) if letter.isprintable())
     text = text.strip()[:200]
-    return "" if text == "null" else text
+    return "" if text.lower() in MISSING else text
 
 
 def cutout_of(packet: Packet, plane: str) -> bytes | None:
@@ -194,8 +198,8 @@ def _rubin_evidence(packet: Packet) -> Evidence:
     number, flux, now = source.get("ssObjectId"), _number(source, "psfFlux"), _rubin_time(source)
     history = [now, *(_rubin_time(each) for each in packet.get("prvDiaSources") or ())]
     return Evidence(
-        known=printable(orbit.get("designation")) or (f"ssObject {number}" if number else ""),
-        known_distance=0.0,  # Rubin has associated them itself
+        known=_rubin_name(packet) or (f"ssObject {number}" if number else ""),
+        known_distance=_rubin_distance(orbit),
         known_magnitude=_predicted(orbit, "ephVmag"),
         magnitude=_magnitude(flux),
         negative=source.get("isNegative") is True or flux < 0,
@@ -203,6 +207,22 @@ def _rubin_evidence(packet: Packet) -> Evidence:
         detections=len(history),
         days=now - min(each for each in history if not math.isnan(each)) if not math.isnan(now) else 0.0,
     )
+
+
+_RUBIN_NAMES = (("ssSource", "designation"), ("mpc_orbits", "designation"), ("MPCORB", "mpcDesignation"))
+"""Records that name the known object, and the field: the first from schema 10 on, the last up to 9, packed."""
+
+
+def _rubin_name(packet: Packet) -> str:
+    return next((name for record, key in _RUBIN_NAMES if (name := printable((packet.get(record) or {}).get(key)))), "")
+
+
+def _rubin_distance(orbit: Packet) -> float:
+    """Rubin has associated them itself, but may have put another source nearer to the prediction: NaN then."""
+    if _number(orbit, "diaDistanceRank") > 1:
+        return math.nan
+    offset = _number(orbit, "ephOffset", 0)
+    return 0.0 if math.isnan(offset) else offset
 
 
 def _rubin_centre(packet: Packet, shape: tuple[int, int], header: fits.Header) -> tuple[float, float]:

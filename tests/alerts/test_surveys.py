@@ -5,6 +5,7 @@ import math
 import pytest
 from astropy.io import fits
 
+from ceres_fast.alerts.labels import AlertRules, decide
 from ceres_fast.alerts.surveys import SURVEYS, cutout_of
 
 from ..alert_files import rubin, ztf
@@ -99,6 +100,35 @@ def test_the_evidence_of_rubin() -> None:
     assert RUBIN.evidence(rubin(ssObjectId=0)).known == ""
 
 
+@pytest.mark.parametrize(
+    ("records", "name"),
+    [
+        ({"ssSource": {"designation": None}, "mpc_orbits": {"designation": "C/2019 Q4"}}, "C/2019 Q4"),
+        ({"ssSource": None, "MPCORB": {"mpcDesignation": "CK19Q040"}}, "CK19Q040"),
+        ({"ssSource": {"designation": "2004 JQ12"}, "mpc_orbits": {"designation": "C/2019 Q4"}}, "2004 JQ12"),
+        ({"ssSource": {}, "mpc_orbits": None}, "ssObject 5"),
+    ],
+)
+def test_a_known_object_is_named_wherever_its_schema_does(records: dict[str, object], name: str) -> None:
+    evidence = RUBIN.evidence({**rubin(ssObjectId=5), **records})
+    assert evidence.known == name
+    assert (decide(evidence, AlertRules()) == "comet") == name.startswith("C")
+
+
+@pytest.mark.parametrize(
+    ("orbit", "kind"),
+    [
+        ({"ephOffset": 0.03, "diaDistanceRank": 1}, "asteroid"),
+        ({"ephOffset": None, "diaDistanceRank": None}, "asteroid"),
+        ({"ephOffset": 0.03, "diaDistanceRank": 2}, "near_known"),
+        ({"ephOffset": 5.0, "diaDistanceRank": 1}, "near_known"),
+    ],
+)
+def test_a_source_that_is_not_the_nearest_is_not_the_asteroid(orbit: dict[str, object], kind: str) -> None:
+    packet = rubin(ssObjectId=5, ssSource={"designation": "2004 JQ12", **orbit})
+    assert decide(RUBIN.evidence(packet), AlertRules()) == kind
+
+
 @pytest.mark.parametrize("missing", [0.0, -0.0, -1.0, -999.0, None, math.nan, math.inf])
 def test_a_magnitude_that_no_asteroid_has_is_not_known(missing: float | None) -> None:
     orbit = {"designation": "2004 JQ12", "ephVmag": missing}
@@ -118,8 +148,10 @@ def test_the_centre_of_rubin() -> None:
         RUBIN.centre(rubin(), (30, 30), fits.Header({"CRPIX1": 40.0, "CRPIX2": 15.8}))
 
 
-@pytest.mark.parametrize(("written", "known"), [(b"null", ""), (b"137108", "137108"), (b"29P\xff", "29P\ufffd")])
-def test_names_that_are_bytes_are_text(written: bytes, known: str) -> None:
+@pytest.mark.parametrize(
+    ("written", "known"), [(b"null", ""), ("nan", ""), ("None", ""), (b"137108", "137108"), (b"29P\xff", "29P\ufffd")]
+)
+def test_names_that_are_bytes_are_text_and_words_for_none_are_none(written: str | bytes, known: str) -> None:
     assert ZTF.evidence(ztf(ssnamenr=written)).known == known
 
 
