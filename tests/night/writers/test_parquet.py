@@ -1,5 +1,7 @@
 """Tables for THOR, adam_core and difi: with the packages where they are here, else by what their schemas say."""
 
+import io
+import os
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -7,7 +9,7 @@ import numpy as np
 import pytest
 
 from ceres_fast.night.writers import write_outputs
-from ceres_fast.night.writers.difi import MEMBERS, OBSERVATIONS
+from ceres_fast.night.writers.difi import MEMBERS, OBSERVATIONS, nights_of
 from ceres_fast.night.writers.thor import NAME
 
 from .nights import AWKWARD, OBSERVATORY, PLAIN, a_night, empty_night
@@ -37,6 +39,11 @@ def test_a_source_catalogue_of_adam_core(tmp_path: Path) -> None:
     assert len({row["exposure_id"] for row in rows}) == 7
 
 
+def test_a_folder_whose_name_is_no_utf_8(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    assert all(parquet.read_table(io.BytesIO(path.read_bytes())).num_rows for path in written(folder).iterdir())
+
+
 def test_observations_and_members_of_difi(tmp_path: Path) -> None:
     observations = parquet.read_table(written(tmp_path) / OBSERVATIONS)
     assert observations.schema.metadata == {b"time.scale": b"utc"}
@@ -45,6 +52,14 @@ def test_observations_and_members_of_difi(tmp_path: Path) -> None:
     awkward = AWKWARD.replace("\n", "\\x0a")
     assert members["linkage_id"] == [PLAIN] * 4 + [awkward] * 3
     assert set(members["obs_id"]) <= set(observations["id"].to_pylist())
+
+
+def test_a_night_in_hawaii_is_one_though_noon_in_greenwich_is_in_it() -> None:
+    noon = 61373.5
+    times = np.array([noon + 0.01, noon - 0.3, noon - 0.01, noon + 0.7, noon + 1.01])
+    assert nights_of(times).tolist() == [61372, 61372, 61372, 61373, 61373]
+    assert nights_of(np.array([61373.1, 61372.9])).tolist() == [61372, 61372]
+    assert nights_of(np.array([])).tolist() == []
 
 
 def test_times_are_carried_to_the_next_day(tmp_path: Path) -> None:
