@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypedDict
@@ -16,7 +16,7 @@ from ..engines.gpus import driver
 from ..errors import CeresFastError, InputError
 from ..files import StrPath
 from ..frames.profiles import load_camera
-from ..locks import Busy, lock_where_possible
+from ..locks import Busy, Lock, lock_where_possible
 from ..machine.scheduler import Lanes
 from ..settings.classifier import TableFormat
 from ..settings.night import NightOptions
@@ -103,11 +103,15 @@ _PATHS = ("catalogues", "static", "template")
 
 
 class Opened(NamedTuple):
-    """A night that can begin: the folder that is looked at, the work, and what writes it in further formats."""
+    """A night that can begin: the folder that is looked at, the work, and what writes it in further formats.
+
+    `hold` holds the output again where somebody has taken it away, and raises where another process has it now.
+    """
 
     arrivals: Arrivals
     work: Work
     write_outputs: Callable[[], None]
+    hold: Callable[[], None]
 
 
 @contextmanager
@@ -137,14 +141,7 @@ def opened(
     _check(settings)
     log = Log(own["log"])
     write = _outputs(settings, own["to"] or (), own["observatory"], log)
-    target.mkdir(parents=True, exist_ok=True)
-    try:
-        held = lock_where_possible(target / LOCK)
-    except Busy as busy:
-        action = "One process at a time writes a night"
-        raise CeresFastError(f"{target}: {busy} is at work on it already. {action}.") from busy
-    if held.problem:
-        log.problem(f"{target}: cannot be locked ({held.problem}); see to it that no other process writes it")
+    held = _Held(target, log)
     gpus = len(driver().gpus) if own["workers"] > 1 else 0
     environments = [{"CUDA_VISIBLE_DEVICES": str(number)} for number in range(gpus)] or [{}]
     with held, Lanes(own["workers"], own["scheduler"], environments) as lanes:
@@ -163,7 +160,41 @@ def opened(
         sentence = f"{place}: classified by {settings.model} into {target}, {lanes.count} fields at a time"
         log.event("start", sentence, **where)
         arrivals = Arrivals(place, settle, load_camera(own["camera"]), options.get("catalogues"), names, target)
-        yield Opened(arrivals, work, write)
+        yield Opened(arrivals, work, write, held.again)
+
+
+class _Held:
+    """An output that no other process writes."""
+
+    def __init__(self, output: Path, log: Log) -> None:
+        self._output, self._log = output, log
+        self._lock = self._taken()
+        if self._lock.problem:
+            said = f"cannot be locked ({self._lock.problem}); see to it that no other process writes it"
+            log.problem(f"{output}: {said}")
+
+    def again(self) -> None:
+        with suppress(OSError):  # of a disk that is away or full each table says so
+            if self._lock.problem or self._lock.is_of(self._output / LOCK):
+                return
+            before, self._lock = self._lock, self._taken()
+            before.release()
+            said = f"somebody has taken it away, or its {LOCK}; what is missing is written anew"
+            self._log.problem(f"{self._output}: {said}")
+
+    def _taken(self) -> Lock:
+        self._output.mkdir(parents=True, exist_ok=True)
+        try:
+            return lock_where_possible(self._output / LOCK)
+        except Busy as busy:
+            action = "One process at a time writes a night"
+            raise CeresFastError(f"{self._output}: {busy} is at work on it already. {action}.") from busy
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *error: object) -> None:
+        self._lock.release()
 
 
 def _check(settings: Settings) -> None:

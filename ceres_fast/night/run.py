@@ -52,11 +52,11 @@ def night(folder: StrPath, model: StrPath, *, output: StrPath, **asked: Unpack[A
 
     Examples
     --------
-    >>> result = ceres_fast.night("night", "runs/latest", output="classified")
+    >>> result = ceres_fast.night("night", "runs/latest", output="tables")
     >>> [record.name for record in result.records], result.status
     (['F0001, ...'], 0)
     """
-    with opened(folder, model, output, asked, settle=0.0, pause=0.0) as (arrivals, work, write_outputs):
+    with opened(folder, model, output, asked, settle=0.0, pause=0.0) as (arrivals, work, write_outputs, _):
         wake: SimpleQueue[object] = SimpleQueue()
         fields = fields_of(arrivals.look(time.monotonic(), patience=0.0))
         if not fields and not arrivals.waiting:
@@ -117,7 +117,7 @@ def watch(
     CeresFastError
         As `night`. A folder that vanishes, and a full disk, are waited for.
     """
-    with opened(folder, model, output, asked, settle=settle, pause=PAUSE) as (arrivals, work, write_outputs):
+    with opened(folder, model, output, asked, settle=settle, pause=PAUSE) as (arrivals, work, write_outputs, hold):
         wake: SimpleQueue[object] = SimpleQueue()
         written, gone = 0, False
         writing: Future[None] | None = None
@@ -125,6 +125,7 @@ def watch(
         # Further formats are written beside the work: they take seconds, and no exposure waits for them.
         with _changes(Path(folder), inside(Path(output), Path(folder)), wake), ThreadPoolExecutor(1) as beside:
             while True:
+                hold()
                 try:
                     with warnings_kept() as warnings:  # what is odd about a file is odd at every look
                         fields = fields_of(arrivals.look(time.monotonic(), patience=PATIENCE))

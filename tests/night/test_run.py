@@ -21,7 +21,7 @@ from astropy.table import Table
 
 from ceres_fast import locks
 from ceres_fast.errors import CeresFastError
-from ceres_fast.locks import lock
+from ceres_fast.locks import Busy, lock
 from ceres_fast.night.opening import LOCK, OUTPUTS
 from ceres_fast.night.record import read_records
 from ceres_fast.night.run import night, watch
@@ -215,6 +215,29 @@ def test_where_nothing_can_be_locked_it_goes_on_with_a_warning(
     assert "out: cannot be locked (No locks available)" in capsys.readouterr().err
     assert status(out) == 3
     assert f"whether process {os.getpid()} is at work cannot be told" in capsys.readouterr().out
+
+
+def test_an_output_that_is_taken_away_is_written_anew_and_held(
+    incoming: Path, out: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_exposure(incoming, 0)
+    before: dict[str, bytes] = {}
+
+    def ended(work: Work, left: int) -> bool:
+        if not idle(work, left):
+            return False
+        if not before:
+            before.update(tables(out))
+            shutil.rmtree(out)
+            return False
+        assert tables(out) == before
+        with pytest.raises(Busy):
+            lock(out / LOCK, shared=True)
+        return True
+
+    watch(incoming, model, output=out, settle=0.05, every=0.1, ended=ended)
+    assert capsys.readouterr().err.count("taken it away") == 1
+    lock(out / LOCK).release()
 
 
 def test_one_at_a_time(three: Path, out: Path, model: Path) -> None:
