@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -23,6 +22,7 @@ from typing import Any
 from scipy.stats import binomtest
 
 from benchmarks.machine import command_line, processor_seconds, write_result
+from benchmarks.steps import command
 from ceres_fast.console import say
 
 CONFIDENCE = 0.95
@@ -31,8 +31,7 @@ CONFIDENCE = 0.95
 def run(seed: int, folder: Path) -> dict[str, Any]:
     """Run the demo with a seed; return its summary, and the seconds that it took. A failure ends the benchmark."""
     before, started = processor_seconds(), time.perf_counter()
-    command = [sys.executable, "-m", "ceres_fast", "demo", str(folder), "--seed", str(seed)]
-    done = subprocess.run(command, text=True, capture_output=True, check=False)
+    done = subprocess.run(command("demo", folder, "--seed", seed), text=True, capture_output=True, check=False)
     seconds = time.perf_counter() - started
     if done.returncode:
         raise SystemExit(f"the demo with seed {seed} failed:\n{done.stdout}\n{done.stderr}")

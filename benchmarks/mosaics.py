@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 
+from benchmarks.steps import command
 from ceres_fast.folders import atomic_directory
 from ceres_fast.synthetic.simulate.constants import CONSTANTS
 from ceres_fast.synthetic.simulate.survey import Plan, write_survey
@@ -24,11 +24,6 @@ GAP = 2100
 
 STARS = 5.8
 """Times the stars of the simulation, with which a frame of 2048x4100 pixels has about 3,000 detections."""
-
-
-def command(*words: object) -> list[str]:
-    """Return a command line of this project."""
-    return [sys.executable, "-m", "ceres_fast", *map(str, words)]
 
 
 def simulated(folder: Path, fields: int) -> Path:

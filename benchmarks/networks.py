@@ -19,7 +19,6 @@ import argparse
 import json
 import os
 import subprocess
-import sys
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -30,6 +29,7 @@ from sklearn.metrics import roc_auc_score
 
 from benchmarks.machine import command_line, processor_seconds, write_result
 from benchmarks.stems import MOST_FALSE
+from benchmarks.steps import command
 from ceres_fast.console import say, table
 from ceres_fast.engines import load
 from ceres_fast.evaluation.bootstrap import draws, rankings
@@ -118,12 +118,7 @@ def speed(path: Path, stamps: np.ndarray, seconds: float = 3.0) -> float:
 
 
 def ceres_fast(*arguments: object) -> None:
-    subprocess.run(
-        [sys.executable, "-m", "ceres_fast", *map(str, arguments)],
-        check=True,
-        stdout=subprocess.DEVNULL,
-        env={**os.environ, "COLUMNS": "200"},
-    )
+    subprocess.run(command(*arguments), check=True, stdout=subprocess.DEVNULL, env={**os.environ, "COLUMNS": "200"})
 
 
 def measured(

@@ -28,6 +28,7 @@ import numpy as np
 from benchmarks.builds import SLOWEST
 from benchmarks.slow_movers import Condition
 from benchmarks.slow_movers import simulate as write_survey
+from benchmarks.steps import command
 from ceres_fast.catalogues.detections import Detections, read_detections
 from ceres_fast.catalogues.fields import survey_fields
 from ceres_fast.console import say, table
@@ -47,7 +48,6 @@ CROWDED = 6.0
 """Times as many stars as usual, for 3,000 detections of a frame."""
 
 SEED = 5
-CLI = "from ceres_fast.cli import main; main()"
 
 COMMANDS = {
     "classify": (),
@@ -106,15 +106,15 @@ def stage(name: str, night: Path, model: Path) -> dict[str, float]:
 STAGES = ("catalogues", "network", "forced fluxes", "forced fluxes of all", "planes", "forced fluxes and planes")
 
 
-def run(arguments: list[str]) -> dict[str, float]:
-    """Run Python in a process of its own; return the seconds, those of all its cores, and its largest memory in MB."""
+def run(words: list[str]) -> dict[str, float]:
+    """Run a command; return the seconds, those of all its cores, and its largest memory in MB."""
     began = time.perf_counter()
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
-    process = Popen([sys.executable, *arguments], env=environment, stdout=DEVNULL)
+    process = Popen(words, env=environment, stdout=DEVNULL)
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise SystemExit(f"{arguments}: ended with {process.returncode}")
+        raise SystemExit(f"{words}: ended with {process.returncode}")
     return {
         "seconds": time.perf_counter() - began,
         "cpu_seconds": used.ru_utime + used.ru_stime,
@@ -138,15 +138,13 @@ def measure(
         for name in STAGES:
             said = folder / "said.json"
             arguments = [str(model), "--stage", name, "--night", str(night), "--output", str(said)]
-            used = run(["-m", "benchmarks.other_exposures_cost", *arguments])
+            used = run([sys.executable, "-m", "benchmarks.other_exposures_cost", *arguments])
             result = json.loads(said.read_text(encoding="utf-8"))
             note(name, used | {each: result[each] for each in ("seconds", "cpu_seconds")})
             counts = {each: round(result[each] / number) for each in ("detections", "moving")}
         for name, options in COMMANDS.items():
             output = folder / f"{name}-{repeat}"
-            note(
-                name, run(["-c", CLI, "classify", str(night), "--model", str(model), "--output", str(output), *options])
-            )
+            note(name, run(command("classify", night, "--model", model, "--output", output, *options)))
         seconds_of = {name: each["seconds"][-1] for name, each in found.items()}
         say(f"repeat {repeat + 1} of {repeats}, seconds per exposure: {seconds_of}")
     return {name: dict(each) for name, each in found.items()}, counts

@@ -21,6 +21,7 @@ from astropy.table import Table
 from scipy.spatial import cKDTree
 
 from benchmarks.machine import command_line, write_result
+from benchmarks.steps import command
 from ceres_fast.console import say
 from ceres_fast.night.detections import read_night
 from ceres_fast.night.opening import OUTPUTS
@@ -96,7 +97,7 @@ def main() -> None:
     observatory.write_text(OBSERVATORY, encoding="utf-8")
     words = ["night", given.night, "--model", given.model, "--output", given.work / "out", "--drop", "--to", "ades-psv"]
     words += ["--observatory", observatory, *(["--catalogues", given.catalogues] if given.catalogues else [])]
-    done = subprocess.run([sys.executable, "-m", "ceres_fast", *map(str, words)], stdout=subprocess.DEVNULL)
+    done = subprocess.run(command(*words), stdout=subprocess.DEVNULL)
     if done.returncode not in (0, 4):
         sys.exit(f"night ended with {done.returncode}")
     truth = Table.read(given.truth)

@@ -13,7 +13,10 @@ from pathlib import Path
 from ceres_fast.console import say
 from ceres_fast.files import write_json
 
-CLI = "from ceres_fast.cli import main; main()"
+
+def command(*words: object) -> list[str]:
+    """Return a command of the package as the arguments of a process."""
+    return [sys.executable, "-m", "ceres_fast", *map(str, words)]
 
 
 class Work:
@@ -35,10 +38,9 @@ class Work:
             return
         say(f"» {name}")
         began = time.perf_counter()
-        for command in commands:
-            arguments = [str(each) for each in command]
-            if subprocess.run([sys.executable, "-c", CLI, *arguments], check=False).returncode not in statuses:
-                raise SystemExit(f"ceres-fast {shlex.join(arguments)}: failed")
+        for words in commands:
+            if subprocess.run(command(*words), check=False).returncode not in statuses:
+                raise SystemExit(f"ceres-fast {shlex.join(map(str, words))}: failed")
         marker.parent.mkdir(parents=True, exist_ok=True)
         write_json(marker, {"seconds": round(time.perf_counter() - began, 1)})
 

@@ -37,7 +37,8 @@ import numpy as np
 import psutil
 
 from benchmarks.machine import command_line, write_result
-from benchmarks.mosaics import EXPOSURES, catalogue_of, command, mosaics, simulated
+from benchmarks.mosaics import EXPOSURES, catalogue_of, mosaics, simulated
+from benchmarks.steps import command
 from ceres_fast.console import say, table
 from ceres_fast.files import read_json
 from ceres_fast.night.record import read_records
