@@ -27,6 +27,8 @@ __all__ = [
     "keras_model",
     "load",
     "look",
+    "night",
+    "read_night",
     "read_records",
     "train",
 ]
@@ -62,6 +64,7 @@ if TYPE_CHECKING:
     from .evaluation.evaluate import evaluate
     from .export import export
     from .look import look
+    from .night import night, read_night
     from .records.build import build_records
     from .records.inspect import inspect_records as inspect
     from .selection.rules import Rules
@@ -82,10 +85,11 @@ else:
         "inspect": "records.inspect",
         "keras_model": "api",
         "load": "api",
+        "read_night": "night.detections",
         "read_records": "api",
         "train": "training.train",
     }
-    _CALLABLE = ("classify", "export", "look")  # folders of that name, which can be called (`callable_module`)
+    _CALLABLE = ("classify", "export", "look", "night")  # folders of that name, which can be called (`callable_module`)
     _ELSEWHERE = {"inspect": "inspect_records"}  # as it is called there
 
     def __getattr__(name):

@@ -1,4 +1,4 @@
-"""A folder that can be called: `ceres_fast.classify`, `.export` and `.look` are folders, and functions of users too.
+"""A folder that can be called: `ceres_fast.classify`, `.export`, `.look` and `.night`, folders and functions of users.
 
 Python makes every imported folder an attribute of the package, in the place of anything else of that name. So
 ``ceres_fast.classify`` is the folder as soon as any of its files is imported, and calling it must do what the function

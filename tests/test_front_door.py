@@ -81,12 +81,13 @@ print(ceres_fast.load({str(path)!r}).predict(np.zeros((3, 32, 32))).shape, calla
     assert run_python(code) == "(3,) True\n"
 
 
-@pytest.mark.parametrize("name", ["classify", "export", "look"])
-@pytest.mark.parametrize("first", ["", "import ceres_fast.{0}.{0}\n", "from ceres_fast import {0}\n"])
-def test_a_folder_of_a_functions_name_can_be_called(name: str, first: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "file"), [("classify", "classify"), ("export", "triton"), ("look", "look"), ("night", "run")]
+)
+@pytest.mark.parametrize("first", ["", "import ceres_fast.{0}.{1}\n", "from ceres_fast import {0}\n"])
+def test_a_folder_of_a_functions_name_can_be_called(name: str, file: str, first: str) -> None:
     # Whatever was imported before, both are there: the function, and the files in the folder.
-    first = first.format(name) if name == "classify" else first.format(name).replace("export.export", "export.triton")
-    code = f"""{first}
+    code = f"""{first.format(name, file)}
 import inspect, ceres_fast
 function = inspect.signature(ceres_fast.{name})
 from ceres_fast.{name} import {name}
@@ -99,7 +100,7 @@ except TypeError as error:
     assert run_python(code).startswith(f"{name}() missing")
 
 
-@pytest.mark.parametrize("name", ["classify", "export", "look"])
+@pytest.mark.parametrize("name", ["classify", "export", "look", "night"])
 def test_what_can_be_called_can_be_copied_and_sent_to_other_processes(name: str) -> None:
     function = getattr(ceres_fast, name)
     assert copy.deepcopy(function) is function
@@ -147,6 +148,8 @@ reveal_type(ceres_fast.evaluate("run", "records").accuracy)
 reveal_type(ceres_fast.calibrate("run", "records").threshold)
 reveal_type(ceres_fast.export("run", output="model.onnx"))
 reveal_type(ceres_fast.inspect("records"))
+reveal_type(ceres_fast.night("night", "model.onnx", output="out").status)
+reveal_type(ceres_fast.read_night("out").records)
 """
 WRONG = """
 import ceres_fast
@@ -171,7 +174,7 @@ def test_a_caller_sees_the_types(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     revealed = [line.partition('Revealed type is "')[2].rstrip('"') for line in done.stdout.splitlines()[:-1]]
     shown = [text.split("[")[0].rpartition(".")[2] for text in revealed if text]  # Path of pathlib.Path
-    assert shown == ["ndarray", "float", "list", "Manifest", "Path", "float", "float", "Path", "dict"]
+    assert shown == ["ndarray", "float", "list", "Manifest", "Path", "float", "float", "Path", "dict", "int", "list"]
     done = mypy(tmp_path, WRONG)
     wrong = [line.split(":")[1] for line in done.stdout.splitlines() if ": error:" in line]
     assert wrong == ["3", "5", "6"], done.stdout

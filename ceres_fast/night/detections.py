@@ -15,6 +15,7 @@ from ..classify.outputs import dropped_path
 from ..classify.scores import FLAGS, PROBABILITY, PROBABILITY_OF_TRACKLET, TRACKLET
 from ..console import warn
 from ..errors import InputError
+from ..files import StrPath
 from ..frames.profiles import load_camera
 from ..frames.reading import read_headers
 from ..selection.measured import first_known
@@ -91,12 +92,12 @@ def table_of(values: dict[str, object]) -> Table:
     return table
 
 
-def read_night(output: Path) -> Night:
+def read_night(output: StrPath) -> Night:
     """Read what `ceres-fast night` or `watch` has made of a night.
 
     Parameters
     ----------
-    output : pathlib.Path
+    output : str or pathlib.Path
         The folder with its tables. The frames must be where they were, because times stand in their headers.
 
     Returns
@@ -109,7 +110,15 @@ def read_night(output: Path) -> Night:
     ------
     InputError
         When the folder has no field that was classified, or a record cannot be read.
+
+    Examples
+    --------
+    >>> result = ceres_fast.night("night", "runs/latest", output="of-a-night")
+    >>> detections = ceres_fast.read_night("of-a-night").detections
+    >>> len(detections), len(set(detections["tracklet"]) - {""})
+    (15, 1)
     """
+    output = Path(output)
     records = read_records(output)
     if not records:
         raise InputError(
