@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from astropy import units
 from astropy.io import fits
-from astropy.table import Table
+from astropy.table import Column, Table
 
 from ..errors import InputError
 from .lines import number_in
@@ -23,6 +24,9 @@ EXT_NUMBER = "EXT_NUMBER"
 
 COPY = "_COPY"
 """What comes after the name of a column that has the name of another."""
+
+_ANGLES = ((units.deg, 1.0), (units.hour, 15.0))
+"""Units of positions on the sky, and how many degrees they are; an hour of time stands for one of right ascension."""
 
 LARGEST = 2**31
 """Whole numbers, as of CCDs and flags, are less than this."""
@@ -70,7 +74,8 @@ def column(catalogue: Catalogue, name: str) -> np.ndarray | None:
     """Return a column as float64, with NaN for what is not known; None where it is not there.
 
     This is how every column of numbers is read: values that stand for "not known" (`unknown`) are NaN, as missing ones
-    are. What is written back is not changed by it.
+    are, and positions on the sky are in deg where the table says another unit. What is written back is not changed by
+    it.
 
     Parameters
     ----------
@@ -93,7 +98,7 @@ def column(catalogue: Catalogue, name: str) -> np.ndarray | None:
             expected = f"one of {', '.join(catalogue.table.colnames)}"
             raise InputError(catalogue.path, f"has no column {own}", expected=expected)
         return None
-    values = [without_unknown(name, _numbers(catalogue, each)) for each in there]
+    values = [without_unknown(name, _numbers(catalogue, each) * _factor(catalogue.table[each], name)) for each in there]
     if not all(np.array_equal(values[0], other, equal_nan=True) for other in values[1:]):
         raise InputError(
             catalogue.path,
@@ -138,6 +143,20 @@ def _numbers(catalogue: Catalogue, name: str) -> np.ndarray:
             problem = f"does not hold numbers: {str(value)[:40]!r} in row {row + 1}"
             raise InputError(catalogue.path, problem, row=f"column {name}", expected="a number per row") from error
     return result
+
+
+def _factor(values: Column, name: str) -> float:
+    """Return what makes the usual unit of a column of that which it says: 1 where it says none, NaN for another kind.
+
+    Positions on the sky come in hours and radians too, and a width in arcsec is none in pixels.
+    """
+    unit = getattr(values, "unit", None)
+    if unit is None:
+        return 1.0
+    if name.upper().startswith(("ALPHA", "DELTA", "FWHM_WORLD")):
+        known = next((factor * unit.to(usual) for usual, factor in _ANGLES if unit.is_equivalent(usual)), 1.0)
+        return float(known)
+    return math.nan if name.upper() == "FWHM_IMAGE" and unit.is_equivalent(units.deg) else 1.0
 
 
 def _part_by_number(catalogue: Catalogue) -> np.ndarray:

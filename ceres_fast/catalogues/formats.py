@@ -54,6 +54,11 @@ START = 2**16
 _OTHERS = {
     b"\x1f\x8b": ("is packed with gzip", "unpack it with gunzip"),
     b"PK\x03\x04": ("is a ZIP file, as spreadsheets are", "unpack it, or save the spreadsheet as CSV"),
+    b"BZh": ("is packed with bzip2", "unpack it with bunzip2"),
+    b"\xfd7zXZ": ("is packed with xz", "unpack it with unxz"),
+    b"PAR1": ("is a Parquet file", "write it as CSV, ECSV or FITS"),
+    b"\x89HDF": ("is an HDF5 file", "write it as CSV, ECSV or FITS"),
+    b"\x93NUMPY": ("is an array of NumPy, whose columns have no names", "write it as CSV, ECSV or FITS"),
     b"\xff\xfe": ("is text in UTF-16", "save it in UTF-8"),
     b"\xfe\xff": ("is text in UTF-16", "save it in UTF-8"),
     b"version https://git-lfs": (
@@ -65,7 +70,8 @@ _OTHERS = {
 
 _UNKNOWN = (
     "is in no known format",
-    "set CATALOG_TYPE to ASCII_HEAD in SExtractor's configuration; without a header its columns are not known",
+    "set CATALOG_TYPE to ASCII_HEAD in SExtractor's configuration, or write it as CSV or ECSV; without a header its "
+    "columns are not known",
 )
 
 SUFFIXES = {name: known.suffix for name, known in FORMATS.items()}

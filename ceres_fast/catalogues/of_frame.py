@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from astropy.wcs import WCS
 
+from ..console import warn_once
 from ..errors import InputError
 from ..frames.info import FrameInfo
 from ..frames.sky import to_pixels
@@ -53,8 +54,19 @@ def check_against(
     distance = distance[np.isfinite(sky[0]) & np.isfinite(x)]
     typical = np.inf if not np.isfinite(distance).any() else float(np.nanmedian(distance))
     if distance.size and typical > off:
-        problem = f"its sky positions are {typical:.0f} pixels (median) from where the frame {info.place} has them"
-        raise InputError(catalogue.path, problem, expected=f"less than {off} pixels", action=action)
+        far = f"{typical:.0f} pixels (median)" if np.isfinite(typical) else "far"
+        problem = f"its sky positions are {far} from where the frame {info.place} has them"
+        expected = f"less than {off} pixels, of right ascension and declination in deg"
+        raise InputError(catalogue.path, problem, expected=expected, action=action)
+    shift = [np.nanmedian(there - here) for there, here in zip(predicted, (x, y), strict=True)] if distance.size else []
+    origin, other = info.camera.origin, 1 - info.camera.origin
+    if shift and np.allclose(shift, origin - other, atol=0.2):
+        warn_once(
+            "origin",
+            f"{catalogue.path}: its positions were read as counted from {origin}, and are one pixel in x and in y from "
+            f"where the frame {info.place} has its places on the sky, as if they were counted from {other}. Say so in "
+            f"a camera's profile (--camera, origin = {other}). Other catalogues of which it is so are not named",
+        )
 
 
 def _only_finite(sky: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

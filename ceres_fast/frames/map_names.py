@@ -29,7 +29,10 @@ and TIME (HST) how often and how long, CON (JWST) from which exposures, and a PS
 _KIND_OF: Mapping[str, Kind] = {word: kind for kind, words in KINDS.items() for word in words.split()}
 
 UNSURE = frozenset(
-    "area con conf cov coverage ctx flag flg psf samp seg sigma std stdev thumb thumbnail time wei wt".split()
+    (
+        *("area", "con", "conf", "cov", "coverage", "ctx", "flag", "flg", "psf", "samp", "seg", "sigma", "std"),
+        *("stdev", "thumb", "thumbnail", "time", "wei", "wt"),
+    )
 )
 """Words with other meanings too: in the name of a file they are those of maps only beside a frame."""
 

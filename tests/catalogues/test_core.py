@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from astropy.table import Table
+from astropy.table import Column, Table
+from astropy.units import Unit
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +20,26 @@ def test_missing_values_are_nan():
     masked = np.ma.masked_array([1, 2], [False, True])
     np.testing.assert_array_equal(column(catalogue(FLAGS=masked), "FLAGS"), [1, np.nan])
     assert column(catalogue(FLAGS=masked), "MAG_AUTO") is None
+
+
+@pytest.mark.parametrize(("unit", "factor"), [("hourangle", 15), ("h", 15), ("rad", 180 / np.pi), ("arcsec", 1 / 3600)])
+def test_positions_on_the_sky_are_in_degrees_whatever_their_unit(unit, factor):
+    own = Names(ra="coord_ra", dec="coord_dec")
+    for names, ra, dec in ((None, "ALPHA_J2000", "DELTA_J2000"), (own, "coord_ra", "coord_dec")):
+        table = catalogue(names, **{ra: Column([1.0, 99.0], unit=unit), dec: Column([0.5, np.nan], unit="deg")})
+        np.testing.assert_allclose(column(table, "ALPHA_J2000"), [factor, 99 * factor])
+        np.testing.assert_array_equal(column(table, "DELTA_J2000"), [0.5, np.nan])
+
+
+@pytest.mark.parametrize(("unit", "width"), [(None, 3.0), ("pix", 3.0), ("arcsec", np.nan), ("deg", np.nan)])
+def test_a_width_in_arcsec_is_none_in_pixels(unit, width):
+    np.testing.assert_array_equal(column(catalogue(FWHM_IMAGE=Column([3.0], unit=unit)), "FWHM_IMAGE"), [width])
+
+
+def test_units_that_are_unknown_or_of_other_columns_change_nothing():
+    odd = Column([3.0], unit=Unit("furlong", parse_strict="silent"))
+    assert column(catalogue(ALPHA_J2000=odd), "ALPHA_J2000").tolist() == [3]
+    assert column(catalogue(THETA_IMAGE=Column([3.0], unit="rad")), "THETA_IMAGE").tolist() == [3]
 
 
 def test_text_that_is_a_number_is_one_and_other_text_is_refused():

@@ -207,6 +207,8 @@ def test_vectors_do_not_fit_into_text(tmp_path):
         ),
         ("twice.cat", b"# 1 X_IMAGE\n# 2 Y_IMAGE\n1 2\n" * 2, "line 4: names its columns again"),
         ("packed.cat", b"\x1f\x8b\x08", "packed with gzip.*gunzip"),
+        ("table.parquet", b"PAR1\x15\x04", "is a Parquet file.* CSV, ECSV or FITS"),
+        ("packed.csv", b"BZh91AY", "bunzip2"),
         ("sheet.csv", b"PK\x03\x04", "spreadsheet"),
         ("wide.csv", "X_IMAGE,Y_IMAGE\n1,2\n".encode("utf-16"), "UTF-16"),
         ("mark.csv", b"\xef\xbb\xbf\n", "no known format"),

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from astropy.table import Table
 
+from ceres_fast import console
 from ceres_fast.catalogues import Catalogue, check_against
 from ceres_fast.errors import InputError
+from ceres_fast.frames.camera import Camera
 from ceres_fast.frames.reading import read_frame
 
 from ..tiny_field import SHAPE, make_wcs
@@ -52,6 +54,28 @@ def test_same_pixels_of_another_part_of_the_sky_are_of_another_frame(frame):
     with pytest.raises(InputError, match="sky positions"):
         check_against(far, frame.info, frame.wcs)
     check_against(table, dataclasses.replace(frame.info), None)
+
+
+@pytest.mark.parametrize("factor", [1 / 15, np.pi / 180])
+def test_positions_in_other_units_without_a_word_are_refused_with_the_right_one(frame, factor):
+    ra, dec = make_wcs().all_pix2world(X, Y, 1)
+    table = catalogue(X_IMAGE=X, Y_IMAGE=Y, ALPHA_J2000=ra * factor, DELTA_J2000=dec)
+    with pytest.raises(InputError, match=r"its sky positions are .* in deg"):
+        check_against(table, frame.info, frame.wcs)
+
+
+@pytest.mark.parametrize(
+    ("origin", "shift", "other"),
+    [(1, (-1, -1), 0), (0, (0, 0), 1), (0, (-1, -1), None), (1, (0, 0), None), (1, (1, 1), None), (1, (-1, 0), None)],
+)
+def test_positions_that_are_counted_from_another_number_are_said(frame, capsys, origin, shift, other):
+    console._printed.clear()
+    ra, dec = make_wcs().all_pix2world(X, Y, 1)
+    table = catalogue(X_IMAGE=X + shift[0], Y_IMAGE=Y + shift[1], ALPHA_J2000=ra, DELTA_J2000=dec)
+    check_against(table, dataclasses.replace(frame.info, camera=Camera(origin=origin)), frame.wcs)
+    said = capsys.readouterr().err
+    assert ("F1.cat: its positions were read as counted from" in said) == (other is not None)
+    assert other is None or f"origin = {other}" in said
 
 
 def test_rows_without_a_position_are_not_of_another_frame(write_frame):
