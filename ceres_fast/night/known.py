@@ -208,9 +208,20 @@ class _File:
         lowest, highest = float(rows["mjd"].min()) - hours / 24, float(rows["mjd"].max()) + hours / 24
         near = self.table[slice(*np.searchsorted(self.table["mjd"], [lowest, highest]))]
         if len(near):
+            self._say_still(field, near, hours)
             return near
         warn(f"{field}: {self.name} has no object within {hours:g} hours of it; its tracklets are not looked up")
         return None
+
+    def _say_still(self, field: str, near: Table, hours: float) -> None:
+        """Warn of objects that are there once, with no motion: where they are at other times is not known."""
+        names, first, number = np.unique(near["designation"], return_index=True, return_counts=True)
+        known = np.isfinite([np.asarray(near[name], float)[first] for name in ("rate", "position_angle")]).all(axis=0)
+        if still := names[(number == 1) & ~known].tolist():
+            warn(
+                f"{field}: {self.name} has one place within {hours:g} hours, and no motion (rate, position_angle), of "
+                f"{len(still)} objects ({', '.join(map(written, still[:3]))}); no tracklet is told to be one of them"
+            )
 
 
 class _Skybot:

@@ -93,6 +93,19 @@ def test_what_has_no_predictions_around_it_is_not_looked_up_and_that_is_said(tmp
     assert "not looked up" in warned[0]
 
 
+def test_of_an_object_whose_motion_is_not_known_that_is_said(tmp_path: Path) -> None:
+    path = truth(tmp_path / "known.csv")
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(lines[:2]) + "\n")
+    with warnings_kept() as said:
+        assert known_of(night_of(eros()), path, tmp_path)["name"].tolist() == [""]
+    assert "has one place within 2 hours, and no motion (rate, position_angle), of 1 objects (433)" in said[0]
+    path.write_text(f"{lines[0]},rate,position_angle\n{lines[1]},0.6,250\n")
+    with warnings_kept() as said:
+        assert known_of(night_of(eros()), path, tmp_path)["name"].tolist() == ["433"]
+    assert said == []
+
+
 def test_no_source_no_tracklets_one_time_no_places(tmp_path: Path) -> None:
     source = truth(tmp_path / "known.csv")
     assert known_of(night_of(eros()), None, tmp_path)["source"].tolist() == [""]
