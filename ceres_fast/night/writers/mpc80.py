@@ -22,7 +22,7 @@ NAME = "mpc80.txt"
 CODE = 3
 """Characters of a code that the columns hold."""
 
-NOTES = {"CCD": "C", "CMO": "B"}
+NOTES = {"CCD": "C", "CMO": "B", "VID": "n", "PHO": " ", "ENC": "e", "MIC": "M", "MER": "T"}
 """Column 15, by the mode of ADES."""
 
 OTHER_MODE = "C"

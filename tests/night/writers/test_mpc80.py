@@ -56,6 +56,12 @@ def test_a_band_has_the_letter_of_the_columns(band: str, letter: str) -> None:
     assert (written[65:71], len(written)) == (f"20.00{letter}", 80)
 
 
+@pytest.mark.parametrize(("mode", "note"), [("CCD", "C"), ("CMO", "B"), ("VID", "n"), ("PHO", " "), ("TDI", "C")])
+def test_a_mode_has_its_note(mode: str, note: str) -> None:
+    each = Observation("a", "b123456", "", "", 61373.1, 10, -1, 0.1, 20, 0.1, "Sr", 60)
+    assert line(replace(OBSERVATORY, mode=mode), each)[14] == note
+
+
 def test_a_code_of_four_characters_does_not_fit(tmp_path: Path) -> None:
     with pytest.raises(CeresFastError, match="three characters"):
         write_outputs(a_night(), ["mpc80"], tmp_path, replace(OBSERVATORY, code="A123"))
