@@ -13,7 +13,20 @@ from .cards import Found, raw_number, shown, word_of
 from .quantities import QUANTITIES
 
 KINDS_OF_FRAMES = (
-    *("IMAGETYP", "OBSTYPE", "PICTTYPE", "IMGTYPE", "FRAMETYP", "FRAME", "OBS_TYPE", "EXPTYPE", "FLAVOR", "DATA-TYP"),
+    *(
+        "IMAGETYP",
+        "OBSTYPE",
+        "PICTTYPE",
+        "IMGTYPE",
+        "IMGTYP",
+        "IMTYPE",
+        "FRAMETYP",
+        "FRAME",
+        "OBS_TYPE",
+        "EXPTYPE",
+        "FLAVOR",
+        "DATA-TYP",
+    ),
     "HIERARCH ESO DPR TYPE",
 )
 """Keywords that say whether a frame shows the sky."""

@@ -46,6 +46,10 @@ SCALES = {
 """Time scales by the value of TIMESYS, without their realisation, as in TT(TAI) and UTC(NIST). UT1, which is less than
 0.9 s from UTC, is not told from it."""
 
+_SCALE_WORDS = re.compile(r"\b(UTC?|UT1|GMT|TAI|TT|TDB|TCB|TCG)\b")
+_LOCAL = re.compile(r"\blocal\b", re.I)
+"""How the comment of a card says in which scale its time is; GPS is where a UTC comes from."""
+
 GPS_BEHIND_TAI = 19 / 86400
 """Days."""
 
@@ -195,8 +199,9 @@ def _moments(header: fits.Header, also: Sequence[str], doubts: list[Doubt]) -> I
             continue  # EXPSTART of some telescopes is a time of day
         # A camera's own keyword may hold either, and "2019-10-27T01:02:03" begins with a number.
         dated = statement.keyword in dates or read_date(word_of(header, statement.keyword)) is not None
+        here = scale or _scale_of_card(header, statement.keyword, doubts)
         by_number = not dated and not math.isnan(raw_number(header, statement.keyword)[0])
-        found = (_by_number if by_number else _by_date)(header, statement.keyword, scale)
+        found = (_by_number if by_number else _by_date)(header, statement.keyword, here)
         if isinstance(found, Doubt):
             doubts.append(found)
             continue
@@ -229,6 +234,8 @@ def _by_number(header: fits.Header, keyword: str, scale: str) -> Stated | Doubt:
             note = Doubt(keyword, f"{shown(header, keyword)} is a Julian date, not an MJD, and read as one")
     if not PLAUSIBLE[0] < value < PLAUSIBLE[1]:
         return Doubt(keyword, f"{shown(header, keyword)} is no time ({PLAUSIBLE[0]:.0f} to {PLAUSIBLE[1]:.0f})")
+    if precision >= 1:
+        return Doubt(keyword, f"{shown(header, keyword)} gives the day and no time of day")
     return to_utc(value, scale), precision * 86400, keyword, note
 
 
@@ -259,12 +266,23 @@ def _clock_beside_midnight(header: fits.Header) -> bool:
     return clock is not None and clock.seconds > 0
 
 
+def _scale_of_card(header: fits.Header, keyword: str, doubts: list[Doubt]) -> str:
+    """Return the time scale that the comment of a card names, UTC where it names none, or several."""
+    comment = note_of(header, keyword)
+    named = {SCALES[word.lower()] for word in _SCALE_WORDS.findall(comment)}
+    if not named and _LOCAL.search(comment):
+        text = f"{shown(header, keyword)} is local time, as its comment says ({comment:.60}); it is taken for UTC"
+        doubts.append(Doubt(keyword, text))
+    return named.pop() if len(named) == 1 else "utc"
+
+
 def _scale(header: fits.Header, doubts: list[Doubt]) -> str:
+    """Return the time scale that TIMESYS says, empty where it is not there."""
     text = word_of(header, "TIMESYS")
     name = text.partition("(")[0].strip().lower()
     if text and name not in SCALES:
         doubts.append(Doubt("TIMESYS", f"{shown(header, 'TIMESYS')} is no time scale that is known; UTC is assumed"))
-    return SCALES.get(name, "utc")
+    return SCALES.get(name, "utc") if text else ""
 
 
 def to_utc(mjd: float, scale: str) -> float:

@@ -74,6 +74,39 @@ def test_the_realisation_of_a_time_scale_changes_nothing(realised, scale):
     assert found.doubts == ()
 
 
+@pytest.mark.parametrize(
+    ("comment", "scale"),
+    [
+        ("[TAI] start of exposure", "tai"),
+        ("MJD (TT) of the middle", "tt"),
+        ("TDB", "tdb"),
+        ("UTC, not TAI", "utc"),
+        ("[UTC] from GPS", "utc"),
+        ("tt", "utc"),
+        ("", "utc"),
+    ],
+)
+def test_a_comment_may_name_the_time_scale(comment, scale):
+    right = Time(60000.5, format="mjd", scale=scale).utc.mjd
+    assert middle_of(0.002, MJD_AVG=(60000.5, comment)).value == pytest.approx(right, abs=1e-7)
+    assert middle_of(0.002, DATE_OBS=("2023-02-25T12:00:00", comment)).value == pytest.approx(right, abs=1e-7)
+    tdb = Time(60000.5, format="mjd", scale="tdb").utc.mjd
+    assert middle_of(0.002, MJD_AVG=(60000.5, comment), TIMESYS="TDB").value == pytest.approx(tdb, abs=1e-7)
+
+
+def test_local_time_is_said():
+    assert "is local time" in middle_of(60, DATE_OBS=("2023-02-25T12:00:00", "local time of start")).doubts[0].text
+    assert middle_of(60, DATE_OBS=("2023-02-25T12:00:00", "UT, not local")).doubts == ()
+
+
+@pytest.mark.parametrize("cards", [{"MJD": 60000}, {"JD": 2460001}, {"MJD_OBS": "60000"}])
+def test_a_day_is_no_time(cards):
+    found = middle_of(60, **cards)
+    assert math.isnan(found.value)
+    assert "gives the day" in found.doubts[0].text
+    assert middle_of(0.002, DATE_OBS="2023-02-25T12:00:00", **cards).value == pytest.approx(60000.5, abs=1e-7)
+
+
 @pytest.mark.parametrize("date", ["2023-02-25", "2023-02-25T00:00:00.000"])
 @pytest.mark.parametrize("clock", ["UT_TIME", "UT_START", "UTTIME", "UT_STR"])
 def test_a_clock_beside_a_date_or_its_midnight(date, clock):
