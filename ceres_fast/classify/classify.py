@@ -26,7 +26,7 @@ from .checks import check_camera, check_scale, read_known_sky, read_static_sourc
 from .exposures import classify_exposures
 from .inputs import Inputs, find_inputs
 from .limits import limits_of
-from .outputs import check_targets, format_of, frame_target, stamps_target
+from .outputs import check_targets, format_of, frame_target, night_folders, stamps_target
 from .remembered import Remembered
 from .stamp_files import classify_stamps
 
@@ -201,7 +201,7 @@ def classify(
     read_known_sky(template, profile, run)
     if scores is not None:
         run.remembered = Remembered(Path(scores), engine)
-    folders = inputs if below is None else [*inputs, Path(below)]
+    folders = inputs if below is None else [*inputs, *night_folders(Path(below), catalogues)]
     catalogues = None if catalogues is None else Path(catalogues)
     tables = Written([])
     with noting(lambda: "a dry run: nothing is written" if dry_run else tables.told("tables")):

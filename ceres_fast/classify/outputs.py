@@ -14,6 +14,7 @@ import numpy as np
 from ..catalogues import ENDINGS, SUFFIXES, Catalogue, column, read_catalogue
 from ..errors import CeresFastError, InputError
 from ..file_names import fitting
+from ..files import StrPath
 from ..frames.fits_files import frame_stem
 from ..settings.classifier import TableFormat
 from .scores import PROBABILITY
@@ -49,6 +50,14 @@ def frame_target(
     place = output / _relative(catalogue, inputs)
     stem = catalogue.name if whole_name else frame_stem(frame)
     return place if wanted is None else place.with_name(fitting(stem, SUFFIXES[wanted]))
+
+
+def night_folders(night: Path, catalogues: StrPath | None) -> list[Path]:
+    """Return what the places of a night's tables are relative to, for `frame_target`.
+
+    What is linked into the night from elsewhere has its whole path: its name alone another one may have too.
+    """
+    return [night] if catalogues is not None else [night, Path(night.absolute().anchor)]
 
 
 def stamps_target(output: Path, wanted: TableFormat | None) -> Path:
@@ -174,6 +183,7 @@ def _rows(catalogue: Catalogue, names: Sequence[str]) -> Counter[bytes]:
 
 
 def _relative(path: Path, inputs: Sequence[Path]) -> Path:
-    place = path.resolve()
-    folders = (source.resolve() for source in inputs if source.is_dir())
-    return next((place.relative_to(folder) for folder in folders if place.is_relative_to(folder)), Path(path.name))
+    places = (Path(os.path.realpath(path.parent)) / path.name, path.resolve())  # a link has its own place, if any
+    folders = [source.resolve() for source in inputs if source.is_dir()]
+    pairs = ((place, folder) for folder in folders for place in places)
+    return next((place.relative_to(folder) for place, folder in pairs if place.is_relative_to(folder)), Path(path.name))

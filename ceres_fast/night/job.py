@@ -17,7 +17,7 @@ from ..artifact.tracklet_model import tracklet_threshold
 from ..catalogues import Names, read_catalogue, write_catalogue
 from ..classify import classify
 from ..classify.account import CLASSIFIED, KEPT, PASSED_ON
-from ..classify.outputs import format_of, frame_target, scored_rows, write_divided
+from ..classify.outputs import format_of, frame_target, night_folders, scored_rows, write_divided
 from ..engines import AUTO, Engine, load
 from ..engines.loading import exported_model
 from ..engines.triton import server_address
@@ -240,7 +240,8 @@ def _write_as_it_is(settings: Settings, catalogue: Path, path: Path) -> None:
 def target_of(settings: Settings, exposure: Exposure) -> Path:
     """Return where the table of an exposure goes."""
     wanted = format_of(settings.output, settings.options.get("format"))
-    return frame_target(exposure.frame, exposure.catalogue, [settings.folder], settings.output, wanted)
+    folders = night_folders(settings.folder, settings.options.get("catalogues"))
+    return frame_target(exposure.frame, exposure.catalogue, folders, settings.output, wanted)
 
 
 def table_of(settings: Settings, exposure: Exposure) -> str:

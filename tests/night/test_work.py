@@ -379,3 +379,19 @@ def test_what_was_passed_on_into_the_night_itself_is_no_catalogue_of_it(incoming
         telescope.turn(1000)
     assert telescope.fates() == [PASSED_ON]
     assert len(telescope.tables()) == 1
+
+
+def test_what_is_linked_in_from_elsewhere_has_tables_of_its_own(
+    telescope: Telescope, incoming: Path, tmp_path: Path
+) -> None:
+    archive = tmp_path / "archive"
+    for night in ("one", "two"):
+        frame = write_exposure(archive, 0, field=night)
+        frame.rename(frame.with_name("same.fits"))
+        (archive / night / f"sextractor_cat/{night}-1.cat").rename(archive / night / "sextractor_cat/same.cat")
+        (incoming / night).symlink_to(archive / night)
+    for _ in range(2):
+        telescope.turn()
+    assert telescope.turn() == []
+    made = sorted(path.relative_to(telescope.out) for path in telescope.out.rglob("*.cat"))
+    assert made == [archive.relative_to("/") / night / "sextractor_cat/same.cat" for night in ("one", "two")]
