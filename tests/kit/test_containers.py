@@ -13,7 +13,7 @@ import pytest
 from .command_lines import ROOT, problem, program
 
 FILES = sorted((ROOT / "export" / "containers").glob("Containerfile.*"))
-INSTRUCTIONS = {"ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "FROM", "RUN", "USER", "VOLUME", "WORKDIR"}
+INSTRUCTIONS = {"ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "FROM", "HEALTHCHECK", "RUN", "USER", "VOLUME", "WORKDIR"}
 BESIDE = {"ceres_fast-*.whl", "classifier.onnx"}
 """What is put beside them; their heads say so."""
 
@@ -80,6 +80,15 @@ def test_it_starts_a_command_that_exists(path: Path) -> None:
     model = Path(words[words.index("--model") + 1])
     copied = {copied.split()[1] for copied in all_of(path, "COPY")}
     assert str(model.with_suffix(".onnx")) in copied
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_its_health_is_that_of_the_output_it_writes(path: Path) -> None:
+    (program,), (arguments,), (check,) = (all_of(path, name) for name in ("ENTRYPOINT", "CMD", "HEALTHCHECK"))
+    words = json.loads(check.partition("CMD")[2])
+    started = json.loads(arguments)
+    assert problem(words) is None, words
+    assert words == [*json.loads(program), "watch", "--status", *started[started.index("--output") :]]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
