@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ceres_fast.settings.training import Settings
-from ceres_fast.training.report import HISTORY
+from ceres_fast.training.runs import HISTORY
 from ceres_fast.training.train import train
 
 Result = TypeVar("Result")

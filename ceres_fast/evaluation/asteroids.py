@@ -6,7 +6,7 @@ import numpy as np
 from astropy.table import Table
 
 from ..errors import CeresFastError
-from ..records.splits.calibration import asteroid_names, exposures_of
+from ..records.splits.calibration import asteroid_names, begin_exposure, exposures_of
 from ..records.splits.hold_out import nights
 from .predictions import Predictions
 
@@ -132,7 +132,5 @@ def fields_of(predictions: Predictions, names: np.ndarray) -> np.ndarray:
 def _one_per_exposure(asteroid: np.ndarray, mjd: np.ndarray, probability: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return asteroid and probability of the most probable stamp of each exposure."""
     order = np.lexsort((-probability, mjd, asteroid))
-    asteroid, mjd, probability = asteroid[order], mjd[order], probability[order]
-    new = np.ones(len(order), bool)
-    new[1:] = (asteroid[1:] != asteroid[:-1]) | (mjd[1:] != mjd[:-1])  # NaN differs from NaN
-    return asteroid[new], probability[new]
+    first = order[begin_exposure(asteroid[order], mjd[order])]
+    return asteroid[first], probability[first]

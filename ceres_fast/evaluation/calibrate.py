@@ -23,7 +23,7 @@ from ..records.pipeline import read_columns
 from ..schema import as_python
 from ..settings.guarantee import By, Calibration
 from ..stamps import COLUMNS
-from ..training.runs import lock_run
+from ..training.runs import CALIBRATION, lock_run
 from .calibration_text import calibration_text, tracklets_text
 from .conditions import conditions_of
 from .figures import draw_reliability
@@ -34,8 +34,6 @@ from .tracklets import LEAST, as_predictions, chain_at, fit_model, link
 
 FITTED_ON, CHOSEN_ON = "validation", "calibration"
 """Splits: of the scaling, and of the threshold. Nothing else touches the second, or the guarantee would not hold."""
-
-FOLDER, RESULT = "calibration", "calibration.json"
 
 
 def calibrate(
@@ -188,10 +186,10 @@ def _report(
     text = calibration_text(point, made.scaling, found, title, len(fitted_on.labels), more)
     say(text)
     assert made.folder is not None
-    folder = made.folder / FOLDER
+    folder = made.folder / CALIBRATION.parent
     write_text(folder / "report.txt", text)
     write_json(
-        folder / RESULT,
+        folder / CALIBRATION.name,
         {
             "title": title,
             **{name: after.about[name] for name in ("records", "manifest_sha256", "weights_sha256")},

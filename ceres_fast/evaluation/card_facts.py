@@ -18,6 +18,7 @@ from ..records.inspect.report import known
 from ..records.manifest import Manifest, load_manifest
 from ..records.pipeline import read_columns
 from ..records.splits.hold_out import nights
+from ..training.runs import CONFIG, SCORES, evaluation_folder
 from .operating_point import OperatingPoint, measured
 from .predictions import PREDICTIONS, Predictions, read_predictions
 from .scores import score
@@ -101,7 +102,7 @@ def evaluations(classifier: Classifier) -> list[Evaluation]:
         When a file there is damaged.
     """
     assert classifier.folder is not None
-    folders = {split: classifier.folder / f"evaluation-{split}" for split in SPLITS_OF_CARD}
+    folders = {split: evaluation_folder(classifier.folder, split) for split in SPLITS_OF_CARD}
     found = []
     for split, folder in folders.items():
         if not folder.is_dir():
@@ -134,7 +135,7 @@ def _evaluation(classifier: Classifier, predictions: Predictions, split: str, fo
         problem = f"cannot be scored ({error})"
         raise InputError(folder / PREDICTIONS, problem, action="calibrate and evaluate the run again") from error
     asteroids = len(set(predictions.asteroids.tolist()) - {""})
-    yardstick = stored_yardstick(folder / "scores.json", predictions)
+    yardstick = stored_yardstick(folder / SCORES, predictions)
     return Evaluation(split, scores.as_dict(), predictions.about, asteroids, at_point, yardstick)
 
 
@@ -192,7 +193,7 @@ def _range(columns: Mapping[str, np.ndarray], name: str) -> tuple[float, ...]:
 
 def _config(classifier: Classifier) -> dict[str, Any]:
     assert classifier.folder is not None
-    path = classifier.folder / "config.toml"
+    path = classifier.folder / CONFIG
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

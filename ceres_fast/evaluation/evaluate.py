@@ -16,6 +16,7 @@ from ..pictures import caption, draw_stamps
 from ..records.lost import read_lost
 from ..records.manifest import Manifest, load_manifest
 from ..settings.guarantee import NEEDS
+from ..training.runs import SCORES, evaluation_folder
 from .calibration_text import tracklets_text
 from .completeness import completeness, completeness_text
 from .failures import draw, draw_worst, failures, summary, tables, write_worst
@@ -66,7 +67,7 @@ def evaluate(
     scores = score(found.labels, found.probabilities, threshold=classifier.threshold, units=found.units)
     title = f"{found.about['classifier']}: {split} split of {manifest.name}"
     assert classifier.folder is not None
-    folder = Path(output) if output else classifier.folder / f"evaluation-{split}"
+    folder = Path(output) if output else evaluation_folder(classifier.folder, split)
     needs = classifier.operating_point["needs"] if classifier.operating_point else NEEDS
     failed = failures(found, scores.threshold, needs)
     beside, beside_text = _beside(classifier, manifest, found, stamps)
@@ -81,7 +82,7 @@ def evaluate(
     draw(failed, title, folder / "failures.png")
     draw_worst(found, stamps, scores.threshold, folder / "worst.png")
     # Last, because it says that the evaluation is whole.
-    write_json(folder / "scores.json", {"title": title, "split": split, **scores.as_dict(), **beside, **chain})
+    write_json(folder / SCORES, {"title": title, "split": split, **scores.as_dict(), **beside, **chain})
     say(f"written to {folder}")
     return scores
 

@@ -17,6 +17,7 @@ from ..artifact.classifier import Classifier, read_classifier
 from ..artifact.products import in_words
 from ..files import read_json, refuse_existing, write_text
 from ..stamps import CLASSES, STAMP_SIZE
+from ..training.runs import CALIBRATION, METRICS, evaluation_folder
 from .card_facts import Evaluation, evaluations, settings, training_records
 from .formatting import (
     counted,
@@ -90,7 +91,7 @@ def write_card(run: Path, records: Path | None = None, *, overwrite: bool = Fals
             settings=settings(classifier),
             metrics=_metrics(classifier.folder),
             reliability=_reliability(classifier.folder),
-            failures=(classifier.folder / "evaluation-test" / "failures.png").is_file(),
+            failures=(evaluation_folder(classifier.folder, "test") / "failures.png").is_file(),
             version=__version__,
             counted=counted,
             in_words=in_words,
@@ -150,12 +151,12 @@ def _result(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def _metrics(run: Path) -> Mapping[str, Any]:
-    path = run / "metrics.json"
+    path = run / METRICS
     return read_json(path, what="the metrics of a run") if path.is_file() else {}
 
 
 def _reliability(run: Path) -> Mapping[str, Any]:
     """Return how far the probabilities were from shares, before and after scaling; {} where that was not measured."""
-    path = run / "calibration" / "calibration.json"
+    path = run / CALIBRATION
     found = read_json(path, what="what `ceres-fast calibrate` found").get("reliability") if path.is_file() else None
     return found if isinstance(found, dict) else {}

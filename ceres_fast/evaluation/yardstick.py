@@ -167,7 +167,7 @@ def trees_probabilities(manifest: Manifest, numbers: np.ndarray) -> np.ndarray:
         return np.asarray(trees.predict_proba(numbers)[:, 1], np.float64)
 
 
-def beside_trees(found: Predictions, trees: np.ndarray, manifest: Manifest, *, seed: int = 0) -> Yardstick:
+def beside_trees(found: Predictions, trees: np.ndarray, manifest: Manifest) -> Yardstick:
     """Compare a network with the trees, on the same stamps and the same bootstrap samples of them.
 
     Parameters
@@ -178,8 +178,6 @@ def beside_trees(found: Predictions, trees: np.ndarray, manifest: Manifest, *, s
         P(asteroid) of the trees, (n,).
     manifest : Manifest
         Of the records that the trees were trained on.
-    seed : int
-        Of the bootstrap: that of `scores.score`, so that the network has the same intervals in both.
 
     Returns
     -------
@@ -191,8 +189,9 @@ def beside_trees(found: Predictions, trees: np.ndarray, manifest: Manifest, *, s
         return np.array([list(rankings(found.labels, each, weights, LEFT).values()) for each in answers])
 
     values = ranked(np.ones((1, len(trees))))[..., 0]
+    # The seed of `scores.score`, so that the network has the same intervals in both.
     blocks = [
-        ranked(both_classes(found.labels, each)) for each in draws(found.units, resamples=scores.RESAMPLES, seed=seed)
+        ranked(both_classes(found.labels, each)) for each in draws(found.units, resamples=scores.RESAMPLES, seed=0)
     ]
     samples = np.concatenate(blocks, axis=-1)
     difference = _difference(values[:, 0], samples[:, 0])

@@ -22,13 +22,11 @@ from ..evaluation.operating_point import OperatingPoint, measured
 from ..evaluation.predictions import PREDICTIONS, read_predictions
 from ..files import read_json, write_json
 from ..schema import Mismatch, check
-from ..training.members import SCORES, Member
-from ..training.runs import METRICS
+from ..training.members import Member
+from ..training.runs import CALIBRATION, HISTORY, METRICS, SCORES, evaluation_folder
 from .machine import machine
 from .plan import Plan
 from .report.results import EXPERIMENTS_FILE
-
-HISTORY = "history.csv"
 
 _TRIMMED = ("title", "split")
 """What ``scores.json`` has beside the scores."""
@@ -232,7 +230,7 @@ def _no_history(path: Path, problem: str) -> InputError:
 
 
 def _scores(member: Member) -> dict[str, Any]:
-    found = read_json(member.folder / "evaluation-test" / SCORES, what="the scores of a run")
+    found = read_json(evaluation_folder(member.folder, "test") / SCORES, what="the scores of a run")
     return {name: value for name, value in found.items() if name not in _TRIMMED}
 
 
@@ -242,7 +240,7 @@ def _at_point(member: Member, classifier: Classifier) -> dict[str, Any]:
     The test split was evaluated before the calibration, as the paper evaluates: with the probabilities as the network
     gives them, and 0.5 for a threshold.
     """
-    path = member.folder / "evaluation-test" / PREDICTIONS
+    path = evaluation_folder(member.folder, "test") / PREDICTIONS
     found = read_predictions(path)
     scaling = found.about.get("scaling")
     if scaling not in (None, classifier.scaling):
@@ -254,9 +252,7 @@ def _at_point(member: Member, classifier: Classifier) -> dict[str, Any]:
     assert classifier.operating_point is not None
     point = OperatingPoint.from_dict(classifier.operating_point)
     probabilities = found.probabilities if scaling else scaled(classifier.scaling, found.probabilities)
-    calibration = read_json(
-        member.folder / "calibration" / "calibration.json", what="what `ceres-fast calibrate` wrote"
-    )
+    calibration = read_json(member.folder / CALIBRATION, what="what `ceres-fast calibrate` wrote")
     return {
         "operating_point": point.as_dict(),
         "test_at_point": measured(type(found)(found.known, probabilities, found.about), point),

@@ -18,10 +18,7 @@ from ..files import read_json
 from ..machine.scheduler import Lanes
 from ..machine.workers import Outcome
 from .processes import CHILD, Problem, Processes, run_command, stop_commands
-from .runs import CONFIG, METRICS, discard_unbegun, who_uses
-
-SCORES = "scores.json"
-"""The file that an evaluation writes into its folder."""
+from .runs import CONFIG, METRICS, SCORES, discard_unbegun, evaluation_folder, who_uses
 
 _POLL_SECONDS = 0.2
 """Interval of checking whether another process still uses a run."""
@@ -48,7 +45,7 @@ class Member:
 
     def evaluated(self, split: str) -> bool:
         """Return whether it has been evaluated on a split."""
-        return (self.folder / f"evaluation-{split}" / SCORES).is_file()
+        return (evaluation_folder(self.folder, split) / SCORES).is_file()
 
 
 @dataclass(frozen=True)

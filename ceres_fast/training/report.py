@@ -18,9 +18,7 @@ from ..files import atomic_file
 from ..libraries.matplotlib_quiet import Figure
 from ..libraries.tensorflow_quiet import keras, tf
 from ..pictures import BLUE, GREY, ORANGE, save
-from .runs import CONFIG
-
-HISTORY = "history.csv"
+from .runs import CONFIG, HISTORY
 
 TENSORBOARD = "tensorboard"
 """Folder of a run for logs of TensorBoard."""

@@ -20,13 +20,24 @@ from ..locks import Busy, Lock, lock, lock_where_possible
 from ..machine import interrupts
 
 RUNS = Path("runs")
-CONFIG, METRICS = "config.toml", "metrics.json"
-"""The file that a run has from its beginning on, and the file that only a finished run has."""
+CONFIG, HISTORY, METRICS = "config.toml", "history.csv", "metrics.json"
+"""The file that a run has from its beginning on, that with a row per epoch, and that which only a finished run has."""
+
+SCORES = "scores.json"
+"""The file that an evaluation writes last into its folder."""
+
+CALIBRATION = Path("calibration", "calibration.json")
+"""What was found when a run was calibrated, in its folder."""
 
 LOCK = ".lock"
 
 _held: list[Lock] = []
 """The locks of this process, which are kept until it ends."""
+
+
+def evaluation_folder(run: Path, split: str) -> Path:
+    """Return where the evaluation of a run on a split is, unless another folder was named."""
+    return run / f"evaluation-{split}"
 
 
 def create_run(run: Path | None, backbone: str, experiment: int) -> Path:

@@ -24,7 +24,7 @@ from ceres_fast.classify import classify
 from ceres_fast.cli.calibrate import calibrate as command
 from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.evaluation import calibrate as module
-from ceres_fast.evaluation.calibrate import CHOSEN_ON, FITTED_ON, RESULT, calibrate
+from ceres_fast.evaluation.calibrate import CHOSEN_ON, FITTED_ON, calibrate
 from ceres_fast.evaluation.calibration_text import calibration_text
 from ceres_fast.evaluation.operating_point import OperatingPoint, TooFewAsteroids, choose
 from ceres_fast.evaluation.predictions import Predictions, predict_split
@@ -73,9 +73,9 @@ def test_what_is_stored_is_what_the_report_says(
     assert replace(after, scaling=None, threshold=0.5, operating_point=None) == before
 
     folder = run / "calibration"
-    assert sorted(path.name for path in folder.iterdir()) == [RESULT, "reliability.png", "report.txt"]
+    assert sorted(path.name for path in folder.iterdir()) == ["calibration.json", "reliability.png", "report.txt"]
     assert image.imread(folder / "reliability.png").ndim == 3
-    stored = json.loads((folder / RESULT).read_text())
+    stored = json.loads((folder / "calibration.json").read_text())
     assert stored["operating_point"] == after.operating_point
     assert stored["scaling"] == after.scaling
     assert stored["reliability"]["before"] == measured(calibration)

@@ -8,14 +8,9 @@ import numpy as np
 import pytest
 
 from ceres_fast.errors import InputError
-from ceres_fast.evaluation.predictions import Predictions, read_predictions, write_predictions
-from ceres_fast.stamps import stamp_table
+from ceres_fast.evaluation.predictions import read_predictions, write_predictions
 
-
-def made(probabilities: np.ndarray, **known: object) -> Predictions:
-    table = stamp_table(np.zeros((len(probabilities), 32, 32), np.float32), **known)
-    columns = {name: np.asarray(table[name]) for name in table.colnames if name != "stamp"}
-    return Predictions(columns, probabilities, {"split": "test", "records": "stamps"})
+from .failures.cases import made
 
 
 @pytest.mark.parametrize("names", [["", "", ""], ["2019 SC1", "", "nan"], ["a,b", 'say "x"', "ț"]])

@@ -20,7 +20,8 @@ from ceres_fast import console
 from ceres_fast.errors import CeresFastError
 from ceres_fast.libraries.tensorflow_quiet import tf
 from ceres_fast.training import report as module
-from ceres_fast.training.report import HISTORY, Report, TensorBoard, draw_learning_curves, require_tensorboard
+from ceres_fast.training.report import Report, TensorBoard, draw_learning_curves, require_tensorboard
+from ceres_fast.training.runs import HISTORY
 
 LOGS = {"loss": 0.5, "accuracy": 0.75, "recall": 1.0, "val_loss": 0.25, "val_accuracy": 0.9, "val_recall": 0.8}
 

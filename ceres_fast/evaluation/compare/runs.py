@@ -18,10 +18,8 @@ from ...artifact.latest import resolve
 from ...console import warn
 from ...errors import CeresFastError, InputError
 from ...files import read_json
-from ...training.runs import CONFIG
+from ...training.runs import CONFIG, SCORES, evaluation_folder
 from ..predictions import PREDICTIONS, Predictions, read_predictions
-
-SCORES = "scores.json"
 
 AGAIN = "evaluate the run again with `ceres-fast evaluate`"
 
@@ -102,7 +100,7 @@ def _letters() -> Iterator[str]:
 
 
 def _folder(run: Path, split: str) -> Path:
-    return run if (run / PREDICTIONS).is_file() else run / f"evaluation-{split}"
+    return run if (run / PREDICTIONS).is_file() else evaluation_folder(run, split)
 
 
 def _read(letter: str, run: Path, split: str) -> Answers:

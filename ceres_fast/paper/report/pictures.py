@@ -18,6 +18,7 @@ from ...errors import CeresFastError, InputError
 from ...evaluation.formatting import decimals, is_number
 from ...libraries.matplotlib_quiet import Axes, Figure, MaxNLocator
 from ...pictures import BLUE, ORANGE, SERIES, show_stamp
+from ...training.runs import CONFIG
 from .cells import RANDOM, finished, named, spread
 from .results import Key, Results, Row
 from .tables import COUNTS, NAMES, matrix, title
@@ -206,7 +207,7 @@ def example_stamps(results: Results, out: Path) -> list[Picture]:
 
 def _records(results: Results, out: Path) -> Path:
     """Return where the configuration of the experiments, or of a run, says that the records are."""
-    for path in (folder / "config.toml" for folder in (out, *(out / row.run for row in results.rows))):
+    for path in (folder / CONFIG for folder in (out, *(out / row.run for row in results.rows))):
         try:
             with path.open("rb") as stream:
                 records = tomllib.load(stream).get("records")

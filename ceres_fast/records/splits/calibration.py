@@ -84,10 +84,16 @@ def exposures_of(names: np.ndarray, mjd: np.ndarray) -> dict[str, int]:
     rows = np.flatnonzero(names != "")
     found, asteroid = np.unique(names[rows], return_inverse=True)
     order = np.lexsort((mjd[rows], asteroid))
-    asteroid, mjd = asteroid[order], mjd[rows][order]
-    new = np.ones(len(order), bool)
-    new[1:] = (asteroid[1:] != asteroid[:-1]) | (mjd[1:] != mjd[:-1])  # NaN differs from NaN
+    asteroid = asteroid[order]
+    new = begin_exposure(asteroid, mjd[rows][order])
     return dict(zip(found.tolist(), np.bincount(asteroid[new], minlength=len(found)).tolist(), strict=True))
+
+
+def begin_exposure(asteroid: np.ndarray, mjd: np.ndarray) -> np.ndarray:
+    """Tell which detections, ordered by asteroid and MJD, are the first of an exposure of their asteroid, bool (n,)."""
+    new = np.ones(len(asteroid), bool)
+    new[1:] = (asteroid[1:] != asteroid[:-1]) | (mjd[1:] != mjd[:-1])  # NaN differs from NaN
+    return new
 
 
 def sized_for(division: Division, columns: Mapping[str, np.ndarray], asteroids: int, needs: int) -> Division:
