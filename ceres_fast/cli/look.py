@@ -31,7 +31,7 @@ def look(
     """Show how frames are understood: the first thing to try with a new camera.
 
     What is known of each, from which keywords and in which units, what is doubted, and what it costs where something is
-    not known; coordinates, pixels, masks, catalogue, and whether stationary detections can be told. Of a folder, or of
+    not known; coordinates, pixels, masks, catalogue, and whether stationary detections can be found. Of a folder, or of
     more than three frames, one is shown in full, and what differs in the others (default: of data).
     """
     from ..look import look

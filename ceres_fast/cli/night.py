@@ -90,7 +90,7 @@ def watch(
 ) -> None:
     """Classify exposures as they appear: each at once, and again with its field when more have come.
 
-    It runs until it is told to end (Ctrl-C, SIGTERM), may be killed at any moment, and goes on where it was.
+    It runs until it is stopped (Ctrl-C, SIGTERM), may be killed at any moment, and goes on where it was.
     """
     from ..night.run import watch
     from ..night.status import status as print_status

@@ -35,7 +35,7 @@ class Exposures:
     minutes : tuple of float
         From each to the next; empty for a single one.
     needed : float
-        How far apart two must be for stationary detections to be told, min: the most that any two of them need. NaN
+        How far apart two must be for stationary detections to be found, min: the most that any two of them need. NaN
         for a single one.
     compared : int
         How many of them have another that is far enough away in time.

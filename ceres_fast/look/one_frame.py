@@ -150,7 +150,10 @@ def _catalogue_rows(frame: FrameLook, folder: Path | None) -> Iterator[tuple[str
     yield "detections", f"{found.rows:,} rows{lost}; {found.inside:,} in the frame"
     dx, dy = found.offset
     if not found.with_sky:
-        yield "sky positions", "none in the catalogue; the frame's coordinates give them"
+        otherwise = (
+            "nor has the frame coordinates" if frame.coordinates is None else "the frame's coordinates give them"
+        )
+        yield "sky positions", f"none in the catalogue; {otherwise}"
     elif math.isnan(dx):
         yield "sky positions", f"of {found.with_sky:,} rows; the frame has no coordinates to compare them with"
     else:

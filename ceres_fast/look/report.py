@@ -141,7 +141,7 @@ def _print_exposures(exposures: Sequence[Exposures]) -> None:
         "exposures",
         "min apart",
         f"min needed at {RuleOptions.slowest:g} arcsec/min",
-        "stationary detections can be told",
+        "stationary detections can be found",
     )
     table("exposures of the same field and night", columns, rows, texts=("CCD", "first (UTC)", columns[-1]))
 
