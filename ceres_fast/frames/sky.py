@@ -46,7 +46,8 @@ def celestial(header: fits.Header) -> tuple[WCS | None, tuple[Doubt, ...]]:
     doubts = [Doubt("WCS", text) for text in dict.fromkeys(notices)]
     if wcs is None or problem:
         types = ", ".join(f"CTYPE{axis}" for axis in (1, 2) if f"CTYPE{axis}" in header)
-        return None, (*doubts, Doubt("WCS", f"the coordinates ({shown(header, types)}) {problem}; they are not used"))
+        # First, because of several doubts about one thing the first is what a user is shown.
+        return None, (Doubt("WCS", f"the coordinates ({shown(header, types)}) {problem}; they are not used"), *doubts)
     if wcs.sip is None and "A_ORDER" in header:  # astropy's notice says of these that they are used
         doubts = [doubt for doubt in doubts if "SIP" not in doubt.text]
         doubts.append(Doubt("A_ORDER", f"polynomials of SIP are ignored beside {shown(header, 'CTYPE1')}"))

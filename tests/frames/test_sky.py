@@ -104,7 +104,7 @@ def test_distorted_coordinates_go_there_and_back(terms, place, projection):
 def test_coordinates_that_cannot_be_used_are_none(cards):
     wcs, doubts = celestial(distorted("TAN", **cards))
     assert wcs is None
-    assert "they are not used" in doubts[-1].text
+    assert "they are not used" in doubts[0].text
 
 
 def test_left_over_sip_is_ignored_beside_another_distortion():
@@ -168,7 +168,7 @@ def test_coordinates_without_a_place_are_none(value):
         header["CRVAL1"] = value
     wcs, doubts = celestial(header)
     assert wcs is None
-    assert "CRVAL1" in doubts[-1].text
+    assert "CRVAL1" in doubts[0].text
 
 
 def test_a_scale_that_is_no_number_makes_no_coordinates():
@@ -182,18 +182,18 @@ def test_coordinates_without_a_scale_are_none():
         del header[keyword]
     wcs, doubts = celestial(header)
     assert wcs is None
-    assert "have no scale (no CDELT, CD or PC)" in doubts[-1].text
+    assert "have no scale (no CDELT, CD or PC)" in doubts[0].text
     header["CDELT1"] = header["CDELT2"] = 1.0
     wcs, doubts = celestial(header)
     assert wcs is None
-    assert "3.6e+03 arcsec per pixel" in doubts[-1].text
+    assert "3.6e+03 arcsec per pixel" in doubts[0].text
 
 
 @pytest.mark.parametrize("kind", [("GLON", "GLAT"), ("ELON", "ELAT")])
 def test_other_coordinates_than_right_ascension_and_declination_are_refused(kind):
     wcs, doubts = celestial(distorted("TAN", CTYPE1=f"{kind[0]}-TAN", CTYPE2=f"{kind[1]}-TAN"))
     assert wcs is None
-    assert "are not right ascension and declination" in doubts[-1].text
+    assert "are not right ascension and declination" in doubts[0].text
 
 
 def test_another_equinox_is_said():

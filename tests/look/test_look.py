@@ -28,6 +28,16 @@ def cells(text, first):
     return next([cell.strip() for cell in row] for row in rows if row[0].strip() == first)
 
 
+def test_without_any_coordinates_nothing_is_said_to_come_from_them(write_frame, capsys):
+    frame = write_frame()
+    fits.setval(frame, "CRVAL1", value="10:00:00")
+    detect_frames([frame])
+    said = capsys.readouterr().err
+    assert "CRVAL1 = '10:00:00'; expected a number); they are not used" in " ".join(said.split())
+    look(frame)
+    assert cells(capsys.readouterr().out, "sky positions")[1] == "none in the catalogue; nor has the frame coordinates"
+
+
 def test_a_frame_is_shown_in_full(field, capsys):
     found = look(field.frames[1])
     said = capsys.readouterr().out
