@@ -137,6 +137,9 @@ def _of_field(output: Path, record: FieldRecord) -> Iterable[Table]:
     for exposure in record.exposures:
         table = output / exposure.table
         try:
+            if not table.exists():
+                action = "`night` and `watch` write it again"
+                raise InputError(table, "is not there", expected="a table of the night", action=action)
             infos = [header.info for header in read_headers(Path(exposure.frame), camera)]
             for path in (each for each in (table, dropped_path(table)) if each.exists()):
                 for info in (info for info in infos if not info.no_sky):

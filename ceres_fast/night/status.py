@@ -7,8 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from ..classify.account import PASSED_ON
 from ..console import say, table
+from ..errors import InputError
 from ..files import read_json
 from ..locks import Busy, lock
 from ..selection.track_cost import cost_rows
@@ -38,6 +41,16 @@ class NightResult:
     status: int
 
 
+class _Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """What `Work.state` writes."""
+
+    time: str
+    pid: int
+    numbers: dict[str, int]
+    latency: dict[str, float]
+    waiting: dict[str, str]
+
+
 def status(output: Path) -> int:
     """Print how the night in an output folder stands; 0 where a process works on it, else 3.
 
@@ -46,8 +59,13 @@ def status(output: Path) -> int:
     InputError
         Where no night was begun.
     """
-    said = read_json(output / STATUS, what="how a night stands", action="start `ceres-fast watch`, or name its output")
-    process, alive = f"process {said.get('pid')}", False
+    what, action = "how a night stands", "start `ceres-fast watch`, or name its output"
+    values = read_json(output / STATUS, what=what, action=action)
+    try:
+        said = msgspec.convert(values, _Standing)
+    except msgspec.ValidationError as error:
+        raise InputError(output / STATUS, f"is damaged ({error})", expected=what, action=action) from error
+    process, alive = f"process {said.pid}", False
     try:
         lock(output / LOCK, shared=True).release()  # who asks may not be who may write there
         who = "nobody is at work"
@@ -55,14 +73,12 @@ def status(output: Path) -> int:
         who, alive = f"{process} is at work", True
     except OSError as error:  # a disk without locks
         who = f"whether {process} is at work cannot be told ({error.strerror})"
-    numbers, latency = said.get("numbers", {}), said.get("latency", {})
-    say(f"{output}: {who}; as of {said.get('time')}")
-    table("The night", ["", "number"], [(name.replace("_", " "), number) for name, number in numbers.items()])
-    if latency:
-        say("from the arrival of an exposure to its table: " + ", ".join(f"{k} {v} s" for k, v in latency.items()))
-    waiting = said.get("waiting", {})
-    if waiting:
-        table("Waiting", ["file", "why"], list(waiting.items()), texts=["why"])
+    say(f"{output}: {who}; as of {said.time}")
+    table("The night", ["", "number"], [(name.replace("_", " "), number) for name, number in said.numbers.items()])
+    if said.latency:
+        say("from the arrival of an exposure to its table: " + ", ".join(f"{k} {v} s" for k, v in said.latency.items()))
+    if said.waiting:
+        table("Waiting", ["file", "why"], list(said.waiting.items()), texts=["why"])
     return 0 if alive else 3
 
 

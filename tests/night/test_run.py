@@ -20,8 +20,10 @@ import pytest
 from astropy.table import Table
 
 from ceres_fast import locks
-from ceres_fast.errors import CeresFastError
+from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.locks import Busy, lock
+from ceres_fast.night.detections import read_night
+from ceres_fast.night.log import STATUS
 from ceres_fast.night.opening import LOCK, OUTPUTS
 from ceres_fast.night.record import read_records
 from ceres_fast.night.run import night, watch
@@ -204,6 +206,15 @@ def test_how_it_stands(three: Path, out: Path, model: Path, capsys: pytest.Captu
         assert "is at work" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("content", [None, "", "{", "[]", "{}", '{"time": 3, "pid": 1, "numbers": [], "waiting": 7}'])
+def test_what_is_no_status_is_told(out: Path, content: str | None) -> None:
+    out.mkdir()
+    if content is not None:
+        (out / STATUS).write_text(content)
+    with pytest.raises(InputError, match="how a night stands"):
+        status(out)
+
+
 def test_where_nothing_can_be_locked_it_goes_on_with_a_warning(
     incoming: Path, out: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -238,6 +249,9 @@ def test_an_output_that_is_taken_away_is_written_anew_and_held(
     watch(incoming, model, output=out, settle=0.05, every=0.1, ended=ended)
     assert capsys.readouterr().err.count("taken it away") == 1
     lock(out / LOCK).release()
+    next(out.rglob("*.cat")).unlink()
+    assert len(read_night(out).detections) == 0
+    assert "is not there; expected a table of the night" in capsys.readouterr().err
 
 
 def test_one_at_a_time(three: Path, out: Path, model: Path) -> None:
