@@ -124,5 +124,6 @@ def _copy_of(earlier: FrameInfo, later: FrameInfo) -> InputError:
         later.place,
         f"has the field, CCD and time of {earlier.place}",
         expected="one file per CCD and exposure",
-        action="leave out the copy; if they are two CCDs, name them in their headers (CCDNAME)",
+        action="leave out the copy; if they are two CCDs, name them in their headers (CCDNAME); if they are two "
+        "exposures, give their times to the second",
     )

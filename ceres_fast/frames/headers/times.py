@@ -154,7 +154,7 @@ def middle(header: fits.Header, exposure: float, also: Sequence[str] = ()) -> Fo
         apart = abs(other.mjd - first.mjd) * 86400
         if apart <= max(first.precision, other.precision):
             first = other if other.precision < first.precision else first
-        elif "MJD" in first.origin and abs(apart - HALF_A_DAY) <= first.precision + other.precision + CONTRADICTION:
+        elif "JD" in first.origin and abs(apart - HALF_A_DAY) <= first.precision + other.precision + CONTRADICTION:
             text = (
                 f"{shown(header, first.origin)} is half a day from {shown(header, other.origin)}, as a Julian date less"
             )

@@ -51,6 +51,14 @@ def test_pixels_in_electrons_have_no_other_gain(unit, gain):
     assert understand(header(CCDGAIN=2.0, EXPTIME=100.0, BUNIT=unit), None, own)["gain"].value == 2
 
 
+@pytest.mark.parametrize("text", ["00:00:30.5", "1:30", "0:05:00"])
+def test_an_exposure_time_that_is_a_clock_is_not_its_hours(text):
+    found = understand(header(EXPTIME=text, OBJECT="F1"))
+    assert math.isnan(found["exposure"].value)
+    assert "cannot be read" in found["exposure"].doubts[0].text
+    assert found["no_sky"].value == ""
+
+
 def test_what_a_header_does_not_know_is_absent():
     for unknown in ("", "n/a", "N/A", "none", "UNKNOWN", "NaN", "--"):
         assert number(header(SEEING=unknown), "seeing").doubts == ()

@@ -94,6 +94,13 @@ def test_a_comment_may_name_the_time_scale(comment, scale):
     assert middle_of(0.002, MJD_AVG=(60000.5, comment), TIMESYS="TDB").value == pytest.approx(tdb, abs=1e-7)
 
 
+@pytest.mark.parametrize("keyword", ["MJD_OBS", "JD_OBS", "OBSJD"])
+def test_half_a_day_from_the_date_loses_in_every_keyword_of_a_julian_date(keyword):
+    found = middle_of(60, DATE_OBS="2023-02-25T11:59:30.0", **{keyword: 60001 - 30 / 86400})
+    assert found.value == pytest.approx(60000.5, abs=1e-7)
+    assert "half a day" in found.doubts[0].text
+
+
 def test_local_time_is_said():
     assert "is local time" in middle_of(60, DATE_OBS=("2023-02-25T12:00:00", "local time of start")).doubts[0].text
     assert middle_of(60, DATE_OBS=("2023-02-25T12:00:00", "UT, not local")).doubts == ()
