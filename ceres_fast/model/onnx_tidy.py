@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -31,15 +32,20 @@ def tidy(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
+def leading_to(wanted: set[str], nodes: Sequence[onnx.NodeProto]) -> list[onnx.NodeProto]:
+    """Return those of a graph's nodes, in their order, that tensors depend on; all that these read join `wanted`."""
+    found = []
+    for node in reversed(nodes):
+        if wanted.intersection(node.output):
+            wanted.update(node.input)
+            found.append(node)
+    return found[::-1]
+
+
 def drop_unused(graph: onnx.GraphProto) -> None:
     """Remove nodes and constants that the output does not depend on, and the stored shapes of tensors in between."""
     wanted = {value.name for value in graph.output}
-    nodes = []
-    for node in reversed(graph.node):
-        if wanted.intersection(node.output):
-            wanted.update(node.input)
-            nodes.append(node)
-    _keep(graph.node, list(reversed(nodes)))
+    _keep(graph.node, leading_to(wanted, graph.node))
     _keep(graph.initializer, [tensor for tensor in graph.initializer if tensor.name in wanted])
     del graph.value_info[:]
 

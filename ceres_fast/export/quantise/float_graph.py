@@ -13,7 +13,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from ...files import temporary_folder
 from ...model.onnx_float16 import ends_of
-from ...model.onnx_tidy import drop_unused
+from ...model.onnx_tidy import drop_unused, leading_to
 
 WEIGHTED = ("Conv", "Gemm", "MatMul")
 """Operators whose second input are weights."""
@@ -75,15 +75,9 @@ def networks_of(graph: onnx.GraphProto) -> list[list[onnx.NodeProto]]:
     """Return the nodes of each network up to its last layer, in the order of the graph; of averaged ones they mix."""
     fixed = constants(graph)
     weighted = {number for number, node in enumerate(graph.node) if is_weighted(node, fixed)}
-    found = []
-    for last in sorted(ends_of(graph, weighted)):
-        wanted, nodes = set(graph.node[last].output), []
-        for node in reversed(graph.node[: last + 1]):
-            if wanted.intersection(node.output):
-                wanted.update(node.input)
-                nodes.append(node)
-        found.append(nodes[::-1])
-    return found
+    return [
+        leading_to(set(graph.node[last].output), graph.node[: last + 1]) for last in sorted(ends_of(graph, weighted))
+    ]
 
 
 _KEEP_SIGN = ("MaxPool", "AveragePool", "Concat", "Add", "Transpose", "Reshape", "Flatten")
