@@ -122,9 +122,14 @@ class Work:
             future.add_done_callback(done)
 
     def _replaced_by(self, each: Field) -> tuple[str, ...]:
+        """Return the fields that have lost all exposures to this one and others: when headers were mended, say."""
         tables = {table_of(self.settings, exposure) for exposure in each.exposures}
-        others = [other for other in self.records.values() if other.name != each.name]
-        return tuple(other.name for other in others if {one.table for one in other.exposures} <= tables)
+        theirs = {
+            name: {one.table for one in record.exposures} for name, record in self.records.items() if name != each.name
+        }
+        owners = Counter(table for own in theirs.values() for table in own)
+        lost = {table for table, number in owners.items() if number > 1} | tables
+        return tuple(name for name, own in theirs.items() if own & tables and own <= lost)
 
     def collect(self) -> None:
         """Take what is finished: enter its record, or try again later, or pass its catalogues on."""

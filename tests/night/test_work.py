@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from astropy.io import fits
 
 from ceres_fast.catalogues import read_catalogue
 from ceres_fast.classify.account import CLASSIFIED, KEPT, PASSED_ON
@@ -114,6 +115,18 @@ def test_what_is_done_is_not_done_again(telescope: Telescope) -> None:
     assert len(telescope.turn()) == 4  # a table that somebody took away
     assert telescope.turn() == []
     assert telescope.tables().keys() == before.keys() | {"F0001-4.cat"}
+
+
+def test_a_field_whose_exposures_are_all_of_others_now_is_forgotten(telescope: Telescope) -> None:
+    frames = write_field(telescope.incoming)
+    telescope.turn()
+    for night, frame in enumerate(frames):
+        fits.setval(frame, "MJD-OBS", value=60010.1 + night)
+    for _ in frames:
+        telescope.turn()
+    assert telescope.turn() == []
+    assert [len(record.exposures) for record in read_records(telescope.out)] == [1] * 3
+    assert set(telescope.work.records) == {record.name for record in read_records(telescope.out)}
 
 
 def test_another_classifier_is_asked_on_request_only(telescope: Telescope) -> None:
