@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import chain, combinations
+from itertools import combinations
 
 import numpy as np
 from scipy.spatial import cKDTree
 
-PIECE = 200_000
-"""Pairs that are looked at together; bounds the memory."""
+PIECE, MOST = 200_000, 4_000_000
+"""Pairs that are looked at together, and among which these are looked for; bounds the memory."""
 
 
 def within_groups(exposures: np.ndarray, number: int) -> list[tuple[int, int]]:
@@ -37,9 +37,12 @@ def together(parts: Iterable[np.ndarray], rows: int) -> Iterator[np.ndarray]:
 def within(tree: cKDTree, places: np.ndarray, radius: np.ndarray | float) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield all pairs of a place and a point of a tree within a radius, by number, some at a time."""
     radius = np.broadcast_to(radius, len(places))
-    number = tree.query_ball_point(places, radius, return_length=True)
-    there = np.flatnonzero(number)
-    piece = np.cumsum(number[there]) // PIECE
-    for rows in np.split(there, np.flatnonzero(np.diff(piece)) + 1) if len(there) else []:
-        lists = tree.query_ball_point(places[rows], radius[rows])
-        yield np.repeat(rows, number[rows]), np.fromiter(chain.from_iterable(lists), np.int64, number[rows].sum())
+    order = np.argsort(radius, kind="stable")  # places together that need about the same radius
+    size = max(1, MOST // tree.n)
+    for rows in (order[start : start + size] for start in range(0, len(order), size)):
+        # Two trees are compared at once: a query for each place takes twice as long.
+        here = cKDTree(places[rows], balanced_tree=False, compact_nodes=False)
+        found = here.sparse_distance_matrix(tree, radius[rows[-1]], output_type="ndarray")
+        found = found[found["v"] <= radius[rows[found["i"]]]]
+        for some in (found[start : start + PIECE] for start in range(0, len(found), PIECE)):
+            yield rows[some["i"]], some["j"]

@@ -20,7 +20,7 @@ from .stationary import SEED
 from .track_cost import FASTEST
 
 SHUFFLES = 4
-"""Orders of the exposures in time in which chance is counted."""
+"""Orders of the exposures in time in which chance is counted, at most."""
 
 DRAWN = 1_000
 """Orders among which these are chosen, where there are more."""
@@ -224,18 +224,22 @@ def _chance_of_pairs(linker: Linker, members: np.ndarray, motions: Motions) -> n
 
 
 def _orders(minutes: np.ndarray) -> np.ndarray:
-    """Return orders of exposures in which few three are in the order of time or its reverse; (`SHUFFLES`, exposures).
+    """Return orders of exposures in which few three are in the order of time or its reverse; (k, exposures).
 
-    Three of a real asteroid that are in one of these may fit a motion, too. The numbers that are put in an order are
-    those of the exposures by time; of many orders some are drawn, the same in every run.
+    Three of a real asteroid that are in one of these may fit a motion, too: of up to four exposures, which have orders
+    without such threes, these are all. Of an order and the one in which time runs backwards, one is enough: at equal
+    intervals they have the same tracklets. The numbers that are put in an order are those of the exposures by time; of
+    many orders some are drawn, the same in every run.
     """
     number, random = len(minutes), np.random.default_rng(SEED)
     if math.factorial(min(number, 10)) <= DRAWN:
         every = np.array(list(permutations(range(number))))
     else:
         every = random.permuted(np.tile(np.arange(number), (DRAWN, 1)), axis=1)
+    every = every[every.argmin(axis=1) < every.argmax(axis=1)]
     three = np.array(list(combinations(range(number), 3)))
     three = three[random.permutation(len(three))[:DRAWN]]
     steps = np.sign(np.diff(minutes[every][:, three], axis=2))
     kept = (steps[..., 0] == steps[..., 1]).sum(axis=1)
-    return every[np.argsort(kept, kind="stable")][: min(SHUFFLES, (kept < len(three)).sum())]
+    without, fewer = (kept == 0).sum(), (kept < len(three)).sum()
+    return every[np.argsort(kept, kind="stable")][: min(SHUFFLES, without or fewer)]
