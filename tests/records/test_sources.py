@@ -168,7 +168,7 @@ OTHERS = {
     "a.h5": (b"\x89HDF\r\n\x1a\n" + bytes(100), "HDF5"),
     "a.zip": (b"PK\x03\x04" + bytes(100), "a zip archive"),
     "a.tar.bz2": (b"BZh9" + bytes(range(100)), "bzip2"),
-    "a.fits.xz": (b"\xfd7zXZ\0" + bytes(100), "xz"),
+    "a.tar.xz": (b"\xfd7zXZ\0" + bytes(100), "xz"),
     "a.json": (b"{}", "JSON"),
     "a.parquet": (b"PAR1" + bytes(100) + b"PAR1", "Parquet"),
     "a.bin": (bytes(100), "an unknown format"),
