@@ -50,7 +50,7 @@ class Tracklets:
     chance : numpy.ndarray
         How many tracklets with at least as many members, released ones not counted, that are no faster and have no
         larger residual, are expected by chance in this field; shape (k,). How many are no faster is counted in
-        `SHUFFLES` other orders of the exposures in time; the share of these with no larger residual is
+        up to `SHUFFLES` other orders of the exposures in time; the share of these with no larger residual is
         `Motions.share`. 0 where none is as slow in these orders. For pairs, from the density of the detections.
     """
 
