@@ -24,7 +24,7 @@ import numpy as np
 from astropy.table import vstack
 
 from benchmarks.machine import command_line, write_result
-from benchmarks.stems import Learner, compared, network, on_numbers, out_of_fold, scores, trees
+from benchmarks.stems import Learner, compared, network, on_numbers, out_of_fold, rows_there, scores, trees
 from benchmarks.ztf_cross_validation import FOLDS, Stamps
 from ceres_fast.alerts import alert_tables, alert_units
 from ceres_fast.console import say, table
@@ -65,6 +65,7 @@ def main() -> None:
     parser = command_line(__file__, __doc__)
     parser.add_argument("alerts", type=Path)
     parser.add_argument("--seeds", type=int, default=3, help="repeats with other folds and first weights (default 3)")
+    parser.add_argument("--stampnet", nargs="*", choices=CHOICES, default=list(CHOICES), help="planes; all by default")
     given = parser.parse_args()
     data = read(given.alerts)
     counts = np.bincount(data.labels, minlength=2)
@@ -74,9 +75,11 @@ def main() -> None:
         "seeds": given.seeds,
     }
     answers: dict[str, np.ndarray] = {}
-    results: dict[str, Any] = {}
+    results: dict[str, Any] = rows_there(given.output, about)
     for kind, make in MAKES.items():
         for choice, planes in CHOICES.items():
+            if kind == "stampnet" and choice not in given.stampnet:
+                continue
             name, began = f"{kind}: {choice}", time.process_time()
             learner = make(data.stamps[..., planes], data.labels)
             answers[name] = np.stack([out_of_fold(learner, data, seed) for seed in range(given.seeds)], axis=1)
@@ -84,6 +87,7 @@ def main() -> None:
                 "cpu_seconds_per_fit": round((time.process_time() - began) / (given.seeds * FOLDS), 1),
                 **scores(data, answers[name][0], signal),
                 "less_science": compared(data, answers[name][0], answers[FIRST][0]),
+                "less_trees": compared(data, answers[name][0], answers[f"trees: {choice}"][0]),
             }
             say(f"{name}: {results[name]}")
             write_result(given.output, {**about, "results": results})
