@@ -5,7 +5,7 @@
 ALERTS is a folder of alert packets of ZTF or Rubin, in Avro or Parquet. Labels are those of `build-records`: an
 asteroid is within 2 arcsec of a known minor planet, bogus is what the survey's own score says; an alert that is there
 twice counts once. StampNet and gradient-boosted trees on the side numbers see the science plane, the difference, or all
-three; folds and fits are those of `benchmarks.stems`. *Less science*: the difference of ROC AUC to the trees on the
+three; folds and fits are those of `benchmarks.folds`. *Less science*: the difference of ROC AUC to the trees on the
 science plane, with the 95 % interval of bootstrap samples of groups.
 
 **The survey's score is the opinion of a network that saw all three planes**, so that what three planes gain here is
@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 from astropy.table import vstack
 
+from benchmarks.folds import Learner, compared, network, on_numbers, out_of_fold, rows_there, scores, trees
 from benchmarks.machine import command_line, write_result
-from benchmarks.stems import Learner, compared, network, on_numbers, out_of_fold, rows_there, scores, trees
 from benchmarks.ztf_cross_validation import FOLDS, Stamps
 from ceres_fast.alerts import alert_tables, alert_units
 from ceres_fast.console import say, table

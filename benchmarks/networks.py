@@ -27,8 +27,8 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
+from benchmarks.folds import MOST_FALSE
 from benchmarks.machine import command_line, processor_seconds, write_result
-from benchmarks.stems import MOST_FALSE
 from benchmarks.steps import command
 from ceres_fast.console import say, table
 from ceres_fast.engines import load

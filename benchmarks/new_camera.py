@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
+from benchmarks.folds import MOST_FALSE, fitted, recall, trees
 from benchmarks.machine import command_line, write_result
 from benchmarks.networks import arrays
-from benchmarks.stems import MOST_FALSE, fitted, recall, trees
 from benchmarks.ztf_cross_validation import read
 from ceres_fast.artifact.classifier import read_classifier
 from ceres_fast.console import say, table

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 
+from benchmarks.folds import MOST_FALSE, fitted, recall
 from benchmarks.machine import command_line, write_result
 from benchmarks.networks import compared
-from benchmarks.stems import MOST_FALSE, fitted, recall
 from ceres_fast.console import say, table
 from ceres_fast.evaluation import yardstick
 from ceres_fast.evaluation.bootstrap import areas
