@@ -6,13 +6,14 @@ noise is most of the evidence of a faint source, and convolutions on normalised 
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from ..libraries.tensorflow_quiet import keras
 from ..stamps import STAMP_SIZE
-from .stem import in_noise
+from .stem import in_noise, planes_first
 
 ops = keras.ops
 
@@ -68,9 +69,9 @@ def side_numbers(stamps: Any) -> Any:
         (n, planes * len(SIDE_NUMBERS)) float32, finite: those of the first plane, of the second, … Flips and rotations
         of a stamp do not change them.
     """
-    scaled, noise = in_noise(ops.cast(stamps, "float32"))
-    planes = scaled.shape[3]
-    pixels = ops.reshape(ops.transpose(scaled, (0, 3, 1, 2)), (-1, planes, STAMP_SIZE**2))
+    scaled, noise = in_noise(planes_first(ops.cast(stamps, "float32")))
+    planes = scaled.shape[1]
+    pixels = ops.reshape(scaled[:, :, _MIDDLE, _MIDDLE], (-1, planes, _R.size))
     core, inner, outer = ops.split(_sums(pixels, _APERTURES), 3, axis=2)
     total, *moments = ops.split(_sums(ops.maximum(pixels, 0.0), _MOMENTS), 6, axis=2)
     x, y, xx, yy, xy = (moment / ops.maximum(total, 1e-6) for moment in moments)
@@ -90,11 +91,11 @@ def side_numbers(stamps: Any) -> Any:
 
 
 def _sums(pixels: Any, weights: np.ndarray) -> Any:
-    """Return weighted sums, (n, planes, weights), of pixels (n, planes, pixels).
+    """Return sums, (n, planes, sums), of pixels (n, planes, pixels) with weights (sums, pixels).
 
     Not a product of matrices: nodes with weights are where a graph's lower precision begins.
     """
-    return ops.sum(ops.expand_dims(pixels, 3) * weights, axis=2)
+    return ops.sum(ops.expand_dims(pixels, 2) * weights, axis=3)
 
 
 class SideNumbers(keras.layers.Layer):
@@ -108,18 +109,22 @@ class SideNumbers(keras.layers.Layer):
         return side_numbers(stamps)
 
 
+_MIDDLE = slice(STAMP_SIZE // 2 - math.ceil(SHAPE), STAMP_SIZE // 2 + math.ceil(SHAPE))
+"""Rows and columns that anything is measured in."""
+
+
 def _grid() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     # From the middle between the pixels, which flips and rotations leave where it is; a detection is in a pixel beside.
-    y, x = np.mgrid[:STAMP_SIZE, :STAMP_SIZE].reshape(2, -1) - (STAMP_SIZE - 1) / 2
+    y, x = np.mgrid[_MIDDLE, _MIDDLE].reshape(2, -1) - (STAMP_SIZE - 1) / 2
     return x, y, np.hypot(x, y)
 
 
 _X, _Y, _R = _grid()
-_APERTURES = np.stack([radius >= _R for radius in (CORE, INNER, OUTER)], axis=1).astype(np.float32)
-_ROOTS = np.sqrt(_APERTURES.sum(axis=0))
+_APERTURES = np.stack([radius >= _R for radius in (CORE, INNER, OUTER)]).astype(np.float32)
+_ROOTS = np.sqrt(_APERTURES.sum(axis=1))
 """Noise of the flux in each aperture."""
 
-_MOMENTS = np.stack(
-    [weight * (_R <= SHAPE) for weight in (np.ones_like(_X), _X, _Y, _X**2, _Y**2, _X * _Y)], axis=1
-).astype(np.float32)
+_MOMENTS = np.stack([weight * (_R <= SHAPE) for weight in (np.ones_like(_X), _X, _Y, _X**2, _Y**2, _X * _Y)]).astype(
+    np.float32
+)
 _NEAR = _R <= NEAR

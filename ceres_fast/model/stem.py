@@ -1,7 +1,9 @@
 """The stem: from raw stamps to the input of a network.
 
 It consists of layers, so that it runs on the device and is part of what is exported. They compute in float32 whatever
-the precision of the network: a saturated detector reads 65535 ADU, and the largest float16 is 65504.
+the precision of the network: a saturated detector reads 65535 ADU, and the largest float16 is 65504. Within them planes
+are before rows and columns: where the last axis of a tensor is a single plane, ONNX Runtime's arithmetic with a scalar
+goes one number at a time.
 """
 
 from __future__ import annotations
@@ -9,6 +11,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from typing import Any
+
+import numpy as np
 
 from ..libraries.tensorflow_quiet import keras
 
@@ -31,17 +35,19 @@ network learns (benchmarks.stems)."""
 
 def minmax(stamps: Any) -> Any:
     """Scale each plane of each stamp to [0, 1] (paper); a constant one becomes 0."""
-    lowest = ops.min(stamps, axis=(1, 2), keepdims=True)
-    highest = ops.max(stamps, axis=(1, 2), keepdims=True)
+    lowest = ops.min(stamps, axis=(2, 3), keepdims=True)
+    highest = ops.max(stamps, axis=(2, 3), keepdims=True)
     span = highest - lowest
     return (stamps - lowest) / ops.where(span > 0, span, 1.0)
 
 
 def asinh(stamps: Any) -> Any:
     """Return asinh((x - median) / MAD) of each plane of each stamp; one with MAD 0 is only centred and compressed."""
-    centred = stamps - _median(stamps)
+    planes, rows, columns = stamps.shape[1:]
+    pixels = ops.reshape(stamps, (-1, planes, rows * columns))
+    centred = pixels - _median(pixels)
     deviation = _median(ops.abs(centred))
-    return ops.arcsinh(centred / ops.where(deviation > 0, deviation, 1.0))
+    return ops.reshape(ops.arcsinh(centred / ops.where(deviation > 0, deviation, 1.0)), (-1, planes, rows, columns))
 
 
 def noise(stamps: Any) -> Any:
@@ -51,9 +57,10 @@ def noise(stamps: Any) -> Any:
     faint source stands out of its noise there) and the plane in [0, 1] (a bright one keeps its shape) are beside it.
     """
     scaled, _ = in_noise(stamps)
-    if stamps.shape[3] > 1:
+    if stamps.shape[1] > 1:
         return _compressed(scaled)
-    return ops.concatenate([_compressed(scaled), _compressed(_smoothed(scaled)), minmax(_known(stamps))], axis=3)
+    both = _compressed(ops.concatenate([scaled, _smoothed(scaled)], axis=1))
+    return ops.concatenate([both, minmax(_known(stamps))], axis=1)
 
 
 def in_noise(stamps: Any) -> tuple[Any, Any]:
@@ -62,14 +69,14 @@ def in_noise(stamps: Any) -> tuple[Any, Any]:
     Parameters
     ----------
     stamps : tensor
-        (n, side, side, planes) float32 in ADU. A pixel that is not finite counts as sky.
+        (n, planes, side, side) float32 in ADU. A pixel that is not finite counts as sky.
 
     Returns
     -------
     scaled : tensor
         Of the same shape, in units of the noise.
     noise : tensor
-        (n, 1, 1, planes), in ADU, above 0.
+        (n, planes, 1, 1), in ADU, above 0.
 
     Notes
     -----
@@ -79,20 +86,20 @@ def in_noise(stamps: Any) -> tuple[Any, Any]:
     stamp then counts as `BRIGHTEST`.
     """
     stamps = _known(stamps)
-    planes = stamps.shape[3]
+    planes = stamps.shape[1]
     border = _border(stamps)
-    size = border.shape[1]
-    ordered = ops.sort(border, axis=1)
-    sky = ops.reshape((ordered[:, (size - 1) // 2] + ordered[:, size // 2]) / 2, (-1, 1, 1, planes))
-    deviations = ops.sort(ops.abs(border - ops.reshape(sky, (-1, 1, planes))), axis=1)
+    size = border.shape[2]
+    sky = _median(border)
+    deviations = ops.abs(border - sky)
     # The middle of all deviations, or of those above 0: counted and not gathered, which every runtime can do.
-    zeros = ops.sum(ops.cast(deviations == 0, "float32"), axis=1, keepdims=True)
-    middle = ops.where(zeros > size // 2, zeros + ops.floor((size - zeros) / 2), float(size // 2))
-    places = ops.reshape(ops.arange(size, dtype="float32"), (1, size, 1))
-    typical = ops.sum(ops.where(places == middle, deviations, 0.0), axis=1)
-    sigma = SIGMA_OF_MAD * ops.reshape(typical, (-1, 1, 1, planes))
-    difference = stamps - sky
-    largest = ops.max(ops.abs(difference), axis=(1, 2), keepdims=True)
+    above = ops.sum(ops.cast(deviations > 0, "float32"), axis=2, keepdims=True)
+    half = size - size // 2
+    place = ops.where(above < half, ops.ceil(above / 2), float(half)) - 1
+    upper = ops.top_k(deviations, half)[0]
+    typical = ops.sum(ops.where(np.arange(half, dtype=np.float32) == place, upper, 0.0), axis=2)
+    sigma = SIGMA_OF_MAD * ops.reshape(typical, (-1, planes, 1, 1))
+    difference = stamps - ops.reshape(sky, (-1, planes, 1, 1))
+    largest = ops.max(ops.abs(difference), axis=(2, 3), keepdims=True)
     sigma = ops.where(sigma > 0, sigma, largest / BRIGHTEST)
     sigma = ops.where(sigma > 0, sigma, 1.0)
     return difference / sigma, sigma
@@ -103,10 +110,10 @@ def _smoothed(scaled: Any) -> Any:
 
     By sums of neighbours, not a convolution: nodes with weights are where a graph's lower precision begins.
     """
-    smooth = ops.pad(scaled, ((0, 0), (2, 2), (2, 2), (0, 0)))
+    smooth = ops.pad(scaled, ((0, 0), (0, 0), (2, 2), (2, 2)))
     for _ in range(4):  # each makes 1 1 of 1, 1 2 1 of 1 1, …
-        smooth = smooth[:, 1:] + smooth[:, :-1]
         smooth = smooth[:, :, 1:] + smooth[:, :, :-1]
+        smooth = smooth[:, :, :, 1:] + smooth[:, :, :, :-1]
     return smooth / _NOISE_MADE
 
 
@@ -115,36 +122,50 @@ _NOISE_MADE = 70.0
 
 
 def _compressed(scaled: Any) -> Any:
-    return ops.clip(ops.arcsinh(scaled) / math.asinh(BRIGHTEST), -1.0, 1.0)
+    # asinh by its definition, to 1e-7: runtimes have vectors for logarithms and roots, and none for asinh.
+    clipped = ops.clip(scaled, -BRIGHTEST, BRIGHTEST)
+    size = ops.abs(clipped)
+    return ops.sign(clipped) * (ops.log(size + ops.sqrt(size * size + 1.0)) / math.asinh(BRIGHTEST))
 
 
 def _known(stamps: Any) -> Any:
     """Return stamps whose pixels that are not finite have the mean of the others of their plane."""
     finite = ops.isfinite(stamps)
     known = ops.where(finite, stamps, 0.0)
-    count = ops.sum(ops.cast(finite, "float32"), axis=(1, 2), keepdims=True)
-    return ops.where(finite, stamps, ops.sum(known, axis=(1, 2), keepdims=True) / ops.maximum(count, 1.0))
+    count = ops.sum(ops.cast(finite, "float32"), axis=(2, 3), keepdims=True)
+    return ops.where(finite, stamps, ops.sum(known, axis=(2, 3), keepdims=True) / ops.maximum(count, 1.0))
 
 
 def _border(stamps: Any) -> Any:
-    """Return the pixels of the border, (n, pixels, planes)."""
-    planes = stamps.shape[3]
+    """Return the pixels of the border, (n, planes, pixels)."""
+    planes = stamps.shape[1]
     inside = slice(BORDER, -BORDER)
-    sides = [stamps[:, :BORDER], stamps[:, -BORDER:], stamps[:, inside, :BORDER], stamps[:, inside, -BORDER:]]
-    flat = [ops.reshape(side, (-1, side.shape[1] * side.shape[2], planes)) for side in sides]
-    return ops.concatenate(flat, axis=1)
+    sides = [
+        stamps[:, :, :BORDER],
+        stamps[:, :, -BORDER:],
+        stamps[:, :, inside, :BORDER],
+        stamps[:, :, inside, -BORDER:],
+    ]
+    flat = [ops.reshape(side, (-1, planes, side.shape[2] * side.shape[3])) for side in sides]
+    return ops.concatenate(flat, axis=2)
 
 
-def _median(stamps: Any) -> Any:
-    # By sorting all 1024 pixels: it is exact, and the only order statistic that every runtime has (TopK in ONNX).
-    _, rows, columns, planes = stamps.shape
-    size = rows * columns
-    ordered = ops.sort(ops.reshape(ops.transpose(stamps, (0, 3, 1, 2)), (-1, size)), axis=1)
-    middle = (ordered[:, (size - 1) // 2] + ordered[:, size // 2]) / 2
-    return ops.reshape(middle, (-1, 1, 1, planes))
+def _median(values: Any) -> Any:
+    """Return medians along the last axis of (n, planes, values), which is kept."""
+    # By sorting the larger half: it is exact, and the only order statistic that every runtime has (TopK in ONNX).
+    size = values.shape[2]
+    upper = ops.top_k(values, size // 2 + 1)[0]
+    above, below = (size - 1) // 2, size // 2
+    return (upper[:, :, above : above + 1] + upper[:, :, below:]) / 2
 
 
 NORMALISATIONS: dict[str, Callable[[Any], Any]] = {"minmax": minmax, "asinh": asinh, "noise": noise}
+"""From stamps (n, planes, side, side) to as many planes, or to three."""
+
+
+def planes_first(stamps: Any) -> Any:
+    """Return stamps (n, side, side, planes) as (n, planes, side, side)."""
+    return ops.transpose(stamps, (0, 3, 1, 2))
 
 
 class Normalise(keras.layers.Layer):
@@ -162,7 +183,7 @@ class Normalise(keras.layers.Layer):
 
     def call(self, stamps: Any) -> Any:
         """Return the normalised stamps."""
-        return NORMALISATIONS[self.kind](stamps)
+        return ops.transpose(NORMALISATIONS[self.kind](planes_first(stamps)), (0, 2, 3, 1))
 
 
 class Upscale(keras.layers.Layer):

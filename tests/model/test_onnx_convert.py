@@ -197,7 +197,7 @@ def test_float16_is_in_the_network_alone(tmp_path: Path) -> None:
     assert types[weighted[-1].input[1]] == TensorProto.FLOAT
     # A saturated detector: nothing is cast before it is normalised.
     first = next(number for number, node in enumerate(proto.graph.node) if node.op_type == "Cast" and halves(node))
-    assert {"ReduceMax", "Div", "Resize"} <= {node.op_type for node in proto.graph.node[:first]}
+    assert {"GlobalMaxPool", "Div", "Resize"} <= {node.op_type for node in proto.graph.node[:first]}
     engine = opened(proto, tmp_path, precision="float16")
     stamps = probe_stamps()
     answers = engine.predict(stamps, raw=True)

@@ -156,7 +156,7 @@ def test_noise_of_borders_that_are_none(border: str, expected: tuple[float, floa
     else:
         stamp[:] = 500
         stamp[0, 16, 16] = 5500
-    _, noise = in_noise(stamp.astype(np.float32))
+    _, noise = in_noise(stamp.astype(np.float32).transpose(0, 3, 1, 2))
     assert expected[0] < float(keras.ops.convert_to_numpy(noise).item()) < expected[1]
 
 
