@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -10,7 +12,8 @@ import onnxruntime
 from ..artifact.classifier import ONNX_METADATA_KEY, Classifier
 from ..artifact.onnx_file import INPUT, OUTPUT, read_onnx
 from ..errors import CeresFastError, InputError
-from .batches import AUTO, BatchedEngine, in_tiles
+from ..machine import cores
+from .batches import AUTO, BatchedEngine, shared_out
 from .providers import PROVIDERS, Onnx, printable, short, start
 
 
@@ -26,6 +29,7 @@ class OnnxRuntimeEngine(BatchedEngine):
         ``"cpu"``, ``"cuda"``, ``"tensorrt"``, or the best of them that starts.
     threads : int, default 0
         Threads of one inference on the CPU; 0: as many as the user or the system allows (`machine.cores.threads`).
+        Each has a part of the batch.
 
     Attributes
     ----------
@@ -58,24 +62,32 @@ class OnnxRuntimeEngine(BatchedEngine):
         classifier = Classifier.from_json(metadata[ONNX_METADATA_KEY], model)
         self._session, self.provider = _open(Onnx(content, classifier.stamp_shape), model, provider, threads)
         chosen = PROVIDERS[self.provider]
+        self._threads = (threads or cores.threads()) if self.provider == "cpu" else 1
+        self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="inference")
         super().__init__(
             model,
             classifier,
             runtime=f"ONNX Runtime {onnxruntime.__version__}, {self.provider}",
-            batch_size=max(1, chosen.batch_size // classifier.views),  # its memory is for as many views
+            # Its memory is for as many views.
+            batch_size=self._threads * max(chosen.smallest, chosen.batch_size // classifier.views),
             sizes=chosen.sizes,
         )
         self._check("input", self._session.get_inputs(), INPUT, list(classifier.stamp_shape))
         self._check("output", self._session.get_outputs(), OUTPUT, [len(classifier.classes)])
 
     def _run(self, batch: np.ndarray) -> np.ndarray:
-        n = len(batch)
-        given = in_tiles(batch) if self.provider == "cpu" else batch
+        parts = shared_out(batch, self._threads) if self.provider == "cpu" else [batch]
         try:
-            output = self._session.run([OUTPUT], {INPUT: given})[0][:n]
+            # A part is run whole by the thread that takes it. ONNX Runtime's own threads would share out each operator:
+            # they wait for each other after each, longer than a small network computes, and the last digits of a
+            # stamp's logarithms would depend on where in the batch a thread's share ends.
+            outputs = list((map if len(parts) == 1 else self._pool.map)(self._part, parts))
         except Exception as error:  # ONNX Runtime's errors share no other base class
-            raise InputError(self.path, f"failed on {n} stamps ({short(error)})") from error
-        return output
+            raise InputError(self.path, f"failed on {len(batch)} stamps ({short(error)})") from error
+        return np.concatenate(outputs)[: len(batch)]
+
+    def _part(self, stamps: np.ndarray) -> Any:
+        return self._session.run([OUTPUT], {INPUT: stamps})[0]
 
     def _check(self, side: str, found: list[onnxruntime.NodeArg], name: str, shape: list[int]) -> None:
         """A model may have any batch size, but no other shape, type, name or number of inputs and outputs."""

@@ -23,7 +23,7 @@ from ..console import warn
 from ..errors import CeresFastError
 from ..machine.cores import thread_limit
 from . import tensorrt_provider
-from .batches import AUTO, BATCH, GPU_SIZES
+from .batches import AUTO, BATCH, GPU_SIZES, TILE
 from .gpus import driver
 from .packages import is_package
 
@@ -59,7 +59,9 @@ class Provider:
     others : tuple of str
         Who else may compute what it cannot, by their names in `PROVIDERS`.
     batch_size, sizes
-        As in `BatchedEngine`.
+        As in `BatchedEngine`; on the CPU of each thread.
+    smallest : int
+        Stamps at a time that a classifier over many views gets all the same.
     prepare : callable
         What is done to the bytes of a model first.
     library : str
@@ -72,6 +74,7 @@ class Provider:
     options: Callable[[Onnx], dict[str, str]] = lambda model: {}
     others: tuple[str, ...] = ()
     batch_size: int = BATCH
+    smallest: int = 1
     sizes: tuple[int, ...] = ()
     prepare: Callable[[bytes], bytes] = lambda content: content
     library: str = ""
@@ -97,7 +100,8 @@ PROVIDERS = {
         sizes=GPU_SIZES,
         library="libonnxruntime_providers_cuda.so",
     ),
-    "cpu": Provider("CPUExecutionProvider", prepare=as_unsigned),
+    # More at a time are no faster, and take more memory.
+    "cpu": Provider("CPUExecutionProvider", batch_size=32, smallest=TILE, prepare=as_unsigned),
 }
 """By the names of ``--provider``, best first: in this order ``auto`` tries them."""
 
@@ -124,7 +128,8 @@ def start(model: Onnx, provider: str = AUTO, threads: int = 0) -> tuple[onnxrunt
         A name in `PROVIDERS`, or ``"auto"``: the first that is here and starts; one that is here and does not start is
         warned of.
     threads : int, default 0
-        Threads of one inference on the CPU; 0: as many as the user or the system allows (`machine.cores.threads`).
+        Threads of an operator that a GPU leaves to the CPU; 0: as many as the user or the system allows. A session on
+        the CPU computes with the thread that calls it, and several may call it at the same time.
 
     Returns
     -------
@@ -156,7 +161,7 @@ def _started(model: Onnx, provider: str, threads: int) -> onnxruntime.InferenceS
     if provider not in PROVIDERS:
         raise CeresFastError(f"--provider {provider}: expected one of {', '.join((AUTO, *PROVIDERS))}.")
     if provider == "cpu":
-        return _session(model, PROVIDERS["cpu"], threads)
+        return _session(model, PROVIDERS["cpu"], 1)
     chosen = PROVIDERS[provider]
     if chosen.name not in onnxruntime.get_available_providers():
         raise NotStartedError(

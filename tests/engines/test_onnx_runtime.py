@@ -1,5 +1,7 @@
 """The ONNX Runtime engine: the same answer alone and in a crowd, and no answer from what is not a classifier."""
 
+import os
+import threading
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -36,7 +38,20 @@ def stamps(n: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).normal(500, 40, (n, 32, 32)).astype(np.float32)
 
 
-def expected(pixels: np.ndarray) -> np.ndarray:
+def logarithm_model() -> onnx.ModelProto:
+    """A model that shows the last digit of each pixel's logarithm, which depends on how many are taken at a time."""
+    nodes = [
+        helper.make_node("Log", ["stamp"], ["logarithms"]),
+        helper.make_node("Mul", ["logarithms", "large"], ["digits"]),
+        helper.make_node("Sin", ["digits"], ["shown"]),
+        helper.make_node("ReduceMean", ["shown"], ["mean"], axes=[1, 2], keepdims=0),
+        helper.make_node("Mul", ["mean", "w"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], ["probability"], axis=1),
+    ]
+    return model(nodes, {"w": [1, 30], "large": [1e7]})
+
+
+def expected_of(pixels: np.ndarray) -> np.ndarray:
     contrast = pixels.max((1, 2)) - pixels.mean((1, 2), dtype=np.float64)
     return 1 / (1 + np.exp(-2 * (contrast - 50) / 100))
 
@@ -46,7 +61,7 @@ def test_probabilities(engine: OnnxRuntimeEngine) -> None:
     found = engine.predict(pixels, raw=True)
     assert found.dtype == np.float32
     assert found.shape == (50,)
-    np.testing.assert_allclose(found, expected(pixels), atol=1e-5)
+    np.testing.assert_allclose(found, expected_of(pixels), atol=1e-5)
     assert engine.classifier == classifier()
     assert engine.seconds > 0
     assert engine.runtime.startswith("ONNX Runtime ")
@@ -61,11 +76,47 @@ def test_a_stamp_alone_equals_the_same_stamp_among_others(engine: OnnxRuntimeEng
     np.testing.assert_allclose(engine.predict(pixels, batch_size=7, raw=True), together, atol=1e-6)
 
 
-def test_memory_is_bounded_by_the_batch(engine: OnnxRuntimeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_is_bounded_by_the_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = OnnxRuntimeEngine(written(tmp_path, peak_model()), provider="cpu", threads=2)
     run, sizes = engine._run, []
     monkeypatch.setattr(engine, "_run", lambda batch: sizes.append(len(batch)) or run(batch))
     assert engine.predict(stamps(150), raw=True).shape == (150,)
     assert sizes == [BATCH, BATCH, 150 - 2 * BATCH]
+
+
+@pytest.mark.parametrize(
+    ("allowed", "asked", "expected"), [(2, 0, 2), (8, 0, 8), (2, 1, 1), (2, 4, 4)], ids=["bound", "all", "one", "more"]
+)
+def test_threads_are_no_more_than_the_cores_that_may_be_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, allowed: int, asked: int, expected: int
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(allowed)), raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    engine = OnnxRuntimeEngine(written(tmp_path, peak_model()), threads=asked, provider="cpu")
+    part, seen = engine._part, []
+    together = threading.Barrier(expected)  # which none passes before all are there
+
+    def running(given: np.ndarray) -> np.ndarray:
+        seen.append(len(given))
+        together.wait(20)
+        return part(given)
+
+    monkeypatch.setattr(engine, "_part", running)
+    pixels = stamps(32 * expected)
+    np.testing.assert_allclose(engine.predict(pixels, raw=True), expected_of(pixels), atol=1e-5)
+    assert seen == [32] * expected
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_an_answer_is_the_same_bytes_in_any_batch_and_on_any_threads(tmp_path: Path, threads: int) -> None:
+    pixels = stamps(77)
+    one = OnnxRuntimeEngine(written(tmp_path, logarithm_model()), provider="cpu", threads=1)
+    expected = one.predict(pixels, raw=True)
+    assert len(np.unique(expected)) == 77
+    engine = OnnxRuntimeEngine(written(tmp_path, logarithm_model()), provider="cpu", threads=threads)
+    for size in (1, 9, 50, 64, None):
+        np.testing.assert_array_equal(engine.predict(pixels, size, raw=True), expected)
 
 
 def test_no_stamps(engine: OnnxRuntimeEngine) -> None:
