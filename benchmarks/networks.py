@@ -50,8 +50,13 @@ ROWS = {
     "stampnet-m": ["--backbone=stampnet-m"],
     "xception 2": ["--backbone=xception"],
     "xception 2, the paper's": ["--backbone=xception", *_PAPER],
+    **{
+        f"{backbone} 2, from scratch": [f"--backbone={backbone}", "--weights=none"]
+        for backbone in ("inceptionv3", "xception", "inceptionresnetv2", "resnet152v2")
+    },
 }
-"""Options of `ceres-fast train`."""
+"""Options of `ceres-fast train`. From scratch: all layers up to the bottleneck are trained, with StampNet's steps and
+for as many epochs, which is what can be had of a backbone without the weights of ImageNet."""
 
 PRODUCTS = {
     "float32": [],
