@@ -79,9 +79,14 @@ def frame_stem(path: Path) -> str:
 
 
 def readable_header(header: fits.Header, keywords: Collection[str] | None = None) -> fits.Header:
-    """Return a copy of a header, or of some of its keywords, without cards that break the standard beyond reading."""
+    """Return a copy of a header, or of some of its keywords; a card that breaks the standard is read as text.
+
+    A number with a comma or a date without quotes is present, and not to be taken for absent: who asks for it finds
+    that it cannot be read, or reads it. Left out is what has no keyword that can be asked for.
+    """
     cards = header.cards if keywords is None else [header.cards[name] for name in keywords if name in header]
-    return fits.Header([card for card in cards if _is_readable(card)], copy=True)
+    kept = (card if _is_readable(card) else _as_text(card) for card in cards)
+    return fits.Header([card for card in kept if card is not None], copy=True)
 
 
 def writable_header(header: fits.Header, place: Path | str) -> fits.Header:
@@ -115,6 +120,20 @@ def _is_readable(card: fits.Card) -> bool:
     except (fits.VerifyError, ValueError):
         return False
     return True
+
+
+def _as_text(card: fits.Card) -> fits.Card | None:
+    # As it stands in the file: `card.image` repairs it first, and raises where it cannot.
+    written = "".join(letter for letter in card._image or "" if " " <= letter <= "~")
+    keyword, _, rest = written.partition("=")
+    value, _, comment = rest.partition(" /")
+    if not (keyword := keyword.strip()) or keyword.startswith("CONTINUE"):
+        return None
+    try:
+        made = fits.Card(keyword, value.strip(" '"), comment.strip())
+    except (fits.VerifyError, ValueError):
+        return None
+    return made if _is_readable(made) else None
 
 
 def _repaired(card: fits.Card) -> fits.Card | None:

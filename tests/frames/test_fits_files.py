@@ -23,13 +23,31 @@ from ceres_fast.synthetic.inject.paint import KEYWORD, Layer, Paint, write_injec
 
 from ..tiny_field import make_header, make_image
 
+GOOD = [("OBJECT", "F1"), ("GAIN", 2.8, "e-/ADU"), ("HISTORY", "made"), ("COMMENT", "by hand")]
 
-def test_unreadable_cards_are_left_out():
-    good = fits.Header([("OBJECT", "F1"), ("GAIN", 2.8, "e-/ADU"), ("HISTORY", "made"), ("COMMENT", "by hand")])
-    text = good.tostring(padding=False, endcard=False) + "SEEING  = 1.2\x00".ljust(80)
-    header = readable_header(fits.Header.fromstring(text))
-    assert header == good
+
+@pytest.mark.parametrize(
+    ("card", "value", "comment"),
+    [
+        ("SEEING  = 1.2\x00", "1.2", ""),
+        ("EXPTIME =                 60,5 / [s] length", "60,5", "[s] length"),
+        ("DATE-OBS= 2020-01-01T00:00:00 / start", "2020-01-01T00:00:00", "start"),
+        ("FILTER  = 'R", "R", ""),
+        ("AIRMASS = 1.2 1.3", "1.2 1.3", ""),
+    ],
+)
+def test_what_breaks_the_standard_is_there_as_text(card, value, comment):
+    good = fits.Header(GOOD)
+    header = readable_header(fits.Header.fromstring(good.tostring(padding=False, endcard=False) + card.ljust(80)))
+    assert header[:-1] == good
     assert header.comments["GAIN"] == "e-/ADU"
+    assert (header[-1], header.comments[-1]) == (value, comment)
+    assert readable_header(header, [card[:8].strip()])[0] == value
+
+
+def test_a_card_without_a_keyword_is_left_out():
+    header = fits.Header.fromstring(fits.Header(GOOD).tostring(padding=False, endcard=False) + "      = 1,2".ljust(80))
+    assert readable_header(header) == fits.Header(GOOD)
 
 
 def test_files_are_sorted_and_hidden_ones_are_passed_over(tmp_path):

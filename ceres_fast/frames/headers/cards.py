@@ -103,7 +103,7 @@ def raw_number(header: fits.Header, keyword: str) -> tuple[float, float]:
         return math.nan, math.nan
     text = value if isinstance(value, str) else _as_written(header, keyword, value)
     match = _NUMBER.match(text)
-    if not match or match[2].startswith(":"):  # 0:01:30 is no exposure time of 0
+    if not match or match[2].startswith((":", ",")):  # 0:01:30 is no exposure time of 0, and 60,5 none of 60
         return math.nan, math.nan
     try:
         number = float(match[1].replace("d", "e").replace("D", "e"))

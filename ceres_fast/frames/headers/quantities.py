@@ -26,10 +26,14 @@ TEXT_KEYWORDS = {
     "filter": (
         *("FILTER", "FILTNAM1", "FILTER1", "FILTER01", "WFFBAND", "INSFILTE", "FILTNAM", "BAND"),
         *("HIERARCH FPA.FILTERID", "HIERARCH ESO INS FILT1 NAME"),
+        *("FILTNAM2", "FILTER2", "FILTER02", "FILTER3", "HIERARCH ESO INS FILT2 NAME"),
     ),
     "observatory": ("OBSCODE", "MPCCODE", "MPC_CODE", "OBSERVAT"),
 }
 """Keywords for names, the first that is there wins. RCID: ZTF; WFFBAND: INT/WFC."""
+
+NO_FILTER = re.compile(r"<?(?:clear|open|empty|free|air|blank|no[ _-]?filt)[\w ()-]*>?|[\d.]+", re.I)
+"""What an open wheel is called, or a position in it: of several wheels, the filter is that of another one."""
 
 Convert = Callable[[float, Mapping[str, float]], float]
 """A value in another unit to one in the unit of the quantity, given the quantities that were found before it."""
@@ -215,12 +219,15 @@ _PER_PIXEL = re.compile(r"(?:/|\bper\b)\s*(?:pix\w*|px\b)", re.I)
 
 def text(header: fits.Header, name: str, camera: Camera = GENERIC) -> Found[str]:
     """Return a name of `TEXT_KEYWORDS`; the words that a camera ignores in names of fields are taken out."""
+    there = []
     for keyword in (*camera.keywords.get(name, ()), *TEXT_KEYWORDS[name]):
         value = word_of(header, keyword)
         value = camera.field_name(value) if name == "field" else value
         if value:
-            return Found(value, keyword)
-    return Found("")
+            there.append(Found(value, keyword))
+    if name == "filter":
+        there.sort(key=lambda found: NO_FILTER.fullmatch(found.value) is not None)
+    return there[0] if there else Found("")
 
 
 def number(

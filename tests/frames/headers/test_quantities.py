@@ -51,7 +51,25 @@ def test_pixels_in_electrons_have_no_other_gain(unit, gain):
     assert understand(header(CCDGAIN=2.0, EXPTIME=100.0, BUNIT=unit), None, own)["gain"].value == 2
 
 
-@pytest.mark.parametrize("text", ["00:00:30.5", "1:30", "0:05:00"])
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        ({"FILTER1": "CLEAR1L", "FILTER2": "F814W"}, "F814W"),
+        ({"FILTER1": "F606W", "FILTER2": "CLEAR2L"}, "F606W"),
+        ({"FILTER1": "open", "FILTER2": "<NO FILTER>", "FILTER3": "V Bessell"}, "V Bessell"),
+        ({"FILTER": "Clear"}, "Clear"),
+        ({"FILTER": "Clear", "FILTER2": "0"}, "Clear"),
+        ({"FILTER1": "3", "FILTER2": "r'"}, "r'"),
+        ({"FILTER": "2.27"}, "2.27"),
+        ({"FILTER": "openIR", "FILTER2": "g"}, "g"),
+        ({"FILTER": "V", "FILTER2": "ND"}, "V"),
+    ],
+)
+def test_the_filter_is_in_the_wheel_that_is_not_open(filters, expected):
+    assert text(header(**filters), "filter").value == expected
+
+
+@pytest.mark.parametrize("text", ["00:00:30.5", "1:30", "0:05:00", "60,5", "1,000"])
 def test_an_exposure_time_that_is_a_clock_is_not_its_hours(text):
     found = understand(header(EXPTIME=text, OBJECT="F1"))
     assert math.isnan(found["exposure"].value)
