@@ -98,7 +98,7 @@ def read_truth(path: Path, *, observatory: str | None = None, on_error: OnError 
     table = _of_ccds(_observations(path, text, observatory, problems, counts), counts)
     table = _of_observatory(table[np.argsort(table["mjd"], kind="stable")], observatory, path, counts)
     table = _without_copies(table, path, problems, counts)
-    table.remove_column("place")
+    table.remove_columns(["place", "withdrawn"])
     table["magnitude"] = measured_magnitudes(table["magnitude"])
     table.meta = {"path": str(path), "counts": +counts}
     return table
@@ -239,7 +239,8 @@ def _of_observatory(table: Table, observatory: str | None, path: Path, counts: C
 def _without_copies(table: Table, path: Path, problems: Problems, counts: Counter[str]) -> Table:
     """Leave out observations that are there twice, and report those of one object at one time in two places.
 
-    Where such are not refused, neither can be trusted: they are objects of their own then, not validated.
+    Where such are not refused, neither can be trusted: they are objects of their own then, not validated. So are
+    withdrawn observations: whatever is seen there, the path of the asteroid does not lead through it.
     """
     order = np.lexsort((~table["validated"], table["mjd"], table["designation"]))
     names, mjd, ra, dec = (np.asarray(table[name])[order] for name in ("designation", "mjd", "ra", "dec"))
@@ -247,10 +248,11 @@ def _without_copies(table: Table, path: Path, problems: Problems, counts: Counte
     ra, dec = np.radians(ra), np.radians(dec)
     near = np.degrees(angular_separation(ra[1:], dec[1:], ra[:-1], dec[:-1])) * 3600 <= SAME_PLACE
     # A correction may be a moment later than what it replaces, and is what stays.
-    withdrawn = ~np.asarray(table["validated"])[order]
-    copies = np.where(withdrawn[:-1] & ~withdrawn[1:], order[:-1], order[1:])[same & near]
+    replaced = ~np.asarray(table["validated"])[order]
+    copies = np.where(replaced[:-1] & ~replaced[1:], order[:-1], order[1:])[same & near]
     counts["truth_duplicates"] += len(copies)
     designation = table["designation"].astype(object)
+    designation[np.asarray(table["withdrawn"])] += " (withdrawn)"
     for one, other in zip(order[:-1][same & ~near], order[1:][same & ~near], strict=True):
         if table["validated"][one] and table["validated"][other]:
             problem = (

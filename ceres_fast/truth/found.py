@@ -81,6 +81,7 @@ class Observation(NamedTuple):
     position_angle: float
     validated: bool
     observatory: str
+    withdrawn: bool
 
 
 def without_no_names(values: Mapping[str, str]) -> dict[str, str]:
@@ -119,6 +120,7 @@ def observation(values: Mapping[str, str]) -> Observation:
         _number(values, "position_angle"),
         _validated(values) and not is_other(name, values),
         code(values.get("stn", values.get("observatory", ""))),
+        _withdrawn(values),
     )
 
 
@@ -151,9 +153,13 @@ def _time(text: str) -> float:
     return (moment - MJD_ZERO).total_seconds() / 86400
 
 
+def _withdrawn(values: Mapping[str, str]) -> bool:
+    return bool(values.get("deprecated", "").strip())
+
+
 def _validated(values: Mapping[str, str]) -> bool:
     """Tell whether an object is validated: not where the table says no, or the observation was withdrawn."""
-    if values.get("deprecated", "").strip():
+    if _withdrawn(values):
         return False
     text = values.get("validated", "1").strip().lower()
     if text not in (

@@ -1,6 +1,7 @@
 """Truth files of every format become the same table, and bad lines are named."""
 
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,9 +9,12 @@ from astropy.table import Table
 
 from ceres_fast.console import warnings_kept
 from ceres_fast.errors import InputError
+from ceres_fast.frames.info import FrameInfo
+from ceres_fast.selection.rules import Rules
+from ceres_fast.selection.tracks import known_at
 from ceres_fast.truth import read_truth, write_truth
 
-from .files import FORMATS, Row, csv, mpc80, psv, report, xml
+from .files import FORMATS, PSV_COLUMNS, Row, csv, mpc80, psv, psv_line, report, xml
 
 HEADER = "designation,mjd,ra,dec\n"
 ROW = "2024 AB,60310.9,10.0,5.0\n"
@@ -184,6 +188,25 @@ def test_a_correction_stays_whether_what_it_replaces_is_earlier_or_later(tmp_pat
     (row,) = table[table["validated"]]
     assert (row["designation"], row["dec"], round(row["mjd"], 6)) == ("A1", 5.0, ROWS[0].mjd)
     assert table.meta["counts"]["truth_duplicates"] == 2 - len(table) == int(dec == ROWS[0].dec)
+
+
+@pytest.mark.parametrize("name", ["mpc80", "psv"])
+def test_a_withdrawn_observation_does_not_bend_the_path_of_its_asteroid(tmp_path, name):
+    places = [Row("A1", 60310.90 + 0.01 * step, 10.0 + 0.001 * step, 5.0) for step in range(4)]
+    places[1] = places[1]._replace(dec=5.01)
+    if name == "mpc80":
+        text = "\n".join(mpc80(place, kind="X" if place.dec > 5 else "C") for place in places)
+    else:
+        lines = [psv_line(place) + ("|X" if place.dec > 5 else "|") for place in places]
+        text = "\n".join([PSV_COLUMNS + "|deprecated", *lines])
+    (tmp_path / "truth").write_text(text)
+    table = read_truth(tmp_path / "truth")
+    assert table[table["validated"]]["designation"].tolist() == ["A1"] * 3
+    (known, withdrawn) = known_at(table, FrameInfo(Path("f"), "f", mjd=places[1].mjd, exposure=60.0), Rules())
+    assert (known["designation"], known["validated"]) == ("A1", True)
+    assert (known["ra"], known["dec"]) == pytest.approx((10.001, 5.0), abs=1e-4)
+    assert (withdrawn["designation"], withdrawn["validated"]) == ("A1 (withdrawn)", False)
+    assert withdrawn["dec"] == pytest.approx(5.01, abs=1e-4)
 
 
 def test_several_observatories_need_a_choice(tmp_path):

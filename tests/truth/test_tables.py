@@ -94,10 +94,12 @@ def test_words_for_none_are_no_names_in_ades(tmp_path, none):
     assert known(tmp_path / "truth", "\n".join([ADES, *rows])) == {"A": True, "NA": True, "2004 JQ12": True}
 
 
-@pytest.mark.parametrize(("mark", "validated"), [("X", False), ("", True), ("nan", True), ("None", True)])
-def test_no_mark_withdraws_nothing(tmp_path, mark, validated):
+@pytest.mark.parametrize(
+    ("mark", "objects"), [("X", {"A (withdrawn)": False}), *((none, {"A": True}) for none in ("", "nan", "None"))]
+)
+def test_no_mark_withdraws_nothing(tmp_path, mark, objects):
     text = f"{ADES}|deprecated|mag\n|||A|950|2024-01-01T22:00:00Z|1|2|{mark}|null\n"
-    assert known(tmp_path / "truth", text) == {"A": validated}
+    assert known(tmp_path / "truth", text) == objects
 
 
 @pytest.mark.parametrize("day", ["2024-01-01", "20240101", "2024-W01-1"])
