@@ -36,8 +36,10 @@ def rows(text: str) -> Iterator[Found]:
         raise UnusableError(f"is not XML ({error.msg})", place=f"line {error.lineno}") from error
     if root.getroottree().docinfo.internalDTD is not None:
         raise UnusableError("has a document type (DOCTYPE), and ADES has none")
+    for element in root.iter("{*}*"):  # ADES has no namespace; what some programs write does not matter
+        element.tag = etree.QName(element).localname
     if next(root.iter(OPTICAL, *OTHERS), None) is None:
-        first = etree.QName(root).localname
+        first = root.tag
         raise UnusableError(f"is XML without an observation (its first element is {first:.60})", "ADES, as <optical>")
     for element in root.iter(OPTICAL, *OTHERS):
         place = f"line {element.sourceline}"

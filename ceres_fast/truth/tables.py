@@ -54,17 +54,21 @@ def _read(text: str) -> Table:
         raise UnusableError("has no rows", EXPECTED)
     if max(map(len, text.split("\n"))) > LONGEST_LINE:
         raise UnusableError("is no table (its lines are too long)", EXPECTED)
-    ecsv = text.startswith("# %ECSV")
     header = text.lstrip("\n").split("\n", 1)[0]
-    kind = "ecsv" if ecsv else "csv" if "," in header and not header.startswith("#") else None
+    read_as = {}
+    if text.startswith("# %ECSV"):
+        read_as = {"format": "ecsv"}
+    elif not header.startswith("#") and (mark := next((mark for mark in ",;" if mark in header), "")):
+        # A row that was commented out would be an object. Where semicolons part columns, numbers have decimal commas.
+        read_as = {"format": "csv", "delimiter": mark, "comment": "#"}
+        text = text if mark == "," else text.replace(",", ".")
     try:
         # As text, where no type is declared: as numbers, the names 12E3 and 12000 would be one, and 433 were 433.0.
-        read_as = {"format": kind} if kind else {}
         return ascii_tables.read(text.split("\n"), converters={"*": str}, **read_as)
     except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
         reason = (str(error) or type(error).__name__).strip().splitlines()[0]
         # Where it had to guess, astropy lists what it tried, and that says nothing of the file.
-        raise UnusableError(f"is no table ({reason})" if kind else "is in no format known here", EXPECTED) from error
+        raise UnusableError(f"is no table ({reason})" if read_as else "is in no format known here", EXPECTED) from error
 
 
 def _texts(name: str, column: Any) -> list[str]:

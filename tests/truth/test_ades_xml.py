@@ -1,5 +1,7 @@
 """ADES as XML: only what is in the file is read, and attacks are refused."""
 
+import re
+
 import pytest
 
 from ceres_fast.errors import InputError
@@ -27,6 +29,16 @@ def test_what_is_missing_is_named():
 def test_other_kinds_are_no_positions():
     text = xml([ROW]).replace("</obsData>", "<radar><permID>433</permID></radar><offset/></obsData>")
     assert [each.values is None for each in rows(text)] == [False, True, True]
+
+
+@pytest.mark.parametrize("prefix", ["", "a:"])
+def test_a_namespace_does_not_matter(prefix):
+    text = xml([ROW]).replace("</obsData>", "<radar/></obsData>")
+    namespace = prefix.rstrip(":") and f":{prefix[:-1]}"
+    text = text.replace("</", f"</{prefix}").replace("<ades ", f'<ades xmlns{namespace}="http://example.invalid/ades" ')
+    text = re.sub(r"<(?=[a-zA-Z]+[ >/])", f"<{prefix}", text)
+    position, radar = rows(text)
+    assert (position.values, radar.values) == (next(rows(xml([ROW]))).values, None)
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,23 @@ def test_units_and_times_of_a_table_are_converted(tmp_path, kind):
     np.testing.assert_allclose(mjd, np.array([60310.9, 60310.91]) - 37 / 86400, atol=1e-9)
 
 
+@pytest.mark.parametrize("mark", [",", ";"])
+def test_a_row_that_was_commented_out_is_no_object(tmp_path, mark):
+    lines = ["designation,mjd,ra,dec", "A,60310.9,10,5", "#B,60310.9,11,5", "# C was a star", "D#1,60310.9,12,5"]
+    text = "\n".join(lines).replace(",", mark)
+    assert known(tmp_path / "truth", text) == {"A": True, "D#1": True}
+
+
+def test_a_table_of_a_spreadsheet_with_decimal_commas_is_read(tmp_path):
+    (tmp_path / "truth").write_text(
+        "designation;mjd;ra;dec;magnitude\n2024 AB;60310,9;10,5;-5,25;\nB;60310,9;1;2;20,5\n"
+    )
+    table = read_truth(tmp_path / "truth")
+    assert table["designation"].tolist() == ["2024 AB", "B"]
+    assert [table[name][0] for name in ("mjd", "ra", "dec")] == [60310.9, 10.5, -5.25]
+    np.testing.assert_equal(table["magnitude"], [np.nan, 20.5])
+
+
 def test_of_columns_that_differ_in_case_the_small_one_is_meant(tmp_path):
     (tmp_path / "truth").write_text("designation,ra,RA,mjd,dec,DEC\nA,10,0.67,60310.9,5,+5\n")
     assert read_truth(tmp_path / "truth")["ra"].tolist() == [10]
