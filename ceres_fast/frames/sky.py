@@ -25,6 +25,16 @@ _HARMLESS = ("made the change", "RADECSYS", "deprecated", "MJD-OBS =")
 _NUMBERS = re.compile(r"(CRVAL|CRPIX|CDELT|CROTA)[12]|(CD|PC|PV)[12]_\d+|(A|B|AP|BP)_(ORDER|\d_\d)|LONPOLE|LATPOLE")
 """Keywords of coordinates whose values are numbers; astropy takes those that are text for missing, and so for 0."""
 
+_LINEAR = re.compile(r"CRPIX|CD|PC")
+"""Those that cannot be left out where they are there, but say that they are not known."""
+
+_FORTRAN = re.compile(r"= *[-+.\d]+[dD]")
+"""A number with the exponent of double precision."""
+
+MOST_DISTORTED = 2.0
+"""How many times larger or smaller a distortion may make a pixel in the middle of a frame. One that does more is none:
+polynomials of which a part is lost put all detections at one place, where they seem to stay."""
+
 
 def celestial(header: fits.Header) -> tuple[WCS | None, tuple[Doubt, ...]]:
     """Return the coordinates of a header, None where it has none that can be used; and what is odd about them.
@@ -37,7 +47,7 @@ def celestial(header: fits.Header) -> tuple[WCS | None, tuple[Doubt, ...]]:
     with _notices() as notices:
         try:
             # The planes of a cube that no card describes are none of the sky, and polynomials are refused beside them.
-            header = _with_numbers(header)
+            header = _as_tpv(_with_numbers(header))
             planes = header.get("NAXIS", 0) > 2 and "CTYPE3" not in header
             wcs = _of_the_sky(WCS(header, naxis=2 if planes else None))
             problem = "are not of the sky" if wcs is None else _problem(header, wcs)
@@ -80,22 +90,47 @@ def to_pixels(wcs: WCS, ra: ArrayLike, dec: ArrayLike, origin: int = 1) -> tuple
 
 
 def _with_numbers(header: fits.Header) -> fits.Header:
-    """Return a header where numbers of coordinates that were written as text are numbers."""
-    texts = [key for key in header if _NUMBERS.fullmatch(key) and isinstance(header[key], str)]
-    if not texts:
+    """Return a header where numbers of coordinates that were written as text, or with a D as in Fortran, are numbers.
+
+    Of 1.5D+02, which the FITS standard allows, wcslib reads 1.5.
+    """
+    odd = {
+        place: value
+        for place, card in enumerate(header.cards)
+        if _NUMBERS.fullmatch(card.keyword)
+        and (isinstance(card.value, str) or _FORTRAN.search(card.image))
+        and not math.isnan(value := _number(card.value))
+    }
+    if not odd:
+        return header
+    cards = enumerate(header.cards)
+    return fits.Header([fits.Card(card.keyword, odd[place]) if place in odd else card for place, card in cards])
+
+
+def _as_tpv(header: fits.Header) -> fits.Header:
+    """Return a header where polynomials of TPV are called so, and are whole.
+
+    SCAMP calls them TAN, which has no parameter of the declination, and wcslib takes some of these for others of TAN.
+    Of TPV the linear terms are 1 where they are left out; wcslib takes them for 0 (FITS convention "TPV World
+    Coordinate System").
+    """
+    types = [word_of(header, f"CTYPE{axis}") for axis in (1, 2)]
+    if "DEC--TAN" in types and any(key.startswith(f"PV{types.index('DEC--TAN') + 1}_") for key in header):
+        types = [kind.replace("-TAN", "-TPV") for kind in types]
+    if not all(kind.endswith("-TPV") for kind in types):
         return header
     header = header.copy()
-    for key in texts:
-        if not math.isnan(value := _number(header, key)):
-            header[key] = value
+    for axis, kind in enumerate(types, start=1):
+        header[f"CTYPE{axis}"] = kind
+        header.setdefault(f"PV{axis}_1", 1.0)
     return header
 
 
-def _number(header: fits.Header, keyword: str) -> float:
-    """Return the value of a card, NaN where it is none: what begins with a number (12:34:56) is not one."""
+def _number(value: object) -> float:
+    """Return the value of a card, NaN where it is no number: what begins with one (12:34:56) is not one."""
     try:
-        return float(header[keyword])
-    except (KeyError, TypeError, ValueError):
+        return float(str(value).upper().replace("D", "E"))
+    except ValueError:
         return math.nan
 
 
@@ -110,8 +145,8 @@ def _problem(header: fits.Header, wcs: WCS) -> str:
     """Return why coordinates cannot be used, "" where they can."""
     if not any(keyword.startswith(("CDELT", "CD1_", "CD2_", "PC1_", "PC2_")) for keyword in header):
         return "have no scale (no CDELT, CD or PC)"
-    texts = [key for key in header if _NUMBERS.fullmatch(key) and word_of(header, key)]
-    if odd := [key for key in ("CRVAL1", "CRVAL2", *texts) if math.isnan(_number(header, key))]:
+    texts = [key for key in header if _NUMBERS.fullmatch(key) and (_LINEAR.match(key) or word_of(header, key))]
+    if odd := [key for key in ("CRVAL1", "CRVAL2", *texts) if math.isnan(_number(header.get(key)))]:
         what = shown(header, odd[0]) if odd[0] in header else f"no {odd[0]}"
         return f"cannot be read ({what}; expected a number)"
     if wcs.wcs.lngtyp.strip() != "RA":
@@ -119,8 +154,19 @@ def _problem(header: fits.Header, wcs: WCS) -> str:
     scale, (low, high) = pixel_scale(wcs), QUANTITIES["pixel_scale"].plausible
     if not low <= scale <= high:
         return f"have {scale:.3g} arcsec per pixel; expected {low:g} to {high:g}"
+    if not scale / MOST_DISTORTED <= (distorted := _scale_in_the_middle(header, wcs)) <= scale * MOST_DISTORTED:
+        return f"have {distorted:.3g} arcsec per pixel in the middle of the frame, and {scale:.3g} without distortion"
     wcs_to_celestial_frame(wcs)
     return ""
+
+
+def _scale_in_the_middle(header: fits.Header, wcs: WCS) -> float:
+    """Return the side of a pixel in the middle of a frame with all distortions, arcsec; NaN where it has no place."""
+    middle = [header.get(f"NAXIS{axis}", reference) for axis, reference in zip((1, 2), wcs.wcs.crpix, strict=True)]
+    ra, dec = np.radians(to_sky(wcs, middle[0] / 2 + np.array([0, 1, 0]), middle[1] / 2 + np.array([0, 0, 1])))
+    places = np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=1)
+    area = float(np.linalg.norm(np.cross(places[1] - places[0], places[2] - places[0])))
+    return math.degrees(math.sqrt(area)) * 3600
 
 
 @contextmanager
