@@ -239,8 +239,8 @@ def _of_observatory(table: Table, observatory: str | None, path: Path, counts: C
 def _without_copies(table: Table, path: Path, problems: Problems, counts: Counter[str]) -> Table:
     """Leave out observations that are there twice, and report those of one object at one time in two places.
 
-    Where such are not refused, neither can be trusted: they are objects of their own then, not validated. So are
-    withdrawn observations: whatever is seen there, the path of the asteroid does not lead through it.
+    Where such are not refused, neither can be trusted: they are objects of their own then, not validated. So is each
+    withdrawn observation: whatever is seen there, the path of the asteroid does not lead through it.
     """
     order = np.lexsort((~table["validated"], table["mjd"], table["designation"]))
     names, mjd, ra, dec = (np.asarray(table[name])[order] for name in ("designation", "mjd", "ra", "dec"))
@@ -252,7 +252,7 @@ def _without_copies(table: Table, path: Path, problems: Problems, counts: Counte
     copies = np.where(replaced[:-1] & ~replaced[1:], order[:-1], order[1:])[same & near]
     counts["truth_duplicates"] += len(copies)
     designation = table["designation"].astype(object)
-    designation[np.asarray(table["withdrawn"])] += " (withdrawn)"
+    apart = set(np.flatnonzero(table["withdrawn"]).tolist())
     for one, other in zip(order[:-1][same & ~near], order[1:][same & ~near], strict=True):
         if table["validated"][one] and table["validated"][other]:
             problem = (
@@ -261,9 +261,9 @@ def _without_copies(table: Table, path: Path, problems: Problems, counts: Counte
             error = UnusableError(problem, "one place of an object at a time")
             problems.report(_input_error(path, error, str(table["place"][other])), counts, "truth_contradictions")
             table["validated"][one] = table["validated"][other] = False
-        for row in (one, other):
-            if not table["validated"][row]:
-                designation[row] = f"{table['designation'][row]} ({table['place'][row]})"
+        apart |= {row for row in (one, other) if not table["validated"][row]}
+    for row in apart:
+        designation[row] = f"{table['designation'][row]} ({table['place'][row]})"
     table["designation"] = designation.astype(str)
     kept = np.ones(len(table), bool)
     kept[copies] = False

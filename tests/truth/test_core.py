@@ -10,6 +10,7 @@ from astropy.table import Table
 from ceres_fast.console import warnings_kept
 from ceres_fast.errors import InputError
 from ceres_fast.frames.info import FrameInfo
+from ceres_fast.selection.match import match_known
 from ceres_fast.selection.rules import Rules
 from ceres_fast.selection.tracks import known_at
 from ceres_fast.truth import read_truth, write_truth
@@ -194,19 +195,29 @@ def test_a_correction_stays_whether_what_it_replaces_is_earlier_or_later(tmp_pat
 def test_a_withdrawn_observation_does_not_bend_the_path_of_its_asteroid(tmp_path, name):
     places = [Row("A1", 60310.90 + 0.01 * step, 10.0 + 0.001 * step, 5.0) for step in range(4)]
     places[1] = places[1]._replace(dec=5.01)
+    withdrawn = [place.dec > 5 for place in places]
     if name == "mpc80":
-        text = "\n".join(mpc80(place, kind="X" if place.dec > 5 else "C") for place in places)
+        lines = [mpc80(place, kind="X" if mark else "C") for place, mark in zip(places, withdrawn, strict=True)]
     else:
-        lines = [psv_line(place) + ("|X" if place.dec > 5 else "|") for place in places]
-        text = "\n".join([PSV_COLUMNS + "|deprecated", *lines])
-    (tmp_path / "truth").write_text(text)
+        marked = [psv_line(place) + ("|X" if mark else "|") for place, mark in zip(places, withdrawn, strict=True)]
+        lines = [PSV_COLUMNS + "|deprecated", *marked]
+    (tmp_path / "truth").write_text("\n".join(lines))
     table = read_truth(tmp_path / "truth")
     assert table[table["validated"]]["designation"].tolist() == ["A1"] * 3
-    (known, withdrawn) = known_at(table, FrameInfo(Path("f"), "f", mjd=places[1].mjd, exposure=60.0), Rules())
+    known, other = known_at(table, FrameInfo(Path("f"), "f", mjd=places[1].mjd, exposure=60.0), Rules())
     assert (known["designation"], known["validated"]) == ("A1", True)
     assert (known["ra"], known["dec"]) == pytest.approx((10.001, 5.0), abs=1e-4)
-    assert (withdrawn["designation"], withdrawn["validated"]) == ("A1 (withdrawn)", False)
-    assert withdrawn["dec"] == pytest.approx(5.01, abs=1e-4)
+    assert (other["designation"], other["validated"]) == (f"A1 (line {2 + (name == 'psv')})", False)
+    assert other["dec"] == pytest.approx(5.01, abs=1e-4)
+
+
+def test_withdrawn_observations_contest_no_other_place_of_their_asteroid(tmp_path):
+    places = [Row("A1", 60310.90 + 0.01 * step, 10.0 + 0.001 * step, 5.0) for step in range(5)]
+    lines = [mpc80(place, kind="X" if step % 2 else "C") for step, place in enumerate(places)]
+    (tmp_path / "truth").write_text("\n".join(lines))
+    known = known_at(read_truth(tmp_path / "truth"), FrameInfo(Path("f"), "f", mjd=places[2].mjd, exposure=60), Rules())
+    matches = match_known(known, np.array([10.002]), np.array([5.0]), Rules())
+    assert known["designation"][matches.asteroid].tolist() == ["A1"]
 
 
 def test_several_observatories_need_a_choice(tmp_path):

@@ -112,7 +112,7 @@ def test_words_for_none_are_no_names_in_ades(tmp_path, none):
 
 
 @pytest.mark.parametrize(
-    ("mark", "objects"), [("X", {"A (withdrawn)": False}), *((none, {"A": True}) for none in ("", "nan", "None"))]
+    ("mark", "objects"), [("X", {"A (line 2)": False}), *((none, {"A": True}) for none in ("", "nan", "None"))]
 )
 def test_no_mark_withdraws_nothing(tmp_path, mark, objects):
     text = f"{ADES}|deprecated|mag\n|||A|950|2024-01-01T22:00:00Z|1|2|{mark}|null\n"
