@@ -24,6 +24,14 @@ def exists(code: str) -> bool:
     return code in _codes()
 
 
+def moves(code: str) -> bool:
+    """Tell whether an observatory is elsewhere at each time, in space or roving; false where there is no list."""
+    try:
+        return exists(code) and "cos" not in _codes()[code]
+    except ModuleNotFoundError:  # classifying needs none
+        return False
+
+
 def source() -> str:
     """Return which list of codes is installed, and of what date it is, for messages."""
     return f"the list of {version(PACKAGE)} (package {PACKAGE})"

