@@ -22,6 +22,9 @@ _EXTENSION = b"XTENSION"
 _BLOCK, _CARD = 2880, 80
 _LONGEST_HEADER = 100 * _BLOCK
 
+_MISPLACED = re.compile(r"(?!COMMENT|HISTORY)[\w-]{1,8}[ \t]*=[^ ]")
+"""A card whose value begins where none may, as in EXPTIME=60: astropy takes it for one without a value."""
+
 
 def fits_files(folder: Path) -> list[Path]:
     """Return the FITS files in a folder, searched recursively, sorted; hidden files and folders are passed over."""
@@ -115,6 +118,8 @@ def writable_header(header: fits.Header, place: Path | str) -> fits.Header:
 
 
 def _is_readable(card: fits.Card) -> bool:
+    if _MISPLACED.match(card._image or ""):
+        return False
     try:
         card.value, card.comment  # noqa: B018 - astropy reads a card when its value is asked for
     except (fits.VerifyError, ValueError):
@@ -124,7 +129,7 @@ def _is_readable(card: fits.Card) -> bool:
 
 def _as_text(card: fits.Card) -> fits.Card | None:
     # As it stands in the file: `card.image` repairs it first, and raises where it cannot.
-    written = "".join(letter for letter in card._image or "" if " " <= letter <= "~")
+    written = "".join(letter for letter in (card._image or "").replace("\t", " ") if " " <= letter <= "~")
     keyword, _, rest = written.partition("=")
     value, _, comment = rest.partition(" /")
     if not (keyword := keyword.strip()) or keyword.startswith("CONTINUE"):

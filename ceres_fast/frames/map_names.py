@@ -19,8 +19,8 @@ KINDS: Mapping[Kind, str] = {
     "bad": "bpm badpix badpixel badpixels",
     "mask": "mask masks msk mskimg bimsk dq dqmask flag flags flg",
     "other": "rms var variance err error unc uncimg uncert uncertainty sky background bkg wt expmap expwt ctx area seg "
-    "segm segmentation wcsdvarr d2imarr samp time con cov coverage std stdev sigma psf psfimage diffimgpsf "
-    "sciimgdaopsfcent thumb thumbnail",
+    "segm segmap segmentation objmask wcsdvarr d2imarr samp time con cov coverage std stdev sigma psf psfimage "
+    "diffimgpsf sciimgdaopsfcent thumb thumbnail",
 }
 """Kinds of maps, and the words for them in the names of files and of extensions. A "wt" is a weight to some and a
 variance to others (Pan-STARRS), "conf" the confidence of CASU's pipeline, WCSDVARR and D2IMARR hold distortions, SAMP

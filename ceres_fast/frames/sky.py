@@ -16,7 +16,7 @@ from astropy.wcs import WCS, FITSFixedWarning
 from astropy.wcs.utils import proj_plane_pixel_area, wcs_to_celestial_frame
 from numpy.typing import ArrayLike
 
-from .headers.cards import Doubt, shown, word_of
+from .headers.cards import Doubt, contradiction, shown, word_of
 from .headers.quantities import QUANTITIES
 
 _HARMLESS = ("made the change", "RADECSYS", "deprecated", "MJD-OBS =")
@@ -58,6 +58,10 @@ def celestial(header: fits.Header) -> tuple[WCS | None, tuple[Doubt, ...]]:
         types = ", ".join(f"CTYPE{axis}" for axis in (1, 2) if f"CTYPE{axis}" in header)
         # First, because of several doubts about one thing the first is what a user is shown.
         return None, (Doubt("WCS", f"the coordinates ({shown(header, types)}) {problem}; they are not used"), *doubts)
+    several = [
+        text for key in dict.fromkeys(filter(_NUMBERS.fullmatch, header)) if (text := contradiction(header, key))
+    ]
+    doubts += [Doubt("WCS", f"{text}; the last is used") for text in several[:1]]
     if wcs.sip is None and "A_ORDER" in header:  # astropy's notice says of these that they are used
         doubts = [doubt for doubt in doubts if "SIP" not in doubt.text]
         doubts.append(Doubt("A_ORDER", f"polynomials of SIP are ignored beside {shown(header, 'CTYPE1')}"))

@@ -39,6 +39,7 @@ def test_every_kind_has_words_but_the_picture():
         ("TIME", "other", ""),
         ("CON", "other", ""),
         ("PSFIMAGE", "other", ""),
+        ("OBJMASK", "other", ""),
         ("SCI", None, "sci"),
         ("MASKED", None, "masked"),
         ("im_2", None, "im_2"),

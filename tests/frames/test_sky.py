@@ -247,6 +247,15 @@ def test_another_equinox_is_said():
     assert celestial(distorted("TAN", EQUINOX=2018.8, RADESYS="ICRS"))[1] == ()
 
 
+def test_coordinates_that_are_there_twice_are_said():
+    header = distorted("TAN")
+    header.append(("CRVAL1", 10.0), end=True)
+    header.append(("CRVAL2", CENTRE[1]), end=True)
+    wcs, doubts = celestial(header)
+    assert wcs.wcs.crval.tolist() == [10, CENTRE[1]]
+    assert [doubt.text for doubt in doubts] == ["CRVAL1 is there 2 times (150.0, 10.0); the last is used"]
+
+
 def test_no_places_are_no_places():
     wcs, _ = celestial(distorted("TAN"))
     for convert in (to_sky, to_pixels):

@@ -115,6 +115,13 @@ def raw_number(header: fits.Header, keyword: str) -> tuple[float, float]:
     return number, max(10.0**-decimals if abs(decimals) < 300 else 0.0, math.ulp(number))
 
 
+def contradiction(header: fits.Header, keyword: str) -> str:
+    """Return the values of a keyword that is there several times with different ones, for a message; else ""."""
+    times = header.count(keyword) if keyword in header else 0
+    values = list(dict.fromkeys(str(header[keyword, number]) for number in range(times)))
+    return f"{keyword} is there {times} times ({', '.join(values):.60})" if len(values) > 1 else ""
+
+
 def shown(header: fits.Header, keywords: str) -> str:
     """Return keywords, as `Found.origin` names them, with their values for a message: ``SEEING = -999``."""
     found = []

@@ -47,7 +47,8 @@ SCALES = {
 0.9 s from UTC, is not told from it."""
 
 _SCALE_WORDS = re.compile(r"\b(UTC?|UT1|GMT|TAI|TT|TDB|TCB|TCG)\b")
-_LOCAL = re.compile(r"\blocal\b", re.I)
+_LOCAL = re.compile(r"\b(?:local|beijing)\b", re.I)
+_ZONE = re.compile(r"\b(?:UTC?|GMT)\s?[-+]\s?0?[1-9]")
 """How the comment of a card says in which scale its time is; GPS is where a UTC comes from."""
 
 GPS_BEHIND_TAI = 19 / 86400
@@ -141,7 +142,10 @@ def middle(header: fits.Header, exposure: float, also: Sequence[str] = ()) -> Fo
     if not moments:
         return Found(math.nan, "", tuple(doubts))
     half = exposure / 2 / 86400 if exposure > 0 else math.nan
-    if math.isnan(half) and (span := _span(moments)) is not None:
+    if (span := _span(moments)) is not None and (math.isnan(half) or 0 < span[2] < exposure / 1.5 - CONTRADICTION):
+        if half > 0:
+            text = f"{span[1]} are {span[2]:,.0f} s apart, and an exposure time of {exposure:g} s is longer than that"
+            doubts.append(Doubt(span[1], f"{text}; the middle between them is used"))
         return Found(*span[:2], tuple(doubts))
     if math.isnan(half) and moments[0].of != "middle":
         text = f"{moments[0].origin} is the {moments[0].of} of an exposure whose length is not known; it is taken for "
@@ -165,7 +169,7 @@ def middle(header: fits.Header, exposure: float, also: Sequence[str] = ()) -> Fo
         elif other.of != "end" and apart > first.precision + other.precision + CONTRADICTION:
             text = f"{shown(header, first.origin)} and {shown(header, other.origin)} differ by {apart:,.0f} s"
             doubts.append(Doubt(other.origin, f"{text}; {first.origin} is used"))
-    if (span := _span(moments)) is not None and span[2] > 1.5 * exposure + 60:
+    if span is not None and span[2] > 1.5 * exposure + 60:
         text = f"{span[1]} are {span[2]:,.0f} s apart and the exposure time is {exposure:g} s; if this is a stack, the"
         doubts.append(Doubt(span[1], f"{text} middle is not known. It is taken for one exposure from the start on"))
     return Found(first.mjd, first.origin + _of_other_part(first), tuple(doubts))
@@ -270,7 +274,7 @@ def _scale_of_card(header: fits.Header, keyword: str, doubts: list[Doubt]) -> st
     """Return the time scale that the comment of a card names, UTC where it names none, or several."""
     comment = note_of(header, keyword)
     named = {SCALES[word.lower()] for word in _SCALE_WORDS.findall(comment)}
-    if not named and _LOCAL.search(comment):
+    if _ZONE.search(comment) or (not named and _LOCAL.search(comment)):
         text = f"{shown(header, keyword)} is local time, as its comment says ({comment:.60}); it is taken for UTC"
         doubts.append(Doubt(keyword, text))
     return named.pop() if len(named) == 1 else "utc"

@@ -9,7 +9,7 @@ from astropy.wcs import WCS
 
 from ..camera import GENERIC, Camera
 from ..sky import pixel_scale
-from .cards import Doubt, Found
+from .cards import Doubt, Found, contradiction
 from .no_sky import why_no_sky
 from .quantities import QUANTITIES, TEXT_KEYWORDS, gain_of_pixels, number, scale_of_optics, text
 from .times import middle
@@ -40,7 +40,15 @@ def understand(header: fits.Header, wcs: WCS | None = None, camera: Camera = GEN
     names: dict[str, Found[Any]] = {name: text(header, name, camera) for name in TEXT_KEYWORDS}
     time = middle(header, known["exposure"], camera.keywords.get("time", ()))
     sky = why_no_sky(header, found["exposure"], camera)
-    return {**names, **found, "mjd": time, "no_sky": Found(sky, sky.partition(" ")[0])}
+    said = {**names, **found, "mjd": time, "no_sky": Found(sky, sky.partition(" ")[0])}
+    return {name: _with_doubts(each, _contradictions(header, each.origin)) for name, each in said.items()}
+
+
+def _contradictions(header: fits.Header, origin: str) -> tuple[Doubt, ...]:
+    """Return doubts about the keywords of a value that are there several times, with different values."""
+    keywords = origin.partition(" (")[0].split(", ")
+    said = [(keyword, text) for keyword in keywords if (text := contradiction(header, keyword))]
+    return tuple(Doubt(keyword, f"{text}; the first is used") for keyword, text in said)
 
 
 def _with_doubts(found: Found, doubts: tuple[Doubt, ...]) -> Found:

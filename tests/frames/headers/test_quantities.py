@@ -83,6 +83,17 @@ def test_what_a_header_does_not_know_is_absent():
         assert text(header(OBJECT=unknown), "field").value == ""
 
 
+def test_a_card_that_is_there_twice_with_different_values_is_said():
+    cards = [("EXPTIME", 60.0), ("EXPTIME", 600.0), ("GAIN", 2.5), ("GAIN", 2.5), ("FILTER", "r"), ("FILTER", "g")]
+    found = understand(fits.Header(cards))
+    assert (found["exposure"].value, found["filter"].value) == (60, "r")
+    assert [each.text for each in found["exposure"].doubts] == [
+        "EXPTIME is there 2 times (60.0, 600.0); the first is used"
+    ]
+    assert [each.about for each in found["filter"].doubts] == ["FILTER"]
+    assert found["gain"].doubts == ()
+
+
 def test_names_are_text_without_blanks():
     assert text(header(FIELD=570), "field").value == "570"
     assert text(header(OBJECT="  ", FIELD="F 1 "), "field").value == "F 1"

@@ -136,6 +136,26 @@ def test_gps_is_19_seconds_behind_tai():
     assert middle_of(60, TIMESYS="GPS", MJD_MID=60000.5).value == pytest.approx(60000.5 - 18 / 86400, abs=1e-9)
 
 
+@pytest.mark.parametrize("comment", ["Beijing time (UTC+8)", "start, UTC+08:00", "[GMT -7]"])
+def test_a_zone_in_a_comment_is_said(comment):
+    assert "is local time" in middle_of(60, DATE_OBS=("2023-02-25T12:00:00", comment)).doubts[0].text
+
+
+@pytest.mark.parametrize("comment", ["UTC", "UTC+00:00", "UTC - 0.5 s", "UTC (TAI-37)"])
+def test_utc_in_a_comment_is_no_zone(comment):
+    assert middle_of(60, DATE_OBS=("2023-02-25T12:00:00", comment)).doubts == ()
+
+
+def test_an_exposure_time_that_is_longer_than_the_exposure_is_not_used():
+    """Some programs write milliseconds without a word."""
+    found = middle_of(60000, DATE_OBS="2023-02-25T11:59:30.0", DATE_END="2023-02-25T12:00:30.0")
+    assert found.value == pytest.approx(60000.5, abs=1e-9)
+    assert "60 s apart, and an exposure time of 60000 s is longer than that" in found.doubts[0].text
+    assert middle_of(60, DATE_OBS="2023-02-25T11:59:30", DATE_END="2023-02-25T12:00:29").doubts == ()
+    same = middle_of(60, DATE_OBS="2023-02-25T11:59:30", DATE_END="2023-02-25T11:59:30")
+    assert same.value == pytest.approx(60000.5, abs=1e-9)
+
+
 def test_what_says_utc_is_utc_whatever_the_time_scale():
     assert middle_of(60, TIMESYS="TAI", DATE_AVG="2023-02-25T12:00:00Z").value == pytest.approx(60000.5, abs=1e-9)
     clock = middle_of(60, TIMESYS="TAI", DATE_OBS="2023-02-25", UTSTART=("12:00:00", "middle"))
