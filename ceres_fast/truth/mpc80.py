@@ -17,7 +17,7 @@ from . import observatories
 from .designations import canonical
 from .found import FIRST_CCD, Found, Remark, UnusableError
 
-HEADER = re.compile(r"(COD|CON|OBS|MEA|TEL|NET|BND|COM|NUM|ACK|AC2)( |$)|-----")
+HEADER = re.compile(r"(COD|CON|OBS|MEA|TEL|NET|BND|COM|NUM|TYP|ACK2?|AC2)( |$)|-----")
 """Lines of a report that are not observations."""
 
 COMMENT = "#"

@@ -322,7 +322,7 @@ def test_old_observations_may_have_no_time():
 def test_header_lines_are_passed_over_and_nothing_is_printed():
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
-        good, problems = read(report([ROW]) + "\n----- end -----\nNUM 1\nCOD\n")
+        good, problems = read(report([ROW]) + "\n----- end -----\nNUM 1\nTYP NEO\nACK2 a@b.org\nCOD\n")
     assert (len(good), problems, out.getvalue()) == (1, [], "")
 
 
