@@ -81,10 +81,10 @@ class OnnxRuntimeEngine(BatchedEngine):
             # A part is run whole by the thread that takes it. ONNX Runtime's own threads would share out each operator:
             # they wait for each other after each, longer than a small network computes, and the last digits of a
             # stamp's logarithms would depend on where in the batch a thread's share ends.
-            outputs = list((map if len(parts) == 1 else self._pool.map)(self._part, parts))
+            outputs = np.concatenate(list((map if len(parts) == 1 else self._pool.map)(self._part, parts)))
         except Exception as error:  # ONNX Runtime's errors share no other base class
             raise InputError(self.path, f"failed on {len(batch)} stamps ({short(error)})") from error
-        return np.concatenate(outputs)[: len(batch)]
+        return outputs[: len(batch)]
 
     def _part(self, stamps: np.ndarray) -> Any:
         return self._session.run([OUTPUT], {INPUT: stamps})[0]

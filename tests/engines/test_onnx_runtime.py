@@ -207,6 +207,20 @@ def test_outputs_of_another_shape_are_refused(tmp_path: Path) -> None:
         OnnxRuntimeEngine(written(tmp_path, made)).predict(stamps(2), raw=True)
 
 
+def test_an_output_whose_shape_depends_on_the_stamps_is_refused(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Flatten", ["stamp"], ["flat"]),
+        helper.make_node("NonZero", ["flat"], ["where"]),
+        helper.make_node("Cast", ["where"], ["probability"], to=TensorProto.FLOAT),
+    ]
+    made = model(nodes, {}, probabilities=("probability", TensorProto.FLOAT, ["N", "M"]))
+    engine = OnnxRuntimeEngine(written(tmp_path, made), provider="cpu", threads=2)
+    pixels = np.zeros((64, 32, 32), np.float32)
+    pixels[:40] = 1
+    with pytest.raises(InputError, match=r"failed on 64 stamps|shape"):
+        engine.predict(pixels, raw=True)
+
+
 def external(location: str, place: str) -> onnx.ModelProto:
     """A model whose gain is in another file: as an initializer, in a node, or inside a branch."""
     made = peak_model()
