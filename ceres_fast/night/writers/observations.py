@@ -65,7 +65,8 @@ def observations_of(order: Order) -> list[Observation]:
     """Return the observations to report, by tracklet and time.
 
     A tracklet needs `LEAST_EXPOSURES` of different times. Of two detections at one time the likelier is taken. A
-    magnitude in a filter of which the observatory's file names no band is left out, which is said once.
+    magnitude in a filter of which the observatory's file names no band is left out, which is said once. So is the name
+    of a known object where two tracklets have it at one time: it is in one place only.
     """
     rows = order.placed
     rows = rows[np.asarray(rows["meant"], str) != ""]
@@ -102,6 +103,10 @@ def observations_of(order: Order) -> list[Observation]:
         )
         if name not in short
     ]
+    twice = _at_one_time(result)
+    result = [each._replace(permanent="", provisional="") if each.tracklet in twice else each for each in result]
+    if twice:
+        warn(f"tracklets reported without a designation, as others have the same at one time: {len(twice)}")
     _say(short, result, {str(name) for name in rows["filter"]} - bands.keys())
     return result
 
@@ -132,6 +137,15 @@ def iso_time(mjd: float) -> str:
     day, fraction = divmod(mjd, 1)
     moment = MJD_ZERO + timedelta(days=day, milliseconds=round(fraction * DAY))
     return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+def _at_one_time(observations: list[Observation]) -> set[str]:
+    """Return the tracklets that are a known object at a time when another one is it, too."""
+    tracklets: dict[tuple[str, float], set[str]] = {}
+    for each in observations:
+        if designation := each.permanent or each.provisional:
+            tracklets.setdefault((designation, each.mjd), set()).add(each.tracklet)
+    return {name for names in tracklets.values() if len(names) > 1 for name in names}
 
 
 def _hashed(text: str) -> str:

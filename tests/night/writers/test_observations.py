@@ -56,6 +56,18 @@ def test_of_two_detections_at_a_time_the_likelier_is_reported() -> None:
     assert [each.ra for each in reported] == night.detections["ra"][1:4].tolist()
 
 
+def test_two_tracklets_at_one_time_are_not_one_object(capsys: pytest.CaptureFixture[str]) -> None:
+    both = {PLAIN: "(433) Eros", AWKWARD: "433"}
+    apart = observations_of(Order(a_night(), OBSERVATORY, known=both))
+    assert [each.permanent for each in apart] == ["433"] * 7
+    assert "designation" not in capsys.readouterr().err
+    night = a_night(mjd=[61373.1, 61373.2, 61373.3, 61373.4, 61373.3, 61373.5, 61373.6, *[61373.1] * 4])
+    assert [each.permanent for each in observations_of(Order(night, OBSERVATORY, known=both))] == [""] * 7
+    said = " ".join(capsys.readouterr().err.split())
+    assert "reported without a designation, as others have the same at one time: 2" in said
+    assert {each.permanent for each in observations_of(Order(night, OBSERVATORY, known={PLAIN: "433"}))} == {"", "433"}
+
+
 def test_what_was_rejected_or_not_kept_is_not_reported() -> None:
     night = a_night()
     assert {each.tracklet for each in observations_of(Order(night, OBSERVATORY))} == {PLAIN, AWKWARD}
