@@ -83,7 +83,7 @@ def column(catalogue: Catalogue, name: str) -> np.ndarray | None:
         The detections.
     name : str
         As SExtractor names it, in whatever case it is; where the user gave another name (`Catalogue.names`), that one
-        is read.
+        is read. Of vectors, as MAG_APER may be, it is the first number, which has the plain name in ASCII_HEAD.
 
     Raises
     ------
@@ -133,6 +133,11 @@ def _called(table: Table, wanted: str) -> list[str]:
 
 def _numbers(catalogue: Catalogue, name: str) -> np.ndarray:
     values = np.ma.asarray(catalogue.table[name])
+    if values.ndim > 1:
+        if values.dtype.kind == "b" or 0 in values.shape[1:]:
+            problem = f"holds {math.prod(values.shape[1:])} bits or values per row"
+            raise InputError(catalogue.path, problem, row=f"column {name}", expected="a number per row")
+        values = values.reshape(len(values), math.prod(values.shape[1:]))[:, 0]
     if values.dtype.kind in "biuf":
         return np.ma.filled(values.astype(np.float64), np.nan)
     result = np.full(len(values), np.nan)

@@ -93,3 +93,11 @@ def test_columns_that_the_user_names_are_magnitudes_too():
 
 def test_numbers_of_ccds_beyond_belief_are_none():
     assert catalogue(EXT_NUMBER=[1e19, np.nan, 3.0]).part.tolist() == [-1, -1, 2]
+
+
+def test_of_a_vector_the_first_number_is_read_and_bits_are_refused():
+    vectors = catalogue(MAG_AUTO=[[20.0, 19.0, 18.0], [99.0, 19.0, 18.0]], FLAGS=np.zeros((2, 8), bool))
+    np.testing.assert_array_equal(column(vectors, "MAG_AUTO"), [20, np.nan])
+    with pytest.raises(InputError, match=r"F1\.cat, column FLAGS: holds 8 bits or values per row"):
+        column(vectors, "FLAGS")
+    assert column(catalogue(MAG_AUTO=np.zeros((0, 3))), "MAG_AUTO").shape == (0,)
