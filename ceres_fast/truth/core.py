@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -115,6 +116,8 @@ def _text(path: Path) -> str:
         content = path.read_bytes()
     except OSError as error:
         raise InputError(path, f"cannot be read ({error.strerror or error})", expected="a truth table") from error
+    if content.startswith((BOM_UTF16_BE, BOM_UTF16_LE)):  # as PowerShell writes what a program prints
+        content = content.decode("utf-16", errors="replace").encode()
     content = content.replace(DOS_END, b"")
     if not content.strip():
         raise InputError(path, "is empty", expected="observations of known asteroids")

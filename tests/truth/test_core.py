@@ -80,7 +80,7 @@ def test_every_format_says_the_same(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", FORMATS)
-@pytest.mark.parametrize("damage", ["crlf", "cr", "bom", "blank lines", "latin-1"])
+@pytest.mark.parametrize("damage", ["crlf", "cr", "bom", "blank lines", "latin-1", "utf-16"])
 def test_how_lines_end_and_are_encoded_does_not_matter(tmp_path, name, damage):
     text = FORMATS[name](ROWS)
     content = {
@@ -89,6 +89,7 @@ def test_how_lines_end_and_are_encoded_does_not_matter(tmp_path, name, damage):
         "bom": b"\xef\xbb\xbf" + text.encode(),
         "blank lines": text.replace("\n", "\n\n").rstrip("\n").encode(),
         "latin-1": text.replace("A. Person", "Å. Pérson").encode("latin-1"),
+        "utf-16": text.replace("A. Person", "Å. Pérson").encode("utf-16"),
     }[damage]
     (tmp_path / "truth").write_bytes(content)
     assert len(read_truth(tmp_path / "truth")) == 3
