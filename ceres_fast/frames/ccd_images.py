@@ -175,7 +175,7 @@ def _is_of_a_ccd(keyword: str) -> bool:
 
 
 def header_of(hdus: fits.HDUList, layout: Layout, number: int) -> fits.Header:
-    """Return the header of a CCD's image, with what only the primary header says.
+    """Return the header of a CCD's image, with what only the primary header says: a blank card there says nothing.
 
     Coordinates are inherited by the only CCD of a file that has none of its own: several CCDs cannot share them.
     """
@@ -185,6 +185,8 @@ def header_of(hdus: fits.HDUList, layout: Layout, number: int) -> fits.Header:
     primary = readable_header(hdus[0].header)
     if len(layout.ccds) > 1 or "CTYPE1" in header:
         primary = fits.Header([card for card in primary.cards if not _WCS.fullmatch(card.keyword)])
+    for keyword in [key for key in primary if key and key in header and not word_of(header, key)]:
+        del header[keyword]
     header.extend(primary, unique=True, strip=True)
     return header
 

@@ -120,3 +120,13 @@ def test_the_cube_of_which_exposures_were_combined_is_no_ccd(tmp_path):
     """JWST's CON has one plane per 32 exposures, and so is two-dimensional where there are few."""
     hdus = [fits.ImageHDU(IMAGE, make_header(), name="SCI"), fits.ImageHDU(ONES[None], make_header(), name="CON")]
     assert ccds(write(tmp_path / "i2d.fits", *hdus)) == [1]
+
+
+@pytest.mark.parametrize("blank", ["", "N/A", None])
+def test_a_card_of_an_extension_that_says_nothing_gives_way_to_the_primary_header(tmp_path, blank):
+    said = fits.Header({"OBJECT": "F7", "DATE-OBS": "2023-02-25T12:00:00", "FILTER": "g", "GAIN": 1.5})
+    own = make_header(**{"OBJECT": blank, "DATE-OBS": blank, "FILTER": blank, "GAIN": 2.0})
+    del own["MJD-OBS"]
+    (head,) = read_headers(write(tmp_path / "F1.fits", fits.ImageHDU(IMAGE, own), header=said))
+    assert (head.info.field, head.info.filter, head.info.gain) == ("F7", "g", 2.0)
+    assert head.info.mjd == pytest.approx(60000.5 + 30 / 86400)
