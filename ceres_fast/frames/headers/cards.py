@@ -77,6 +77,9 @@ NOT_KNOWN = frozenset(
 
 _NUMBER = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][-+]?\d+)?)\s*(.*?)\s*$", re.S)
 
+_MORE = re.compile(r"[:,]|[x*+/]\s*\d")
+"""What makes more of a number than it is alone."""
+
 
 def word_of(header: fits.Header, keyword: str) -> str:
     """Return the value of a card as text without blanks around it; empty where there is none, or it says so."""
@@ -103,7 +106,7 @@ def raw_number(header: fits.Header, keyword: str) -> tuple[float, float]:
         return math.nan, math.nan
     text = value if isinstance(value, str) else _as_written(header, keyword, value)
     match = _NUMBER.match(text)
-    if not match or match[2].startswith((":", ",")):  # 0:01:30 is no exposure time of 0, and 60,5 none of 60
+    if not match or _MORE.match(match[2]):  # 0:01:30 is no exposure time of 0, 60,5 none of 60, and 2x60 none of 2
         return math.nan, math.nan
     try:
         number = float(match[1].replace("d", "e").replace("D", "e"))

@@ -33,6 +33,9 @@ CONTRADICTION = 2.0
 _DAY_0 = date(1858, 11, 17).toordinal()
 """The day of MJD 0."""
 
+ZONE, ZONE_WITHIN = 1_800, 60
+"""Seconds; time zones are multiples of half an hour, and two cards of one moment are written within a minute."""
+
 HALF_A_DAY = 43_200
 """Seconds; a Julian date begins at noon."""
 
@@ -73,15 +76,18 @@ NUMBERS = _statements(
 )
 DATES = _statements(
     middle="DATE-AVG DATE-MID DATE_MID",
-    start="DATE-OBS DATE_OBS DATEOBS DATE-BEG DATE_BEG SHUTOPEN UTSHUT",
+    start="DATE-UTC DATE_UTC DATE-OBS DATE_OBS DATEOBS DATE-BEG DATE_BEG SHUTOPEN UTSHUT",
     end="DATE-END DATE_END",
 )
-PLAIN = _statements(start="MJD JD")
+PLAIN = _statements(
+    start="MJD-UTC MJD_UTC JD-UTC JD_UTC MJD JD UTDATE UT-DATE UT_DATE UTCDATE UTC-DATE UTC_DATE UTCSTART"
+)
 """Used where nothing else is there: in some headers they are of the end of the exposure, or of the file."""
 
 CLOCKS = (
     *("UTSTART", "UTC-OBS", "UT-OBS", "UTC_OBS", "UT_OBS", "TIME-OBS", "TIME_OBS", "UTOBS", "UTCOBS"),
     *("UT", "UTC", "TIME-BEG", "UT-START", "TM-START", "UT-TIME", "UT_TIME", "UTTIME", "UT_START", "UT-STR", "UTC-STR"),
+    *("UTC-TIME", "UTC_TIME", "UTCTIME", "UTCSTART"),
     "TAIHMS",
 )
 """Keywords with the time of day, where the one with the date has no time; of the start of the exposure."""
@@ -203,7 +209,8 @@ def _moments(header: fits.Header, also: Sequence[str], doubts: list[Doubt]) -> I
             continue  # EXPSTART of some telescopes is a time of day
         # A camera's own keyword may hold either, and "2019-10-27T01:02:03" begins with a number.
         dated = statement.keyword in dates or read_date(word_of(header, statement.keyword)) is not None
-        here = scale or _scale_of_card(header, statement.keyword, doubts)
+        says_utc = statement.keyword.startswith("UT") or statement.keyword.endswith("UTC")
+        here = "utc" if says_utc else scale or _scale_of_card(header, statement.keyword, doubts)
         by_number = not dated and not math.isnan(raw_number(header, statement.keyword)[0])
         found = (_by_number if by_number else _by_date)(header, statement.keyword, here)
         if isinstance(found, Doubt):
@@ -251,6 +258,7 @@ def _by_date(header: fits.Header, keyword: str, scale: str) -> Stated | Doubt:
         return Doubt(keyword, f"{shown(header, keyword)} cannot be read; expected {expected}")
     note = Doubt(keyword, f"{shown(header, keyword)} is read as {found.day.isoformat()}") if found.doubtful else None
     if found.clock is not None and not (found.clock.seconds == 0 and _clock_beside_midnight(header)):
+        note = note or _other_zone(header, keyword, found.clock)
         return _utc(found.day, found.clock, scale), found.clock.precision, keyword, note
     for name in CLOCKS:
         if not word_of(header, name):
@@ -261,6 +269,21 @@ def _by_date(header: fits.Header, keyword: str, scale: str) -> Stated | Doubt:
         scale_of_clock = "utc" if name.startswith("UT") else scale
         return _utc(found.day, clock, scale_of_clock), clock.precision, f"{keyword}, {name}", note
     return Doubt(keyword, f"{shown(header, keyword)} has no time of day, and no {', '.join(CLOCKS[:6])} … is there")
+
+
+def _other_zone(header: fits.Header, keyword: str, clock: Clock) -> Doubt | None:
+    """Return a doubt where a card with the time of day is whole half-hours from a date: one may be local time."""
+    name = next((name for name in CLOCKS if name != keyword and word_of(header, name)), "")
+    other = _clock_of_card(header, name) if name else None
+    if other is None or clock.offset is not None or other.offset is not None:
+        return None
+    zones, rest = divmod(abs(clock.seconds - other.seconds) + ZONE_WITHIN, ZONE)
+    if not zones or rest > 2 * ZONE_WITHIN:
+        return None
+    text = (
+        f"{shown(header, f'{keyword}, {name}')} are {zones / 2:g} h apart, as local time and UTC are; {keyword} is used"
+    )
+    return Doubt(name, text)
 
 
 def _clock_beside_midnight(header: fits.Header) -> bool:

@@ -69,7 +69,7 @@ def test_the_filter_is_in_the_wheel_that_is_not_open(filters, expected):
     assert text(header(**filters), "filter").value == expected
 
 
-@pytest.mark.parametrize("text", ["00:00:30.5", "1:30", "0:05:00", "60,5", "1,000"])
+@pytest.mark.parametrize("text", ["00:00:30.5", "1:30", "0:05:00", "60,5", "1,000", "2x60", "3 * 20", "1/30"])
 def test_an_exposure_time_that_is_a_clock_is_not_its_hours(text):
     found = understand(header(EXPTIME=text, OBJECT="F1"))
     assert math.isnan(found["exposure"].value)

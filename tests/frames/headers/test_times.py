@@ -156,6 +156,32 @@ def test_an_exposure_time_that_is_longer_than_the_exposure_is_not_used():
     assert same.value == pytest.approx(60000.5, abs=1e-9)
 
 
+@pytest.mark.parametrize("name", ["UTSTART", "TIME_OBS", "UT"])
+@pytest.mark.parametrize(
+    ("clock", "apart"), [("04:00:00.5", "8"), ("17:29:31", "5.5"), ("11:59:40", ""), ("13:10:00", "")]
+)
+def test_a_clock_of_another_time_zone_is_said(name, clock, apart):
+    found = middle_of(0.002, DATE_OBS="2023-02-25T12:00:00", **{name: clock})
+    assert found.value == pytest.approx(60000.5, abs=1e-7)
+    said = [f"{apart} h apart, as local time and UTC are; DATE-OBS is used" in doubt.text for doubt in found.doubts]
+    assert said == ([True] if apart else [])
+
+
+@pytest.mark.parametrize(
+    "cards",
+    [
+        {"DATE_UTC": "2023-02-25T12:00:00", "DATE_OBS": "2023-02-25T20:00:00"},
+        {"DATE_UTC": "2023-02-25T12:00:00", "TIMESYS": "TAI"},
+        {"UT_DATE": "2023-02-25", "UT_TIME": "12:00:00"},
+        {"UTDATE": "2023-02-25", "UTC_TIME": "12:00:00", "TIMESYS": "TAI"},
+        {"UTCSTART": "2023-02-25T12:00:00"},
+        {"JD_UTC": 2460001.00001},
+    ],
+)
+def test_utc_by_name(cards):
+    assert middle_of(0.002, **cards).value == pytest.approx(60000.5, abs=2e-5)
+
+
 def test_what_says_utc_is_utc_whatever_the_time_scale():
     assert middle_of(60, TIMESYS="TAI", DATE_AVG="2023-02-25T12:00:00Z").value == pytest.approx(60000.5, abs=1e-9)
     clock = middle_of(60, TIMESYS="TAI", DATE_OBS="2023-02-25", UTSTART=("12:00:00", "middle"))
