@@ -14,6 +14,8 @@ import numpy as np
 
 from ..libraries.tensorflow_quiet import keras, tf
 from ..settings.training import VARIANTS
+from .side import SideNumbers
+from .stem import Normalise
 
 ops = keras.ops
 
@@ -105,15 +107,31 @@ def averaged(models: Sequence[keras.Model], views: int = 1) -> keras.Model:
 
     Notes
     -----
-    The views are further stamps of the batch, not further calls. A graph has each network's weights once, and one batch
-    of eight stamps is faster than eight of one (benchmarks/averages.py); it needs eight times the memory.
+    The views are further stamps of the batch, not further calls, and made after the stem, which sees the same in each.
+    A graph has each network's weights once, and one batch of eight stamps is faster than eight of one
+    (benchmarks/averages.py); it needs eight times the memory.
     """
     if len(models) == 1 and views == 1:
         return models[0]
     stamps = keras.Input(models[0].input.shape[1:], dtype="float32", name="stamps")
-    shown = stamps if views == 1 else AllViews(dtype="float32", name="views")(stamps)
     # Two networks of a kind have one name, which the layers of a model may not share.
-    members = [keras.Model(each.input, each.output, name=f"member_{n}") for n, each in enumerate(models, 1)]
-    made = Average(stamps, Mean(views, name="mean")([each(shown) for each in members]), name="average")
+    if views == 1:
+        answers = [keras.Model(each.input, each.output, name=f"member_{n}")(stamps) for n, each in enumerate(models, 1)]
+    else:
+        answers = [_of_all_views(each, stamps, n) for n, each in enumerate(models, 1)]
+    made = Average(stamps, Mean(views, name="mean")(answers), name="average")
     made.views = views
     return made
+
+
+def _of_all_views(model: keras.Model, stamps: Any, number: int) -> Any:
+    """Return the answers of a network to all views of stamps, (n * VIEWS, classes).
+
+    A stamp is normalised and measured once, and what is seen of it then turned: that is the same of a turned stamp.
+    """
+    seen = [layer.output for kind in (Normalise, SideNumbers) for layer in model.layers if isinstance(layer, kind)]
+    images, *measured = keras.tree.flatten(keras.Model(model.input, seen, name=f"stem_{number}")(stamps))
+    shown = [AllViews(dtype="float32", name=f"views_{number}")(images)]
+    for each in measured:
+        shown.append(ops.reshape(ops.concatenate([each] * VIEWS, axis=1), (-1, each.shape[1])))
+    return keras.Model(seen, model.output, name=f"member_{number}")(shown)
