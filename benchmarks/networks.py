@@ -20,7 +20,7 @@ import json
 import os
 import subprocess
 import time
-from itertools import pairwise
+from itertools import cycle, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -190,7 +190,7 @@ def draw(result: dict[str, Any], path: Path) -> None:
     """Draw recall at 1 % false against stamps/s; areas of the points grow with the size of the files."""
     figure = Figure(figsize=(10, 5), layout="constrained")
     axes = figure.subplots()
-    for (name, row), colour in zip(result["rows"].items(), SERIES, strict=False):
+    for (name, row), colour in zip(result["rows"].items(), cycle(SERIES), strict=False):
         for (product, each), marker in zip(row["products"].items(), "os^", strict=False):
             axes.plot(
                 each["stamps_per_second"],
