@@ -31,6 +31,11 @@ _LINEAR = re.compile(r"CRPIX|CD|PC")
 _FORTRAN = re.compile(r"= *[-+.\d]+[dD]")
 """A number with the exponent of double precision."""
 
+_TABLES = re.compile(r"(CPDIS|DP)\d")
+LEAST_CORRECTED = 0.5
+"""Pixels. Tables of a distortion (CPDISi), which other parts of a file hold, are left out where they correct less, as
+their headers say (CPERRi): those of Hubble a few hundredths of a pixel."""
+
 MOST_DISTORTED = 2.0
 """How many times larger or smaller a distortion may make a pixel in the middle of a frame. One that does more is none:
 polynomials of which a part is lost put all detections at one place, where they seem to stay."""
@@ -47,7 +52,7 @@ def celestial(header: fits.Header) -> tuple[WCS | None, tuple[Doubt, ...]]:
     with _notices() as notices:
         try:
             # The planes of a cube that no card describes are none of the sky, and polynomials are refused beside them.
-            header = _as_tpv(_with_numbers(header))
+            header = _as_tpv(_without_tables(_with_numbers(header)))
             planes = header.get("NAXIS", 0) > 2 and "CTYPE3" not in header
             wcs = _of_the_sky(WCS(header, naxis=2 if planes else None))
             problem = "are not of the sky" if wcs is None else _problem(header, wcs)
@@ -109,6 +114,14 @@ def _with_numbers(header: fits.Header) -> fits.Header:
         return header
     cards = enumerate(header.cards)
     return fits.Header([fits.Card(card.keyword, odd[place]) if place in odd else card for place, card in cards])
+
+
+def _without_tables(header: fits.Header) -> fits.Header:
+    """Return a header without tables of distortion that correct little (`LEAST_CORRECTED`)."""
+    named = [key for key in header if _TABLES.match(key)]
+    if not named or not all(_number(header.get(f"CPERR{axis}")) < LEAST_CORRECTED for axis in (1, 2)):
+        return header
+    return fits.Header([card for card in header.cards if not _TABLES.match(card.keyword)])
 
 
 def _as_tpv(header: fits.Header) -> fits.Header:

@@ -103,6 +103,23 @@ def test_polynomials_of_sip_are_applied(projection, capfd):
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.parametrize(("corrects", "used"), [(0.04, True), (3.0, False), (None, False)])
+def test_tables_of_a_distortion_are_left_out_where_they_correct_little(corrects, used):
+    """Hubble's headers have them beside polynomials; astropy wants the file of which they are parts."""
+    sip = {"A_ORDER": 2, "B_ORDER": 2, "A_2_0": 2e-6, "B_0_2": 2e-6}
+    header = distorted("TAN-SIP", CPDIS1="Lookup", CPDIS2="Lookup", CPERR1=0.03, **sip)
+    if corrects is not None:
+        header["CPERR2"] = corrects
+    for axis in (1, 2):
+        header.append(fits.Card(f"DP{axis}", "EXTVER: 1.0"), end=True)
+    wcs, doubts = celestial(header)
+    assert (wcs is not None) == used
+    assert ("they are not used" in "".join(doubt.text for doubt in doubts)) != used
+    if used:
+        right = celestial(distorted("TAN-SIP", **sip))[0]
+        np.testing.assert_allclose(to_sky(wcs, *PLACES.T), to_sky(right, *PLACES.T), atol=1e-10)
+
+
 small = st.floats(-1e-3, 1e-3)
 
 
