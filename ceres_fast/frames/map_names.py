@@ -49,7 +49,7 @@ stacked …) and the product: ``c4d_190928_230000_ooi_r_v1``."""
 _NOIRLAB_PRODUCTS: Mapping[str, Kind] = {"d": "mask", "w": "weight", "e": "other"}
 
 _LAST = re.compile(r"(.+)([._-])([a-z0-9]+)")
-_WORD = re.compile(r"(?<=[._-])[a-z0-9]+(?=[._-])")
+_WORD = re.compile(r"(?<![^._-])[a-z0-9]+(?=[._-])")
 
 NUMBERED = re.compile(r"\[(\d+)\]")
 """How a profile names an extension by its number."""
@@ -102,8 +102,9 @@ def _map_names(stem: str, camera: Camera) -> Iterator[MapName]:
         yield MapName(kind, (last[1], *images), last[2] != "-" and last[3] not in UNSURE)
     for word in _WORD.finditer(stem):
         if kind := _KIND_OF.get(word[0]):
-            frames = (stem[: word.start()] + image + stem[word.end() :] for image in IMAGE_WORDS)
-            yield MapName(kind, tuple(frames), False)
+            images = (stem[: word.start()] + image + stem[word.end() :] for image in IMAGE_WORDS)
+            # weight_F1 is a map of F1, and of image_F1.
+            yield MapName(kind, (*images, *([] if word.start() else [stem[word.end() + 1 :]])), False)
 
 
 def kind_of_file(

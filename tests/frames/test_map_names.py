@@ -76,7 +76,8 @@ def test_names_of_files_without_their_frames(stem, kind):
 
 
 PAIRS = {
-    "F1": ["F1.weight", "F1_mask", "F1-mask", "F1.WT", "F1_conf", "F1-flag", "F1_bpm"],
+    "F1": ["F1.weight", "F1_mask", "F1-mask", "F1.WT", "F1_conf", "F1-flag", "F1_bpm", "weight_F1", "mask.F1"],
+    "image-F1": ["invvar-F1", "mask-F1"],
     "F1_sci": ["F1_sci_mask", "F1_wht", "F1_mask"],
     "ztf_20190101_000600_zg_c01_o_q1_sciimg": ["ztf_20190101_000600_zg_c01_o_q1_mskimg"],
     "12345b001-w3-int-3": ["12345b001-w3-msk-3", "12345b001-w3-unc-3"],
