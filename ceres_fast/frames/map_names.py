@@ -102,7 +102,7 @@ def _map_names(stem: str, camera: Camera) -> Iterator[MapName]:
         yield MapName(kind, (last[1], *images), last[2] != "-" and last[3] not in UNSURE)
     for word in _WORD.finditer(stem):
         if kind := _KIND_OF.get(word[0]):
-            images = (stem[: word.start()] + image + stem[word.end() :] for image in IMAGE_WORDS)
+            images = tuple(stem[: word.start()] + image + stem[word.end() :] for image in IMAGE_WORDS)
             # weight_F1 is a map of F1, and of image_F1.
             yield MapName(kind, (*images, *([] if word.start() else [stem[word.end() + 1 :]])), False)
 

@@ -117,7 +117,7 @@ QUANTITIES: Mapping[str, Quantity] = {
             Unit("ms", r"\bms\b|\bmsec|millisec", _times(1e-3)),
             Unit("us", r"\bus\b|\busec|µs|microsec", _times(1e-6)),
             Unit("s", r"\bs\b|\bsecs?\b|\bseconds?\b", _times(1)),
-            Unit("min", r"\bmins?\b|\bminutes?\b", _times(60)),
+            Unit("min", r"\bmins?\b|\bminutes?\b|[\[(]m[\])]", _times(60)),
             Unit("h", r"\bhours?\b|\bhrs?\b|[\[(]h[\])]", _times(3600)),
             Unit("d", r"\bdays?\b|[\[(]d[\])]", _times(86400)),
         ),

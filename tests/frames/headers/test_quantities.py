@@ -134,6 +134,7 @@ def test_names_are_text_without_blanks():
         ("exposure", {"EXPTIME": (60000, "exposure time in ms")}, 60),
         ("exposure", {"EXPTIME": (1.0, "[min]")}, 60),
         ("exposure", {"EXPTIME": "60.0 s"}, 60),
+        ("exposure", {"EXPTIME": "1.5m"}, 90),
         ("exposure", {"EXPTIME": "6.0D1"}, 60),
         ("exposure", {"EXPTIME": 0, "EXPOSURE": 60}, 60),
         ("pixel_scale", {"PIXSCALE": (8.3333333e-5, "[deg/pix]")}, 0.3),
