@@ -89,6 +89,12 @@ def test_a_distortion_that_leaves_nothing_of_the_scale_is_none(projection, cards
     assert "in the middle of the frame, and 0.3 without distortion; they are not used" in doubts[0].text
 
 
+def test_a_projection_is_no_distortion():
+    """At a declination of 85 deg pixels of this map are eleven times narrower than high."""
+    wcs, _ = celestial(distorted("CAR", CRVAL2=0.0, CRPIX2=-85 / PIXEL))
+    assert to_sky(wcs, 1024, 2048)[1] == pytest.approx(85, abs=0.2)
+
+
 @pytest.mark.parametrize("projection", ["TAN-SIP", "TAN"])
 def test_polynomials_of_sip_are_applied(projection, capfd):
     cards = {"A_ORDER": 3, "B_ORDER": 2, "A_2_0": 2e-6, "A_1_2": 1e-10, "B_0_2": -1e-6, "B_1_1": 5e-7}
