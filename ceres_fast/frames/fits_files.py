@@ -131,7 +131,8 @@ def _as_text(card: fits.Card) -> fits.Card | None:
     # As it stands in the file: `card.image` repairs it first, and raises where it cannot.
     written = "".join(letter for letter in (card._image or "").replace("\t", " ") if " " <= letter <= "~")
     keyword, _, rest = written.partition("=")
-    value, _, comment = rest.partition(" /")
+    quoted = re.match(r"\s*(['\"])(.*?)\1\s*/?(.*)", rest)
+    value, comment = quoted.group(2, 3) if quoted else rest.partition(" /")[::2]
     if not (keyword := keyword.strip()) or keyword.startswith("CONTINUE"):
         return None
     try:

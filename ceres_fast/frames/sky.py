@@ -36,6 +36,9 @@ LEAST_CORRECTED = 0.5
 """Pixels. Tables of a distortion (CPDISi), which other parts of a file hold, are left out where they correct less, as
 their headers say (CPERRi): those of Hubble a few hundredths of a pixel."""
 
+MOST_OBLONG = 10.0
+"""How many times longer than wide a pixel may be, or its sides be askew: wcslib takes what is missing of CD for 0."""
+
 MOST_DISTORTED = 2.0
 """How many times larger or smaller a distortion may make a pixel in the middle of a frame. One that does more is none:
 polynomials of which a part is lost put all detections at one place, where they seem to stay."""
@@ -101,13 +104,13 @@ def to_pixels(wcs: WCS, ra: ArrayLike, dec: ArrayLike, origin: int = 1) -> tuple
 def _with_numbers(header: fits.Header) -> fits.Header:
     """Return a header where numbers of coordinates that were written as text, or with a D as in Fortran, are numbers.
 
-    Of 1.5D+02, which the FITS standard allows, wcslib reads 1.5.
+    Of 1.5D+02, which the FITS standard allows, wcslib reads 1.5, and nothing of a number before a carriage return.
     """
     odd = {
         place: value
         for place, card in enumerate(header.cards)
         if _NUMBERS.fullmatch(card.keyword)
-        and (isinstance(card.value, str) or _FORTRAN.search(card.image))
+        and (isinstance(card.value, str) or _FORTRAN.search(card.image) or not card.image.isprintable())
         and not math.isnan(value := _number(card.value))
     }
     if not odd:
@@ -171,6 +174,8 @@ def _problem(header: fits.Header, wcs: WCS) -> str:
     scale, (low, high) = pixel_scale(wcs), QUANTITIES["pixel_scale"].plausible
     if not low <= scale <= high:
         return f"have {scale:.3g} arcsec per pixel; expected {low:g} to {high:g}"
+    if (oblong := np.linalg.cond(wcs.pixel_scale_matrix)) > MOST_OBLONG:
+        return f"have pixels {oblong:.3g} times as long as wide, as where a card is missing"
     polynomials = wcs.sip is not None or "-TPV" in word_of(header, "CTYPE1")
     if (
         polynomials

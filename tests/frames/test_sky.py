@@ -219,6 +219,24 @@ def test_exponents_of_double_precision_are_read(exponent):
     assert celestial(distorted("TAN", **texts))[0].wcs.crval.tolist() == list(CENTRE)
 
 
+def test_the_end_of_a_line_in_a_card_is_no_part_of_its_number():
+    damaged = [(key, value) for key, value in distorted("TAN").items() if key != "CD1_1"]
+    damaged.append(fits.Card.fromstring(f"CD1_1   = {-PIXEL:20.13E}\r"))
+    wcs, _ = celestial(fits.Header(damaged))
+    np.testing.assert_allclose(to_sky(wcs, *PLACES.T), to_sky(celestial(distorted("TAN"))[0], *PLACES.T), atol=1e-10)
+
+
+@pytest.mark.parametrize("keyword", ["CD1_1", "CD2_2"])
+def test_a_scale_of_which_a_part_is_missing_is_none(keyword):
+    header = distorted("TAN", CD1_2=PIXEL / 100, CD2_1=PIXEL / 100)
+    assert pixel_scale(celestial(header)[0]) == pytest.approx(0.3, rel=1e-3)
+    del header[keyword]
+    wcs, doubts = celestial(header)
+    assert wcs is None
+    assert "times as long as wide, as where a card is missing" in doubts[0].text
+    assert celestial(distorted("TAN", CD1_1=4 * PIXEL))[0] is not None
+
+
 @pytest.mark.parametrize("keyword", ["CRPIX1", "CD2_2"])
 def test_coordinates_of_which_a_number_is_not_known_are_none(keyword):
     wcs, doubts = celestial(distorted("TAN", **{keyword: "NaN"}))
