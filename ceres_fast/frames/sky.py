@@ -135,7 +135,8 @@ def _as_tpv(header: fits.Header) -> fits.Header:
     Coordinate System").
     """
     types = [word_of(header, f"CTYPE{axis}") for axis in (1, 2)]
-    if "DEC--TAN" in types and any(key.startswith(f"PV{types.index('DEC--TAN') + 1}_") for key in header):
+    # A PV2_j alone is left over from ZPN.
+    if "DEC--TAN" in types and {"PV1_", "PV2_"} <= {key[:4] for key in header}:
         types = [kind.replace("-TAN", "-TPV") for kind in types]
     if not all(kind.endswith("-TPV") for kind in types):
         return header

@@ -70,8 +70,9 @@ def test_polynomials_of_tpv_and_scamp_are_applied(projection, pv):
     np.testing.assert_allclose(wcs.all_world2pix(found.T, 1), PLACES, atol=1e-3)
 
 
-def test_without_its_polynomials_tpv_is_tan():
-    wcs, _ = celestial(distorted("TPV"))
+@pytest.mark.parametrize(("projection", "cards"), [("TPV", {}), ("TAN", {"PV2_1": 1.0, "PV2_3": -45.0})])
+def test_without_its_polynomials_tpv_is_tan_and_what_zpn_left_is_none_of_it(projection, cards):
+    wcs, _ = celestial(distorted(projection, **cards))
     np.testing.assert_allclose(to_sky(wcs, *PLACES.T), to_sky(celestial(distorted("TAN"))[0], *PLACES.T), atol=1e-10)
 
 
