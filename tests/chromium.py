@@ -139,12 +139,18 @@ class Page:
         )
         self.send("Page.navigate", url=page.as_uri())
         self.wait("document.readyState === 'complete'")
+        self._drawn()
 
     def reload(self) -> None:
         """Load the page again."""
         self.run("window.old = true")
         self.send("Page.reload")
         self.wait("!window.old && document.readyState === 'complete'")
+        self._drawn()
+
+    def _drawn(self) -> None:
+        """Wait until the page was drawn: what it makes when it is near the window is made then."""
+        self.run("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))")
 
     def run(self, code: str) -> Any:
         """Return the value of an expression; promises are waited for."""
