@@ -6,9 +6,9 @@ FRAMES is a folder of `ceres-fast simulate`, for the long night and the kills. T
 2048x4100 pixels with so many stars that each has about 3,000 detections, put together four by four. Then `ceres-fast
 watch` runs as a user runs it, and exposures are moved into its folder by one rename, the frame before its catalogue:
 
-* *one by one*: the next comes when the table of the one before is there. Nothing waits for anything else, as at 60 s
-  an exposure. The night is replayed into new folders until there are as many arrivals as asked for;
-* *every 5 s*: whatever is done. The backlog, and when the last table came;
+* *one by one*: the next comes when the table of the one before is there. Nothing waits for anything else. The night is
+  replayed into new folders until there are as many arrivals as asked for;
+* *every 5 s*, *every 60 s*: by the clock, whatever is done. The backlog, and when the last table came;
 * *a long night*: single frames, four to a field, all at once; the memory of all processes over time;
 * *kills*: SIGKILL after 0.5 to 4 s, again and again, while exposures come; then the tables are compared with those that
   `ceres-fast night` writes.
@@ -45,6 +45,12 @@ from ceres_fast.night.record import read_records
 
 SECONDS = 300.0
 """After which a table that has not come does not come."""
+
+
+PACES = {"every 5 s": 5.0, "every 60 s": 60.0}
+"""Seconds between exposures."""
+
+PARTS = ("one by one", *PACES, "long night", "kills")
 
 
 class Watched:
@@ -167,9 +173,8 @@ def every(pace: float, night: list[Path], source: Path, work: Path, model: Path)
         started = time.perf_counter()
         came: dict[str, float] = {}
         for number, frame in enumerate(night):
-            time.sleep(max(0.0, started + number * pace - time.perf_counter()))
+            _read_until(started + number * pace, one, last)
             came[frame.name] = arrive(frame, source, one.folder)
-            _drain(one, last)
             behind.append(len(came) - len(last))
             memory.append(one.megabytes())
         while len(last) < len(came):
@@ -188,14 +193,14 @@ def every(pace: float, night: list[Path], source: Path, work: Path, model: Path)
     }
 
 
-def _drain(one: Watched, last: dict[str, float]) -> None:
-    while True:
+def _read_until(until: float, one: Watched, last: dict[str, float]) -> None:
+    """Note what is written until then, each line as it comes: later the record has more than the line says."""
+    while (seconds := until - time.perf_counter()) > 0:
         try:
-            when, line = one.lines.get_nowait()
+            when, line = one.field(seconds)
         except Empty:
             return
-        if line["event"] == "field":
-            _enter(last, when, line, one)
+        _enter(last, when, line, one)
 
 
 def _enter(last: dict[str, float], when: float, line: dict[str, Any], one: Watched) -> None:
@@ -275,7 +280,7 @@ def main() -> None:
     parser.add_argument("--fields", type=int, default=5)
     parser.add_argument("--arrivals", type=int, default=500)
     parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--parts", nargs="+", default=["one by one", "every 5 s", "long night", "kills"])
+    parser.add_argument("--parts", nargs="+", default=PARTS, choices=PARTS)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     source = given.work / "mosaics"
@@ -286,8 +291,9 @@ def main() -> None:
         own = result.setdefault(model.stem.partition("-")[2] or "float32", {})
         if "one by one" in given.parts:
             own["one by one"] = one_by_one(night, source, given.work, model, given.arrivals)
-        if "every 5 s" in given.parts:
-            own["every 5 s"] = every(5.0, night, source, given.work, model)
+        for name, pace in PACES.items():
+            if name in given.parts:
+                own[name] = every(pace, night, source, given.work, model)
         say(f"{model.name}: {json.dumps(own)}")
         write_result(given.output, result)
     if "long night" in given.parts:
