@@ -56,7 +56,9 @@ def mosaics(frames: Path, folder: Path, fields: int) -> list[Path]:
                 here = np.array([header["CRVAL1"], header["CRVAL2"]])
                 start = began.setdefault(part.name, here)
                 if ccd == 0:
-                    shown = {name: header[name] for name in ("MJD-OBS", "EXPTIME", "FILTER") if name in header}
+                    shown = {
+                        name: header[name] for name in ("DATE-OBS", "MJD-OBS", "EXPTIME", "FILTER") if name in header
+                    }
                     first = fits.Header({"OBJECT": f"M{field:02}", **shown})
                     hdus.append(fits.PrimaryHDU(header=first))
                 for name in ("OBJECT", *shown, "CCDNAME"):
