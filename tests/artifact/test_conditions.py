@@ -122,7 +122,7 @@ def test_pieces_of_a_trail_do_not_say_how_dense_the_sky_is() -> None:
     assert trail > 0.7 * of_field(sky, np.zeros(0), 0.5)["neighbour"].value
 
 
-@given(st.integers(0, 2 * LEAST_DETECTIONS), st.floats(0, 1), st.floats(allow_nan=True, allow_infinity=True))
+@given(st.integers(0, 2 * LEAST_DETECTIONS), st.floats(0, 1), st.floats(allow_nan=True, allow_infinity=True, width=32))
 def test_any_field_has_values_or_none(n: int, probability: float, other: float) -> None:
     exposure = of_exposure(other, np.full(n, other))
     values = of_field(np.full(n, other), np.full(n, probability), 0.5)
