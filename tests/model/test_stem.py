@@ -1,5 +1,8 @@
 """Normalising and upscaling against NumPy and by hand."""
 
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -233,3 +236,19 @@ def test_three_planes_become_the_three_channels() -> None:
 def test_an_unknown_normalisation_is_refused() -> None:
     with pytest.raises(KeyError, match="zscale"):
         Normalise("zscale")(detected())
+
+
+QUIET = """
+import numpy as np
+from ceres_fast.libraries.tensorflow_quiet import tf
+from ceres_fast.model.side import SideNumbers
+from ceres_fast.model.stem import Normalise
+
+stamps = np.ones((2, 32, 32, 1), np.float32)
+tf.function(lambda stamps: (Normalise("noise")(stamps), SideNumbers()(stamps)))(stamps)
+"""
+
+
+def test_no_library_complains_of_what_it_is_made_of() -> None:
+    done = subprocess.run([sys.executable, "-c", QUIET], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
