@@ -43,6 +43,7 @@ DEFAULTS = {
     "debug": False,
     "views": 1,
     "members": (),
+    "cascade": None,
 }
 
 
@@ -78,6 +79,7 @@ def test_all_options(told: list[dict[str, Any]]) -> None:
             "debug": True,
             "views": 1,
             "members": (),
+            "cascade": None,
         }
     ]
 

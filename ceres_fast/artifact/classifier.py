@@ -49,7 +49,14 @@ EXPORTED = (".onnx", ".engine", ".rtx")
 VIEWS = (1, 8)
 """Of how many flips and rotations of a stamp an answer may be the mean."""
 
-OPTIONAL: dict[str, Any] = {"tracklets": None, "conditions": None, "camera": None, "views": 1, "members": ()}
+OPTIONAL: dict[str, Any] = {
+    "tracklets": None,
+    "conditions": None,
+    "camera": None,
+    "views": 1,
+    "members": (),
+    "cascade_from": None,
+}
 """Fields that a description lacks where they have these values: as it was before there were such fields."""
 
 
@@ -62,7 +69,7 @@ class Head(TypedDict):
 
 
 class Member(TypedDict):
-    """A further network of an average: what it is, and the run that trained it."""
+    """A further network of an average or a cascade: what it is, and the run that trained it."""
 
     run: Word
     backbone: Word
@@ -141,6 +148,9 @@ class Classifier:
     members : tuple of dict
         The networks whose probabilities are averaged with its own (`Member`); their weights are ``weights-2``,
         ``weights-3`` … of `files`. Empty, and not stored, for a network alone.
+    cascade_from : float or None
+        Probability of its own network from which its one member is asked (`ceres_fast.model.cascade`); None, and not
+        stored, where members are averaged.
     classes : tuple of str
         Class names in the order of the model's outputs.
     format_version : int
@@ -175,6 +185,7 @@ class Classifier:
     camera: Mapping[str, Any] | None = None
     views: int = 1
     members: tuple[Member, ...] = ()
+    cascade_from: Annotated[float, Meta(gt=0, lt=1)] | None = None
     classes: tuple[str, ...] = CLASSES
     format_version: int = FORMAT_VERSION
     folder: Path | None = field(default=None, compare=False, repr=False)
@@ -209,6 +220,8 @@ class Classifier:
         for at, point in self._promises().items():
             # `classify` rounds probabilities to as many digits, some of them down.
             fixed.append((f"{at}.threshold", point["threshold"], (round(point["threshold"], DIGITS),)))
+        if self.cascade_from is not None:
+            fixed += [("views", self.views, (1,)), ("number of members", len(self.members), (1,))]
         if self.operating_point is not None:
             fixed.append(("operating_point.threshold", self.operating_point["threshold"], (self.threshold,)))
         return fixed

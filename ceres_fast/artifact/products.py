@@ -36,9 +36,11 @@ def onnx_name(precision: str) -> str:
 
 
 def in_words(classifier: Classifier) -> str:
-    """Return what a classifier is: "xception, experiment 2", and of what its answers are the mean."""
+    """Return what a classifier is: "xception, experiment 2", of what its answers are the mean, and what it asks."""
     networks = [f"{classifier.backbone}, experiment {classifier.experiment}"]
     networks += [f"{each['backbone']}, experiment {each['experiment']}" for each in classifier.members]
+    if classifier.cascade_from is not None:
+        return f"{networks[0]}, which from {classifier.cascade_from:.3g} on asks {networks[1]}"
     kinds = Counter(networks)
     named = " and ".join(kind if count == 1 else f"{count} of {kind}" for kind, count in kinds.items())
     of = [f"{len(networks)} networks"] * (len(networks) > 1) + [f"{classifier.views} views"] * (classifier.views > 1)

@@ -57,6 +57,14 @@ def export(
             help="A further run: their probabilities are averaged, in the graph. Any number of times.",
         ),
     ] = None,
+    cascade: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN",
+            help="A larger, calibrated run that is asked where this one is not sure that a stamp is no asteroid, in "
+            "the graph. Needs records.",
+        ),
+    ] = None,
     debug: Annotated[
         bool,
         typer.Option("--debug", help="Compare float16 or int8 with float32, layer by layer; needs polygraphy."),
@@ -98,6 +106,7 @@ def export(
         debug=debug,
         views=int(views),
         members=members or (),
+        cascade=cascade,
         **shared,
     )
 

@@ -81,6 +81,7 @@ def export(
     debug: bool = False,
     views: int = 1,
     members: Sequence[StrPath] = (),
+    cascade: StrPath | None = None,
 ) -> Path:
     """Export the classifier of a run, and refuse the export unless its ONNX file answers as Keras does.
 
@@ -118,6 +119,9 @@ def export(
         Runs whose probabilities are averaged with those of `run`, inside the graph. What is exported is then, as with
         `views`, an average: a classifier of its own, in a folder in that of `run` (docs/export.md#averages), with its
         own threshold.
+    cascade : path, optional
+        A larger run, calibrated, that is asked about the stamps of which `run` is not sure that they are no asteroid,
+        inside the graph (docs/export.md#cascades). It is a classifier of its own, as an average is. Needs `records`.
 
     Returns
     -------
@@ -149,6 +153,10 @@ def export(
     records = None if records is None else Path(records)
     output = None if output is None else resolve(Path(output), announce=False)
     request = Request(source, precision, records, output, overwrite, options, sizes, debug)
+    if cascade is not None and (views != 1 or members):
+        raise CeresFastError("--cascade: is of two networks. Leave out --views and --members.")
+    if cascade is not None:
+        request = replace(request, source=_cascade(request, Path(cascade)))
     if views != 1 or members:
         others = [Path(each) for each in ([members] if isinstance(members, str | PathLike) else members)]
         request = replace(request, source=_average(request, others, views))
@@ -157,14 +165,31 @@ def export(
 
 def _average(request: Request, others: Sequence[Path], views: int) -> Path:
     """Return the folder of the average of the source and others, which is exported in place of it."""
+    from .averages import write_average
+
+    run, *rest = _runs(request, others)
+    return write_average(run, rest, views)
+
+
+def _cascade(request: Request, larger: Path) -> Path:
+    """Return the folder of the cascade of the source and a larger run, which is exported in place of it."""
+    from .averages import write_average
+    from .cascades import start_of
+
+    run, asked = _runs(request, [larger])
+    return write_average(run, [asked], cascade_from=start_of(run, asked, request.records))
+
+
+def _runs(request: Request, others: Sequence[Path]) -> list[Classifier]:
+    from .averages import check_members
+
     found = []
     for source in (request.source, *(resolve(each) for each in others)):
         if Request(source).is_product:
-            raise CeresFastError(f"{source}: is exported already. Name the runs that are averaged.")
+            raise CeresFastError(f"{source}: is exported already. Name the runs that it is to be made of.")
         found.append(_trained(replace(request, source=source))[0])
-    from .averages import write_average
-
-    return write_average(found[0], found[1:], views)
+    check_members(found)
+    return found
 
 
 def _to_onnx(request: Request) -> Path:

@@ -1,4 +1,4 @@
-"""An average as a classifier of its own: its folder, made of the runs whose answers are averaged.
+"""An average or a cascade as a classifier of its own: its folder, made of the runs that it is of.
 
 It is a folder like that of a run, with a description and the weights of all its networks. So it is exported in any
 precision, proven, calibrated, evaluated and described by what does that for runs, and moved to other machines whole.
@@ -29,41 +29,35 @@ OF_A_CALIBRATION = ("threshold", "scaling", "operating_point", "files")
 _DIGITS = 8
 
 
-def write_average(run: Classifier, others: Sequence[Classifier], views: int) -> Path:
-    """Write the folder of an average into that of a run, and return it; one that is there as it should be stays.
+def write_average(
+    run: Classifier, others: Sequence[Classifier], views: int = 1, cascade_from: float | None = None
+) -> Path:
+    """Write the folder of an average or a cascade into that of a run, and return it; one that is as it should be stays.
 
     Parameters
     ----------
     run : Classifier
-        Read from its folder.
+        Read from its folder, and passed by `check_members` with the others.
     others : sequence of Classifier
-        The other runs whose answers are averaged with those of `run`.
+        The other runs, whose answers are averaged with those of `run`; of a cascade the one that is asked.
     views : int
         Flips and rotations of a stamp that each answers to.
+    cascade_from : float, optional
+        Probability of `run` from which the other one is asked, in place of an average.
 
     Returns
     -------
     pathlib.Path
-        ``views-8``, or ``members-2-…``, in the folder of `run`. The digits stand for the weights of the members, so
-        that another choice of members is another folder. An average that was calibrated keeps its operating point.
+        ``views-8``, ``members-2-…`` or ``cascade-…``, in the folder of `run`. The digits stand for the weights of the
+        members, so that another choice of members is another folder. What was calibrated keeps its operating point.
 
     Raises
     ------
-    InputError
-        When runs differ in one of `AGREEING`, one is an average itself or is named twice, or weights are damaged.
     CeresFastError
         When the folder cannot be written, or is in use.
     """
     runs = [run, *others]
-    for each in runs:
-        if each.views != 1 or each.members:
-            raise InputError(
-                _path(each), "is an average already", expected="a run that was trained", action="name the runs of it"
-            )
-    for number, each in enumerate(others, 1):
-        _check_agreement(run, each)
-        _check_other_weights(runs[:number], each)
-    made = _described(runs, views)
+    made = _described(runs, views, cascade_from)
     assert run.folder is not None
     folder = run.folder / _name(made)
     kept = _kept(folder, made)
@@ -71,6 +65,27 @@ def write_average(run: Classifier, others: Sequence[Classifier], views: int) -> 
         _write(folder, made, runs)
     _say(folder, made, kept, run)
     return folder
+
+
+def check_members(runs: Sequence[Classifier]) -> None:
+    """Make sure that runs can be one classifier, and warn of what makes it look better than it is.
+
+    Raises
+    ------
+    InputError
+        When they differ in one of `AGREEING`, one is an average itself or is named twice, or weights are damaged.
+    """
+    for each in runs:
+        if each.views != 1 or each.members:
+            raise InputError(
+                _path(each),
+                f"is {_kind(each)} already",
+                expected="a run that was trained",
+                action="name the runs of it",
+            )
+    for number, each in enumerate(runs[1:], 1):
+        _check_agreement(runs[0], each)
+        _check_other_weights(runs[:number], each)
 
 
 def _check_agreement(run: Classifier, other: Classifier) -> None:
@@ -113,8 +128,12 @@ def _check_other_weights(runs: Sequence[Classifier], other: Classifier) -> None:
             )
 
 
-def _described(runs: Sequence[Classifier], views: int) -> Classifier:
-    """Return the description of an average, not calibrated."""
+def _kind(classifier: Classifier) -> str:
+    return "an average" if classifier.cascade_from is None else "a cascade"
+
+
+def _described(runs: Sequence[Classifier], views: int, cascade_from: float | None) -> Classifier:
+    """Return the description of an average or a cascade, not calibrated; a cascade decides as the one that is asked."""
     run, *others = runs
     members: list[Member] = [
         {
@@ -135,11 +154,12 @@ def _described(runs: Sequence[Classifier], views: int) -> Classifier:
         run,
         views=views,
         members=tuple(members),
+        cascade_from=cascade_from,
         files=files,
         # Weights have float32 whatever the policy of training; two policies have only that in common.
         precision=run.precision if {each.precision for each in others} <= {run.precision} else "float32",
-        threshold=0.5,
-        scaling=None,
+        threshold=0.5 if cascade_from is None else others[0].threshold,
+        scaling=None if cascade_from is None else others[0].scaling,
         operating_point=None,
         tracklets=None,
         conditions=None,
@@ -152,6 +172,8 @@ def _name(made: Classifier) -> str:
     if not made.members:
         return views
     weights = hashlib.sha256("".join(entry["sha256"] for entry in made.files.values()).encode()).hexdigest()
+    if made.cascade_from is not None:
+        return f"cascade-{weights[:_DIGITS]}"
     return "-".join(filter(None, (f"members-{len(made.files)}", views, weights[:_DIGITS])))
 
 
@@ -178,8 +200,8 @@ def _write(folder: Path, made: Classifier, runs: Sequence[Classifier]) -> None:
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise CeresFastError(
-            f"{folder}: cannot be made ({error.strerror}). An average is a folder in that of its first run: see to it "
-            "that it can be written, or copy the run."
+            f"{folder}: cannot be made ({error.strerror}). {_kind(made).capitalize()} is a folder in that of its first "
+            "run: see to it that it can be written, or copy the run."
         ) from error
     lock_run(folder)
     for kind, each in zip(made.files, runs, strict=True):
@@ -190,14 +212,14 @@ def _write(folder: Path, made: Classifier, runs: Sequence[Classifier]) -> None:
 
 def _say(folder: Path, made: Classifier, kept: Classifier | None, run: Classifier) -> None:
     times = made.views * len(made.files)
-    say(f"{folder}: {in_words(made)}; a stamp costs {times} answers of a network")
+    say(f"{folder}: {in_words(made)}" + f"; a stamp costs {times} answers of a network" * (made.cascade_from is None))
     if kept is not None and kept.operating_point is not None:
         say(f"it keeps the threshold {kept.threshold:g}, which was calibrated for it")
         return
     if run.operating_point is not None:
-        say(f"the threshold {run.threshold:g} of {run.folder} holds for its own answers, not for an average")
+        say(f"the threshold {run.threshold:g} of {run.folder} holds for its own answers, not for {_kind(made)}")
     say(
-        f"the average has the threshold {made.threshold:g}, for which no guarantee applies: "
+        f"the {_kind(made).split()[1]} has the threshold {made.threshold:g}, for which no guarantee applies: "
         f"`ceres-fast calibrate {folder}` chooses one, for the folder and the ONNX file in it"
     )
 

@@ -15,6 +15,7 @@ from ..records.pipeline import without_tuning
 from ..settings.architecture import PRECISIONS, Architecture
 from .backbones import BACKBONES, EXPERIMENTS
 from .build import HEADS, build_model
+from .cascade import cascade
 from .stem import NORMALISATIONS
 from .views import Average, averaged
 from .weights import fill
@@ -29,7 +30,7 @@ KNOWN: dict[str, Collection[Any]] = {
 """What this package can build."""
 
 MEMBER = ("backbone", "experiment", "normalise", "head")
-"""What the further networks of an average have of their own."""
+"""What the further networks of an average or a cascade have of their own."""
 
 
 def load_model(classifier: Classifier) -> keras.Model:
@@ -43,7 +44,8 @@ def load_model(classifier: Classifier) -> keras.Model:
     Returns
     -------
     keras.Model
-        Stamps (n, 32, 32, planes) float32 in ADU to probabilities (n, 2) float32: the mean over its members and views.
+        Stamps (n, 32, 32, planes) float32 in ADU to probabilities (n, 2) float32: the mean over its members and views,
+        or those of its cascade.
 
     Raises
     ------
@@ -54,6 +56,8 @@ def load_model(classifier: Classifier) -> keras.Model:
     for number, member in enumerate(classifier.members, 2):
         own = {name: member[name] for name in MEMBER}  # type: ignore[literal-required]
         networks.append(_network(replace(classifier, **own), f"weights-{number}"))
+    if classifier.cascade_from is not None:
+        return cascade(networks[0], networks[1], classifier.cascade_from)
     return averaged(networks, classifier.views)
 
 

@@ -15,6 +15,10 @@ WEIGHTED = ("Conv", "MatMul", "Gemm")
 """Operators with weights: the network begins with the first of them, and its last is the layer of the classes. Of
 networks that are averaged, each begins and ends so."""
 
+PLACES = "NonZero"
+"""Operator that makes places of numbers, as where a cascade has stamps to ask about. What a network makes of stamps
+ends there: it decides which stamps another network is given, but is no part of what that one computes."""
+
 _FLOAT, _HALF = TensorProto.FLOAT, TensorProto.FLOAT16
 
 
@@ -132,7 +136,9 @@ def ends_of(graph: onnx.GraphProto, weighted: Collection[int]) -> set[int]:
         for number, node in enumerate(graph.node)
         if not inside.isdisjoint(node.input) and not beside.isdisjoint(node.input)
     }
-    return joins | (last_of(graph, weighted) - _downstream(graph, joins))
+    found = joins | last_of(graph, weighted)
+    # Of those that follow each other the first: what a cascade does with the answers of its networks is no network.
+    return {number for number in found if number not in _downstream(graph, found - _downstream(graph, {number}))}
 
 
 def _outputs(graph: onnx.GraphProto, numbers: Collection[int]) -> set[str]:
@@ -160,7 +166,7 @@ def last_of(graph: onnx.GraphProto, numbers: Collection[int]) -> set[int]:
         leads = not read.isdisjoint(node.output)
         if number in numbers and not leads:
             last.add(number)
-        if number in numbers or leads:
+        if (number in numbers or leads) and node.op_type != PLACES:
             read.update(node.input)
     return last
 
@@ -170,7 +176,7 @@ def _downstream(graph: onnx.GraphProto, starts: Collection[int]) -> set[int]:
     reached: set[str] = set()
     found = set()
     for number, node in enumerate(graph.node):
-        if number in starts or reached.intersection(node.input):
+        if number in starts or (node.op_type != PLACES and reached.intersection(node.input)):
             reached.update(node.output)
             found.add(number)
     return found

@@ -100,7 +100,7 @@ def _described(classifier: Classifier) -> dict[str, Any]:
     if classifier.members or classifier.views != 1:
         raise InputError(
             _path(classifier),
-            "is an average",
+            "is of several networks or views",
             expected="one network",
             action="start from one of the runs it was made of",
         )

@@ -269,7 +269,7 @@ REFUSED = {
     same: "has the weights of",
     copied: "has the weights of",
     averages_of_it: "is an average already",
-    exported: "is exported already. Name the runs",
+    exported: "is exported already. Name the runs that it is",
     missing: "cannot be read",
     damaged: "is not the weights file",
 }
@@ -304,7 +304,7 @@ def test_a_run_that_cannot_be_written_says_what_to_do(run: Path, monkeypatch: py
 def test_a_network_does_not_start_from_an_average(run: Path) -> None:
     from ceres_fast.training.start import inherit_settings
 
-    with pytest.raises(InputError, match="is an average"):
+    with pytest.raises(InputError, match="is of several networks or views"):
         inherit_settings({"start_from": str(export(run, views=8).parent)}, ())
 
 

@@ -73,6 +73,11 @@ def build(
     _check_gpu(kind, options, gpu)
     content, metadata = read_onnx(onnx)
     classifier = _classifier(onnx, metadata)
+    if classifier.cascade_from is not None:
+        raise CeresFastError(
+            f"{onnx}: is a cascade. How many stamps its larger network is asked about is known only at run time, which "
+            "engines of TensorRT were never proven with. Run the ONNX file, or build engines of its two runs."
+        )
     log = Log()
     made = serialized(module, kind, onnx, content, classifier.stamp_shape, options, gpu, log)
     sidecar = Sidecar(

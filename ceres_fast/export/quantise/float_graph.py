@@ -12,7 +12,7 @@ from onnxruntime.quantization.quant_utils import add_infer_metadata
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from ...files import temporary_folder
-from ...model.onnx_float16 import ends_of
+from ...model.onnx_float16 import PLACES, ends_of
 from ...model.onnx_tidy import drop_unused, leading_to
 
 WEIGHTED = ("Conv", "Gemm", "MatMul")
@@ -62,6 +62,8 @@ def quantisable(graph: onnx.GraphProto) -> list[str]:
     reached: set[str] = set()  # tensors that a weighted node is an ancestor of
     beyond: set[str] = set()  # tensors that a last one is an ancestor of
     for number, node in enumerate(graph.node):
+        if node.op_type == PLACES:
+            continue
         if number in last or beyond.intersection(node.input):
             beyond.update(node.output)
         elif number in weighted or reached.intersection(node.input):
@@ -76,7 +78,8 @@ def networks_of(graph: onnx.GraphProto) -> list[list[onnx.NodeProto]]:
     fixed = constants(graph)
     weighted = {number for number, node in enumerate(graph.node) if is_weighted(node, fixed)}
     return [
-        leading_to(set(graph.node[last].output), graph.node[: last + 1]) for last in sorted(ends_of(graph, weighted))
+        leading_to(set(graph.node[last].output), [each for each in graph.node[: last + 1] if each.op_type != PLACES])
+        for last in sorted(ends_of(graph, weighted))
     ]
 
 
