@@ -55,8 +55,8 @@ ROWS = {
         for backbone in ("inceptionv3", "xception", "inceptionresnetv2", "resnet152v2")
     },
 }
-"""Options of `ceres-fast train`. From scratch: all layers up to the bottleneck are trained, with StampNet's steps and
-for as many epochs, which is what can be had of a backbone without the weights of ImageNet."""
+"""Options of `ceres-fast train`. From scratch: all layers up to the bottleneck are trained, with StampNet's steps: what
+can be had of a backbone without the weights of ImageNet."""
 
 PRODUCTS = {
     "float32": [],
@@ -190,7 +190,7 @@ def draw(result: dict[str, Any], path: Path) -> None:
     """Draw recall at 1 % false against stamps/s; areas of the points grow with the size of the files."""
     figure = Figure(figsize=(10, 5), layout="constrained")
     axes = figure.subplots()
-    for (name, row), colour in zip(result["rows"].items(), cycle(SERIES), strict=False):
+    for (name, row), colour in zip(result["rows"].items(), cycle((*SERIES, GREY)), strict=False):
         for (product, each), marker in zip(row["products"].items(), "os^", strict=False):
             axes.plot(
                 each["stamps_per_second"],

@@ -36,7 +36,7 @@ FEATURES_SEEN = 1_200_000
 epochs to know what its side numbers alone know."""
 
 CHOSEN_EPOCHS = (8, 100)
-"""Fewest and most epochs that are chosen. On 40,000 stamps 30 find more than 8, and take nearly four times as long
+"""Fewest and most epochs that are chosen. On 40,000 stamps 30 find more than 8, and take three times as long
 (benchmarks.networks has both)."""
 
 PAPER_NETWORK: dict[str, Any] = {"normalise": "minmax", "head": "paper"}
