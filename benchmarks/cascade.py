@@ -86,7 +86,7 @@ def main() -> None:
         assert start is not None
         assert engines["cascade"].threshold == threshold
         wanted = kept["larger"] & asteroid
-        lost = wilson(~kept["cascade"][wanted], test["group"][wanted])
+        lost = wilson(~kept["cascade"][wanted], test["designation"][wanted])
         result["precisions"][precision] = {
             "asked from": start,
             "asked": float((engines["fast"].predict(test["stamps"], raw=True) >= start).mean()),

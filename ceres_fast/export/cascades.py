@@ -81,14 +81,14 @@ def start_of(first: Classifier, larger: Classifier, records: Path | None) -> flo
 
     if not manifest.count("calibration"):
         return start
-    split = read_columns(manifest, "calibration", ("stamp", "label", "group"))
+    split = read_columns(manifest, "calibration", ("stamp", "label", "designation"))
     before, alone = (predict(network, split["stamp"]) for network in networks)
     both = kept(predict(cascade(networks[0], networks[1], start), split["stamp"]))
     asked, asteroid = before[:, 1] >= start, split["label"] == 1
     say(f"{in_words(larger)} is asked from {start:.3g} on: about {asked.mean():.1%} of the calibration stamps")
     wanted = kept(alone) & asteroid
     if wanted.any():
-        lost = wilson(~both[wanted], split["group"][wanted])
+        lost = wilson(~both[wanted], split["designation"][wanted])
         say(
             f"of {wanted.sum():,} stamps of asteroids that it keeps alone, at its threshold {larger.threshold:g}, the "
             f"cascade loses {(wanted & ~both).sum()} (95 % interval {lost.low:.2%} to {lost.high:.2%}); of the others "
