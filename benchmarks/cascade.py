@@ -11,7 +11,6 @@ decides at the larger one's threshold. Speeds are those of batches of the test s
 from __future__ import annotations
 
 import shutil
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.machine import command_line, write_result
-from benchmarks.networks import arrays
-from benchmarks.steps import command
+from benchmarks.networks import arrays, ceres_fast
 from ceres_fast.artifact.classifier import read_classifier
 from ceres_fast.console import say
 from ceres_fast.engines import load
@@ -29,10 +27,6 @@ from ceres_fast.records.manifest import load_manifest
 
 BATCH = 512
 TURNS = 5
-
-
-def ceres_fast(*arguments: object) -> None:
-    subprocess.run(command(*arguments), check=True, stdout=subprocess.DEVNULL)
 
 
 def copied(run: Path, work: Path, records: Path, max_loss: float) -> Path:

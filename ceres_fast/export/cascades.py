@@ -16,7 +16,7 @@ from ..artifact.scaling import DIGITS, published
 from ..console import say
 from ..errors import CeresFastError, InputError
 from ..evaluation.scores import wilson
-from ..model.cascade import MARGIN, cascade
+from ..model.cascade import MARGIN, Answered
 from ..model.load import load_model, predict
 from ..records.manifest import load_manifest
 from ..records.pipeline import read_columns
@@ -45,9 +45,9 @@ def start_of(first: Classifier, larger: Classifier, records: Path | None) -> flo
     Raises
     ------
     CeresFastError
-        When there are no records, the larger one is not calibrated or an average, or it keeps too few.
+        When there are no records, or the larger one keeps too few asteroids.
     InputError
-        When the records or weights are damaged.
+        When the larger one is not calibrated, or the records or weights are damaged.
     """
     if records is None:
         raise CeresFastError(
@@ -83,8 +83,8 @@ def start_of(first: Classifier, larger: Classifier, records: Path | None) -> flo
         return start
     split = read_columns(manifest, "calibration", ("stamp", "label", "designation"))
     before, alone = (predict(network, split["stamp"]) for network in networks)
-    both = kept(predict(cascade(networks[0], networks[1], start), split["stamp"]))
     asked, asteroid = before[:, 1] >= start, split["label"] == 1
+    both = kept(np.asarray(Answered(start)((before, np.concatenate([alone[:1], alone[asked]])))))
     say(f"{in_words(larger)} is asked from {start:.3g} on: about {asked.mean():.1%} of the calibration stamps")
     wanted = kept(alone) & asteroid
     if wanted.any():

@@ -14,16 +14,24 @@ MARGIN = 2.0
 """The larger network alone answers from so many times the probability from which it is asked."""
 
 
-class Asked(keras.layers.Layer):
+class _OfCascade(keras.layers.Layer):
+    """A layer between the networks of a cascade, whose larger one is asked from the probability `start` on."""
+
+    def __init__(self, start: float, **options: Any) -> None:
+        super().__init__(dtype="float32", **options)
+        self.start = start
+
+    def compute_output_shape(self, shapes: Any) -> Any:
+        """Return that of the first input: how many there are is free."""
+        return shapes[0]
+
+
+class Asked(_OfCascade):
     """The stamps that the larger network is asked about, after the first stamp of the batch.
 
     The first stamp goes along whatever is thought of it, and what is answered to it there is not used: no network is
     given an empty batch, which not every kernel of every engine takes.
     """
-
-    def __init__(self, start: float, **options: Any) -> None:
-        super().__init__(dtype="float32", **options)
-        self.start = start
 
     def call(self, inputs: tuple[Any, Any]) -> Any:
         """Return (1 + m, side, side, planes) of stamps (n, side, side, planes) and their probabilities (n, 2)."""
@@ -31,21 +39,13 @@ class Asked(keras.layers.Layer):
         places = _asked(first, self.start)
         return tf.gather_nd(stamps, tf.concat([tf.zeros_like(places[:1], tf.int64), places], axis=0))
 
-    def compute_output_shape(self, shapes: Any) -> Any:
-        """Return that of the stamps: how many there are is free."""
-        return shapes[0]
 
-
-class Answered(keras.layers.Layer):
+class Answered(_OfCascade):
     """The probabilities of a cascade, of those of the fast network and of what the larger one answered when asked.
 
     From the probability from which the larger one is asked to `MARGIN` times that, its share grows from 0 to 1. So a
     small difference in what the fast network gives, as between two engines, makes no large one.
     """
-
-    def __init__(self, start: float, **options: Any) -> None:
-        super().__init__(dtype="float32", **options)
-        self.start = start
 
     def call(self, inputs: tuple[Any, Any]) -> Any:
         """Return (n, 2) of the probabilities (n, 2) and the answers (1 + m, 2) to what `Asked` chose."""
@@ -54,10 +54,6 @@ class Answered(keras.layers.Layer):
         before = tf.gather_nd(first, places)
         share = tf.minimum((before[:, 1:] - self.start) / (min(MARGIN * self.start, 1.0) - self.start), 1.0)
         return tf.tensor_scatter_nd_update(first, places, before + share * (answers[1:] - before))
-
-    def compute_output_shape(self, shapes: Any) -> Any:
-        """Return that of the probabilities."""
-        return shapes[0]
 
 
 def _asked(first: Any, start: float) -> Any:

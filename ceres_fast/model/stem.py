@@ -166,9 +166,8 @@ NORMALISATIONS: dict[str, Callable[[Any], Any]] = {"minmax": minmax, "asinh": as
 def planes_first(stamps: Any) -> Any:
     """Return stamps (n, side, side, planes) as (n, planes, side, side)."""
     _, rows, columns, planes = stamps.shape
-    if (
-        planes == 1
-    ):  # TensorFlow would move a transposition behind `isfinite`, and say that oneDNN has none for booleans
+    if planes == 1:
+        # TensorFlow would move a transposition behind `isfinite`, and say that oneDNN has none for truth values.
         return ops.reshape(stamps, (-1, 1, rows, columns))
     return ops.transpose(stamps, (0, 3, 1, 2))
 
