@@ -36,8 +36,7 @@ class Asked(_OfCascade):
     def call(self, inputs: tuple[Any, Any]) -> Any:
         """Return (1 + m, side, side, planes) of stamps (n, side, side, planes) and their probabilities (n, 2)."""
         stamps, first = inputs
-        places = _asked(first, self.start)
-        return tf.gather_nd(stamps, tf.concat([tf.zeros_like(places[:1], tf.int64), places], axis=0))
+        return tf.gather_nd(stamps, tf.concat([tf.zeros((1, 1), tf.int64), _asked(first, self.start)], axis=0))
 
 
 class Answered(_OfCascade):

@@ -13,7 +13,7 @@ from ceres_fast.artifact.onnx_file import INPUT
 from ceres_fast.engines.agreement import probe_stamps
 from ceres_fast.export.quantise.block_search import blocks_of
 from ceres_fast.export.quantise.float_graph import prepare, quantisable
-from ceres_fast.model.cascade import MARGIN, cascade
+from ceres_fast.model.cascade import MARGIN, Asked, cascade
 from ceres_fast.model.load import predict
 from ceres_fast.model.onnx_convert import convert
 from ceres_fast.model.onnx_float16 import halved
@@ -71,6 +71,13 @@ def test_below_the_start_the_first_answers_and_from_twice_that_the_larger_one(
     assert asked.any()
     np.testing.assert_allclose(found[sure], answers[0][sure], atol=1e-6)
     np.testing.assert_allclose(found[asked], answers[1][asked], atol=1e-6)
+
+
+def test_no_network_is_given_an_empty_batch() -> None:
+    stamps = probe_stamps()[:3]
+    unsure = np.array([[0.9, 0.1], [0.2, 0.8], [0.9, 0.1]], np.float32)
+    np.testing.assert_array_equal(Asked(0.5)((stamps, unsure)), stamps[[0, 1]])
+    np.testing.assert_array_equal(Asked(0.85)((stamps, unsure)), stamps[:1])
 
 
 def weighted(graph: onnx.GraphProto, kinds: Sequence[str]) -> dict[str, str]:
