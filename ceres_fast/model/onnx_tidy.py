@@ -1,4 +1,4 @@
-"""Remove from an ONNX graph what tf2onnx leaves in it and no engine needs."""
+"""Remove from an ONNX graph what tf2onnx leaves in it and no engine needs, and write the rest in one order."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ def tidy(model: onnx.ModelProto) -> onnx.ModelProto:
 
     A Reshape gets its shape as "the batch size, then these numbers", which is computed from the tensor at run time; it
     becomes the constant "whatever is left (-1), then these numbers". A region of interest is used only in a mode of
-    Resize that does not occur here, and TensorRT warns of it. The given model is changed.
+    Resize that does not occur here, and TensorRT warns of it. Order and names are those of `put_in_order`. The given
+    model is changed.
     """
     graph = model.graph
     for node in graph.node:
@@ -25,6 +26,7 @@ def tidy(model: onnx.ModelProto) -> onnx.ModelProto:
         elif node.op_type == "Resize" and _text(node, "coordinate_transformation_mode") != "tf_crop_and_resize":
             node.input[1] = ""
     drop_unused(graph)
+    put_in_order(graph)
     used = {node.domain for node in graph.node}
     kept = [opset for opset in model.opset_import if opset.domain in used | {""}]
     del model.opset_import[:]
@@ -50,11 +52,63 @@ def drop_unused(graph: onnx.GraphProto) -> None:
     del graph.value_info[:]
 
 
+def put_in_order(graph: onnx.GraphProto) -> None:
+    """Order nodes and constants as the output needs them, and name them after Keras's layers: ``…/block2_bn/Conv``.
+
+    tf2onnx sorts by names, which it numbers in the order of a set, and names what it merged after any of the merged:
+    exported twice, one network would be two files.
+    """
+    made_by = {output: node for node in graph.node for output in node.output}
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    names = {value.name: value.name for value in (*graph.input, *graph.output)} | {"": ""}
+    nodes, tensors = [], []
+    counts: Counter[str] = Counter()
+    done = set()
+    # A node follows what it reads, so it is met twice: on the way to its inputs, and when they are there.
+    waiting = [(made_by[value.name], False) for value in reversed(graph.output)]
+    while waiting:
+        node, read = waiting.pop()
+        if node.output[0] in done:
+            continue
+        if not read:
+            reads = [made_by[name] for name in reversed(node.input) if name in made_by]
+            waiting += [(node, True), *((each, False) for each in reads)]
+            continue
+        done.add(node.output[0])
+        nodes.append(node)
+        name = _layer(node, constants) + node.op_type
+        counts[name] += 1
+        node.name = name if counts[name] == 1 else f"{name}_{counts[name]}"
+        for position, name in enumerate(node.input):
+            if name in constants and name not in names:
+                names[name] = f"{node.name}/{position}"
+                tensors.append(constants[name])
+        for position, name in enumerate(node.output):
+            names.setdefault(name, f"{node.name}:{position}" if position else node.name)
+    for tensor in tensors:
+        tensor.name = names[tensor.name]
+    for node in nodes:
+        node.input[:] = [names[name] for name in node.input]
+        node.output[:] = [names[name] for name in node.output]
+    _set(graph.node, nodes)
+    _set(graph.initializer, tensors)
+
+
+def _layer(node: onnx.NodeProto, constants: dict[str, onnx.TensorProto]) -> str:
+    """Return the path of a node, with a slash; that of its weights where tf2onnx made it, "" where these have none."""
+    paths = [node.name, *(name for name in node.input[1:2] if name in constants and len(constants[name].dims) > 1)]
+    return next((path[: path.rindex("/") + 1] for path in paths if "/" in path), "")
+
+
+def _set(field: Any, messages: list[Any]) -> None:
+    del field[:]
+    field.extend(messages)
+
+
 def _keep(field: Any, kept: list[Any]) -> None:
     """Keep only these messages of a repeated field; where they are all, it is not touched, which saves a copy."""
     if len(field) != len(kept):
-        del field[:]
-        field.extend(kept)
+        _set(field, kept)
 
 
 def _make_static(graph: onnx.GraphProto, reshape: onnx.NodeProto) -> None:

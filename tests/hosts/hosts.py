@@ -203,8 +203,7 @@ def _shell(host: Host, command: str, folder: Path) -> subprocess.CompletedProces
     environment = {name: value for name, value in os.environ.items() if name not in _IGNORED and name[:3] != "LC_"}
     home = folder.parent / "home"
     home.mkdir(exist_ok=True)
-    # Names in ONNX files are numbered in the order of a set.
-    environment |= {"PYTHONPATH": str(ROOT), "HOME": str(home), "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "0"}
+    environment |= {"PYTHONPATH": str(ROOT), "HOME": str(home), "LC_ALL": "C.UTF-8"}
     for name, value in host.variables.items():
         environment.pop(name, None)
         if value is not None:
